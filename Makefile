@@ -1,0 +1,93 @@
+# Everything below works in a fresh clone, as any user, and writes to .venv and .build only.
+# Wants: git, bash, Python 3.10 or newer with venv. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# the parts of `test` one after the other, so that their output can be read
+.NOTPARALLEL:
+
+PYTHON ?= python3
+# more arguments for the tools: make unit PYTEST_ARGS="-k store -x", make sanity SANITY_ARGS="--test pylint"
+PYTEST_ARGS ?=
+SANITY_ARGS ?=
+INTEGRATION_ARGS ?=
+
+BUILD := $(CURDIR)/.build
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
+export ANSIBLE_HOME := $(BUILD)/ansible
+# neither the machine's nor the user's Ansible settings decide a test
+export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
+export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/cache/hypothesis
+# ansible-core refuses any encoding but UTF-8
+export LC_ALL := C.UTF-8
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: python
+python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$$("$(PYTHON)" --version) is too old for a controller: Python 3.10 or newer is needed. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$$("$(PYTHON)" --version) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# Two stamps, so that a first `make demo` does not wait for the linters.
+.venv/.runtime: requirements/runtime.txt | python
+	"$(PYTHON)" -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/runtime.txt
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+.PHONY: venv
+venv: .venv/.dev link  ## make .venv with the development tools
+
+# Ansible and the tests find the collection by its name, so the checkout has to stand where a collection stands.
+.PHONY: link
+link:
+	@mkdir -p .build/collections/ansible_collections/aims
+	@ln -sfn ../../../.. .build/collections/ansible_collections/aims/licensing
+
+.PHONY: demo
+demo: .venv/.runtime link  ## rehearse a migration on this machine, no root and no license needed
+	tests/demo/run
+
+.PHONY: bench
+bench: .venv/.dev link  ## measure and compare with the figures on record
+	tests/bench/run
+
+.PHONY: test
+test: lint unit integration sanity  ## all of the checks below
+
+.PHONY: lint
+lint: venv  ## ruff, mypy, shellcheck, ansible-lint
+	ruff check .
+	mypy
+	git grep --untracked -lzE '^#!.*[/ ](ba)?sh$$' | xargs -0 shellcheck
+	ansible-lint
+
+.PHONY: unit
+unit: venv  ## pytest
+	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
+
+.PHONY: integration
+integration: venv  ## the targets under tests/integration, in a copy
+	python tests/run_ansible_test.py integration $(INTEGRATION_ARGS)
+
+.PHONY: sanity
+sanity: venv  ## ansible-test sanity, in a copy
+	python tests/run_ansible_test.py sanity $(SANITY_ARGS)
+
+.PHONY: build
+build: .venv/.runtime  ## the collection's tarball, into .build
+	ansible-galaxy collection build --force --output-path .build .
+
+.PHONY: clean
+clean:  ## remove .venv and .build
+	rm -rf .venv .build
