@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The authority's ledger: one SQLite file holding its key, licenses, holdings, transfers, responses and audit log."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .. import documents
+from ..documents import Realm
+from ..errors import refuse
+from ..files import PRIVATE
+from ..model import Account, License, parse_time, render_time
+from .policy import Holding
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE realm (name TEXT NOT NULL, private_key BLOB NOT NULL, public_key TEXT NOT NULL);
+CREATE TABLE license (number TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE holding (number TEXT PRIMARY KEY REFERENCES license, live INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+                      host_key TEXT NOT NULL, nodelock TEXT NOT NULL);
+CREATE TABLE transfer (number TEXT NOT NULL REFERENCES license, nodelock TEXT NOT NULL, at TEXT NOT NULL);
+CREATE INDEX transfer_of ON transfer (number, nodelock, at);
+CREATE TABLE response (request_id TEXT PRIMARY KEY, request_digest TEXT NOT NULL, content BLOB NOT NULL);
+CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, number TEXT,
+                    detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
+"""
+REHEARSAL = "REHEARSAL "
+_START = "0" * 64
+
+
+class Ledger:
+    """An open ledger. Use as a context manager; changes go through :meth:`change`.
+
+    :raises LicensingError: the file is missing, not a ledger, or of another version.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        if not Path(path).is_file():
+            raise refuse(
+                "There is no authority's ledger here.",
+                path,
+                "Make one with 'authority init', or correct aims_license_server_authority.",
+            )
+        self._db = self._connect(path)
+        try:
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            found = self._db.execute("SELECT name, private_key, public_key FROM realm").fetchone() if version else None
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise refuse(
+                f"The ledger cannot be read: {error}.", path, "Check the path and the file's rights."
+            ) from None
+        if version != _SCHEMA_VERSION or found is None:
+            self._db.close()
+            raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
+        self.realm = Realm(found[0], found[2])
+        self._private_key = bytes(found[1])
+
+    @staticmethod
+    def _connect(path: str) -> sqlite3.Connection:
+        db = sqlite3.connect(path, timeout=15.0, isolation_level=None)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    @classmethod
+    def create(cls, path: str, name: str) -> Ledger:
+        """Make a new ledger with a key of its own.
+
+        :param name: the realm's name; it is given the prefix ``REHEARSAL`` so that nobody takes it for the vendor's
+        """
+        realm = name if name.startswith(REHEARSAL) else f"{REHEARSAL}{name}"
+        Realm.from_dict({"name": realm, "key": "A" * 43 + "="}, "realm name")
+        pem = documents.new_private_key()
+        public = documents.public_half(documents.load_private_key(pem, path))
+        temporary = f"{path}.tmp-{os.getpid()}"
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
+            db = cls._connect(temporary)
+            db.executescript(_SCHEMA)
+            db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
+            db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            db.close()
+            os.link(temporary, path)
+        except FileExistsError:
+            raise refuse(
+                "There is a file already.", path, "Use the ledger that is there, or choose another path."
+            ) from None
+        except OSError as error:
+            raise refuse(
+                f"Cannot make the ledger: {error.strerror}.", path, "Make its folder, or choose another path."
+            ) from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+        return cls(path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[None]:
+        """Do all that follows as one durable transaction, or nothing of it."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise refuse(
+                f"The ledger cannot be written: {error}.", self.path, "Check who else holds it, and its rights."
+            ) from None
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def sign(self, kind: str, body: Mapping[str, Any]) -> bytes:
+        """Return a document signed by the realm."""
+        return documents.sign(kind, body, {"realm": documents.load_private_key(self._private_key, self.path)})
+
+    def licenses(self) -> list[License]:
+        """Return all issued licenses, in order of their numbers."""
+        rows = self._db.execute("SELECT body FROM license ORDER BY number").fetchall()
+        return [License.from_dict(json.loads(body), self.path) for (body,) in rows]
+
+    def license(self, number: str) -> License | None:
+        row = self._db.execute("SELECT body FROM license WHERE number = ?", (number,)).fetchone()
+        return License.from_dict(json.loads(row[0]), self.path) if row else None
+
+    def put_license(self, license: License, now: datetime) -> None:
+        """Issue a license, or replace what it grants. To be called within :meth:`change`."""
+        body = dict(vars(license))
+        self._db.execute(
+            "INSERT INTO license VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET body = excluded.body",
+            (license.number, json.dumps(body, sort_keys=True)),
+        )
+        self.record(now, "issue", license.number, body)
+
+    def holding(self, number: str) -> Holding | None:
+        row = self._db.execute(
+            "SELECT live, fingerprint, host_key, nodelock FROM holding WHERE number = ?", (number,)
+        ).fetchone()
+        return Holding(bool(row[0]), json.loads(row[1]), row[2], row[3]) if row else None
+
+    def put_holding(self, number: str, holding: Holding) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO holding VALUES (?, ?, ?, ?, ?)",
+            (number, int(holding.live), json.dumps(dict(holding.fingerprint)), holding.host_key, holding.nodelock),
+        )
+
+    def account(self, number: str, nodelock: str) -> Account:
+        """Return the transfers a license has spent under one kind of nodelock."""
+        rows = self._db.execute(
+            "SELECT at FROM transfer WHERE number = ? AND nodelock = ? ORDER BY at", (number, nodelock)
+        ).fetchall()
+        return Account(nodelock, tuple(parse_time(at, self.path) for (at,) in rows))
+
+    def add_transfer(self, number: str, nodelock: str, now: datetime) -> None:
+        self._db.execute("INSERT INTO transfer VALUES (?, ?, ?)", (number, nodelock, render_time(now)))
+
+    def response(self, request_id: str) -> tuple[str, bytes] | None:
+        """Return ``(request digest, response)`` of a request that was answered before."""
+        row = self._db.execute(
+            "SELECT request_digest, content FROM response WHERE request_id = ?", (request_id,)
+        ).fetchone()
+        return (row[0], bytes(row[1])) if row else None
+
+    def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
+        self._db.execute("INSERT INTO response VALUES (?, ?, ?)", (request_id, request_digest, content))
+
+    def next_serial(self) -> int:
+        """The serial that the next audit record will have."""
+        return int(self._db.execute("SELECT COALESCE(MAX(serial), 0) + 1 FROM audit").fetchone()[0])
+
+    def record(self, now: datetime, event: str, number: str | None, detail: Mapping[str, Any]) -> None:
+        """Add a record to the audit log; each holds the hash of the one before it."""
+        serial = self.next_serial()
+        last = self._db.execute("SELECT hash FROM audit WHERE serial = ?", (serial - 1,)).fetchone()
+        previous = last[0] if last else _START
+        row = (serial, render_time(now), event, number, json.dumps(detail, sort_keys=True), previous)
+        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _chain(row)))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Return the audit log, oldest first, after checking its chain.
+
+        :raises LicensingError: a record was changed, removed or put in between.
+        """
+        records, previous = [], _START
+        rows = self._db.execute("SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial")
+        for at, row in enumerate(rows, 1):
+            if row[0] != at or row[5] != previous or row[6] != _chain(row[:6]):
+                raise refuse(
+                    f"The audit log is broken at record {row[0]}: it was changed after it was written.",
+                    self.path,
+                    "Compare the ledger with its backups; trust nothing from this record on.",
+                )
+            previous = row[6]
+            records.append(
+                {"serial": row[0], "at": row[1], "event": row[2], "number": row[3], "detail": json.loads(row[4])}
+            )
+        return records
+
+
+def _chain(row: tuple[Any, ...]) -> str:
+    return hashlib.sha256(json.dumps(row).encode()).hexdigest()

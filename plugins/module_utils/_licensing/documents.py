@@ -1,0 +1,229 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signed documents: licenses, requests and responses, and the keys that sign them.
+
+A document is JSON: ``{"format", "kind", "body", "signatures"}``. What is signed is its canonical form (sorted keys, no
+blanks, UTF-8) without the signatures; each signature names the part its signer plays: ``realm``, ``host`` or ``code``.
+Keys are Ed25519. The vendor's formats are not public (DOMAIN.md, Identifiers and files); these are our own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import refuse
+from .model import digits
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+FORMAT = "aims-licensing/1"
+LICENSE = "license"
+REQUEST = "request"
+RESPONSE = "response"
+MAX_BYTES = 64 * 1024
+_ROUNDS = 20_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document as it was read; nothing in it is to be trusted before :meth:`check`."""
+
+    kind: str
+    body: Mapping[str, Any]
+    signatures: Mapping[str, str]
+    where: str
+
+    def check(self, part: str, public_key: str) -> None:
+        """Refuse unless the holder of this key signed the document.
+
+        :param part: ``realm``, ``host`` or ``code``
+        :param public_key: base64
+        """
+        if not self.is_signed(part, public_key):
+            raise refuse(
+                f"The {self.kind} was altered, or was not signed by the {part} key that it must be signed by.",
+                self.where,
+                "Take the original file again; do not edit it.",
+            )
+
+    def is_signed(self, part: str, public_key: str) -> bool:
+        """Whether the holder of this key signed the document in this part."""
+        ed25519 = _ed25519()
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            key = ed25519.Ed25519PublicKey.from_public_bytes(_unbase64(public_key))
+            key.verify(_unbase64(self.signatures.get(part, "")), canonical(self.kind, self.body))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def _ed25519() -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ImportError:
+        import sys
+
+        raise refuse(
+            "The Python library 'cryptography' is missing.",
+            f"python {sys.executable}",
+            "Install the distribution's package: 'apt install python3-cryptography' (Debian, Ubuntu), "
+            "'dnf install python3-cryptography' (RHEL, Rocky, Alma), or for another interpreter "
+            "'pip install cryptography'.",
+        ) from None
+    return ed25519
+
+
+def require_cryptography() -> None:
+    """Refuse, naming the packages to install, where ``cryptography`` is missing."""
+    _ed25519()
+
+
+def canonical(kind: str, body: Mapping[str, Any]) -> bytes:
+    """Return the bytes that are signed."""
+    return _dump({"format": FORMAT, "kind": kind, "body": body})
+
+
+def _dump(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _unbase64(text: object) -> bytes:
+    try:
+        return base64.b64decode(str(text).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise ValueError("not base64") from None
+
+
+def sign(kind: str, body: Mapping[str, Any], keys: Mapping[str, Ed25519PrivateKey]) -> bytes:
+    """Return the document's file content, signed by each key in the part it is given for."""
+    data = canonical(kind, body)
+    signatures = {part: base64.b64encode(key.sign(data)).decode() for part, key in keys.items()}
+    return _dump({"format": FORMAT, "kind": kind, "body": body, "signatures": signatures}) + b"\n"
+
+
+def read(data: bytes, kind: str, where: str) -> Document:
+    """Read a document of one kind, or refuse; no signature is checked yet.
+
+    :param where: the file or channel it came from, for messages
+    """
+    hint = f"Take the whole original {kind} file again."
+    if len(data) > MAX_BYTES:
+        raise refuse(f"The {kind} has {len(data)} bytes; at most {MAX_BYTES} are expected.", where, hint)
+    try:
+        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise refuse(f"The {kind} is truncated or damaged: it cannot be read.", where, hint) from None
+    if not isinstance(parsed, dict) or set(parsed) != {"format", "kind", "body", "signatures"}:
+        raise refuse(f"This is not a {kind} of a license.", where, hint)
+    if parsed["format"] != FORMAT:
+        raise refuse(
+            f"The {kind} has the unknown format {str(parsed['format'])[:40]!r}.", where, f"This version reads {FORMAT}."
+        )
+    if parsed["kind"] != kind:
+        raise refuse(f"This is a {str(parsed['kind'])[:40]!r} document, not a {kind}.", where, f"Give the {kind} file.")
+    body, signatures = parsed["body"], parsed["signatures"]
+    if not isinstance(body, dict) or not isinstance(signatures, dict):
+        raise refuse(f"The {kind} is damaged.", where, hint)
+    return Document(kind, body, {str(k): str(v) for k, v in signatures.items()}, where)
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key is repeated")
+    return made
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not allowed")
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def new_private_key() -> bytes:
+    """Make an Ed25519 key; return it as unencrypted PEM, for a file of mode 0600."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    key = _ed25519().Ed25519PrivateKey.generate()
+    pem: bytes = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+    return pem
+
+
+def load_private_key(pem: bytes, where: str) -> Ed25519PrivateKey:
+    """Read an Ed25519 key from PEM, or refuse."""
+    ed25519 = _ed25519()
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        key = None
+    if key is None or not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise refuse("The private key is damaged.", where, "Restore it from the newest bundle.")
+    return cast("Ed25519PrivateKey", key)
+
+
+def public_half(key: Ed25519PrivateKey) -> str:
+    """Return the public half of a key, base64."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    raw = key.public_key().public_bytes(s.Encoding.Raw, s.PublicFormat.Raw)
+    return base64.b64encode(raw).decode()
+
+
+def key_from_code(number: str, code: str) -> Ed25519PrivateKey:
+    """Derive the key with which a request proves knowledge of the activation code.
+
+    The code itself never leaves the host: the authority and the license file know the public half only. A code has
+    over 120 bits, so the rounds only slow down guesses at codes that somebody chose by hand.
+    """
+    seed = hashlib.pbkdf2_hmac("sha256", code.encode(), f"aims.licensing code {digits(number)}".encode(), _ROUNDS, 32)
+    key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
+    return key
+
+
+@dataclass(frozen=True)
+class Realm:
+    """Whose keys sign: an authority's name and the public half of its key, base64."""
+
+    name: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits that stand for the key."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, str]:
+        """Give the realm as ``{name, id, key}``."""
+        return {"name": self.name, "id": self.id, "key": self.key}
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Realm:
+        """Read a realm from ``{name, key}``, or refuse."""
+        name = data.get("name") if isinstance(data, Mapping) else None
+        key = data.get("key") if isinstance(data, Mapping) else None
+        try:
+            whole = len(_unbase64(key)) == 32
+        except ValueError:
+            whole = False
+        if not isinstance(name, str) or not 1 <= len(name) <= 100 or not name.isprintable() or not whole:
+            raise refuse(
+                "This is not a realm.",
+                where,
+                "Give {name: ..., key: ...} as 'authority init' printed it, the key being 32 bytes in base64.",
+            )
+        return cls(name, str(key))

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception that ends a command or a module with a message for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: what it is, where it was met, and what to do about it."""
+
+    what: str
+    where: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.what} [{self.where}] {self.todo}"
+
+    def as_dict(self) -> dict[str, str]:
+        """Give the problem as ``{what, where, todo}``."""
+        return {"what": self.what, "where": self.where, "todo": self.todo}
+
+
+class LicensingError(Exception):
+    """One or more problems; nothing was changed by the call that raised it unless a problem says so.
+
+    :ivar problems: every problem found, in the order of the input, never empty.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def refuse(what: str, where: str, todo: str) -> LicensingError:
+    """Make the error for a single problem."""
+    return LicensingError([Problem(what, where, todo)])

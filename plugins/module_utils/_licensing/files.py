@@ -1,0 +1,278 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Atomic, locked, no-follow file work below one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from .errors import LicensingError, refuse
+
+PRIVATE = 0o600
+PUBLIC = 0o644
+_TEMPORARY = ".tmp-"
+
+
+class Folder:
+    """A folder whose files are read and replaced whole.
+
+    Names are relative, with ``/`` between parts. No part below the folder is ever followed if it is a symbolic
+    link, and nothing outside the folder can be reached. A file that is written is complete or not there at all:
+    it is written beside its place, synced, renamed, and the rename is synced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def place(self, name: str) -> str:
+        """Return the full path of a name, for messages."""
+        return str(self.path / name)
+
+    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+        """Return a file's content.
+
+        :raises LicensingError: it is missing, not a regular file, longer than ``limit`` bytes, or unreadable.
+        """
+        with self._told(name, "read"), self._parent(name) as (folder, last):
+            handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(handle, "rb") as stream:
+                found = os.fstat(stream.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise refuse(
+                        "This is not a regular file.", self.place(name), "Put the real file back in its place."
+                    )
+                if found.st_size > limit:
+                    raise refuse(
+                        f"The file has {found.st_size} bytes; at most {limit} are expected.",
+                        self.place(name),
+                        "Put the right file back in its place.",
+                    )
+                return stream.read(limit + 1)
+
+    def find(self, name: str, limit: int = 1 << 20) -> bytes | None:
+        """Return a file's content, or None where there is no such file."""
+        try:
+            return self.read(name, limit)
+        except LicensingError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def has(self, name: str) -> bool:
+        """Whether something of this name exists (a dangling link counts)."""
+        return self._lstat(name) is not None
+
+    def mode(self, name: str) -> int | None:
+        """Return a file's permission bits, or None where there is none."""
+        found = self._lstat(name)
+        return None if found is None else stat.S_IMODE(found.st_mode)
+
+    def _lstat(self, name: str) -> os.stat_result | None:
+        try:
+            with self._told(name, "look at"), self._parent(name) as (folder, last):
+                return os.stat(last, dir_fd=folder, follow_symlinks=False)
+        except LicensingError as error:
+            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+                return None
+            raise
+
+    def names(self, directory: str = "", suffix: str = "") -> list[str]:
+        """Return the names of the files directly in a directory, sorted; none where it is missing."""
+        try:
+            with self._told(directory, "list"):
+                base = self.path / directory if directory else self.path
+                if directory and base.is_symlink():
+                    raise refuse("This is a symbolic link.", str(base), "Replace it by a real directory.")
+                with os.scandir(base) as entries:
+                    return sorted(
+                        entry.name
+                        for entry in entries
+                        if entry.name.endswith(suffix)
+                        and not entry.name.startswith(_TEMPORARY)
+                        and not entry.is_dir(follow_symlinks=False)
+                    )
+        except LicensingError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return []
+            raise
+
+    def walk(self) -> list[str]:
+        """Return the names of all regular files below the folder, sorted; links are left out."""
+        found = []
+        with self._told("", "list"):
+            for base, directories, files in os.walk(self.path, followlinks=False):
+                directories.sort()
+                here = Path(base).relative_to(self.path)
+                for name in files:
+                    full = Path(base) / name
+                    if not name.startswith(_TEMPORARY) and stat.S_ISREG(full.lstat().st_mode):
+                        found.append((here / name).as_posix())
+        return sorted(found)
+
+    def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:
+        """Replace a file, atomically and durably; its directory is made where it is missing."""
+        with self._told(name, "write"), self._parent(name, make=True) as (folder, last):
+            current = self._lstat(name)
+            if current is not None and not stat.S_ISREG(current.st_mode):
+                raise refuse(
+                    "This is not a regular file.", self.place(name), "Move it away; the license server writes here."
+                )
+            temporary = f"{_TEMPORARY}{last}-{secrets.token_hex(6)}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(temporary, flags, PRIVATE, dir_fd=folder)
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fchmod(stream.fileno(), mode)
+                    os.fsync(stream.fileno())
+                os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            os.fsync(folder)
+
+    def move(self, name: str, to: str) -> None:
+        """Rename a file within the folder, durably; nothing happens where it is already gone."""
+        with (
+            self._told(name, "move"),
+            self._parent(name) as (source, last),
+            self._parent(to, make=True) as (target, final),
+            contextlib.suppress(FileNotFoundError),
+        ):
+            os.rename(last, final, src_dir_fd=source, dst_dir_fd=target)
+            os.fsync(target)
+            os.fsync(source)
+
+    def remove(self, name: str) -> bool:
+        """Remove a file, durably; say whether there was one."""
+        try:
+            with self._told(name, "remove"), self._parent(name) as (folder, last):
+                os.unlink(last, dir_fd=folder)
+                os.fsync(folder)
+                return True
+        except LicensingError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+
+    def make(self, directory: str = "", mode: int = 0o755) -> None:
+        """Make a directory and those above it, whatever the umask; one that exists keeps its mode."""
+        with self._told(directory, "make"):
+            if not directory:
+                missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+                for path in reversed(missing):
+                    path.mkdir()
+                    path.chmod(mode)
+                return
+            with self._parent(f"{directory}/x", make=True, mode=mode):
+                pass
+
+    @contextlib.contextmanager
+    def locked(self, name: str = ".lock", seconds: float = 30.0) -> Iterator[None]:
+        """Hold the folder's lock, waiting for another holder for at most ``seconds``."""
+        with self._told(name, "lock"), self._parent(name) as (folder, last):
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(last, flags, PRIVATE, dir_fd=folder)
+        try:
+            until = time.monotonic() + seconds
+            while not _try_lock(handle):
+                if time.monotonic() > until:
+                    raise refuse(
+                        f"Another run has held the license server's home for {seconds:g} seconds.",
+                        self.place(name),
+                        "Wait for it to end, then run this again.",
+                    )
+                time.sleep(0.05)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def _parent(self, name: str, make: bool = False, mode: int = 0o755) -> Iterator[tuple[int, str]]:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or any(part in ("..", ".") for part in parts):
+            raise refuse(f"{name!r} leads out of its folder.", str(self.path), "Use a name inside the folder.")
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in parts[:-1]:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                        os.chmod(part, mode, dir_fd=folder)
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                inner = os.open(part, flags, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder, parts[-1]
+        finally:
+            os.close(folder)
+
+    @contextlib.contextmanager
+    def _told(self, name: str, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise refuse(f"Cannot {doing} it: {error.strerror or error}.", self.place(name), _advice(error)) from error
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _advice(error: OSError) -> str:
+    known = {
+        errno.ENOENT: "Check the path; restore the file from a backup if it was there before.",
+        errno.EACCES: "Run as the user that owns it (become: true), or mend its permissions.",
+        errno.EPERM: "Run as the user that owns it (become: true), and check that it is not marked immutable (lsattr).",
+        errno.EROFS: "The file system is read-only: mount it for writing first.",
+        errno.ENOSPC: "The disk is full: free some space, then run this again.",
+        errno.EDQUOT: "The disk quota is used up: free some space, then run this again.",
+        errno.ELOOP: "It is a symbolic link, which is never followed here: put the real file in its place.",
+        errno.ENOTDIR: "A part of the path is a file or a symbolic link: put a real directory in its place.",
+    }
+    return known.get(error.errno or 0, "Mend the cause, then run this again.")
+
+
+def below(root: str, path: str) -> Path:
+    """Return where an absolute path lies under an alternate root.
+
+    :raises LicensingError: either is not absolute, or links make the result leave the root.
+    """
+    if not path.startswith("/") or ".." in PurePosixPath(path).parts or path.strip("/") == "":
+        raise refuse(f"{path!r} is not an absolute path of a folder.", "home", "Write it as /opt/aims-license-server.")
+    if not root:
+        return Path(path)
+    if not root.startswith("/"):
+        raise refuse(
+            f"{root!r} is not an absolute path.",
+            "root",
+            "Write the alternate root with its full path, or leave it empty.",
+        )
+    base = Path(root)
+    if not base.is_dir():
+        raise refuse(
+            "The alternate root is not there.",
+            root,
+            "Create it (a root file system with etc/machine-id), or correct the path.",
+        )
+    full = base / path.lstrip("/")
+    if base.resolve() not in full.resolve().parents:
+        raise refuse(
+            f"{path} under this root leads out of it by a symbolic link.", root, "Replace the link by a real directory."
+        )
+    return full

@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The identity of a machine: one hash per component, so that a change can be named.
+
+The salt is fixed for this product, as in systemd's app-specific machine ids: the hashes of two hosts can be compared,
+they stay the same over a re-installation, and they are of no use to other products.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import refuse
+
+_SALT = b"aims.licensing fingerprint 1"
+MACHINE_ID = "machine-id"
+COMPONENTS = (MACHINE_ID, "product-uuid", "board-serial", "mac-addresses", "root-disk")
+
+SAME = "same"
+DRIFTED = "drifted"
+CLONED = "cloned"
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two fingerprints say of each other.
+
+    :ivar verdict: ``same``, ``drifted`` (same machine, one component changed), ``cloned`` (other hardware, same
+        machine-id) or ``other``
+    :ivar changed: the components that both have and that differ
+    """
+
+    verdict: str
+    changed: tuple[str, ...]
+
+    @property
+    def is_same_machine(self) -> bool:
+        return self.verdict in (SAME, DRIFTED)
+
+
+def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
+    """Compare two fingerprints by the components that both have.
+
+    One component may drift if at least two others agree: DOMAIN.md lists NIC renames, resizes and kernel updates as
+    what makes fingerprints drift. The machine-id alone decides where nothing else is known.
+    """
+    both = [name for name in COMPONENTS if name in one and name in two]
+    changed = tuple(name for name in both if one[name] != two[name])
+    agreeing = len(both) - len(changed)
+    if agreeing and not changed:
+        return Comparison(SAME, ())
+    if len(changed) == 1 and agreeing >= 2:
+        return Comparison(DRIFTED, changed)
+    if MACHINE_ID in both and MACHINE_ID not in changed:
+        return Comparison(CLONED, changed)
+    return Comparison(OTHER, changed)
+
+
+def read_fingerprint(root: str = "") -> dict[str, str]:
+    """Return ``{component: 32 hex digits}`` of this machine, or of what an alternate root holds.
+
+    :param root: an alternate root; then only its own files count, that is its machine-id. The same holds in a
+        container, where the hardware is the host's.
+    :raises LicensingError: there is no machine-id.
+    """
+    base = Path(root or "/")
+    machine_id = _text(base / "etc/machine-id")
+    if machine_id is None or not re.fullmatch(r"[0-9a-f]{32}", machine_id):
+        raise refuse(
+            "There is no valid machine-id.",
+            str(base / "etc/machine-id"),
+            "Make one with 'systemd-machine-id-setup' (for an alternate root with --root=DIR).",
+        )
+    values: dict[str, str | None] = {MACHINE_ID: machine_id}
+    if not root and not _in_container():
+        dmi = Path("/sys/class/dmi/id")
+        values["product-uuid"] = _text(dmi / "product_uuid")
+        values["board-serial"] = _serial(_text(dmi / "board_serial"))
+        values["mac-addresses"] = _physical_macs()
+        values["root-disk"] = _root_disk()
+    return {name: _hash(name, value) for name, value in values.items() if value}
+
+
+def _hash(name: str, value: str) -> str:
+    return hmac.new(_SALT, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def _serial(text: str | None) -> str | None:
+    # Boards without a serial number report one of these; they identify nothing.
+    empty = {"none", "not specified", "to be filled by o.e.m.", "default string", "0"}
+    return None if text is None or text.lower() in empty else text
+
+
+def _in_container() -> bool:
+    if Path("/run/systemd/container").exists() or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return True
+    # systemd and podman name the container's kind to its first process.
+    return bool(os.environ.get("container"))  # noqa: SIM112 - the variable is lower-case
+
+
+def _physical_macs() -> str | None:
+    found = []
+    try:
+        cards = sorted(Path("/sys/class/net").iterdir())
+    except OSError:
+        return None
+    for card in cards:
+        if (card / "device").exists():
+            address = _text(card / "address")
+            if address and address != "00:00:00:00:00:00":
+                found.append(address)
+    return ",".join(sorted(found)) or None
+
+
+def _root_disk() -> str | None:
+    try:
+        device = Path("/").stat().st_dev
+        for link in sorted(Path("/dev/disk/by-uuid").iterdir()):
+            if link.stat().st_rdev == device:
+                return link.name
+    except OSError:
+        return None
+    return None

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Intents: the request of an exchange is on disk before it is sent, its response before it is applied.
+
+One exchange per license can be open. Its request stays byte for byte the same until its outcome is known, so that
+asking again is asking under the same id (invariants I3 and I5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import documents
+from .documents import Document
+from .errors import LicensingError, Problem, refuse
+from .files import PRIVATE, Folder
+from .model import digits, parse_number
+
+_OPEN = "Journal"
+_CLOSED = "Journal/closed"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An exchange whose outcome has not been applied yet.
+
+    :ivar action: ``activate`` or ``deactivate``
+    :ivar request: the request's file content
+    :ivar response: the archived response's file content, or None while there is none
+    """
+
+    number: str
+    action: str
+    request_id: str
+    made: str
+    document: Document
+    request: bytes
+    response: bytes | None
+
+    @property
+    def file(self) -> str:
+        """The name of the request file."""
+        return f"{digits(self.number)}.request"
+
+
+class Journal:
+    """The open and closed exchanges of one home."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def open(self) -> dict[str, Intent]:
+        """Return the open exchanges by license number; refuse with every unreadable one."""
+        found: dict[str, Intent] = {}
+        problems: list[Problem] = []
+        for name in self._folder.names(_OPEN, ".request"):
+            try:
+                intent = self._read(name)
+                found[intent.number] = intent
+            except LicensingError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise LicensingError(problems)
+        return found
+
+    def _read(self, name: str) -> Intent:
+        where = self._folder.place(f"{_OPEN}/{name}")
+        data = self._folder.read(f"{_OPEN}/{name}")
+        document = documents.read(data, documents.REQUEST, where)
+        number = parse_number(document.body.get("number"), where)
+        if name != f"{digits(number)}.request":
+            raise refuse(f"The request is for license {number}.", where, "Restore the journal from the newest bundle.")
+        return Intent(
+            number=number,
+            action=str(document.body.get("action")),
+            request_id=str(document.body.get("id")),
+            made=str(document.body.get("made")),
+            document=document,
+            request=data,
+            response=self._response(number, str(document.body.get("id"))),
+        )
+
+    def _response(self, number: str, request_id: str) -> bytes | None:
+        # A close that was interrupted between its two moves leaves the response among the closed ones.
+        stem = digits(number)
+        data = self._folder.find(f"{_OPEN}/{stem}.response")
+        return self._folder.find(f"{_CLOSED}/{stem}-{request_id}.response") if data is None else data
+
+    def begin(self, number: str, request: bytes) -> Intent:
+        """Write the intent of an exchange, durably; a second one for the license is refused."""
+        name = f"{digits(number)}.request"
+        if self._folder.has(f"{_OPEN}/{name}"):
+            raise LicensingError(
+                [
+                    Problem(
+                        f"A request for license {number} is pending already; a second one would strand it.",
+                        self._folder.place(f"{_OPEN}/{name}"),
+                        "Process the pending request, or load its response.",
+                    )
+                ]
+            )
+        self._folder.write(f"{_OPEN}/{name}", request, PRIVATE)
+        return self._read(name)
+
+    def answered(self, intent: Intent, response: bytes) -> None:
+        """Archive a response, durably, before anything of it is applied."""
+        self._folder.write(f"{_OPEN}/{digits(intent.number)}.response", response, PRIVATE)
+
+    def close(self, intent: Intent) -> None:
+        """Put an exchange whose outcome is applied among the closed ones."""
+        stem = digits(intent.number)
+        for kind in ("response", "request"):
+            self._folder.move(f"{_OPEN}/{stem}.{kind}", f"{_CLOSED}/{stem}-{intent.request_id}.{kind}")
+
+    def was_closed(self, number: str, request_id: str) -> bool:
+        """Whether the response to this request was applied before."""
+        return self._folder.has(f"{_CLOSED}/{digits(number)}-{request_id}.response")

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The port through which modules and commands manage a license server, whatever its make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..channel import Channel
+from ..documents import Realm
+from ..errors import refuse
+from ..model import Profile, Wanted
+
+BUNDLED = "bundled"
+VENDOR = "vendor"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a call did, or in a dry run would do.
+
+    :ivar results: one ``{number, action, spends, …}`` per license, in the order asked
+    :ivar requests: license number → content of the request file that now waits for its response
+    :ivar before, after: overviews
+    """
+
+    changed: bool
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    results: Sequence[Mapping[str, Any]] = ()
+    requests: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HomeFile:
+    """A file of the home as a bundle holds it.
+
+    :ivar secret: whether it may leave the host only encrypted
+    """
+
+    name: str
+    mode: int
+    secret: bool
+    content: bytes = field(repr=False)
+
+
+class LicenseManager(Protocol):
+    """Manages the license server of one home. ``dry`` calls predict and change nothing on the host."""
+
+    def overview(self) -> dict[str, Any]:
+        """Return what the manager shows, as data."""
+        ...
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the identity of this machine by component."""
+        ...
+
+    def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+        """Ask the authority what it would answer to activations here."""
+        ...
+
+    def activate(
+        self,
+        wanted: Sequence[Wanted],
+        channel: Channel,
+        realm: Realm | None = None,
+        extra_profiles: Sequence[Profile] = (),
+        users: Sequence[str] | None = None,
+        released_by: Sequence[str] = (),
+        dry: bool = False,
+    ) -> Change:
+        """Make the wanted licenses active here, with their profiles.
+
+        :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
+        """
+        ...
+
+    def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        """Stop serving licenses and give them back to the authority."""
+        ...
+
+    def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
+        """Enter or leave maintenance mode."""
+        ...
+
+    def set_profiles(
+        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
+    ) -> Change:
+        """Add, rename, re-point, order and remove profiles."""
+        ...
+
+    def files(self) -> list[HomeFile]:
+        """Return every file needed to rebuild the server."""
+        ...
+
+
+def open_manager(backend: str, home: str, root: str = "") -> LicenseManager:
+    """Return the manager of a home.
+
+    :raises LicensingError: the backend is not part of this version, or home and root are no folders.
+    """
+    if backend == BUNDLED:
+        from ..store import Home
+        from .bundled import BundledManager
+
+        return BundledManager(Home(home, root))
+    if backend == VENDOR:
+        raise refuse(
+            "The vendor backend is not part of this version of the collection.",
+            "backend",
+            "Rehearse with aims_license_server_backend: bundled; move the vendor's licenses by hand for now.",
+        )
+    raise refuse(f"{backend!r} is not a backend.", "backend", "Use 'bundled'.")

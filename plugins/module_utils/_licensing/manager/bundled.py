@@ -1,0 +1,458 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manager of the bundled license server: it works on the home's files directly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Callable
+
+from .. import documents
+from ..channel import Channel
+from ..documents import Document, Realm
+from ..errors import LicensingError, Problem, refuse
+from ..files import PRIVATE
+from ..fingerprint import read_fingerprint
+from ..journal import Intent, Journal
+from ..model import (
+    ACTIVATE,
+    DEACTIVATE,
+    MACHINE,
+    PERSONAL,
+    Profile,
+    Wanted,
+    arrange_profiles,
+    now_utc,
+    parse_number,
+    parse_user,
+    render_time,
+)
+from ..store import FOREIGN, OURS, Config, Home, Installed, is_secret
+from . import Change, HomeFile
+from .exchange import Requests, check_pending, check_response, refusal
+from .overview import INACTIVE, assemble, drift, is_here
+
+_NOBODY = Realm("none", "")
+
+
+@dataclass(frozen=True)
+class _State:
+    """The home as it was read at one moment."""
+
+    config: Config
+    installed: Mapping[str, Installed]
+    intents: Mapping[str, Intent]
+    fingerprint: Mapping[str, str]
+
+    def is_active(self, number: str) -> bool:
+        found = self.installed.get(number)
+        return number not in self.intents and found is not None and is_here(found, self.fingerprint)
+
+
+class BundledManager:
+    """Implements :class:`LicenseManager` on a :class:`Home`.
+
+    :param clock: gives the time, UTC
+    """
+
+    def __init__(self, home: Home, clock: Callable[[], datetime] = now_utc) -> None:
+        self._home = home
+        self._clock = clock
+        self._journal = Journal(home.folder)
+
+    def overview(self) -> dict[str, Any]:
+        return self._overview(self._read())
+
+    def fingerprint(self) -> dict[str, str]:
+        return read_fingerprint(self._home.root)
+
+    def _read(self) -> _State:
+        fingerprint = self.fingerprint()
+        state = self._home.state()
+        if state == FOREIGN:
+            self._home.require()
+        if state != OURS:
+            return _State(Config(), {}, {}, fingerprint)
+        intents = self._journal.open()
+        return _State(self._home.config(), self._home.installed(intents), intents, fingerprint)
+
+    def _overview(self, state: _State) -> dict[str, Any]:
+        return assemble(self._home, state.config, state.installed, state.intents, state.fingerprint, self._clock())
+
+    def _held(self, dry: bool) -> AbstractContextManager[None]:
+        return nullcontext() if dry else self._home.locked()
+
+    def _realm(self, state: _State, channel: Channel, given: Realm | None) -> Realm:
+        """The realm to deal with: the pinned one, or before the first activation that of the channel or the caller."""
+        named = [realm for realm in (state.config.realm, channel.realm, given) if realm is not None]
+        if not named:
+            raise refuse(
+                "It is not known whose responses to honour: no realm is pinned here yet.",
+                self._home.where,
+                "Give the authority's realm (aims_license_server_realm), as 'authority init' printed it.",
+            )
+        other = next((realm for realm in named if realm.key != named[0].key), None)
+        if other is not None:
+            raise refuse(
+                f"This license server honours realm {named[0].id} ({named[0].name}), not {other.id} ({other.name}).",
+                self._home.where,
+                "Correct aims_license_server_authority; a license server does not change its realm.",
+            )
+        return named[0]
+
+    def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+        return self._quote(self._read(), wanted, channel, realm)
+
+    def _quote(
+        self, state: _State, wanted: Sequence[Wanted], channel: Channel, given: Realm | None
+    ) -> list[dict[str, Any]]:
+        if not wanted or not channel.online:
+            return []
+        realm = self._realm(state, channel, given)
+        key = self._home.host_key() if self._home.state() == OURS else None
+        requests = Requests(realm, state.fingerprint, key, self._clock())
+        quotes = []
+        for one in wanted:
+            request = requests.quote(one)
+            data = channel.exchange(one.number, request)
+            body = check_response(data or b"", request, realm, channel.where).body
+            keys = ("number", "outcome", "reason", "spends", "account", "live", "holder")
+            quotes.append({key: body.get(key) for key in keys})
+        return quotes
+
+    def activate(
+        self,
+        wanted: Sequence[Wanted],
+        channel: Channel,
+        realm: Realm | None = None,
+        extra_profiles: Sequence[Profile] = (),
+        users: Sequence[str] | None = None,
+        released_by: Sequence[str] = (),
+        dry: bool = False,
+    ) -> Change:
+        with self._held(dry):
+            state = self._read()
+            before = self._overview(state)
+            self._check_wanted(state, wanted, channel)
+            new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
+            results, requests = {}, {}
+            if dry:
+                quotes = {q["number"]: q for q in self._quote(state, new, channel, realm)}
+                _raise_refusals(list(quotes.values()), released_by)
+                results = {w.number: {"action": _ACTIVATED, **_spent(quotes.get(w.number))} for w in new}
+            elif new or state.intents:
+                state = self._prepare(state, channel, realm)
+                self._settle_first(state, [w.number for w in wanted], channel, results)
+                state = self._read()
+                new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
+                _raise_refusals(self._quote(state, new, channel, realm), ())
+                self._request_all(state, new, channel, results)
+            if not dry:
+                state = self._read()
+                requests = {n: state.intents[n].request for n in (w.number for w in wanted) if n in state.intents}
+                for number in requests:
+                    results.setdefault(number, {"action": _PENDING, "spends": 0})
+            config = self._arranged(state, wanted, extra_profiles, users)
+            if config != state.config and not dry:
+                self._home.save(config)
+            after = self._overview(replace(state, config=config) if dry else self._read())
+            if dry:
+                _predict(after, [w.number for w in new], "Active")
+            return Change(before != after, before, after, _in_order(results, [w.number for w in wanted]), requests)
+
+    def _check_wanted(self, state: _State, wanted: Sequence[Wanted], channel: Channel) -> None:
+        problems = []
+        for one in wanted:
+            where = f"license {one.number}"
+            found = state.installed.get(one.number)
+            if one.nodelock == PERSONAL and not channel.online:
+                problems.append(
+                    Problem(
+                        "A personal nodelock cannot be activated offline.",
+                        where,
+                        "Use a machine nodelock, or go online.",
+                    )
+                )
+            lock = found.nodelock if found else None
+            if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE:
+                problems.append(
+                    Problem(
+                        "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
+                    )
+                )
+            if found is not None and not _knows_code(found, one):
+                problems.append(
+                    Problem(
+                        f"The activation code declared for license {one.number} is not this license's.",
+                        where,
+                        "Check the license number and its activation code against what was supplied.",
+                    )
+                )
+        if problems:
+            raise LicensingError(problems)
+
+    def _prepare(self, state: _State, channel: Channel, given: Realm | None) -> _State:
+        """Pin the realm and make the host's key, before the first request needs them."""
+        realm = self._realm(state, channel, given)
+        config = replace(state.config, realm=realm)
+        if config != state.config:
+            self._home.save(config)
+        self._home.make_host_key()
+        return replace(state, config=config)
+
+    def _settle_first(
+        self, state: _State, numbers: Sequence[str], channel: Channel, results: dict[str, dict[str, Any]]
+    ) -> None:
+        """Finish what is pending for these licenses; offline, look at every response before applying the first."""
+        intents = [state.intents[n] for n in numbers if n in state.intents]
+        realm = state.config.realm or _NOBODY
+        problems: list[Problem] = []
+        for intent in intents:
+            try:
+                check_pending(intent, realm)
+                data = (
+                    intent.response
+                    if channel.online
+                    else intent.response or channel.exchange(intent.number, intent.request)
+                )
+                if data is not None:
+                    check_response(data, intent.request, realm, _response_file(intent), self._journal)
+            except LicensingError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise LicensingError(problems)
+        for intent in intents:
+            self._settle(intent, channel, realm, results)
+
+    def _settle(self, intent: Intent, channel: Channel, realm: Realm, results: dict[str, dict[str, Any]]) -> None:
+        """Take one exchange as far as it goes: ask (again under the same id), archive, apply, close.
+
+        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied.
+        """
+        data = intent.response
+        if data is None:
+            data = channel.exchange(intent.number, intent.request)
+            if data is None:
+                results[intent.number] = {"action": _PENDING, "spends": 0}
+                return
+        response = check_response(data, intent.request, realm, _response_file(intent), self._journal)
+        if intent.response is None:
+            self._journal.answered(intent, data)
+        refused = refusal(response)
+        if refused is None:
+            self._apply(intent, response, data, realm)
+        elif intent.action == DEACTIVATE:
+            self._unfence([intent.number])
+        self._journal.close(intent)
+        if refused is not None:
+            raise refused
+        done = _ACTIVATED if intent.action == ACTIVATE else _DEACTIVATED
+        results[intent.number] = {"action": done, **_spent(response.body)}
+
+    def _apply(self, intent: Intent, response: Document, data: bytes, realm: Realm) -> None:
+        if intent.action == DEACTIVATE:
+            self._home.drop_nodelock(intent.number)
+            return
+        license = json.dumps(response.body.get("license"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        content = license.encode() + b"\n"
+        documents.read(content, documents.LICENSE, response.where).check("realm", realm.key)
+        self._home.put_license(intent.number, content, data)
+        self._unfence([intent.number])
+
+    def _request_all(
+        self, state: _State, wanted: Sequence[Wanted], channel: Channel, results: dict[str, dict[str, Any]]
+    ) -> None:
+        if not wanted:
+            return
+        realm = state.config.realm or _NOBODY
+        requests = Requests(realm, state.fingerprint, self._home.host_key(), self._clock())
+        for one in wanted:
+            self._settle(self._journal.begin(one.number, requests.activate(one)), channel, realm, results)
+
+    def _unfence(self, numbers: Sequence[str]) -> None:
+        config = self._home.config()
+        fenced = {n: since for n, since in config.fenced.items() if n not in numbers}
+        if fenced != config.fenced:
+            self._home.save(replace(config, fenced=fenced))
+
+    def _arranged(
+        self, state: _State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None
+    ) -> Config:
+        """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
+        profiles = []
+        for one in wanted:
+            mine = [p for p in state.config.profiles if p.license == one.number]
+            if one.profile:
+                profiles.append(Profile(one.profile, one.number, one.default))
+            elif mine:
+                profiles.extend(mine)
+            else:
+                profiles.append(Profile(_free_name(state.config.profiles, profiles), one.number, one.default))
+        served = {w.number for w in wanted if state.is_active(w.number)}
+        return replace(
+            state.config,
+            profiles=arrange_profiles(state.config.profiles, [*profiles, *extra]),
+            users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
+            fenced={n: since for n, since in state.config.fenced.items() if n not in served},
+        )
+
+    def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        with self._held(dry):
+            state = self._read()
+            before = self._overview(state)
+            self._check_given_up(state, numbers)
+            todo = [n for n in numbers if state.is_active(n) or n in state.intents]
+            results: dict[str, dict[str, Any]] = {}
+            if dry:
+                results = {n: {"action": _DEACTIVATED, "spends": 0} for n in todo}
+            elif todo:
+                state = self._prepare(state, channel, None)
+                self._settle_first(state, todo, channel, results)
+                state = self._read()
+                self._give_up(state, [n for n in todo if state.is_active(n)], channel, results)
+            after = before if dry else self._overview(self._read())
+            if dry and todo:
+                after = json.loads(json.dumps(before))
+                _predict(after, todo, INACTIVE)
+            intents = {} if dry else self._journal.open()
+            requests = {n: intents[n].request for n in numbers if n in intents}
+            since = {n["number"]: n["fenced"] for n in after["licenses"]}
+            listed = [{**r, "fenced_since": since.get(r["number"])} for r in _in_order(results, numbers)]
+            return Change(before != after, before, after, listed, requests)
+
+    def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
+        problems = []
+        for number in numbers:
+            found = state.installed.get(parse_number(number))
+            if found is None and number not in state.intents:
+                todo = "Correct the number; aims_license_info lists the licenses that are here."
+                problems.append(Problem(f"License {number} is not installed here.", self._home.where, todo))
+            changed = drift(found, state.fingerprint) if found else None
+            if changed is not None and not changed.is_same_machine:
+                problems.append(
+                    Problem(
+                        f"License {number} was activated on another machine: {', '.join(changed.changed)} differ.",
+                        self._home.where,
+                        "Deactivate it on the machine that holds it; if this is a copied home, remove the copy.",
+                    )
+                )
+        if problems:
+            raise LicensingError(problems)
+
+    def _give_up(
+        self, state: _State, numbers: Sequence[str], channel: Channel, results: dict[str, dict[str, Any]]
+    ) -> None:
+        """Fence all the licenses at once, then give them back one after the other."""
+        if not numbers:
+            return
+        now = self._clock()
+        fenced = {**{n: render_time(now) for n in numbers}, **state.config.fenced}
+        if fenced != state.config.fenced:
+            self._home.save(replace(state.config, fenced=fenced))
+        realm = state.config.realm or _NOBODY
+        requests = Requests(realm, state.fingerprint, self._home.host_key(), now)
+        for number in numbers:
+            lock = state.installed[number].nodelock
+            request = requests.deactivate(number, lock.type if lock else MACHINE)
+            self._settle(self._journal.begin(number, request), channel, realm, results)
+
+    def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
+        with self._held(dry):
+            state = self._read()
+            return self._configured(state, replace(state.config, maintenance=enabled), dry)
+
+    def set_profiles(
+        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
+    ) -> Change:
+        with self._held(dry):
+            state = self._read()
+            unknown = [p for p in wanted if p.license not in state.installed and p.license not in state.intents]
+            if unknown:
+                raise LicensingError(
+                    Problem(
+                        f"Profile {p.name} names license {p.license}, which is not installed.",
+                        self._home.where,
+                        "Install the license first (aims_license_activate), or name one that is.",
+                    )
+                    for p in unknown
+                )
+            kept = [p for p in state.config.profiles if p.name not in absent]
+            return self._configured(state, replace(state.config, profiles=arrange_profiles(kept, wanted, purge)), dry)
+
+    def _configured(self, state: _State, config: Config, dry: bool) -> Change:
+        if not dry and config != state.config:
+            self._home.save(config)
+        after = self._overview(replace(state, config=config))
+        return Change(config != state.config, self._overview(state), after)
+
+    def files(self) -> list[HomeFile]:
+        self._home.require()
+        self._read()
+        folder = self._home.folder
+        return [
+            HomeFile(name, folder.mode(name) or PRIVATE, is_secret(name), folder.read(name, 16 << 20))
+            for name in self._home.state_files()
+        ]
+
+
+_ACTIVATED = "activated"
+_DEACTIVATED = "deactivated"
+_PENDING = "pending"
+_UNCHANGED = "unchanged"
+
+
+def _knows_code(found: Installed, wanted: Wanted) -> bool:
+    key = documents.key_from_code(wanted.number, wanted.activation_code)
+    return documents.public_half(key) == found.license.code_key
+
+
+def _response_file(intent: Intent) -> str:
+    return intent.file.replace(".request", ".response")
+
+
+def _spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    if answer is None:
+        return {"spends": None, "transfers": None}
+    return {"spends": answer.get("spends"), "transfers": answer.get("account")}
+
+
+def _in_order(results: Mapping[str, Mapping[str, Any]], numbers: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"number": n, **results.get(n, {"action": _UNCHANGED, "spends": 0})} for n in numbers]
+
+
+def _raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:
+    problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
+    problems += [
+        Problem(
+            f"License {quote['number']} is live on another machine.",
+            f"license {quote['number']}",
+            "Deactivate it there first. If that machine is lost, only the authority's owner can release it.",
+        )
+        for quote in quotes
+        if not quote["reason"] and quote["live"] and quote["spends"] and quote["holder"] not in released_by
+    ]
+    if problems:
+        raise LicensingError(problems)
+
+
+def _predict(overview: dict[str, Any], numbers: Sequence[str], status: str) -> None:
+    known = {license["number"]: license for license in overview["licenses"]}
+    for number in numbers:
+        if number in known:
+            known[number]["status"] = status
+        else:
+            overview["licenses"].append({"number": number, "status": status})
+
+
+def _free_name(*taken: Sequence[Profile]) -> str:
+    # S0: "each is assigned an abstract name", to be renamed afterwards.
+    names = {profile.name for profiles in taken for profile in profiles}
+    at = 1
+    while f"Profile{at}" in names:
+        at += 1
+    return f"Profile{at}"

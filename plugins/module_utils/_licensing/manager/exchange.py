@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's side of an exchange: making requests, and checking responses before anything of them is used."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from .. import documents
+from ..documents import Document, Realm
+from ..errors import LicensingError, Problem, refuse
+from ..fingerprint import compare
+from ..journal import Intent, Journal
+from ..model import ACTIVATE, DEACTIVATE, QUOTE, Wanted, render_time
+
+GRANTED = "granted"
+
+
+class Requests:
+    """Makes requests of one machine to one realm.
+
+    :param host_key: the private key of the home as PEM; None only for quotes before anything is installed
+    """
+
+    def __init__(self, realm: Realm, fingerprint: Mapping[str, str], host_key: bytes | None, now: datetime) -> None:
+        self._realm = realm
+        self._fingerprint = dict(fingerprint)
+        self._key = documents.load_private_key(host_key, "Config/host.key") if host_key else None
+        self._now = now
+
+    def activate(self, wanted: Wanted) -> bytes:
+        """Return the request to activate a license here."""
+        return self._make(ACTIVATE, wanted.number, wanted.nodelock, wanted.activation_code)
+
+    def quote(self, wanted: Wanted) -> bytes:
+        """Return the request for what activating a license here would be answered."""
+        return self._make(QUOTE, wanted.number, wanted.nodelock, wanted.activation_code)
+
+    def deactivate(self, number: str, nodelock: str) -> bytes:
+        """Return the request to give a license back; the key it was activated with is its proof."""
+        return self._make(DEACTIVATE, number, nodelock, None)
+
+    def _make(self, action: str, number: str, nodelock: str, code: str | None) -> bytes:
+        body = {
+            "id": uuid.uuid4().hex,
+            "action": action,
+            "number": number,
+            "nodelock": nodelock,
+            "fingerprint": self._fingerprint,
+            "host_key": documents.public_half(self._key) if self._key else "",
+            "realm": self._realm.id,
+            "made": render_time(self._now),
+        }
+        keys = {"host": self._key} if self._key else {}
+        if code is not None:
+            keys["code"] = documents.key_from_code(number, code)
+        return documents.sign(documents.REQUEST, body, keys)
+
+
+def check_response(data: bytes, request: bytes, realm: Realm, where: str, journal: Journal | None = None) -> Document:
+    """Return the response if it is the realm's answer to this very request; refuse otherwise.
+
+    :param journal: the home's, to tell a response that was applied before from one to some other request
+    """
+    response = documents.read(data, documents.RESPONSE, where)
+    body, asked = response.body, documents.read(request, documents.REQUEST, where).body
+    if body.get("realm") != realm.id:
+        raise refuse(
+            f"The response is of the foreign realm {str(body.get('realm'))[:16]}; this license server honours "
+            f"{realm.id} ({realm.name}).",
+            where,
+            "Have the request processed by that authority.",
+        )
+    response.check("realm", realm.key)
+    machine = body.get("fingerprint")
+    if not isinstance(machine, dict) or not compare(machine, asked["fingerprint"]).is_same_machine:
+        raise refuse("The response is for another machine.", where, "Load it on the machine whose request it answers.")
+    if body.get("request_id") != asked["id"] or body.get("request_digest") != documents.digest(request):
+        applied = journal is not None and journal.was_closed(str(asked["number"]), str(body.get("request_id")))
+        what = "was applied before" if applied else "answers another request than the one that is pending"
+        raise refuse(
+            f"The response {what}.", where, f"Give the response to request {asked['id']} for license {asked['number']}."
+        )
+    if body.get("number") != asked["number"] or body.get("action") != asked["action"]:
+        raise refuse("The response does not fit its request.", where, "Report this to the authority's owner.")
+    return response
+
+
+def refusal(response: Document) -> LicensingError | None:
+    """Return the authority's refusal as an error, or None where the response grants."""
+    if response.body.get("outcome") == GRANTED:
+        return None
+    reason: Any = response.body.get("reason")
+    data = reason if isinstance(reason, dict) else {}
+    return LicensingError(
+        [
+            Problem(
+                str(data.get("what", "The authority refused without a reason.")),
+                str(data.get("where", response.where)),
+                str(data.get("todo", "Ask the authority's owner.")),
+            )
+        ]
+    )
+
+
+def check_pending(intent: Intent, realm: Realm) -> None:
+    """Refuse to hand a pending request to an authority other than the one it was made for."""
+    if intent.document.body.get("realm") != realm.id:
+        raise refuse(
+            f"The pending request for license {intent.number} was made for another realm than {realm.name}.",
+            intent.document.where,
+            "Set aims_license_server_authority back to the authority it was made for, and finish it there.",
+        )

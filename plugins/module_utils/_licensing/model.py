@@ -1,0 +1,377 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of the domain: parsing, validation, comparison and rendering; no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from .errors import LicensingError, Problem, refuse
+
+_NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
+# Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
+_CODE = re.compile(r"(?:[A-Za-z0-9]{5}(?:-[A-Za-z0-9]{5}){4}|[A-Za-z0-9]{6}(?:-[A-Za-z0-9]{6}){4})\Z")
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}\Z")
+_USER = re.compile(r"[^\\\s\x00-\x1f/]{1,64}\\[^\\\x00-\x1f/]{1,64}\Z")
+
+MACHINE = "machine"
+PERSONAL = "personal"
+NODELOCKS = (MACHINE, PERSONAL)
+
+ACTIVATE = "activate"
+DEACTIVATE = "deactivate"
+QUOTE = "quote"
+ACTIONS = (ACTIVATE, DEACTIVATE, QUOTE)
+
+
+def parse_number(text: object, where: str = "license number") -> str:
+    """Return the license number ``aaa.bbb.ccc.ddd`` in its one form, or refuse.
+
+    The twelve digits without dots, as the license file is named, are accepted too.
+    """
+    raw = str(text).strip() if isinstance(text, (str, int)) else ""
+    if re.fullmatch(r"[0-9]{12}", raw):
+        raw = ".".join(raw[at : at + 3] for at in range(0, 12, 3))
+    if not _NUMBER.match(raw):
+        raise refuse(
+            f"{text!r} is not a license number.",
+            where,
+            "Write it as four groups of three digits, such as 015.120.064.022, in quotes.",
+        )
+    return raw
+
+
+def digits(number: str) -> str:
+    """Return the twelve digits that name the files of a license."""
+    return number.replace(".", "")
+
+
+def parse_code(text: object, where: str = "activation code") -> str:
+    """Return the activation code in upper case, or refuse without repeating it."""
+    raw = text.strip() if isinstance(text, str) else ""
+    if not _CODE.match(raw):
+        raise refuse(
+            "The activation code is not five groups of 5 or 6 letters and digits.",
+            where,
+            "Copy the code again as it was supplied, such as XXXXX-XXXXX-XXXXX-XXXXX-XXXXX (yours is not shown).",
+        )
+    return raw.upper()
+
+
+def parse_profile(text: object, where: str = "profile") -> str:
+    """Return the profile name, or refuse."""
+    if not isinstance(text, str) or not _PROFILE.match(text) or text != text.strip():
+        raise refuse(
+            f"{text!r} is not a profile name.",
+            where,
+            "Use 1 to 64 letters, digits, blanks, '.', '_' or '-', beginning with a letter or digit.",
+        )
+    return text
+
+
+def parse_user(text: object, where: str = "registered user") -> str:
+    """Return a registered user of the form ``DOMAIN\\user`` (H105), or refuse."""
+    if not isinstance(text, str) or not _USER.match(text):
+        raise refuse(f"{text!r} is not a registered user.", where, "Write it as DOMAIN\\user.")
+    return text
+
+
+def parse_date(text: object, where: str) -> str:
+    """Return an ISO calendar date ``YYYY-MM-DD``, or refuse."""
+    try:
+        return date.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        raise refuse(f"{text!r} is not a date.", where, "Write it as YYYY-MM-DD.") from None
+
+
+def now_utc() -> datetime:
+    """Return the current time, UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def render_time(moment: datetime) -> str:
+    """Render a UTC time as ``YYYY-MM-DDTHH:MM:SSZ``."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: object, where: str) -> datetime:
+    """Return the time that :func:`render_time` wrote, or refuse."""
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise refuse(f"{text!r} is not a time.", where, "It should read YYYY-MM-DDTHH:MM:SSZ.") from None
+
+
+@dataclass(frozen=True)
+class License:
+    """What a license grants, as its signed license file says.
+
+    :ivar number: ``aaa.bbb.ccc.ddd``
+    :ivar type: as the overview shows it, such as ``AIMMS - PRO Server``
+    :ivar seats: how many may be in use at once, at least 1
+    :ivar start, expiry, maintenance_expiry: ISO dates; the license is valid from start to the end of expiry
+    :ivar var: whether it is a VAR license
+    :ivar code_key: the public half of the key that the activation code yields, base64
+    """
+
+    number: str
+    type: str
+    seats: int
+    start: str
+    expiry: str
+    maintenance_expiry: str
+    var: bool
+    code_key: str
+
+    def problem_on(self, day: date) -> str | None:
+        """Say why the license is not valid on a day, or None if it is."""
+        if day < date.fromisoformat(self.start):
+            return f"is not valid before {self.start}"
+        if day > date.fromisoformat(self.expiry):
+            return f"expired on {self.expiry}"
+        return None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str) -> License:
+        """Read a license from a document's body, or refuse."""
+        seats = data.get("seats")
+        kind = data.get("type")
+        if not isinstance(seats, int) or isinstance(seats, bool) or not 1 <= seats <= 1_000_000:
+            raise refuse(f"{seats!r} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
+        if not isinstance(kind, str) or not 1 <= len(kind) <= 100 or not kind.isprintable():
+            raise refuse(f"{kind!r} is not a license type.", where, "Use up to 100 printable characters.")
+        made = cls(
+            number=parse_number(data.get("number"), where),
+            type=kind,
+            seats=seats,
+            start=parse_date(data.get("start"), f"{where}, start"),
+            expiry=parse_date(data.get("expiry"), f"{where}, expiry"),
+            maintenance_expiry=parse_date(data.get("maintenance_expiry"), f"{where}, maintenance expiry"),
+            var=data.get("var") is True,
+            code_key=str(data.get("code_key", "")),
+        )
+        if made.start > made.expiry:
+            raise refuse(
+                f"License {made.number} expires on {made.expiry}, before it starts on {made.start}.",
+                where,
+                "Correct the two dates.",
+            )
+        return made
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A name under which clients ask for a license; several may share one license.
+
+    :ivar default: clients that name no profile take the first valid default, top to bottom (DOMAIN.md, Rules)
+    """
+
+    name: str
+    license: str
+    default: bool = False
+
+
+def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purge: bool = False) -> tuple[Profile, ...]:
+    """Put the wanted profiles first, in their order, and keep or drop the others.
+
+    A license whose wanted profile has another name is thereby renamed: the profiles that this license had are
+    replaced by those wanted for it. Profiles of licenses that nothing is wanted for stay, below.
+    """
+    names = {profile.name for profile in wanted}
+    licenses = {profile.license for profile in wanted}
+    rest = () if purge else tuple(p for p in current if p.name not in names and p.license not in licenses)
+    return tuple(wanted) + rest
+
+
+@dataclass(frozen=True)
+class TransferRule:
+    """How often a nodelock may move: at most ``limit`` times within any ``window``."""
+
+    limit: int
+    window: timedelta
+
+
+# DOMAIN.md, Rules: from the vendor's dialog on nodelock protection.
+TRANSFER_RULES: Mapping[str, TransferRule] = {
+    MACHINE: TransferRule(3, timedelta(days=365)),
+    PERSONAL: TransferRule(3, timedelta(hours=24)),
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """The transfers that a license has spent, as of some time, under the rule of its nodelock."""
+
+    nodelock: str
+    times: tuple[datetime, ...] = ()
+
+    @property
+    def rule(self) -> TransferRule:
+        return TRANSFER_RULES[self.nodelock]
+
+    def within(self, now: datetime) -> tuple[datetime, ...]:
+        """The transfers that still count, oldest first. One that is exactly a window old counts no more."""
+        return tuple(sorted(moment for moment in self.times if moment > now - self.rule.window))
+
+    def left(self, now: datetime) -> int:
+        """How many transfers may still be spent now."""
+        return max(0, self.rule.limit - len(self.within(now)))
+
+    def returns(self, now: datetime) -> datetime | None:
+        """When the next transfer comes back, or None if none is spent."""
+        counting = self.within(now)
+        return counting[0] + self.rule.window if counting else None
+
+    def as_dict(self, now: datetime) -> dict[str, Any]:
+        """Give the account as the overview's ``transfers``: limit, window_seconds, spent, left, returns."""
+        returns = self.returns(now)
+        return {
+            "limit": self.rule.limit,
+            "window_seconds": int(self.rule.window.total_seconds()),
+            "spent": [render_time(moment) for moment in self.within(now)],
+            "left": self.left(now),
+            "returns": render_time(returns) if returns else None,
+        }
+
+    @classmethod
+    def from_dict(cls, nodelock: str, data: object, where: str) -> Account:
+        """Read the account that an authority signed."""
+        spent = data.get("spent") if isinstance(data, Mapping) else None
+        if not isinstance(spent, list) or len(spent) > 1000:
+            raise refuse("The account of transfers is unreadable.", where, "Ask the authority again.")
+        return cls(nodelock, tuple(parse_time(text, where) for text in spent))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One license as the inventory declares it for a host."""
+
+    number: str
+    activation_code: str = field(repr=False)
+    profile: str | None = None
+    default: bool = False
+    nodelock: str = MACHINE
+
+
+def read_wanted(entries: object, where: str) -> tuple[Wanted, ...]:
+    """Read the declared licenses of a host; refuse with every problem of the list at once.
+
+    :param entries: a list of ``{number, activation_code, profile, default, nodelock}``
+    """
+    if not isinstance(entries, (list, tuple)):
+        raise refuse(
+            f"The declared licenses are a {type(entries).__name__}, not a list.",
+            where,
+            "Declare a list of {number, activation_code, profile, default}.",
+        )
+    wanted: list[Wanted] = []
+    problems: list[Problem] = []
+    for at, entry in enumerate(entries):
+        try:
+            wanted.append(_read_one(entry, f"{where}[{at}]"))
+        except LicensingError as error:
+            problems.extend(error.problems)
+    problems.extend(_repeats([w.number for w in wanted], "License", "declared", where))
+    names = [w.profile for w in wanted if w.profile]
+    problems.extend(_repeats(names, "Profile", "claimed by licenses", where))
+    if problems:
+        raise LicensingError(problems)
+    return tuple(wanted)
+
+
+_WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
+
+
+def _read_one(entry: object, where: str) -> Wanted:
+    if not isinstance(entry, Mapping):
+        raise refuse(
+            "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
+        )
+    problems: list[Problem] = []
+    unknown = sorted(str(key) for key in entry if key not in _WANTED_KEYS)
+    if unknown:
+        problems.append(
+            Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
+        )
+    values: dict[str, Any] = {}
+    readers = {"number": parse_number, "activation_code": parse_code}
+    if entry.get("profile") is not None:
+        readers["profile"] = parse_profile
+    for key, reader in readers.items():
+        try:
+            values[key] = reader(entry.get(key), f"{where}.{key}")
+        except LicensingError as error:
+            problems.extend(error.problems)
+    nodelock = entry.get("nodelock") or MACHINE
+    if nodelock not in NODELOCKS:
+        problems.append(Problem(f"{nodelock!r} is not a nodelock.", f"{where}.nodelock", "Use machine or personal."))
+    default = entry.get("default")
+    if default is not None and not isinstance(default, bool):
+        problems.append(Problem(f"{default!r} is neither true nor false.", f"{where}.default", "Use true or false."))
+    if problems:
+        raise LicensingError(problems)
+    return Wanted(nodelock=nodelock, default=bool(default), **values)
+
+
+def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Problem]:
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    return [
+        Problem(f"{noun} {name} is {verb} {count} times.", where, "Keep one of them.")
+        for name, count in seen.items()
+        if count > 1
+    ]
+
+
+def read_profiles(entries: object, where: str, known: Iterable[str] | None = None) -> tuple[Profile, ...]:
+    """Read declared profiles ``[{name, license, default}]``; refuse with every problem at once.
+
+    :param known: license numbers that may be named; any number where None
+    """
+    if not isinstance(entries, (list, tuple)):
+        raise refuse("The declared profiles are not a list.", where, "Declare a list of {name, license, default}.")
+    numbers = None if known is None else set(known)
+    profiles: list[Profile] = []
+    problems: list[Problem] = []
+    for at, entry in enumerate(entries):
+        place = f"{where}[{at}]"
+        try:
+            data = entry if isinstance(entry, Mapping) else {}
+            profile = Profile(
+                parse_profile(data.get("name"), f"{place}.name"),
+                parse_number(data.get("license"), f"{place}.license"),
+                data.get("default") is True,
+            )
+        except LicensingError as error:
+            problems.extend(error.problems)
+            continue
+        if numbers is not None and profile.license not in numbers:
+            problems.append(
+                Problem(
+                    f"Profile {profile.name} names license {profile.license}, which is not installed.",
+                    place,
+                    "Install the license first, or name one that is.",
+                )
+            )
+        profiles.append(profile)
+    problems.extend(_repeats([p.name for p in profiles], "Profile", "declared", where))
+    if problems:
+        raise LicensingError(problems)
+    return tuple(profiles)
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return the release part of a version, such as (1, 2, 0), for comparison."""
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
+    return tuple(int(part) for part in found.group().split(".")) if found else ()
+
+
+def with_default(profile: Profile, default: bool | None) -> Profile:
+    """Return the profile with another Default mark, or as it is for None."""
+    return profile if default is None else replace(profile, default=default)

@@ -1,0 +1,337 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A license server's home on disk.
+
+::
+
+    .aims-licensing.json   marks the home as ours: product, format, home id
+    Bin/                   the installed package and its commands
+    Config/server.json     authority, realm, profiles in their order, users, maintenance mode, fenced licenses
+    Config/host.key        the private key this home signs requests with
+    Licenses/N.lic         the signed license files
+    Nodelocks/N.lock       the signed response that activated N here; N.ver holds the digests of both
+    Journal/               pending requests and their responses; closed/ keeps the past ones
+    ApplicationKeys/       private keys of published applications
+
+The folder names are the vendor's (DOMAIN.md, Identifiers and files); the contents are our own.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import documents
+from .documents import Document, Realm
+from .errors import LicensingError, Problem, refuse
+from .files import PRIVATE, PUBLIC, Folder, below
+from .model import Account, License, Profile, digits, parse_number, read_profiles
+
+MARKER = ".aims-licensing.json"
+PRODUCT = "aims.licensing"
+HOME_FORMAT = 1
+CONFIG = "Config/server.json"
+HOST_KEY = "Config/host.key"
+PACKAGE = "Bin/package.json"
+DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "ApplicationKeys")
+PRIVATE_DIRECTORIES = ("Config", "Journal", "ApplicationKeys")
+_SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
+_LEFT_OUT = ("Bin/", "Logging/", ".lock")
+
+ABSENT = "absent"
+OURS = "ours"
+FOREIGN = "foreign"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the manager can set, replaced as a whole.
+
+    :ivar authority: where requests go: ``ledger:PATH`` or ``offline``; None until installed with one
+    :ivar realm: whose responses are honoured, pinned at the first activation
+    :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
+    """
+
+    authority: str | None = None
+    realm: Realm | None = None
+    profiles: tuple[Profile, ...] = ()
+    users: tuple[str, ...] = ()
+    maintenance: bool = False
+    fenced: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "authority": self.authority,
+            "realm": self.realm.as_dict() if self.realm else None,
+            "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
+            "users": list(self.users),
+            "maintenance": self.maintenance,
+            "fenced": dict(self.fenced),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
+        realm = data.get("realm")
+        return cls(
+            authority=data.get("authority"),
+            realm=Realm.from_dict(realm, where) if realm else None,
+            profiles=read_profiles(data.get("profiles", []), where),
+            users=tuple(str(user) for user in data.get("users", [])),
+            maintenance=data.get("maintenance") is True,
+            fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
+        )
+
+
+@dataclass(frozen=True)
+class Nodelock:
+    """The response that activated a license on a machine.
+
+    :ivar serial: the authority's running number of the exchange
+    """
+
+    type: str
+    fingerprint: Mapping[str, str]
+    host_key: str
+    serial: int
+    account: Account
+    document: Document
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A license file in the home, with its nodelock where there is one."""
+
+    license: License
+    nodelock: Nodelock | None
+
+
+def read_nodelock(document: Document) -> Nodelock:
+    """Read the nodelock that an activation's response carries, or refuse; its signature is not checked here."""
+    body = document.body
+    machine, serial = body.get("fingerprint"), body.get("serial")
+    if not isinstance(machine, dict) or not isinstance(serial, int):
+        raise refuse("The nodelock is damaged.", document.where, "Restore the file from the newest bundle.")
+    nodelock = "personal" if body.get("nodelock") == "personal" else "machine"
+    return Nodelock(
+        type=nodelock,
+        fingerprint={str(k): str(v) for k, v in machine.items()},
+        host_key=str(body.get("host_key")),
+        serial=serial,
+        account=Account.from_dict(nodelock, body.get("account"), document.where),
+        document=document,
+    )
+
+
+class Home:
+    """The home of one license server, possibly under an alternate root.
+
+    :param home: its path as the server itself sees it
+    :param root: the alternate root it lies under, or ""
+    """
+
+    def __init__(self, home: str, root: str = "") -> None:
+        self.home = home
+        self.root = root
+        self.folder = Folder(below(root, home))
+
+    @property
+    def where(self) -> str:
+        return str(self.folder.path)
+
+    def state(self) -> str:
+        """Whether the home is absent, ours or another product's (invariant I9)."""
+        path = self.folder.path
+        if not path.exists():
+            return ABSENT
+        if self.folder.has(MARKER):
+            self._read_marker()
+            return OURS
+        if not path.is_dir():
+            return FOREIGN
+        try:
+            entries = [entry.name for entry in path.iterdir()]
+        except OSError as error:
+            raise refuse(
+                f"Cannot read the home: {error.strerror}.", self.where, "Run as the user that owns it (become: true)."
+            ) from error
+        left = [name for name in entries if not name.startswith(".tmp-") and name != ".lock"]
+        return FOREIGN if left else ABSENT
+
+    def _read_marker(self) -> Mapping[str, Any]:
+        data = self._json(MARKER)
+        if data.get("product") != PRODUCT:
+            raise self._foreign()
+        if data.get("format") != HOME_FORMAT:
+            raise refuse(
+                f"The home has format {data.get('format')!r}; this version knows format {HOME_FORMAT}.",
+                self.folder.place(MARKER),
+                "Use the version of the collection that made it, or a newer one.",
+            )
+        return data
+
+    def _foreign(self) -> LicensingError:
+        return refuse(
+            "The home belongs to another product: it holds files but not our marker.",
+            self.where,
+            "Choose another home for the bundled license server, or set the backend that fits this home.",
+        )
+
+    def require(self) -> None:
+        """Refuse unless the home is ours and complete enough to be read."""
+        state = self.state()
+        if state == FOREIGN:
+            raise self._foreign()
+        if state == ABSENT:
+            raise refuse(
+                "No license server is installed here.",
+                self.where,
+                "Install it first (aims_license_server_install), or correct home and root.",
+            )
+
+    def create(self) -> None:
+        """Make the home, its marker first, or complete one that was left half made."""
+        if self.state() == FOREIGN:
+            raise self._foreign()
+        self.folder.make()
+        if not self.folder.has(MARKER):
+            marker = {"product": PRODUCT, "format": HOME_FORMAT, "home_id": uuid.uuid4().hex}
+            self.folder.write(MARKER, _pretty(marker), PUBLIC)
+        for directory in DIRECTORIES:
+            self.folder.make(directory, 0o700 if directory in PRIVATE_DIRECTORIES else 0o755)
+
+    @property
+    def home_id(self) -> str:
+        """The id that the home was given when it was made."""
+        return str(self._read_marker().get("home_id"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home for a change; refuse where it is not ours."""
+        self.require()
+        with self.folder.locked():
+            yield
+
+    def _json(self, name: str) -> Mapping[str, Any]:
+        data = self.folder.read(name)
+        try:
+            parsed = json.loads(data.decode("utf-8"))
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise refuse(
+                "The file is half-written or damaged.",
+                self.folder.place(name),
+                "Restore it from the newest bundle, then run this again.",
+            )
+        return parsed
+
+    def config(self) -> Config:
+        """Read the configuration; that of a home which was only just made is empty."""
+        if not self.folder.has(CONFIG) and not self.folder.names("Licenses", ".lic"):
+            return Config()
+        where = self.folder.place(CONFIG)
+        try:
+            return Config.from_dict(self._json(CONFIG), where)
+        except (TypeError, ValueError, AttributeError):
+            raise refuse(
+                "The file is damaged.", where, "Restore it from the newest bundle, then run this again."
+            ) from None
+
+    def save(self, config: Config) -> None:
+        self.folder.write(CONFIG, _pretty(config.as_dict()), PRIVATE)
+
+    def package(self) -> Mapping[str, Any] | None:
+        """Return ``{version, digest}`` of the installed package, or None."""
+        return self._json(PACKAGE) if self.folder.has(PACKAGE) else None
+
+    def host_key(self) -> bytes | None:
+        """Return the private key of this home as PEM, or None where nothing was activated yet."""
+        return self.folder.find(HOST_KEY)
+
+    def make_host_key(self) -> bytes:
+        """Return the private key of this home, made now where there is none."""
+        found = self.host_key()
+        if found is None:
+            found = documents.new_private_key()
+            self.folder.write(HOST_KEY, found, PRIVATE)
+        return found
+
+    def installed(self, unsettled: Mapping[str, Any]) -> dict[str, Installed]:
+        """Return the licenses in the home by number; refuse with every damaged file at once.
+
+        :param unsettled: numbers whose exchange is still open: their nodelock may be half-written and is left out
+        """
+        found: dict[str, Installed] = {}
+        problems: list[Problem] = []
+        for name in self.folder.names("Licenses", ".lic"):
+            try:
+                license = self._license(name)
+                lock = None if license.number in unsettled else self._nodelock(license.number)
+                found[license.number] = Installed(license, lock)
+            except LicensingError as error:
+                problems.extend(error.problems)
+        for name in self.folder.names("Nodelocks", ".lock"):
+            if not self.folder.has(f"Licenses/{name[:-5]}.lic"):
+                place = self.folder.place(f"Nodelocks/{name}")
+                problems.append(
+                    Problem("A nodelock has no license file.", place, "Restore Licenses/ from the newest bundle.")
+                )
+        if problems:
+            raise LicensingError(problems)
+        return found
+
+    def _license(self, name: str) -> License:
+        where = self.folder.place(f"Licenses/{name}")
+        document = documents.read(self.folder.read(f"Licenses/{name}"), documents.LICENSE, where)
+        license = License.from_dict(document.body, where)
+        if name != f"{digits(license.number)}.lic":
+            raise refuse(f"The file holds license {license.number}.", where, "Give the file the name of its license.")
+        return license
+
+    def _nodelock(self, number: str) -> Nodelock | None:
+        stem = digits(number)
+        data = self.folder.find(f"Nodelocks/{stem}.lock")
+        if data is None:
+            return None
+        where = self.folder.place(f"Nodelocks/{stem}.lock")
+        version = self._json(f"Nodelocks/{stem}.ver") if self.folder.has(f"Nodelocks/{stem}.ver") else {}
+        license = self.folder.read(f"Licenses/{stem}.lic")
+        if version.get("lock") != documents.digest(data) or version.get("lic") != documents.digest(license):
+            raise refuse(
+                "The nodelock or its license file was changed since it was activated, or is half-written.",
+                where,
+                "Restore Licenses/, Nodelocks/ from the newest bundle, then run this again.",
+            )
+        return read_nodelock(documents.read(data, documents.RESPONSE, where))
+
+    def put_license(self, number: str, license: bytes, nodelock: bytes) -> None:
+        """Write license file, nodelock and their digests, in this order; may be repeated after a crash."""
+        stem = digits(number)
+        version = {"lock": documents.digest(nodelock), "lic": documents.digest(license)}
+        self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
+        self.folder.write(f"Nodelocks/{stem}.lock", nodelock, PRIVATE)
+        self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
+
+    def drop_nodelock(self, number: str) -> None:
+        """Remove the nodelock of a deactivated license; its license file stays, as *Inactive Nodelock*."""
+        stem = digits(number)
+        self.folder.remove(f"Nodelocks/{stem}.lock")
+        self.folder.remove(f"Nodelocks/{stem}.ver")
+
+    def state_files(self) -> list[str]:
+        """Return the names of all files that a bundle must hold to rebuild this home, sorted."""
+        return [name for name in self.folder.walk() if not name.startswith(_LEFT_OUT)]
+
+
+def is_secret(name: str) -> bool:
+    """Whether a file of the home may leave it only encrypted."""
+    return name.startswith(_SECRET_PARTS)
+
+
+def _pretty(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
