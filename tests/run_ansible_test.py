@@ -81,12 +81,14 @@ def provide_pip() -> None:
     from ansible_test._internal.python_requirements import get_venv_packages
 
     python = types.SimpleNamespace(version=f"{sys.version_info[0]}.{sys.version_info[1]}")
-    version = get_venv_packages(python)["pip"]
+    packages = get_venv_packages(python)  # always pip; up to ansible-core 2.17 setuptools and wheel as well
+    version = packages["pip"]
     cache = HOME / ".ansible" / "test" / "cache"
     wheels = cache / "wheels"
-    if not list(wheels.glob(f"pip-{version}-*.whl")):
+    missing = [f"{name}=={pin}" for name, pin in packages.items() if not any(wheels.glob(f"{name}-{pin}-*.whl"))]
+    if missing:
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        subprocess.run([*download, "--dest", str(wheels), f"pip=={version}"], check=True)
+        subprocess.run([*download, "--dest", str(wheels), *missing], check=True)
     script = cache / f"get_pip_{version.replace('.', '_')}.py"
     script.write_text(BOOTSTRAP.replace("{version}", version), encoding="utf-8")
 
