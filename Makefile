@@ -58,11 +58,11 @@ link:
 
 .PHONY: demo
 demo: .venv/.runtime link  ## rehearse a migration on this machine, no root and no license needed
-	tests/demo/run
+	python tests/demo/run.py
 
 .PHONY: bench
 bench: .venv/.dev link  ## measure and compare with the figures on record
-	tests/bench/run
+	python tests/bench/run.py
 
 .PHONY: test
 test: lint unit integration sanity  ## all of the checks below

@@ -32,7 +32,6 @@ class Channel(Protocol):
 
         The same request may be handed over any number of times.
         """
-        ...
 
 
 class Embedded:
@@ -87,6 +86,14 @@ def check_authority(authority: str | None) -> str:
     )
 
 
+def ledger_path(authority: str | None) -> str:
+    """Return the path of the ledger that an authority's address names, or refuse any other kind of authority."""
+    text = check_authority(authority)
+    if text == OFFLINE:
+        raise refuse("'offline' names no ledger.", "authority", "Give 'ledger:/absolute/path/authority.db'.")
+    return text[len(LEDGER) :]
+
+
 def open_channel(
     authority: str | None,
     open_ledger: Callable[[str], Channel],
@@ -98,4 +105,4 @@ def open_channel(
     :param responses: for ``offline``, the response files at hand by license number
     """
     text = check_authority(authority)
-    return OfflineFiles(responses or {}) if text == OFFLINE else open_ledger(text[len(LEDGER) :])
+    return OfflineFiles(responses or {}) if text == OFFLINE else open_ledger(ledger_path(text))

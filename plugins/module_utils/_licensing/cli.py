@@ -20,13 +20,13 @@ from typing import Any, Callable
 
 from . import VERSION, documents
 from .authority.embedded import open_ledger_channel
+from .authority.issuing import new_license
 from .channel import open_channel
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .manager import BUNDLED, Change, open_manager
 from .model import (
     NODELOCKS,
-    License,
     Profile,
     Wanted,
     digits,
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run ``licman …`` or ``authority …``; return the exit code."""
     commands: dict[str, Callable[[Sequence[str]], int]] = {"licman": licman, "authority": authority}
     if not arguments or arguments[0] not in commands:
-        print("usage: licman … | authority …", file=sys.stderr)
+        sys.stderr.write("usage: licman … | authority …\n")
         return 2
     try:
         return commands[arguments[0]](arguments[1:])
@@ -52,12 +52,16 @@ def main(arguments: Sequence[str]) -> int:
         if "--json" in arguments:
             _print_json({"problems": [problem.as_dict() for problem in error.problems]})
         else:
-            print("\n".join(str(problem) for problem in error.problems), file=sys.stderr)
+            sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         return REFUSED
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
 def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=1, ensure_ascii=False))
+    _say(json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def licman(arguments: Sequence[str]) -> int:
@@ -152,15 +156,15 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
     else:
         _print_overview(change.after)
         for path in written:
-            print(f"\nRequest written: {path}\nHave it processed, then repeat this command with --response FILE.")
+            _say(f"\nRequest written: {path}\nHave it processed, then repeat this command with --response FILE.")
     return WAITING if written else 0
 
 
 def _print_overview(overview: Any) -> None:
     for license in overview["licenses"]:
-        print(f"{license['number']}  {license['seats']:>6} seats  {license['status']:<20} {license['type']}")
+        _say(f"{license['number']}  {license['seats']:>6} seats  {license['status']:<20} {license['type']}")
     for profile in overview["profiles"]:
-        print(f"{profile['name']:<32} {profile['license']}{'  default' if profile['default'] else ''}")
+        _say(f"{profile['name']:<32} {profile['license']}{'  default' if profile['default'] else ''}")
 
 
 def authority(arguments: Sequence[str]) -> int:
@@ -178,7 +182,7 @@ def authority(arguments: Sequence[str]) -> int:
         _print_json(result)
     else:
         for line in result if isinstance(result, list) else [result]:
-            print("  ".join(f"{key}: {value}" for key, value in line.items()))
+            _say("  ".join(f"{key}: {value}" for key, value in line.items()))
     return 0
 
 
@@ -235,19 +239,9 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
     return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
 
 
-def new_license(
-    number: str, code: str, kind: str, seats: int, start: str, expiry: str, maintenance_expiry: str | None = None
-) -> License:
-    """Return a license to issue, checked."""
-    key = documents.public_half(documents.key_from_code(number, code))
-    particulars = {"number": number, "type": kind, "seats": seats, "start": start, "expiry": expiry}
-    ends = {"maintenance_expiry": maintenance_expiry or expiry, "var": False, "code_key": key}
-    return License.from_dict({**particulars, **ends}, f"license {number}")
-
-
 def _new_code(path: str) -> str:
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    code = "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(5))
+    code = "-".join("".join(secrets.choice(alphabet) for place in range(5)) for group in range(5))
     file = Path(path).absolute()
     if file.exists():
         raise refuse("There is a file already.", str(file), "Name a new file for the new code.")

@@ -284,6 +284,21 @@ def read_wanted(entries: object, where: str) -> tuple[Wanted, ...]:
     return tuple(wanted)
 
 
+def read_numbers(entries: object, where: str) -> tuple[str, ...]:
+    """Read a list of license numbers; refuse with every problem at once."""
+    numbers: list[str] = []
+    problems: list[Problem] = []
+    for at, entry in enumerate(entries if isinstance(entries, (list, tuple)) else [entries]):
+        try:
+            numbers.append(parse_number(entry, f"{where}[{at}]"))
+        except LicensingError as error:
+            problems.extend(error.problems)
+    problems.extend(_repeats(numbers, "License", "given", where))
+    if problems:
+        raise LicensingError(problems)
+    return tuple(numbers)
+
+
 _WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
 
 

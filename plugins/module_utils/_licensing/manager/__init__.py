@@ -52,15 +52,12 @@ class LicenseManager(Protocol):
 
     def overview(self) -> dict[str, Any]:
         """Return what the manager shows, as data."""
-        ...
 
     def fingerprint(self) -> dict[str, str]:
         """Return the identity of this machine by component."""
-        ...
 
     def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
         """Ask the authority what it would answer to activations here."""
-        ...
 
     def activate(
         self,
@@ -76,25 +73,20 @@ class LicenseManager(Protocol):
 
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
-        ...
 
     def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         """Stop serving licenses and give them back to the authority."""
-        ...
 
     def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
         """Enter or leave maintenance mode."""
-        ...
 
     def set_profiles(
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
     ) -> Change:
         """Add, rename, re-point, order and remove profiles."""
-        ...
 
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""
-        ...
 
 
 def open_manager(backend: str, home: str, root: str = "") -> LicenseManager:

@@ -284,13 +284,17 @@ class BundledManager:
         self, state: _State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None
     ) -> Config:
         """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
-        profiles = []
+        profiles: list[Profile] = []
+        named = {profile.name for profile in extra}
         for one in wanted:
-            mine = [p for p in state.config.profiles if p.license == one.number]
+            mine = [p for p in state.config.profiles if p.license == one.number and p.name not in named]
             if one.profile:
-                profiles.append(Profile(one.profile, one.number, one.default))
+                # The declared name is given to the license's first profile, unless one of them has it already.
+                others = [p for p in mine if p.name != one.profile]
+                renamed = len(others) == len(mine)
+                profiles += [Profile(one.profile, one.number, one.default), *(others[1:] if renamed else others)]
             elif mine:
-                profiles.extend(mine)
+                profiles += mine
             else:
                 profiles.append(Profile(_free_name(state.config.profiles, profiles), one.number, one.default))
         served = {w.number for w in wanted if state.is_active(w.number)}

@@ -12,7 +12,7 @@ from typing import Any
 from ..fingerprint import Comparison, compare
 from ..journal import Intent
 from ..model import ACTIVATE, digits
-from ..store import OURS, Config, Home, Installed
+from ..store import OURS, Config, Home, Installed, Nodelock
 
 ACTIVE = "Active"
 INACTIVE = "Inactive Nodelock"
@@ -64,7 +64,7 @@ def assemble(
                 "file": intent.file,
                 "answered": intent.response is not None,
             }
-            for _, intent in sorted(intents.items())
+            for intent in sorted(intents.values(), key=lambda intent: intent.number)
         ],
     }
 
@@ -112,9 +112,15 @@ def _license(
         "code_key": license.code_key,
         "transfers": lock.account.as_dict(now) if lock else None,
         "serial": lock.serial if lock else None,
-        "holder": lock.host_key if lock else None,
+        "holder": _holder(lock, intent),
         "drift": {"verdict": changed.verdict, "changed": list(changed.changed)} if changed else None,
     }
+
+
+def _holder(lock: Nodelock | None, intent: Intent | None) -> str | None:
+    if lock is not None:
+        return lock.host_key
+    return str(intent.document.body.get("host_key")) if intent is not None else None
 
 
 def _status(found: Installed, intent: Intent | None, fingerprint: Mapping[str, str], now: datetime) -> str:

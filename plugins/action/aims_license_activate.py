@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of aims_license_activate: the declared licenses checked, and offline files."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
+
+
+class ActionModule(LicensingAction):
+    """Carries request and response files."""
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        wanted = read_wanted(self._task.args.get("licenses"), "licenses")
+        result = exchange_files(self, task_vars, [one.number for one in wanted])
+        return {**result, "ended": time.time()}

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of aims_license_authority: what a bundle says of the licenses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+
+_GRANTED = ("type", "seats", "days")
+
+
+class ActionModule(LicensingAction):
+    """Completes the declared licenses by what the details and the bundle say of them."""
+
+    options = frozenset({"name", "licenses", "details", "bundle"})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
+        path = self.path("bundle")
+        overview = read_bundle(path).overview if path else None
+        bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
+        details = args.pop("details", None) or {}
+        args.pop("bundle", None)
+        licenses = []
+        for declared, wanted in zip(args.get("licenses") or [], read_wanted(args.get("licenses") or [], "licenses")):
+            known = {**bundled.get(wanted.number, {}), **self._detail(details, wanted.number), **declared}
+            granted = {key: known[key] for key in _GRANTED if key in known}
+            licenses.append({"number": wanted.number, "activation_code": wanted.activation_code, **granted})
+        args["licenses"] = licenses
+        result = self.module(task_vars)
+        if overview is not None and not result.get("failed"):
+            numbers = {one["number"] for one in licenses}
+            profiles = [
+                {key: profile[key] for key in ("name", "license", "default")}
+                for profile in overview["profiles"]
+                if profile["license"] in numbers
+            ]
+            result["overview"] = {"profiles": profiles, "users": overview["users"]}
+        return result
+
+    @staticmethod
+    def _detail(details: Mapping[str, Any], number: str) -> Mapping[str, Any]:
+        found = details.get(number, {})
+        unknown = sorted(set(found) - set(_GRANTED))
+        if unknown:
+            todo = f"Known keys are {', '.join(_GRANTED)}."
+            raise refuse(f"Unknown key {', '.join(unknown)}.", f"details of license {number}", todo)
+        return found

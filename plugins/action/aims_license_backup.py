@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of aims_license_backup: the bundle."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+    Bundle,
+    BundleFile,
+    digest_of,
+    live_licenses,
+    newest,
+    write_bundle,
+)
+
+
+class ActionModule(LicensingAction):
+    """Collects the files of a home and keeps them as a verified bundle."""
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        vault = self._loader._vault
+        if not vault.secrets:
+            raise refuse(
+                "No vault password is given, and a bundle holds private keys.",
+                "controller",
+                "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg).",
+            )
+        dest = self.path("dest")
+        if dest is None:
+            raise refuse("No folder for bundles is given.", "dest", "Set dest to a folder on the controller.")
+        seal = Seal()
+        result = self.module(task_vars, recipient=seal.recipient)
+        listed = result.pop("files", [])
+        if result.get("failed"):
+            return result
+        files = [self._plain(file, seal) for file in listed]
+        host = self.host(task_vars)
+        return {**result, **self._keep(dest / host, host, files, result["overview"], vault)}
+
+    @staticmethod
+    def _plain(file: dict[str, Any], seal: Seal) -> BundleFile:
+        content = seal.open(file["content"]) if file["secret"] else base64.b64decode(file["content"])
+        made = BundleFile(file["name"], file["mode"], file["secret"], content)
+        if made.sha256 != file["sha256"]:
+            raise refuse("The file was damaged on its way to the controller.", file["name"], "Run this again.")
+        return made
+
+    def _keep(
+        self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Any
+    ) -> dict[str, Any]:
+        last, digest = newest(folder), digest_of(files)
+        if last is not None and last.manifest["digest"] == digest:
+            return self._result(last, changed=False)
+        lost = sorted(last.live - live_licenses(overview)) if last is not None else []
+        if last is not None and lost and not self._task.args.get("allow_poorer"):
+            return self._result(last, changed=False, kept=f"{', '.join(lost)} active in the newest bundle, but not now")
+        if self.dry:
+            return {"changed": True, "bundle": str(last.path) if last else "", "digest": digest, "kept": None}
+        made = write_bundle(folder, host, files, overview, render_time(now_utc()), vault)
+        return self._result(made, changed=True)
+
+    @staticmethod
+    def _result(bundle: Bundle, changed: bool, kept: str | None = None) -> dict[str, Any]:
+        return {"changed": changed, "bundle": str(bundle.path), "digest": bundle.manifest["digest"], "kept": kept}

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of aims_license_deactivate: the bundle that must cover it, and offline files."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
+
+
+class ActionModule(LicensingAction):
+    """Refuses without a verified bundle; carries request and response files."""
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        numbers = read_numbers(self._task.args.get("licenses"), "licenses")
+        path = self.path("bundle")
+        if path is None:
+            raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
+        bundle = read_bundle(path)
+        bundle.require_covers(numbers)
+        started = time.time()
+        home = bundle.manifest["home_id"]
+        result = exchange_files(self, task_vars, numbers, bundle_home_id=home)
+        return {**result, "started": started}

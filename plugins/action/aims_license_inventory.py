@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the controller only: checks what the inventory declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
+    TARGETS,
+    HostVariables,
+    read_hosts,
+    read_pairs,
+)
+
+
+class ActionModule(LicensingAction):
+    """Returns the declared pairs, or everything that is wrong."""
+
+    options = frozenset({"pairs", "hosts", "vault"})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        hostvars = task_vars["hostvars"]
+        hosts = {
+            str(name): HostVariables(str(name), list(hostvars[name]), hostvars[name].__getitem__) for name in hostvars
+        }
+        problems: list[Problem] = []
+        if self._task.args.get("vault", False) and not self._loader._vault.secrets:
+            todo = "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg)."
+            what = "No vault password is given, and the bundle will hold private keys."
+            problems.append(Problem(what, "controller", todo))
+        found: dict[str, Any] = {}
+        try:
+            if self._task.args.get("pairs", True):
+                found = {"pairs": read_pairs([str(name) for name in task_vars["groups"].get(TARGETS, [])], hosts)}
+            else:
+                found = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
+        except LicensingError as error:
+            problems.extend(error.problems)
+        if problems:
+            raise LicensingError(problems)
+        return {"changed": False, **found}

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that name a license server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  home:
+    description: The license server's folder on the host, as the server itself sees it.
+    type: path
+    default: /opt/aims-license-server
+  root:
+    description:
+      - An alternate root under which O(home) lies, as with C(systemctl --root).
+      - The machine's identity is then taken from what this root holds only. Empty for the host's own root.
+    type: str
+    default: ''
+  backend:
+    description:
+      - Which license server this is.
+      - V(vendor) is not part of this version; asking for it is an error.
+    type: str
+    choices: [bundled, vendor]
+    default: bundled
+  authority:
+    description:
+      - Where requests for activations go. C(ledger:/absolute/path) for an embedded rehearsal authority whose file this
+        host reaches, or V(offline) for request files that a person carries.
+      - The authority that the server was installed with, unless given.
+    type: str
+notes:
+  - Works on the bundled license server of this collection, which honours rehearsal licenses only.
+  - "The host needs Python 3.9 or newer; where anything is signed or checked, also the Python library C(cryptography):
+    package C(python3-cryptography) of Debian 12 and EL 9."
+"""

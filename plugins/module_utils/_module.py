@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules have in common: their arguments, and results of one shape."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import Change, open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SERVER: dict[str, Any] = {
+    "home": {"type": "path", "default": "/opt/aims-license-server"},
+    "root": {"type": "str", "default": ""},
+    "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
+    "authority": {"type": "str"},
+}
+OFFLINE: dict[str, Any] = {
+    "requests_dir": {"type": "path"},
+    "responses": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"number": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
+        "default": [],
+    },
+}
+REALM: dict[str, Any] = {
+    "type": "dict",
+    "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
+}
+
+
+def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -> None:
+    """Run a module to its end: its result, or one message with everything that is wrong."""
+    try:
+        result = act(module)
+    except LicensingError as error:
+        module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
+    module.exit_json(**result)
+
+
+def manager_of(module: AnsibleModule) -> Any:
+    """Return the license manager that the module's arguments name."""
+    return open_manager(module.params["backend"], module.params["home"], module.params["root"])
+
+
+def described(change: Change) -> dict[str, Any]:
+    """Return a change as a module's result."""
+    return {
+        "changed": change.changed,
+        "results": [dict(result) for result in change.results],
+        "requests": [
+            {"number": number, "file": f"{digits(number)}.request", "content": base64.b64encode(request).decode()}
+            for number, request in sorted(change.requests.items())
+        ],
+        "overview": change.after,
+        "diff": diff(change.before, change.after),
+    }
+
+
+def diff(before: Any, after: Any) -> dict[str, str]:
+    """Return the difference of two overviews as Ansible shows it."""
+    return {"before": _view(before), "after": _view(after)}
+
+
+def _view(overview: Any) -> str:
+    server = overview["server"]
+    seen = {
+        "server": {key: server[key] for key in ("installed", "version", "authority", "maintenance")},
+        "licenses": {
+            license["number"]: license["status"] + (", fenced" if license.get("fenced") else "")
+            for license in overview["licenses"]
+        },
+        "profiles": [
+            f"{profile['name']}: {profile['license']}{' (default)' if profile['default'] else ''}"
+            for profile in overview["profiles"]
+        ],
+        "users": overview["users"],
+    }
+    return json.dumps(seen, indent=2, sort_keys=True) + "\n"
+
+
+def channel_of(module: AnsibleModule, overview: Any) -> Any:
+    """Return the channel to the authority that the arguments name, or that the server was installed with."""
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.embedded import (
+        open_ledger_channel,
+    )
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import open_channel
+
+    responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
+    authority = module.params["authority"] or overview["server"]["authority"]
+    return open_channel(authority, open_ledger_channel, responses)

@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_activate
+short_description: Install and activate licenses on a license server
+version_added: "0.1.0"
+description:
+  - Makes the declared licenses active on this machine, online or offline, with their profiles in the order given.
+  - Before the first activation the authority is asked what it would answer to all of them; if it would refuse one,
+    nothing is changed, and everything that is wrong is told at once.
+  - Licenses that are active here already cost no request. A run that was cut off asks again under the same request
+    id, so that no transfer is spent twice.
+  - In check mode the authority is asked too, and RV(results) say what each activation would spend.
+author: aims.licensing contributors (@aims)
+options:
+  licenses:
+    description: The licenses, in the order of their profiles.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      number:
+        description: The license number, such as V(015.120.064.022).
+        type: str
+        required: true
+      activation_code:
+        description: The activation code. It leaves the host in no form; a request only proves that it is known.
+        type: str
+        required: true
+      profile:
+        description: The profile's name. A new license gets an abstract name unless one is given.
+        type: str
+      default:
+        description: Whether clients that name no profile may take it.
+        type: bool
+        default: false
+      nodelock:
+        description:
+          - The protection. A machine nodelock can be transferred 3 times in 365 days, a personal one 3 times in 24
+            hours.
+          - A machine nodelock cannot be changed into a personal one, and a personal one not be activated offline.
+        type: str
+        choices: [machine, personal]
+        default: machine
+  profiles:
+    description: Further profiles of these licenses, which come below those of O(licenses).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The profile's name.
+        type: str
+        required: true
+      license:
+        description: The number of its license.
+        type: str
+        required: true
+      default:
+        description: Whether clients that name no profile may take it.
+        type: bool
+        default: false
+  users:
+    description: The registered users, as C(DOMAIN\\user). Unchanged unless given.
+    type: list
+    elements: str
+  realm:
+    description: Whose responses to honour, as C(authority init) printed it. Needed for a first activation offline only.
+    type: dict
+    suboptions:
+      name:
+        description: The realm's name.
+        type: str
+        required: true
+      key:
+        description: The public half of its key, base64.
+        type: str
+        required: true
+  released_by:
+    description:
+      - For check mode, public keys of license servers that will have given their licenses back by the time of the
+        real call.
+      - Without it, a license that is live elsewhere is refused, as the real call would be.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.offline
+  - aims.licensing.attributes
+"""
+
+EXAMPLES = r"""
+- name: Activate the three licenses of an AIMMS PRO server
+  aims.licensing.aims_license_activate:
+    home: /opt/aims-license-server
+    licenses:
+      - {number: 015.120.064.022, activation_code: "{{ vault_proserver }}", profile: PROServer}
+      - {number: 015.120.065.016, activation_code: "{{ vault_prosession }}", profile: PROSession, default: true}
+      - {number: 015.120.055.014, activation_code: "{{ vault_client }}", profile: Client, default: true}
+
+- name: Ask what that would spend
+  aims.licensing.aims_license_activate:
+    home: /opt/aims-license-server
+    licenses: "{{ aims_license_server_licenses }}"
+  check_mode: true
+  register: quote
+"""
+
+RETURN = r"""
+results:
+  description: One entry per license, in the order given. C(spends) and C(transfers) are null where only the authority
+    knows.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - number: 015.120.064.022
+      action: activated
+      spends: 1
+      transfers: {limit: 3, left: 2, returns: '2027-11-21T19:20:22Z', spent: ['2026-11-21T19:20:22Z'], window_seconds:
+        31536000}
+requests:
+  description: The request files that wait for their responses.
+  returned: success
+  type: list
+  elements: dict
+next_step:
+  description: What to do with the request files, in words, or null.
+  returned: success
+  type: str
+ended:
+  description: When the call ended, seconds since 1970 on the controller's clock.
+  returned: success
+  type: float
+overview:
+  description: The overview afterwards, as of M(aims.licensing.aims_license_info).
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_profiles, read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    OFFLINE,
+    REALM,
+    SERVER,
+    channel_of,
+    described,
+    manager_of,
+    run,
+)
+
+
+def activate(module):
+    """Make the licenses active here."""
+    manager = manager_of(module)
+    wanted = read_wanted(module.params["licenses"], "licenses")
+    extra = read_profiles(module.params["profiles"], "profiles", [one.number for one in wanted])
+    realm = module.params["realm"]
+    change = manager.activate(
+        wanted,
+        channel_of(module, manager.overview()),
+        Realm.from_dict(realm, "realm") if realm else None,
+        extra,
+        module.params["users"],
+        module.params["released_by"],
+        dry=module.check_mode,
+    )
+    return described(change)
+
+
+def main():
+    spec = {
+        **SERVER,
+        **OFFLINE,
+        "licenses": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "number": {"type": "str", "required": True},
+                "activation_code": {"type": "str", "required": True, "no_log": True},
+                "profile": {"type": "str"},
+                "default": {"type": "bool", "default": False},
+                "nodelock": {"type": "str", "choices": ["machine", "personal"], "default": "machine"},
+            },
+        },
+        "profiles": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str", "required": True},
+                "license": {"type": "str", "required": True},
+                "default": {"type": "bool", "default": False},
+            },
+        },
+        "users": {"type": "list", "elements": "str"},
+        "realm": REALM,
+        "released_by": {"type": "list", "elements": "str", "default": []},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), activate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_backup
+short_description: Back up a license server to the controller
+version_added: "0.1.0"
+description:
+  - Writes a bundle of everything needed to rebuild or move the license server into a folder of the controller, reads it
+    back and verifies it. The bundle holds the files of the home, the overview as YAML and as a web page, and a manifest
+    with digests.
+  - Private keys leave the host sealed, and lie in the bundle encrypted with Ansible Vault. The run needs a vault
+    password (C(--vault-password-file) or C(--vault-id)).
+  - The same content makes no second bundle. A bundle in which fewer licenses are active than in the newest one is not
+    taken, so that a good backup never gives way to a poorer one.
+author: aims.licensing contributors (@aims)
+options:
+  dest:
+    description:
+      - The folder on the controller for bundles. Each host gets a folder in it, with one folder per bundle and a link
+        C(latest).
+      - A relative path begins at the folder in which the command was started.
+    type: path
+    required: true
+  allow_poorer:
+    description: Take a bundle even if fewer licenses are active than in the newest one.
+    type: bool
+    default: false
+  recipient:
+    description: The key that secrets are sealed for. Filled in by the action plugin; not to be given.
+    type: str
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Back up the license server
+  aims.licensing.aims_license_backup:
+    home: /opt/aims-license-server
+    dest: ./aims-license/bundles
+  register: backup
+
+- name: Say where the bundle is
+  ansible.builtin.debug:
+    var: backup.bundle
+"""
+
+RETURN = r"""
+bundle:
+  description: The folder of the newest bundle on the controller; empty in check mode if there is none yet.
+  returned: success
+  type: str
+  sample: /home/ops/aims-license/bundles/old/20261121T192022Z-4be1c7a90d21
+digest:
+  description: Digest over the names, modes and contents of the files.
+  returned: success
+  type: str
+kept:
+  description: Why the newest bundle was kept instead of a new one, or null.
+  returned: success
+  type: str
+overview:
+  description: The overview at the time of the backup, as of M(aims.licensing.aims_license_info).
+  returned: success
+  type: dict
+"""
+
+import base64
+import hashlib
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import seal
+from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
+
+
+def collect(module):
+    """Return every file of the home; secrets sealed for the recipient."""
+    manager = manager_of(module)
+    recipient = module.params["recipient"]
+    files = [
+        {
+            "name": file.name,
+            "mode": f"{file.mode:04o}",
+            "secret": file.secret,
+            "sha256": hashlib.sha256(file.content).hexdigest(),
+            "content": seal(recipient, file.content) if file.secret else base64.b64encode(file.content).decode(),
+        }
+        for file in manager.files()
+        if recipient or not file.secret
+    ]
+    return {"changed": False, "files": files, "overview": manager.overview()}
+
+
+def main():
+    spec = {
+        **SERVER,
+        "dest": {"type": "path", "required": True},
+        "allow_poorer": {"type": "bool", "default": False},
+        "recipient": {"type": "str"},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), collect)
+
+
+if __name__ == "__main__":
+    main()

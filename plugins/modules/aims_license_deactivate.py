@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_deactivate
+short_description: Give licenses of a license server back to the authority
+version_added: "0.1.0"
+description:
+  - Stops serving the licenses at once, then gives them back one after the other, online or offline.
+  - Refuses where O(bundle) does not cover them, because a deactivated license can only be set up again from what a
+    backup holds.
+  - A run that was cut off asks again under the same request id; nothing is given back twice.
+author: aims.licensing contributors (@aims)
+options:
+  licenses:
+    description: The numbers of the licenses.
+    type: list
+    elements: str
+    required: true
+  bundle:
+    description:
+      - The bundle on the controller, as M(aims.licensing.aims_license_backup) returned it, or its link C(latest).
+      - It is verified, and must be of this host and have been made while these licenses were active.
+    type: path
+    required: true
+  bundle_home_id:
+    description: The home that the bundle is of. Filled in by the action plugin; not to be given.
+    type: str
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.offline
+  - aims.licensing.attributes
+"""
+
+EXAMPLES = r"""
+- name: Give two licenses back
+  aims.licensing.aims_license_deactivate:
+    home: /opt/aims-license-server
+    licenses: [015.120.064.022, 015.120.065.016]
+    bundle: ./aims-license/bundles/old/latest
+
+- name: The same without a route to the authority
+  aims.licensing.aims_license_deactivate:
+    home: /opt/aims-license-server
+    licenses: [015.120.064.022]
+    bundle: ./aims-license/bundles/old/latest
+    authority: offline
+    requests_dir: ./aims-license/offline
+  register: given_back
+
+- name: Stop while a response is missing
+  ansible.builtin.fail:
+    msg: "{{ given_back.next_step }}"
+  when: given_back.requests | length > 0
+"""
+
+RETURN = r"""
+results:
+  description: One entry per license, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {number: 015.120.064.022, action: deactivated, spends: 0, fenced_since: '2026-11-21T19:20:22Z'}
+requests:
+  description: The request files that wait for their responses.
+  returned: success
+  type: list
+  elements: dict
+next_step:
+  description: What to do with the request files, in words, or null.
+  returned: success
+  type: str
+started:
+  description: When the call began, seconds since 1970 on the controller's clock.
+  returned: success
+  type: float
+overview:
+  description: The overview afterwards, as of M(aims.licensing.aims_license_info).
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
+from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    OFFLINE,
+    SERVER,
+    channel_of,
+    described,
+    manager_of,
+    run,
+)
+
+
+def give_back(module):
+    """Fence and deactivate the licenses."""
+    manager = manager_of(module)
+    numbers = read_numbers(module.params["licenses"], "licenses")
+    overview = manager.overview()
+    home = overview["server"]["home_id"]
+    if home and module.params["bundle_home_id"] != home:
+        raise refuse(
+            "The bundle is of another license server than this.",
+            module.params["bundle"],
+            "Back up this host (aims_license_backup) and give that bundle.",
+        )
+    return described(manager.deactivate(numbers, channel_of(module, overview), dry=module.check_mode))
+
+
+def main():
+    spec = {
+        **SERVER,
+        **OFFLINE,
+        "licenses": {"type": "list", "elements": "str", "required": True},
+        "bundle": {"type": "path", "required": True},
+        "bundle_home_id": {"type": "str"},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), give_back)
+
+
+if __name__ == "__main__":
+    main()

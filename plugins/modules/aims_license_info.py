@@ -1,0 +1,76 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_info
+short_description: Show what a license server holds
+version_added: "0.1.0"
+description:
+  - Returns the overview of a license server as data. Licenses, profiles, registered users, pending requests,
+    transfers left.
+  - Changes nothing. A host without a license server gives an overview with nothing in it.
+author: aims.licensing contributors (@aims)
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+seealso:
+  - module: aims.licensing.aims_license_backup
+"""
+
+EXAMPLES = r"""
+- name: Look at the license server
+  aims.licensing.aims_license_info:
+    home: /opt/aims-license-server
+  register: server
+
+- name: Stop where a license is about to expire
+  ansible.builtin.assert:
+    that: server.overview.licenses | selectattr('expiry', 'lt', '2027-01-01') | length == 0
+"""
+
+RETURN = r"""
+overview:
+  description:
+    - What the license manager shows. Keys are C(server), C(licenses), C(profiles), C(clients), C(users), C(pending).
+    - C(in_use) is null and C(clients) is empty as long as no service hands out seats.
+  returned: success
+  type: dict
+  sample:
+    licenses:
+      - number: 015.120.064.022
+        file: 015120064022.lic
+        type: AIMMS - PRO Server
+        seats: 100
+        status: Active
+        protection: Machine Nodelock
+        transfers: {limit: 3, left: 2, returns: '2027-11-21T19:20:22Z', spent: ['2026-11-21T19:20:22Z'],
+          window_seconds: 31536000}
+    profiles:
+      - {name: PROServer, license: 015.120.064.022, default: false}
+fingerprint:
+  description: The machine's identity, one salted hash per component.
+  returned: success
+  type: dict
+  sample: {machine-id: 3f2a77d1c0d94f0e8a6f3a9d5b7c1e20}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
+
+
+def look(module):
+    """Return the overview and the fingerprint."""
+    manager = manager_of(module)
+    return {"changed": False, "overview": manager.overview(), "fingerprint": manager.fingerprint()}
+
+
+def main():
+    run(AnsibleModule(argument_spec=SERVER, supports_check_mode=True), look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_inventory
+short_description: Check what the inventory declares about licenses
+version_added: "0.1.0"
+description:
+  - Reads the pairs of source and target that the inventory declares, and tells everything that is wrong with it at
+    once.
+  - Runs on the controller only; no host is touched. Options of the server are accepted and not used.
+options:
+  pairs:
+    description: Check all hosts of the group C(aims_license_targets) and the sources that they name. Otherwise the
+      O(hosts).
+    type: bool
+    default: true
+  hosts:
+    description: Without O(pairs), the hosts to check.
+    type: list
+    elements: str
+    default: []
+  vault:
+    description: Whether the run needs a vault password.
+    type: bool
+    default: false
+author: aims.licensing contributors (@aims)
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Check the inventory
+  aims.licensing.aims_license_inventory:
+  run_once: true
+  register: inventory
+"""
+
+RETURN = r"""
+pairs:
+  description: Source and target of each pair, by the target's name, with home, root, backend and authority.
+  returned: success and O(pairs)
+  type: dict
+servers:
+  description: Home, root, backend and authority of each host.
+  returned: success and not O(pairs)
+  type: dict
+"""

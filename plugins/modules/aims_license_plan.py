@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_plan
+short_description: Plan moving licenses between two license servers
+version_added: "0.1.0"
+description:
+  - Says for each license where it is, what the next step is, what it spends, how many transfers are left then and
+    when one returns, and shows this as a table.
+  - Fails with everything that stands against it. Equal machine-ids, a spent budget, an expired license, a wrong code.
+  - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
+options:
+  giver:
+    description: The license server that gives the licenses, as C(host), C(overview) and C(fingerprint).
+    type: dict
+    required: true
+  taker:
+    description: The license server that gets them, likewise.
+    type: dict
+    required: true
+  licenses:
+    description: The declared licenses, as of M(aims.licensing.aims_license_activate).
+    type: list
+    elements: dict
+    required: true
+  quotes:
+    description: The C(results) of M(aims.licensing.aims_license_activate) in check mode on the taker.
+    type: list
+    elements: dict
+  bundles:
+    description: The folder of bundles on the controller, for what the giver no longer shows.
+    type: path
+author: aims.licensing contributors (@aims)
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  aims.licensing.aims_license_plan:
+    giver: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
+    taker: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    licenses: "{{ aims_license_server_licenses }}"
+    quotes: "{{ quote.results }}"
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, with C(licenses), C(give_up), C(settled), C(notes) and C(users).
+  returned: success
+  type: dict
+text:
+  description: The plan as a table.
+  returned: success
+  type: str
+bundle:
+  description: The giver's newest bundle, or empty.
+  returned: success
+  type: str
+before:
+  description: The overview of that bundle, or the giver's.
+  returned: success
+  type: dict
+"""

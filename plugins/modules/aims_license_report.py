@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_report
+short_description: Verify a moved pair and write its report
+version_added: "0.1.0"
+description:
+  - Writes a page and a JSON file with the overviews before and after, the transfers left and when they return, the
+    seconds without a license server, and the strings for the PRO configuration and the clients.
+  - Fails where a declared license or profile is not active afterwards.
+  - Runs on the controller only. Options of the server are accepted and not used.
+options:
+  giver:
+    description: As of M(aims.licensing.aims_license_plan).
+    type: dict
+    required: true
+  taker:
+    description: As of M(aims.licensing.aims_license_plan).
+    type: dict
+    required: true
+  planned:
+    description: The result of M(aims.licensing.aims_license_plan).
+    type: dict
+    required: true
+  given_up:
+    description: The result of M(aims.licensing.aims_license_deactivate), if it ran.
+    type: dict
+  activated:
+    description: The result of M(aims.licensing.aims_license_activate), if it ran.
+    type: dict
+  after:
+    description: The taker's overview now.
+    type: dict
+    required: true
+  bundle:
+    description: The bundle that was made.
+    type: str
+  address:
+    description: The address under which clients reach the taker; its inventory name unless given.
+    type: str
+  direction:
+    description: What the run was for.
+    type: str
+    choices: [migrate, rollback]
+    default: migrate
+  dest:
+    description: The folder for reports on the controller.
+    type: path
+    required: true
+author: aims.licensing contributors (@aims)
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Write the report
+  aims.licensing.aims_license_report:
+    giver: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
+    taker: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    planned: "{{ planned }}"
+    activated: "{{ activated }}"
+    after: "{{ verified.overview }}"
+    dest: ./aims-license/reports
+"""
+
+RETURN = r"""
+page:
+  description: The path of the page.
+  returned: success
+  type: str
+data:
+  description: The path of the JSON file.
+  returned: success
+  type: str
+report:
+  description: What the JSON file holds.
+  returned: success
+  type: dict
+"""

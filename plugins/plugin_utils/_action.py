@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plugins have in common: the controller's half of a module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
+
+# Options of the server, which module_defaults may hand to every action of the group.
+SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority"})
+
+
+class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+    """Runs :meth:`act`, and tells everything that is wrong in one message."""
+
+    _requires_connection = False
+    # Options beyond those of the server; None where the module checks its own.
+    options: frozenset[str] | None = None
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            self._check_options()
+            result.update(self.act(task_vars or {}))
+        except LicensingError as error:
+            problems = [problem.as_dict() for problem in error.problems]
+            result.update({"failed": True, "changed": False, "msg": str(error), "problems": problems})
+        return result
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Do the controller's half, and return the task's result."""
+        raise AnsibleActionFail(f"{type(self).__name__} does nothing.")
+
+    def _check_options(self) -> None:
+        if self.options is not None:
+            unknown = sorted(set(self._task.args) - self.options - SERVER_OPTIONS)
+            if unknown:
+                known = ", ".join(sorted(self.options))
+                raise refuse(f"Unknown option {', '.join(unknown)}.", self._task.action, f"Known options are {known}.")
+
+    @property
+    def dry(self) -> bool:
+        """Whether the task runs in check mode."""
+        return bool(self._task.check_mode)
+
+    def host(self, task_vars: dict[str, Any]) -> str:
+        """The inventory name of the host that the module runs on."""
+        return str(self._task.delegate_to or task_vars["inventory_hostname"])
+
+    def path(self, option: str) -> Path | None:
+        """A folder or file on the controller; a relative one begins where the command was started."""
+        given = self._task.args.get(option)
+        return Path(str(given)).expanduser().absolute() if given else None
+
+    def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
+        """Run the module of the same name on the host, with more arguments than the task gives."""
+        arguments = {**self._task.args, **filled_in}
+        result: dict[str, Any] = self._execute_module(
+            module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=task_vars
+        )
+        for option in filled_in:
+            result.get("invocation", {}).get("module_args", {}).pop(option, None)
+        return result

@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles on the controller: written whole, read back, verified, and never replaced by a poorer one.
+
+::
+
+    DEST/HOST/20261121T192022Z-4be1c7a90d21/
+        manifest.yml  manifest.sha256      what is in it, with digests
+        overview.yml  overview.html
+        files/…                            the files of the home; secrets encrypted with Ansible Vault
+    DEST/HOST/latest                       a link to the newest
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import ACTIVE, EXPIRED
+from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overview_page
+
+FORMAT = 1
+MANIFEST = "manifest.yml"
+SEAL = "manifest.sha256"
+OVERVIEW = "overview.yml"
+PAGE = "overview.html"
+LATEST = "latest"
+_LIMIT = 32 << 20
+
+
+class Vault(Protocol):
+    """What encrypts and decrypts with the passwords of the run (Ansible's VaultLib)."""
+
+    def encrypt(self, plaintext: bytes) -> bytes: ...
+
+    def decrypt(self, vaulttext: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """A file of the home, in plain."""
+
+    name: str
+    mode: str
+    secret: bool
+    content: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and verified.
+
+    :ivar overview: as of ``aims_license_info``, when it was made
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    overview: Mapping[str, Any]
+
+    @property
+    def live(self) -> set[str]:
+        """The licenses that were active when the bundle was made."""
+        return live_licenses(self.overview)
+
+    def require_covers(self, numbers: Sequence[str]) -> None:
+        """Refuse unless all these licenses were active when the bundle was made."""
+        missing = [number for number in numbers if number not in self.live]
+        if missing:
+            raise refuse(
+                f"The bundle does not cover {', '.join(missing)}: not active when it was made.",
+                str(self.path),
+                "Back up the host while the licenses are active (aims_license_backup), then deactivate.",
+            )
+
+
+def live_licenses(overview: Mapping[str, Any]) -> set[str]:
+    """Return the numbers of the licenses that an overview shows as held."""
+    return {license["number"] for license in overview["licenses"] if license["status"] in (ACTIVE, EXPIRED)}
+
+
+def digest_of(files: Sequence[BundleFile]) -> str:
+    """Return the digest over names, modes and contents; the same home always gives the same."""
+    listed = [[file.name, file.mode, file.secret, file.sha256] for file in sorted(files, key=lambda file: file.name)]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def newest(folder: Path) -> Bundle | None:
+    """Return the newest bundle of a host, verified, or None."""
+    link = folder / LATEST
+    return read_bundle(link) if link.is_symlink() or link.exists() else None
+
+
+def write_bundle(
+    folder: Path, host: str, files: Sequence[BundleFile], overview: Mapping[str, Any], made: str, vault: Vault
+) -> Bundle:
+    """Write a bundle into a host's folder, read it back, and make it the newest.
+
+    :param folder: the host's folder for bundles
+    :param made: UTC, ``YYYY-MM-DDTHH:MM:SSZ``
+    """
+    digest = digest_of(files)
+    name = f"{made.replace('-', '').replace(':', '')}-{digest[:12]}"
+    Folder(folder).make(mode=0o700)
+    making = folder / f".tmp-{name}"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    _fill(Folder(making), host, files, overview, made, digest, vault)
+    read = read_bundle(making)
+    for file in files:
+        if file.secret and vault.decrypt((making / "files" / file.name).read_bytes()) != file.content:
+            raise refuse(
+                "A secret cannot be read back from the bundle.", str(making), "Check the vault passwords of this run."
+            )
+    final = folder / name
+    if final.exists():
+        shutil.rmtree(final)
+    making.rename(final)
+    _point(folder, name)
+    return Bundle(final, read.manifest, read.overview)
+
+
+def _fill(
+    folder: Folder,
+    host: str,
+    files: Sequence[BundleFile],
+    overview: Mapping[str, Any],
+    made: str,
+    digest: str,
+    vault: Vault,
+) -> None:
+    listed = []
+    for file in files:
+        stored = vault.encrypt(file.content) if file.secret else file.content
+        folder.write(f"files/{file.name}", stored, PRIVATE)
+        listed.append(
+            {
+                "name": file.name,
+                "mode": file.mode,
+                "secret": file.secret,
+                "sha256": file.sha256,
+                "stored_sha256": hashlib.sha256(stored).hexdigest(),
+            }
+        )
+    pages = {
+        OVERVIEW: yaml.safe_dump(json.loads(json.dumps(overview)), sort_keys=False, allow_unicode=True).encode(),
+        PAGE: overview_page(overview, host, made, digest).encode(),
+    }
+    for name, content in pages.items():
+        folder.write(name, content, PRIVATE)
+    manifest = {
+        "format": FORMAT,
+        "host": host,
+        "home_id": overview["server"]["home_id"],
+        "version": overview["server"]["version"],
+        "made": made,
+        "digest": digest,
+        "pages": {name: hashlib.sha256(content).hexdigest() for name, content in pages.items()},
+        "files": listed,
+    }
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).encode()
+    folder.write(MANIFEST, text, PRIVATE)
+    folder.write(SEAL, f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode(), PRIVATE)
+
+
+def _point(folder: Path, name: str) -> None:
+    link = folder / f".tmp-{LATEST}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(name)
+    link.replace(folder / LATEST)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle and verify every file of it; refuse with all that differs.
+
+    :param path: the bundle's folder, or the link ``latest``
+    """
+    if not path.is_dir():
+        raise refuse("There is no bundle here.", str(path), "Make one with aims_license_backup, or correct the path.")
+    folder = Folder(path.resolve())
+    text = folder.read(MANIFEST, _LIMIT)
+    if folder.read(SEAL).split()[:1] != [hashlib.sha256(text).hexdigest().encode()]:
+        raise LicensingError([_changed(folder, MANIFEST)])
+    manifest = yaml.safe_load(text)
+    if manifest.get("format") != FORMAT:
+        todo = "Use the version of the collection that made it, or a newer one."
+        raise refuse(f"The bundle has format {manifest.get('format')!r}, not {FORMAT}.", str(path), todo)
+    expected = {f"files/{file['name']}": file["stored_sha256"] for file in manifest["files"]} | manifest["pages"]
+    problems = [_changed(folder, name) for name, digest in expected.items() if _digest(folder, name) != digest]
+    if problems:
+        raise LicensingError(problems)
+    return Bundle(folder.path, manifest, yaml.safe_load(folder.read(OVERVIEW, _LIMIT)))
+
+
+def _digest(folder: Folder, name: str) -> str | None:
+    data = folder.find(name, _LIMIT)
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _changed(folder: Folder, name: str) -> Problem:
+    return Problem(
+        "This file of the bundle is missing or was changed since the bundle was made.",
+        folder.place(name),
+        "Use an unchanged copy of the bundle; if there is none, move it away and back up again.",
+    )

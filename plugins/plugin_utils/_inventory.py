@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an inventory declares: its pairs, and everything that is wrong with it, before any host is touched."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import check_authority
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    Wanted,
+    parse_user,
+    read_profiles,
+    read_wanted,
+)
+
+PREFIX = "aims_license_"
+TARGETS = "aims_license_targets"
+SOURCES = "aims_license_sources"
+DEFAULT_HOME = "/opt/aims-license-server"
+# Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
+VARIABLES = frozenset(
+    {
+        "aims_license_server_authority",
+        "aims_license_server_backend",
+        "aims_license_server_home",
+        "aims_license_server_licenses",
+        "aims_license_server_profiles",
+        "aims_license_server_realm",
+        "aims_license_server_requests_dir",
+        "aims_license_server_root",
+        "aims_license_server_users",
+        "aims_license_migrate_dir",
+        "aims_license_migrate_direction",
+        "aims_license_migrate_rehearse_bundle",
+        "aims_license_migrate_rehearse_licenses",
+        "aims_license_migrate_source",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One host's license server, as the modules take it."""
+
+    host: str
+    home: str
+    root: str
+    backend: str
+    authority: str
+
+
+class HostVariables:
+    """The collection's variables of one host.
+
+    :param read: returns a variable's value by name, or raises whatever templating raises
+    :param names: the names of all variables of the host
+    """
+
+    def __init__(self, host: str, names: Iterable[str], read: Callable[[str], Any]) -> None:
+        self.host = host
+        self._names = {str(name) for name in names if str(name).startswith(PREFIX)}
+        self._read = read
+        self.problems: list[Problem] = []
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a value; one that cannot be resolved becomes a problem and the default."""
+        if name not in self._names:
+            return default
+        try:
+            value = self._read(name)
+        except Exception as error:
+            # Templating raises many types over the versions of ansible-core; none of them may end in a traceback.
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            self.problems.append(
+                Problem(f"The variable cannot be resolved: {first}", self.where(name), "Define what it refers to.")
+            )
+            return default
+        return default if value is None else value
+
+    def where(self, name: str) -> str:
+        return f"inventory host {self.host}, {name}"
+
+    def unknown(self) -> list[Problem]:
+        """Say which variables with our prefix no role knows: most likely typing errors."""
+        problems = []
+        for name in sorted(self._names - VARIABLES):
+            near = difflib.get_close_matches(name, VARIABLES, 1)
+            todo = f"Did you mean {near[0]}?" if near else "Remove it; the README lists the variables."
+            problems.append(Problem(f"There is no variable {name}.", f"inventory host {self.host}", todo))
+        return problems
+
+
+def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
+    """Return a host's license server with its defaults, and what is wrong with it."""
+    server = Server(
+        host=host.host,
+        home=str(host.get("aims_license_server_home", DEFAULT_HOME)),
+        root=str(host.get("aims_license_server_root", "")),
+        backend=str(host.get("aims_license_server_backend", BUNDLED)),
+        authority=str(host.get("aims_license_server_authority", "")),
+    )
+    problems = []
+    checks: Sequence[tuple[str, Callable[[], object]]] = (
+        ("aims_license_server_backend", lambda: open_manager(server.backend, DEFAULT_HOME)),
+        ("aims_license_server_home", lambda: _absolute(server.home)),
+        ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
+        ("aims_license_server_authority", lambda: check_authority(server.authority)),
+    )
+    for name, check in checks:
+        try:
+            check()
+        except LicensingError as error:
+            problems += [Problem(problem.what, host.where(name), problem.todo) for problem in error.problems]
+    return server, problems
+
+
+def _absolute(path: str) -> None:
+    if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "":
+        raise refuse(f"{path!r} is not an absolute path of a folder.", "", "Write it with its full path.")
+
+
+def read_declared(host: HostVariables) -> tuple[tuple[Wanted, ...], list[Problem]]:
+    """Return a host's declared licenses, and what is wrong with what it declares."""
+    name = "aims_license_server_licenses"
+    declared = host.get(name)
+    if declared is None:
+        if host.problems:
+            return (), []
+        todo = "Declare a list of {number, activation_code, profile, default}."
+        return (), [Problem("No licenses are declared.", host.where(name), todo)]
+    wanted: tuple[Wanted, ...] = ()
+    problems: list[Problem] = []
+    try:
+        wanted = read_wanted(declared, host.where(name))
+    except LicensingError as error:
+        problems.extend(error.problems)
+    name = "aims_license_server_profiles"
+    try:
+        numbers = [one.number for one in wanted]
+        extra = read_profiles(host.get(name, []), host.where(name), numbers or None)
+        twice = sorted({p.name for p in extra} & {one.profile for one in wanted if one.profile})
+        problems += [
+            Problem(f"Profile {p} is declared for a license already.", host.where(name), "Keep one of them.")
+            for p in twice
+        ]
+    except LicensingError as error:
+        problems.extend(error.problems)
+    return wanted, problems + _check_extras(host)
+
+
+def _check_extras(host: HostVariables) -> list[Problem]:
+    problems: list[Problem] = []
+    users = host.get("aims_license_server_users", [])
+    realm = host.get("aims_license_server_realm")
+    for check in (
+        lambda: [parse_user(user, host.where("aims_license_server_users")) for user in users],
+        lambda: realm is None or Realm.from_dict(realm, host.where("aims_license_server_realm")),
+    ):
+        try:
+            check()
+        except LicensingError as error:
+            problems.extend(error.problems)
+    return problems
+
+
+def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+    """Return the pairs of an inventory by target: ``{target: {source: Server, target: Server}}`` as plain data.
+
+    :param targets: the hosts of group aims_license_targets
+    :param hosts: every host of the inventory
+    :raises LicensingError: with everything that is wrong in the whole inventory
+    """
+    problems: list[Problem] = []
+    if not targets:
+        todo = f"Put the new hosts into the group {TARGETS}, each with aims_license_migrate_source."
+        problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
+    pairs: dict[str, dict[str, Any]] = {}
+    claimed: dict[str, list[str]] = {}
+    numbers: dict[str, list[str]] = {}
+    for target in targets:
+        host = hosts[target]
+        server, found = read_server(host)
+        wanted, more = read_declared(host)
+        problems += found + more
+        for one in wanted:
+            numbers.setdefault(one.number, []).append(target)
+        source = _source_of(host, hosts, problems)
+        if source is not None:
+            claimed.setdefault(source, []).append(target)
+            pairs[target] = {"source": asdict(read_server(hosts[source])[0]), "target": asdict(server)}
+    for source, takers in claimed.items():
+        problems += read_server(hosts[source])[1] if source not in targets else []
+        if len(takers) > 1:
+            todo = "Give each target a source of its own."
+            problems.append(Problem(f"{', '.join(takers)} share the source {source}.", "inventory", todo))
+    problems += [
+        Problem(f"License {number} is declared for {' and '.join(at)}.", "inventory", "Declare it for one target only.")
+        for number, at in numbers.items()
+        if len(at) > 1
+    ]
+    for name in sorted({*targets, *claimed}):
+        problems += hosts[name].unknown() + hosts[name].problems
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))
+    return pairs
+
+
+def _source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
+    name = "aims_license_migrate_source"
+    source = host.get(name)
+    if source is None:
+        problems.append(
+            Problem("The target names no source.", host.where(name), "Name the host that the licenses come from.")
+        )
+    elif source == host.host:
+        problems.append(Problem("Source and target are the same host.", host.where(name), "Name the other host."))
+    elif str(source) not in hosts:
+        near = difflib.get_close_matches(str(source), list(hosts), 1)
+        todo = f"Add it to the group {SOURCES}" + (f", or did you mean {near[0]}?" if near else ".")
+        problems.append(Problem(f"The source {source} is not in the inventory.", host.where(name), todo))
+    else:
+        return str(source)
+    return None
+
+
+def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+    """Return the license servers of single hosts by name, for what needs no pair; refuse with everything wrong."""
+    problems: list[Problem] = []
+    servers = {}
+    for name in names:
+        server, found = read_server(hosts[name])
+        problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
+        servers[name] = asdict(server)
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))
+    return servers

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder on the controller through which offline requests and responses pass."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+
+
+class RequestFolder:
+    """Request files out, response files in; ``done/`` keeps those whose response was applied."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = Folder(path)
+
+    def responses(self, numbers: Sequence[str]) -> list[dict[str, str]]:
+        """Return the response files that are there for these licenses, as the modules take them."""
+        found = []
+        if self._folder.path.is_dir():
+            for number in numbers:
+                data = self._folder.find(f"{digits(number)}.response", documents.MAX_BYTES)
+                if data is not None:
+                    found.append({"number": number, "content": base64.b64encode(data).decode()})
+        return found
+
+    def take(self, result: Mapping[str, Any], numbers: Sequence[str]) -> str | None:
+        """Write the requests that a module returned, and put those that are settled among the done ones.
+
+        :return: what to do next, in words, or None where nothing waits
+        """
+        waiting = {request["number"]: base64.b64decode(request["content"]) for request in result["requests"]}
+        for number in numbers:
+            if number not in waiting:
+                self._settle(number)
+        if not waiting:
+            return None
+        self._folder.make(mode=0o700)
+        for number, request in waiting.items():
+            name = f"{digits(number)}.request"
+            if self._folder.find(name, documents.MAX_BYTES) != request:
+                self._folder.write(name, request, PRIVATE)
+        files = ", ".join(f"{digits(number)}.request" for number in waiting)
+        return (
+            f"{len(waiting)} request(s) wait in {self._folder.path}: {files}. Have each processed by the authority "
+            "('authority process FILE.request' for a rehearsal), put the .response files into the same folder, "
+            "and run the same command again."
+        )
+
+    def _settle(self, number: str) -> None:
+        stem = digits(number)
+        request = self._folder.find(f"{stem}.request", documents.MAX_BYTES) if self._folder.path.is_dir() else None
+        if request is None:
+            return
+        mark = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body.get("id")
+        for kind in ("request", "response"):
+            self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")
+
+
+def exchange_files(
+    action: LicensingAction, task_vars: dict[str, Any], numbers: Sequence[str], **filled_in: Any
+) -> dict[str, Any]:
+    """Run an action's module with the response files at hand, and write the requests that it returns.
+
+    :return: the module's result with ``next_step``: what to do with the request files, or None
+    """
+    path = action.path("requests_dir")
+    folder = RequestFolder(path) if path else None
+    responses = folder.responses(numbers) if folder else []
+    result = action.module(task_vars, responses=responses, **filled_in)
+    if result.get("failed"):
+        return result
+    if folder is None and result["requests"]:
+        result["next_step"] = (
+            f"{len(result['requests'])} request(s) wait on the host; set requests_dir to have them on the controller."
+        )
+    else:
+        result["next_step"] = None if folder is None or action.dry else folder.take(result, numbers)
+    return result

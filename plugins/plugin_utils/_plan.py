@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a pair: what each license needs, what that spends, and whether anything stands against it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import CLONED, compare
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
+    ACTIVE,
+    EXPIRED,
+    PENDING_ACTIVATION,
+    PENDING_DEACTIVATION,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._pages import text_table
+
+KEEP = "keep"
+SERVE = "serve again"
+MOVE = "move"
+FINISH_MOVE = "finish moving"
+FINISH = "finish activating"
+ACTIVATE = "activate"
+_HELD = (ACTIVE, EXPIRED)
+
+
+class Planner:
+    """Plans moving the wanted licenses from one license server to another.
+
+    :param giver, taker: ``{host, overview, fingerprint}``, as ``aims_license_info`` returned it
+    :param quotes: what activating on the taker would spend, by license number; empty offline
+    :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
+    """
+
+    def __init__(
+        self,
+        giver: Mapping[str, Any],
+        taker: Mapping[str, Any],
+        wanted: Sequence[Wanted],
+        quotes: Mapping[str, Mapping[str, Any]],
+        remembered: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> None:
+        self._giver, self._taker, self._wanted, self._quotes, self._now = giver, taker, wanted, quotes, now
+        self._given = _by_number(giver["overview"])
+        self._taken = _by_number(taker["overview"])
+        self._remembered = _by_number(remembered) if remembered else {}
+        self._pending = {one["number"]: one["action"] for one in giver["overview"]["pending"]}
+        self._opening = {one["number"]: one["action"] for one in taker["overview"]["pending"]}
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan.
+
+        ``licenses``: one ``{number, profile, state, step, spends, left, returns}`` each · ``give_up``: numbers to
+        deactivate on the giver · ``settled``: whether nothing is left to do · ``notes`` · ``users`` to register
+
+        :raises LicensingError: with everything that stands against it
+        """
+        rows = [self._row(one) for one in self._wanted]
+        problems = self._problems(rows)
+        if problems:
+            raise LicensingError(problems)
+        steps = {row["number"]: row["step"] for row in rows}
+        return {
+            "licenses": rows,
+            "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE)],
+            "settled": all(step == KEEP for step in steps.values()),
+            "notes": self._notes(),
+            "users": self._giver["overview"]["users"],
+        }
+
+    def _row(self, one: Wanted) -> dict[str, Any]:
+        state, step = self._step(one.number)
+        account = self._account(one)
+        spends = self._spends(one.number, step)
+        if account is not None and spends:
+            account = Account(account.nodelock, (*account.times, self._now))
+        transfers = account.as_dict(self._now) if account else {}
+        return {
+            "number": one.number,
+            "profile": one.profile,
+            "state": state,
+            "step": step,
+            "spends": spends,
+            "left": transfers.get("left"),
+            "returns": transfers.get("returns"),
+        }
+
+    def _step(self, number: str) -> tuple[str, str]:
+        taken, given = self._taken.get(number, {}), self._given.get(number, {})
+        if taken.get("status") in _HELD:
+            where = f"{taken['status'].lower()} on {self._taker['host']}"
+            return (f"{where}, fenced", SERVE) if taken.get("fenced") else (where, KEEP)
+        if number in self._opening:
+            return f"pending {self._opening[number][:-1]}ion on {self._taker['host']}", FINISH
+        if number in self._pending:
+            return f"pending {self._pending[number][:-1]}ion on {self._giver['host']}", FINISH_MOVE
+        if given.get("status") in _HELD:
+            fenced = ", fenced" if given.get("fenced") else ""
+            return f"{given['status'].lower()} on {self._giver['host']}{fenced}", MOVE
+        return "active on neither", ACTIVATE
+
+    def _spends(self, number: str, step: str) -> int | None:
+        if step in (KEEP, SERVE):
+            return 0
+        quoted = self._quotes.get(number, {}).get("spends")
+        if quoted is not None:
+            return int(quoted)
+        # Offline, the giver holds the license, so the taker is another machine than the last (DESIGN: transfer).
+        return 1 if step in (MOVE, FINISH_MOVE) else None
+
+    def _account(self, one: Wanted) -> Account | None:
+        known: list[Any] = [self._taken.get(one.number, {}).get("transfers")]
+        known.append(self._quotes.get(one.number, {}).get("transfers"))
+        known += [side.get(one.number, {}).get("transfers") for side in (self._given, self._remembered)]
+        found = next((transfers for transfers in known if transfers), None)
+        return Account.from_dict(one.nodelock, found, f"license {one.number}") if found else None
+
+    def _problems(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
+        if all(row["step"] == KEEP for row in rows):
+            return []
+        problems = self._machines() + self._realms()
+        for one, row in zip(self._wanted, rows):
+            given = self._given.get(one.number, {})
+            place = f"license {one.number}"
+            if row["step"] == KEEP:
+                continue
+            drift = given.get("drift")
+            if drift and drift["verdict"] not in ("same", "drifted"):
+                changed = ", ".join(drift["changed"])
+                todo = "Undo the change, or have the authority's owner release the license."
+                host = self._giver["host"]
+                what = f"License {one.number} was activated on another machine than {host} is now: {changed} differ."
+                problems.append(Problem(what, place, todo))
+            if given and not self._knows_code(one, given):
+                what = f"The activation code declared for license {one.number} is not this license's."
+                problems.append(Problem(what, place, "Check number and code against what was supplied."))
+            if given.get("status") == EXPIRED:
+                what = f"License {one.number} expired on {given['expiry']}."
+                problems.append(Problem(what, place, "Ask the licensor for a renewed license."))
+            account = self._account(one)
+            if row["spends"] and row["step"] == MOVE and account is not None and not account.left(self._now):
+                returns = account.as_dict(self._now)["returns"]
+                what = f"License {one.number} has spent its {account.rule.limit} transfers."
+                problems.append(Problem(what, place, f"The next one returns at {returns}; wait, or ask the licensor."))
+        return problems
+
+    @staticmethod
+    def _knows_code(one: Wanted, given: Mapping[str, Any]) -> bool:
+        key = documents.key_from_code(one.number, one.activation_code)
+        return documents.public_half(key) == given.get("code_key")
+
+    def _machines(self) -> list[Problem]:
+        giver, taker = self._giver["host"], self._taker["host"]
+        found = compare(self._giver["fingerprint"], self._taker["fingerprint"])
+        if not found.is_same_machine and found.verdict != CLONED:
+            return []
+        root = self._taker["overview"]["server"]["root"]
+        option = f" --root={root}" if root else ""
+        return [
+            Problem(
+                f"{giver} and {taker} have the same machine-id: they look like one machine, or one was cloned.",
+                f"{taker}: {root}/etc/machine-id",
+                f"On {taker}: rm {root}/etc/machine-id && systemd-machine-id-setup{option}; then run this again.",
+            )
+        ]
+
+    def _realms(self) -> list[Problem]:
+        realms = [side["overview"]["server"]["realm"] for side in (self._giver, self._taker)]
+        if None in realms or realms[0]["key"] == realms[1]["key"]:
+            return []
+        return [
+            Problem(
+                f"{self._giver['host']} honours realm {realms[0]['id']} ({realms[0]['name']}), {self._taker['host']} "
+                f"realm {realms[1]['id']} ({realms[1]['name']}).",
+                "realm",
+                "Install a new home on the target; a license server does not change its realm.",
+            )
+        ]
+
+    def _notes(self) -> list[str]:
+        wanted = {one.number for one in self._wanted}
+        giver = self._giver["host"]
+        notes = [
+            f"License {number} is {given['status'].lower()} on {giver} but not declared: it stays there."
+            for number, given in self._given.items()
+            if number not in wanted and given["status"] in (*_HELD, PENDING_ACTIVATION, PENDING_DEACTIVATION)
+        ]
+        for one in self._wanted:
+            names = [p["name"] for p in self._giver["overview"]["profiles"] if p["license"] == one.number]
+            if one.profile and names and one.profile not in names:
+                notes.append(
+                    f"Profile {names[0]} of {giver} is declared as {one.profile}: clients must use the new name."
+                )
+            extra = [name for name in names if name != one.profile] if one.profile in names else names[1:]
+            notes += [
+                f"Profile {name} of {giver} for license {one.number} is not declared: it is not carried over."
+                for name in extra
+            ]
+        return notes
+
+
+def _by_number(overview: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {license["number"]: license for license in overview["licenses"]}
+
+
+def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
+    """Return the plan as a table for a terminal."""
+    rows = [
+        [
+            row["number"],
+            row["profile"] or "",
+            row["state"],
+            row["step"],
+            "?" if row["spends"] is None else row["spends"],
+            "?" if row["left"] is None else row["left"],
+            row["returns"] or "",
+        ]
+        for row in plan["licenses"]
+    ]
+    headers = ("License", "Profile", "Now", "Step", "Spends", "Left then", "Next returns")
+    notes = "".join(f"\nNote: {note}" for note in plan["notes"])
+    done = "Nothing is left to do." if plan["settled"] else ""
+    return f"Plan {giver} -> {taker}\n{text_table(headers, rows)}{notes}\n{done}".rstrip() + "\n"
