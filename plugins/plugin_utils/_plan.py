@@ -19,7 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     PENDING_DEACTIVATION,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._pages import text_table
+from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
 SERVE = "serve again"
