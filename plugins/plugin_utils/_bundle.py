@@ -155,7 +155,7 @@ def _fill(
             }
         )
     pages = {
-        OVERVIEW: yaml.safe_dump(json.loads(json.dumps(overview)), sort_keys=False, allow_unicode=True).encode(),
+        OVERVIEW: _yaml(overview),
         PAGE: overview_page(overview, host, made, digest).encode(),
     }
     for name, content in pages.items():
@@ -170,9 +170,16 @@ def _fill(
         "pages": {name: hashlib.sha256(content).hexdigest() for name, content in pages.items()},
         "files": listed,
     }
-    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).encode()
+    text = _yaml(manifest)
     folder.write(MANIFEST, text, PRIVATE)
     folder.write(SEAL, f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode(), PRIVATE)
+
+
+def _yaml(data: Mapping[str, Any]) -> bytes:
+    # Ansible's values are subclasses of str and dict. YAML's safe dumper refuses them, JSON takes them as what they are.
+    plain = json.loads(json.dumps(data))
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text.encode()
 
 
 def _point(folder: Path, name: str) -> None:

@@ -35,7 +35,7 @@ from ..model import (
 from ..store import FOREIGN, OURS, Config, Home, Installed, is_secret
 from . import Change, HomeFile
 from .exchange import Requests, check_pending, check_response, refusal
-from .overview import INACTIVE, assemble, drift, is_here
+from .overview import ACTIVE, INACTIVE, assemble, drift, is_here
 
 _NOBODY = Realm("none", "")
 
@@ -135,35 +135,71 @@ class BundledManager:
         released_by: Sequence[str] = (),
         dry: bool = False,
     ) -> Change:
+        numbers = [one.number for one in wanted]
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
             self._check_wanted(state, wanted, channel)
-            new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
-            results, requests = {}, {}
             if dry:
-                quotes = {q["number"]: q for q in self._quote(state, new, channel, realm)}
-                _raise_refusals(list(quotes.values()), released_by)
-                results = {w.number: {"action": _ACTIVATED, **_spent(quotes.get(w.number))} for w in new}
-            elif new or state.intents:
-                state = self._prepare(state, channel, realm)
-                self._settle_first(state, [w.number for w in wanted], channel, results)
+                results = self._foresee(state, wanted, channel, realm, released_by)
+            else:
+                results = self._carry_out(state, wanted, channel, realm)
                 state = self._read()
-                new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
-                _raise_refusals(self._quote(state, new, channel, realm), ())
-                self._request_all(state, new, channel, results)
-            if not dry:
-                state = self._read()
-                requests = {n: state.intents[n].request for n in (w.number for w in wanted) if n in state.intents}
-                for number in requests:
-                    results.setdefault(number, {"action": _PENDING, "spends": 0})
             config = self._arranged(state, wanted, extra_profiles, users)
-            if config != state.config and not dry:
+            if not dry and config != state.config:
                 self._home.save(config)
-            after = self._overview(replace(state, config=config) if dry else self._read())
+            state = replace(state, config=config)
+            after = self._overview(state)
             if dry:
-                _predict(after, [w.number for w in new], "Active")
-            return Change(before != after, before, after, _in_order(results, [w.number for w in wanted]), requests)
+                _predict(after, list(results), ACTIVE)
+            return self._change(before, after, numbers, results, {} if dry else state.intents)
+
+    def _foresee(
+        self,
+        state: _State,
+        wanted: Sequence[Wanted],
+        channel: Channel,
+        realm: Realm | None,
+        released_by: Sequence[str],
+    ) -> dict[str, dict[str, Any]]:
+        """What activating would do; refuse where the authority would."""
+        new = [w for w in wanted if not state.is_active(w.number)]
+        asked = [w for w in new if w.number not in state.intents]
+        quotes = self._quote(state, asked, channel, realm)
+        _raise_refusals(quotes, released_by)
+        known = {quote["number"]: quote for quote in quotes}
+        return {w.number: {"action": _ACTIVATED, **_spent(known.get(w.number))} for w in new}
+
+    def _carry_out(
+        self, state: _State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
+    ) -> dict[str, dict[str, Any]]:
+        """Finish what is pending for the wanted licenses, then request those that are not active."""
+        results: dict[str, dict[str, Any]] = {}
+        if all(state.is_active(w.number) for w in wanted):
+            return results
+        state = self._prepare(state, channel, realm)
+        self._settle_first(state, [w.number for w in wanted], channel, results)
+        state = self._read()
+        new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
+        _raise_refusals(self._quote(state, new, channel, realm), ())
+        self._request_all(state, new, channel, results)
+        return results
+
+    @staticmethod
+    def _change(
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        numbers: Sequence[str],
+        results: Mapping[str, Mapping[str, Any]],
+        intents: Mapping[str, Intent],
+    ) -> Change:
+        """Put together what was done; a license whose exchange is still open is pending."""
+        requests = {number: intents[number].request for number in numbers if number in intents}
+        done = {**{number: {"action": _PENDING, "spends": 0} for number in requests}, **results}
+        fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
+        idle = {"action": _UNCHANGED, "spends": 0}
+        listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
+        return Change(before != after, before, after, listed, requests)
 
     def _check_wanted(self, state: _State, wanted: Sequence[Wanted], channel: Channel) -> None:
         problems = []
@@ -238,7 +274,6 @@ class BundledManager:
         if data is None:
             data = channel.exchange(intent.number, intent.request)
             if data is None:
-                results[intent.number] = {"action": _PENDING, "spends": 0}
                 return
         response = check_response(data, intent.request, realm, _response_file(intent), self._journal)
         if intent.response is None:
@@ -272,7 +307,15 @@ class BundledManager:
         realm = state.config.realm or _NOBODY
         requests = Requests(realm, state.fingerprint, self._home.host_key(), self._clock())
         for one in wanted:
-            self._settle(self._journal.begin(one.number, requests.activate(one)), channel, realm, results)
+            self._begin(one.number, requests.activate(one), channel, realm, results)
+
+    def _begin(
+        self, number: str, request: bytes, channel: Channel, realm: Realm, results: dict[str, dict[str, Any]]
+    ) -> None:
+        """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
+        intent = self._journal.begin(number, request)
+        if channel.online:
+            self._settle(intent, channel, realm, results)
 
     def _unfence(self, numbers: Sequence[str]) -> None:
         config = self._home.config()
@@ -312,22 +355,17 @@ class BundledManager:
             self._check_given_up(state, numbers)
             todo = [n for n in numbers if state.is_active(n) or n in state.intents]
             results: dict[str, dict[str, Any]] = {}
-            if dry:
-                results = {n: {"action": _DEACTIVATED, "spends": 0} for n in todo}
-            elif todo:
+            if todo and not dry:
                 state = self._prepare(state, channel, None)
                 self._settle_first(state, todo, channel, results)
                 state = self._read()
                 self._give_up(state, [n for n in todo if state.is_active(n)], channel, results)
-            after = before if dry else self._overview(self._read())
-            if dry and todo:
-                after = json.loads(json.dumps(before))
+                state = self._read()
+            after = self._overview(state)
+            if dry:
+                results = {n: {"action": _DEACTIVATED, "spends": 0} for n in todo}
                 _predict(after, todo, INACTIVE)
-            intents = {} if dry else self._journal.open()
-            requests = {n: intents[n].request for n in numbers if n in intents}
-            since = {n["number"]: n["fenced"] for n in after["licenses"]}
-            listed = [{**r, "fenced_since": since.get(r["number"])} for r in _in_order(results, numbers)]
-            return Change(before != after, before, after, listed, requests)
+            return self._change(before, after, numbers, results, {} if dry else state.intents)
 
     def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
         problems = []
@@ -363,7 +401,7 @@ class BundledManager:
         for number in numbers:
             lock = state.installed[number].nodelock
             request = requests.deactivate(number, lock.type if lock else MACHINE)
-            self._settle(self._journal.begin(number, request), channel, realm, results)
+            self._begin(number, request, channel, realm, results)
 
     def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
         with self._held(dry):
@@ -423,10 +461,6 @@ def _spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:
     if answer is None:
         return {"spends": None, "transfers": None}
     return {"spends": answer.get("spends"), "transfers": answer.get("account")}
-
-
-def _in_order(results: Mapping[str, Mapping[str, Any]], numbers: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"number": n, **results.get(n, {"action": _UNCHANGED, "spends": 0})} for n in numbers]
 
 
 def _raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:
