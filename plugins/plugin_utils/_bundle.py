@@ -176,7 +176,7 @@ def _fill(
 
 
 def _yaml(data: Mapping[str, Any]) -> bytes:
-    # Ansible's values are subclasses of str and dict. YAML's safe dumper refuses them, JSON takes them as what they are.
+    # Ansible's values are subclasses of str and dict, which YAML's safe dumper refuses and JSON takes as they are.
     plain = json.loads(json.dumps(data))
     text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     return text.encode()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,14 +13,12 @@ from typing import Any, Callable
 
 from .. import documents
 from ..channel import Channel
-from ..documents import Document, Realm
+from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
 from ..journal import Intent, Journal
 from ..model import (
-    ACTIVATE,
-    DEACTIVATE,
     MACHINE,
     PERSONAL,
     Profile,
@@ -34,10 +31,9 @@ from ..model import (
 )
 from ..store import FOREIGN, OURS, Config, Home, Installed, is_secret
 from . import Change, HomeFile
-from .exchange import Requests, check_pending, check_response, refusal
+from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, assemble, drift, is_here
-
-_NOBODY = Realm("none", "")
+from .settling import ACTIVATED, DEACTIVATED, Settling, spent
 
 
 @dataclass(frozen=True)
@@ -168,22 +164,22 @@ class BundledManager:
         quotes = self._quote(state, asked, channel, realm)
         _raise_refusals(quotes, released_by)
         known = {quote["number"]: quote for quote in quotes}
-        return {w.number: {"action": _ACTIVATED, **_spent(known.get(w.number))} for w in new}
+        return {w.number: {"action": ACTIVATED, **spent(known.get(w.number))} for w in new}
 
     def _carry_out(
         self, state: _State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
-        results: dict[str, dict[str, Any]] = {}
         if all(state.is_active(w.number) for w in wanted):
-            return results
-        state = self._prepare(state, channel, realm)
-        self._settle_first(state, [w.number for w in wanted], channel, results)
+            return {}
+        settling, requests = self._settling(state, channel, realm)
+        settling.finish([state.intents[w.number] for w in wanted if w.number in state.intents])
         state = self._read()
         new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
         _raise_refusals(self._quote(state, new, channel, realm), ())
-        self._request_all(state, new, channel, results)
-        return results
+        for one in new:
+            settling.begin(one.number, requests.activate(one))
+        return settling.results
 
     @staticmethod
     def _change(
@@ -232,96 +228,13 @@ class BundledManager:
         if problems:
             raise LicensingError(problems)
 
-    def _prepare(self, state: _State, channel: Channel, given: Realm | None) -> _State:
-        """Pin the realm and make the host's key, before the first request needs them."""
+    def _settling(self, state: _State, channel: Channel, given: Realm | None) -> tuple[Settling, Requests]:
+        """Pin the realm and make the host's key, which the first request needs."""
         realm = self._realm(state, channel, given)
-        config = replace(state.config, realm=realm)
-        if config != state.config:
-            self._home.save(config)
-        self._home.make_host_key()
-        return replace(state, config=config)
-
-    def _settle_first(
-        self, state: _State, numbers: Sequence[str], channel: Channel, results: dict[str, dict[str, Any]]
-    ) -> None:
-        """Finish what is pending for these licenses; offline, look at every response before applying the first."""
-        intents = [state.intents[n] for n in numbers if n in state.intents]
-        realm = state.config.realm or _NOBODY
-        problems: list[Problem] = []
-        for intent in intents:
-            try:
-                check_pending(intent, realm)
-                data = (
-                    intent.response
-                    if channel.online
-                    else intent.response or channel.exchange(intent.number, intent.request)
-                )
-                if data is not None:
-                    check_response(data, intent.request, realm, _response_file(intent), self._journal)
-            except LicensingError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise LicensingError(problems)
-        for intent in intents:
-            self._settle(intent, channel, realm, results)
-
-    def _settle(self, intent: Intent, channel: Channel, realm: Realm, results: dict[str, dict[str, Any]]) -> None:
-        """Take one exchange as far as it goes: ask (again under the same id), archive, apply, close.
-
-        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied.
-        """
-        data = intent.response
-        if data is None:
-            data = channel.exchange(intent.number, intent.request)
-            if data is None:
-                return
-        response = check_response(data, intent.request, realm, _response_file(intent), self._journal)
-        if intent.response is None:
-            self._journal.answered(intent, data)
-        refused = refusal(response)
-        if refused is None:
-            self._apply(intent, response, data, realm)
-        elif intent.action == DEACTIVATE:
-            self._unfence([intent.number])
-        self._journal.close(intent)
-        if refused is not None:
-            raise refused
-        done = _ACTIVATED if intent.action == ACTIVATE else _DEACTIVATED
-        results[intent.number] = {"action": done, **_spent(response.body)}
-
-    def _apply(self, intent: Intent, response: Document, data: bytes, realm: Realm) -> None:
-        if intent.action == DEACTIVATE:
-            self._home.drop_nodelock(intent.number)
-            return
-        license = json.dumps(response.body.get("license"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        content = license.encode() + b"\n"
-        documents.read(content, documents.LICENSE, response.where).check("realm", realm.key)
-        self._home.put_license(intent.number, content, data)
-        self._unfence([intent.number])
-
-    def _request_all(
-        self, state: _State, wanted: Sequence[Wanted], channel: Channel, results: dict[str, dict[str, Any]]
-    ) -> None:
-        if not wanted:
-            return
-        realm = state.config.realm or _NOBODY
-        requests = Requests(realm, state.fingerprint, self._home.host_key(), self._clock())
-        for one in wanted:
-            self._begin(one.number, requests.activate(one), channel, realm, results)
-
-    def _begin(
-        self, number: str, request: bytes, channel: Channel, realm: Realm, results: dict[str, dict[str, Any]]
-    ) -> None:
-        """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
-        intent = self._journal.begin(number, request)
-        if channel.online:
-            self._settle(intent, channel, realm, results)
-
-    def _unfence(self, numbers: Sequence[str]) -> None:
-        config = self._home.config()
-        fenced = {n: since for n, since in config.fenced.items() if n not in numbers}
-        if fenced != config.fenced:
-            self._home.save(replace(config, fenced=fenced))
+        if realm != state.config.realm:
+            self._home.save(replace(state.config, realm=realm))
+        requests = Requests(realm, state.fingerprint, self._home.make_host_key(), self._clock())
+        return Settling(self._home, channel, realm), requests
 
     def _arranged(
         self, state: _State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None
@@ -356,14 +269,13 @@ class BundledManager:
             todo = [n for n in numbers if state.is_active(n) or n in state.intents]
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
-                state = self._prepare(state, channel, None)
-                self._settle_first(state, todo, channel, results)
-                state = self._read()
-                self._give_up(state, [n for n in todo if state.is_active(n)], channel, results)
-                state = self._read()
+                settling, requests = self._settling(state, channel, None)
+                settling.finish([state.intents[n] for n in todo if n in state.intents])
+                self._give_up(todo, settling, requests)
+                results, state = settling.results, self._read()
             after = self._overview(state)
             if dry:
-                results = {n: {"action": _DEACTIVATED, "spends": 0} for n in todo}
+                results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo}
                 _predict(after, todo, INACTIVE)
             return self._change(before, after, numbers, results, {} if dry else state.intents)
 
@@ -386,22 +298,16 @@ class BundledManager:
         if problems:
             raise LicensingError(problems)
 
-    def _give_up(
-        self, state: _State, numbers: Sequence[str], channel: Channel, results: dict[str, dict[str, Any]]
-    ) -> None:
-        """Fence all the licenses at once, then give them back one after the other."""
-        if not numbers:
-            return
-        now = self._clock()
-        fenced = {**{n: render_time(now) for n in numbers}, **state.config.fenced}
+    def _give_up(self, asked: Sequence[str], settling: Settling, requests: Requests) -> None:
+        """Fence all of these licenses that are active at once, then give them back one after the other."""
+        state = self._read()
+        numbers = [number for number in asked if state.is_active(number)]
+        fenced = {**{n: render_time(self._clock()) for n in numbers}, **state.config.fenced}
         if fenced != state.config.fenced:
             self._home.save(replace(state.config, fenced=fenced))
-        realm = state.config.realm or _NOBODY
-        requests = Requests(realm, state.fingerprint, self._home.host_key(), now)
         for number in numbers:
             lock = state.installed[number].nodelock
-            request = requests.deactivate(number, lock.type if lock else MACHINE)
-            self._begin(number, request, channel, realm, results)
+            settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
 
     def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
         with self._held(dry):
@@ -442,8 +348,6 @@ class BundledManager:
         ]
 
 
-_ACTIVATED = "activated"
-_DEACTIVATED = "deactivated"
 _PENDING = "pending"
 _UNCHANGED = "unchanged"
 
@@ -451,16 +355,6 @@ _UNCHANGED = "unchanged"
 def _knows_code(found: Installed, wanted: Wanted) -> bool:
     key = documents.key_from_code(wanted.number, wanted.activation_code)
     return documents.public_half(key) == found.license.code_key
-
-
-def _response_file(intent: Intent) -> str:
-    return intent.file.replace(".request", ".response")
-
-
-def _spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:
-    if answer is None:
-        return {"spends": None, "transfers": None}
-    return {"spends": answer.get("spends"), "transfers": answer.get("account")}
 
 
 def _raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking exchanges to their ends: ask, archive, apply, close."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .. import documents
+from ..channel import Channel
+from ..documents import Document, Realm
+from ..errors import LicensingError, Problem
+from ..journal import Intent, Journal
+from ..model import ACTIVATE, DEACTIVATE
+from ..store import Home
+from .exchange import check_pending, check_response, refusal
+
+ACTIVATED = "activated"
+DEACTIVATED = "deactivated"
+
+
+class Settling:
+    """The exchanges of one call, of one home with one authority.
+
+    Each step may be the last before a crash; the next call takes it up from what is on disk. The home is to be held
+    locked.
+
+    :ivar results: license number → ``{action, spends, transfers}`` of what was granted
+    """
+
+    def __init__(self, home: Home, channel: Channel, realm: Realm) -> None:
+        self._home = home
+        self._journal = Journal(home.folder)
+        self._channel = channel
+        self._realm = realm
+        self.results: dict[str, dict[str, Any]] = {}
+
+    def finish(self, intents: Sequence[Intent]) -> None:
+        """Finish what is pending; offline, look at every response that is at hand before applying the first."""
+        problems: list[Problem] = []
+        for intent in intents:
+            try:
+                check_pending(intent, self._realm)
+                data = intent.response
+                if data is None and not self._channel.online:
+                    data = self._channel.exchange(intent.number, intent.request)
+                if data is not None:
+                    self._checked(intent, data)
+            except LicensingError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise LicensingError(problems)
+        for intent in intents:
+            self._settle(intent)
+
+    def begin(self, number: str, request: bytes) -> None:
+        """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
+        intent = self._journal.begin(number, request)
+        if self._channel.online:
+            self._settle(intent)
+
+    def _settle(self, intent: Intent) -> None:
+        """Take one exchange as far as it goes; what was asked before is asked again under the same id.
+
+        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied.
+        """
+        data = intent.response
+        if data is None:
+            data = self._channel.exchange(intent.number, intent.request)
+            if data is None:
+                return
+        response = self._checked(intent, data)
+        if intent.response is None:
+            self._journal.answered(intent, data)
+        refused = refusal(response)
+        if refused is None:
+            self._apply(intent, response, data)
+        elif intent.action == DEACTIVATE:
+            self._unfence(intent.number)
+        self._journal.close(intent)
+        if refused is not None:
+            raise refused
+        done = ACTIVATED if intent.action == ACTIVATE else DEACTIVATED
+        self.results[intent.number] = {"action": done, **spent(response.body)}
+
+    def _checked(self, intent: Intent, data: bytes) -> Document:
+        where = intent.file.replace(".request", ".response")
+        return check_response(data, intent.request, self._realm, where, self._journal)
+
+    def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
+        if intent.action == DEACTIVATE:
+            self._home.drop_nodelock(intent.number)
+            return
+        license = json.dumps(response.body.get("license"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        content = license.encode() + b"\n"
+        documents.read(content, documents.LICENSE, response.where).check("realm", self._realm.key)
+        self._home.put_license(intent.number, content, data)
+        self._unfence(intent.number)
+
+    def _unfence(self, number: str) -> None:
+        config = self._home.config()
+        if number in config.fenced:
+            self._home.save(replace(config, fenced={n: since for n, since in config.fenced.items() if n != number}))
+
+
+def spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an authority's answer says of transfers: ``{spends, transfers}``, both None where there is no answer."""
+    if answer is None:
+        return {"spends": None, "transfers": None}
+    return {"spends": answer.get("spends"), "transfers": answer.get("account")}
