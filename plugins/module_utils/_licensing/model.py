@@ -84,7 +84,11 @@ def parse_user(text: object, where: str = "registered user") -> str:
 def parse_date(text: object, where: str) -> str:
     """Return an ISO calendar date ``YYYY-MM-DD``, or refuse."""
     try:
-        return date.fromisoformat(str(text)).isoformat()
+        made = date.fromisoformat(str(text)).isoformat()
+        # Python 3.11 and later read other ISO forms too, such as 20260101.
+        if made != str(text):
+            raise ValueError("another form")
+        return made
     except ValueError:
         raise refuse(f"{text!r} is not a date.", where, "Write it as YYYY-MM-DD.") from None
 
