@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A laboratory for the core: hosts as alternate roots, an authority, a clock that is set by hand, and faults."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import new_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded, OfflineFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted, digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+
+HOME = "/opt/aims-license-server"
+SERVER, SESSION, CLIENT = "015.120.064.022", "015.120.065.016", "015.120.055.014"
+NUMBERS = (SERVER, SESSION, CLIENT)
+GRANTS = {
+    SERVER: ("AIMMS - PRO Server", 100),
+    SESSION: ("AIMMS Network - PRO Session", 8),
+    CLIENT: ("AIMMS Network - PRO Client", 10),
+}
+PROFILES = {SERVER: ("PROServer", False), SESSION: ("PROSession", True), CLIENT: ("Client", True)}
+CODES = {
+    SERVER: "AAAAA-BBBBB-CCCCC-DDDDD-22222",
+    SESSION: "EEEEE-FFFFF-GGGGG-HHHHH-33333",
+    CLIENT: "JJJJJ-KKKKK-LLLLL-MMMMM-44444",
+}
+WRONG_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
+BEGINNING = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+class Clock:
+    """Gives the time that it is set to."""
+
+    def __init__(self, now: datetime = BEGINNING) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **units: float) -> None:
+        self.now += timedelta(**units)
+
+
+def wanted(*numbers: str, nodelock: str = "machine", **codes: str) -> list[Wanted]:
+    """Return licenses of the worked example as a host's inventory declares them."""
+    return [
+        Wanted(number, codes.get("code", CODES[number]), *PROFILES[number], nodelock) for number in numbers or NUMBERS
+    ]
+
+
+def all_files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return mode and digest of every file and directory below a folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (path.lstat().st_mode, content)
+    return found
+
+
+class Host:
+    """A machine: an alternate root with a machine-id, and the home of a license server in it."""
+
+    def __init__(self, root: Path, machine_id: str, clock: Clock) -> None:
+        self.root = root
+        (root / "etc").mkdir(parents=True)
+        self.set_machine_id(machine_id)
+        self.home = Home(HOME, str(root))
+        self.folder = root / HOME.lstrip("/")
+        self.clock = clock
+
+    def set_machine_id(self, machine_id: str) -> None:
+        (self.root / "etc" / "machine-id").write_text(f"{machine_id}\n", encoding="utf-8")
+
+    @property
+    def manager(self) -> BundledManager:
+        """A manager as a new process would have it."""
+        return BundledManager(Home(HOME, str(self.root)), self.clock)
+
+    @property
+    def overview(self) -> dict[str, Any]:
+        return self.manager.overview()
+
+    def statuses(self) -> dict[str, str]:
+        return {license["number"]: license["status"] for license in self.overview["licenses"]}
+
+    def profiles(self) -> list[tuple[str, str]]:
+        return [(profile["name"], profile["license"]) for profile in self.overview["profiles"]]
+
+    def files(self) -> dict[str, tuple[int, str]]:
+        return all_files(self.root)
+
+    def served(self) -> set[str]:
+        """The licenses that this home would serve, read off its files without the core."""
+        config = self.folder / "Config" / "server.json"
+        fenced = json.loads(config.read_text(encoding="utf-8"))["fenced"] if config.exists() else {}
+        locks = (self.folder / "Nodelocks").glob("*.lock")
+        return {lock.stem for lock in locks} - {digits(number) for number in fenced}
+
+    def open_requests(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "Journal").glob("*") if path.is_file())
+
+    def write(self, name: str, content: bytes | str) -> None:
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+class CoreLab:
+    """Two hosts ``old`` and ``new``, and an authority that issued the worked example."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.ledger_path = folder / "authority.db"
+        self.ledger = Ledger.create(str(self.ledger_path), "test")
+        with self.ledger.change():
+            for number in NUMBERS:
+                self.ledger.put_license(self.license(number), self.clock())
+        self.old = self.host("old", "1" * 31 + "a")
+        self.new = self.host("new", "2" * 31 + "b")
+
+    @staticmethod
+    def license(number: str, start: str = "2025-01-01", expiry: str = "2030-12-31") -> Any:
+        return new_license(number, CODES[number], *GRANTS[number], start, expiry)
+
+    def host(self, name: str, machine_id: str) -> Host:
+        host = Host(self.folder / "hosts" / name, machine_id, self.clock)
+        host.home.create()
+        return host
+
+    @property
+    def realm(self) -> Any:
+        return self.ledger.realm
+
+    def desk(self, online: bool = True) -> RequestDesk:
+        return RequestDesk(self.ledger, online, self.clock)
+
+    def channel(self) -> Embedded:
+        return Embedded(self.realm, "the authority", self.desk().answer)
+
+    @staticmethod
+    def offline(responses: Mapping[str, bytes] | None = None) -> OfflineFiles:
+        return OfflineFiles(responses or {})
+
+    def process(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Answer request files at the desk, as a person has them answered."""
+        return {number: self.desk(online=False).answer(request) for number, request in requests.items()}
+
+    def activate(self, host: Host, *numbers: str, **options: Any) -> Any:
+        return host.manager.activate(wanted(*numbers), self.channel(), **options)
+
+    def deactivate(self, host: Host, *numbers: str, **options: Any) -> Any:
+        return host.manager.deactivate(list(numbers or NUMBERS), self.channel(), **options)
+
+    def spent(self, number: str = SERVER, nodelock: str = "machine") -> int:
+        """Transfers of a license on the ledger."""
+        return len(self.ledger.account(number, nodelock).times)
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def check_one_holder(self, *hosts: Host) -> None:
+        """Assert invariant I1 from the homes' files alone: no license is served by two machines."""
+        served: dict[str, list[str]] = {}
+        for host in hosts or (self.old, self.new):
+            for number in host.served():
+                served.setdefault(number, []).append(host.root.name)
+        double = {number: names for number, names in served.items() if len(names) > 1}
+        assert not double, f"live on several machines: {double}"
+
+
+class LostReply(Embedded):
+    """A channel over which requests arrive and responses get lost."""
+
+    def __init__(self, realm: Any, answer: Any, damage: Any = None) -> None:
+        super().__init__(realm, "a bad line", answer)
+        self.damage = damage
+        self.requests: list[bytes] = []
+
+    def exchange(self, number: str, request: bytes) -> bytes | None:
+        self.requests.append(request)
+        response = super().exchange(number, request)
+        if b'"action":"quote"' in request:
+            return response
+        if self.damage is None:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+        return self.damage(response)
+
+
+class PowerCut(BaseException):
+    """Ends a run as a power cut does: no handler for ordinary errors runs."""
+
+
+@contextlib.contextmanager
+def fault_at(monkeypatch: pytest.MonkeyPatch, step: int, error: type[BaseException]) -> Iterator[list[str]]:
+    """Let the disk fail at one durable step (write, move or remove), counted from 1; yield the steps made."""
+    steps: list[str] = []
+    originals = {name: getattr(Folder, name) for name in ("write", "move", "remove")}
+
+    def faulty(kind: str) -> Any:
+        def act(self: Folder, name: str, *rest: Any, **options: Any) -> Any:
+            steps.append(f"{kind} {name}")
+            if len(steps) >= step:
+                # nothing works any more once the disk has failed
+                if issubclass(error, OSError):
+                    with self._told(name, kind):
+                        raise error(errno.EIO, "Input/output error")
+                raise error(f"at {steps[-1]}")
+            return originals[kind](self, name, *rest, **options)
+
+        return act
+
+    with monkeypatch.context() as patch:
+        for kind in originals:
+            patch.setattr(Folder, kind, faulty(kind))
+        yield steps
+
+
+def problems_of(error: pytest.ExceptionInfo[LicensingError]) -> list[str]:
+    """The problems of a refusal in words."""
+    return [problem.what for problem in error.value.problems]
+
+
+def at(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+
+
+def account(nodelock: str, *times: datetime) -> Account:
+    return Account(nodelock, tuple(times))
+
+
+def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [row["name"] for row in rows]
