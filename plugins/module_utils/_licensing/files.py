@@ -119,8 +119,9 @@ class Folder:
         return sorted(found)
 
     def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:
-        """Replace a file, atomically and durably; its directory is made where it is missing."""
-        with self._told(name, "write"), self._parent(name, make=True) as (folder, last):
+        """Replace a file, atomically and durably; its directory is made where it is missing, as private as the file."""
+        around = 0o700 if mode == PRIVATE else 0o755
+        with self._told(name, "write"), self._parent(name, make=True, mode=around) as (folder, last):
             current = self._lstat(name)
             if current is not None and not stat.S_ISREG(current.st_mode):
                 raise refuse(
@@ -143,11 +144,14 @@ class Folder:
             os.fsync(folder)
 
     def move(self, name: str, to: str) -> None:
-        """Rename a file within the folder, durably; nothing happens where it is already gone."""
+        """Rename a file within the folder, durably, into a private directory where there is none yet.
+
+        Nothing happens where the file is already gone.
+        """
         with (
             self._told(name, "move"),
             self._parent(name) as (source, last),
-            self._parent(to, make=True) as (target, final),
+            self._parent(to, make=True, mode=0o700) as (target, final),
             contextlib.suppress(FileNotFoundError),
         ):
             os.rename(last, final, src_dir_fd=source, dst_dir_fd=target)
