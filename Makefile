@@ -12,7 +12,6 @@ PYTHON ?= python3
 # more arguments for the tools: make unit PYTEST_ARGS="-k store -x", make sanity SANITY_ARGS="--test pylint"
 PYTEST_ARGS ?=
 SANITY_ARGS ?=
-INTEGRATION_ARGS ?=
 
 BUILD := $(CURDIR)/.build
 # checked with mypy --strict: everything but the thin modules and action plugins, whose base classes carry no types
@@ -79,8 +78,8 @@ unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
 
 .PHONY: integration
-integration: venv  ## the targets under tests/integration, in a copy
-	python tests/run_ansible_test.py integration $(INTEGRATION_ARGS)
+integration: venv  ## playbooks on hosts as alternate roots
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks $(PYTEST_ARGS)
 
 .PHONY: sanity
 sanity: venv  ## ansible-test sanity, in a copy

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
+import signal
+import sqlite3
+import stat
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +25,7 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 HOME = "/opt/aims-license-server"
 # DOMAIN.md, the worked example; the dates are relative to today, because the real ones lie in the past.
 WORKED_EXAMPLE: list[dict[str, Any]] = [
@@ -31,6 +38,10 @@ GRANTS = {
     "015.120.065.016": {"type": "AIMMS Network - PRO Session", "seats": 8},
     "015.120.055.014": {"type": "AIMMS Network - PRO Client", "seats": 10},
 }
+NUMBERS = [license["number"] for license in WORKED_EXAMPLE]
+# Registered on the rehearsed source; no license declares them, so a migration has to find and carry them.
+USERS = ["AIMS\\anna", "AIMS\\bert"]
+_MARK = "AIMS_LAB_RUN"
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -57,6 +68,73 @@ class Run:
     def changed(self) -> int:
         """How many tasks changed something, over all hosts."""
         return sum(counts["changed"] for counts in self.recap().values())
+
+
+def must(run: Run) -> Run:
+    """Return a run that ended well; show the whole of one that did not."""
+    if run.code or "Traceback" in run.output:
+        raise AssertionError(f"ansible-playbook ended with {run.code}:\n{run.output}")
+    return run
+
+
+class Started:
+    """An ansible-playbook run that is under way.
+
+    Ansible's workers are sessions of their own, so a signal to the command's process group does not reach them; they
+    are found by a mark in their environment.
+    """
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        self.mark = secrets.token_hex(8)
+        self.log = folder / f"run-{self.mark}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**environment, _MARK: self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def over(self) -> bool:
+        return self.process.poll() is not None
+
+    def processes(self) -> list[int]:
+        """The command and everything that it started, whoever their parents are by now."""
+        mark = f"{_MARK}={self.mark}".encode()
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (place / "environ").read_bytes().split(b"\0"):
+                    found.append(int(place.name))
+        return found
+
+    def interrupt(self) -> None:
+        """Do what Ctrl-C on a terminal does."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End everything at once, as a loss of power does."""
+        while found := self.processes():
+            for process in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self.process.poll()
+
+    def wait(self) -> Run:
+        """Wait until nothing of the run is left."""
+        code = self.process.wait(timeout=300)
+        until = time.monotonic() + 60
+        while self.processes():
+            if time.monotonic() > until:
+                raise TimeoutError(f"Processes of the run are left: {self.processes()}")
+            time.sleep(0.02)
+        output = self.log.read_text(encoding="utf-8", errors="replace")
+        self.log.unlink()
+        return Run(code, output)
 
 
 class Lab:
@@ -156,38 +234,56 @@ class Lab:
             f"inventory = {self.folder}/inventory.yml\n"
             f"vault_password_file = {self.folder}/vault-password\n"
             f"home = {self.folder}/ansible\n"
+            f"remote_tmp = {self.folder}/tmp\n"
             "retry_files_enabled = false\nlocalhost_warning = false\n"
             "[connection]\npipelining = true\n",
             encoding="utf-8",
         )
 
+    def copy_to(self, folder: Path) -> Lab:
+        """Return a copy of this laboratory: the same hosts, codes and ledger in another place."""
+        other = object.__new__(Lab)
+        other.__dict__.update(self.__dict__)
+        other.folder = folder
+        shutil.copytree(self.folder, folder, symlinks=True)
+        here, there = str(self.folder).encode(), str(folder).encode()
+        places = [folder / "inventory.yml", folder / "ansible.cfg", *folder.glob("hosts/*/opt/*/Config/server.json")]
+        for place in places:
+            place.write_bytes(place.read_bytes().replace(here, there))
+        other.inventory = yaml.safe_load((folder / "inventory.yml").read_text(encoding="utf-8"))
+        return other
+
     def environment(self) -> dict[str, str]:
-        """The environment of the runs."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        """The environment of the runs: nothing of the caller's settings, and no other way to the collection."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))}
         return {
             **kept,
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": os.environ.get("ANSIBLE_COLLECTIONS_PATH", ""),
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build" / "collections"),
             "ANSIBLE_NOCOLOR": "1",
             "LC_ALL": "C.UTF-8",
         }
 
-    def play(self, playbook: str, *options: str, **environment: str) -> Run:
-        """Run a playbook of the collection (or a file) to its end."""
+    def start(self, playbook: str, *options: str, **environment: str) -> Started:
+        """Begin to run a playbook of the collection (or a file)."""
         name = playbook if playbook.endswith(".yml") else f"aims.licensing.{playbook}"
         command = [str(Path(sys.executable).with_name("ansible-playbook")), name, *options]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**self.environment(), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return Run(done.returncode, done.stdout)
+        return Started(command, self.folder, {**self.environment(), **environment})
+
+    def play(self, playbook: str, *options: str, **environment: str) -> Run:
+        """Run a playbook of the collection (or a file) to its end."""
+        return self.start(playbook, *options, **environment).wait()
+
+    def write_play(self, name: str, hosts: str, tasks: list[dict[str, Any]], **keywords: Any) -> str:
+        """Write a playbook of one play; return its name for :meth:`play`."""
+        play = {"name": name, "hosts": hosts, "gather_facts": False, **keywords, "tasks": tasks}
+        (self.folder / f"{name}.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+        return f"{name}.yml"
+
+    def secrets(self) -> VaultLib:
+        """What decrypts with the laboratory's vault password."""
+        password = (self.folder / "vault-password").read_text(encoding="utf-8").strip()
+        return VaultLib([("default", VaultSecret(password.encode()))])
 
     def licman(self, host: str, *options: str) -> dict[str, Any]:
         """Return what the installed licman of a host prints as JSON."""
@@ -199,6 +295,46 @@ class Lab:
     def overview(self, host: str) -> dict[str, Any]:
         overview: dict[str, Any] = self.licman(host, "--overview")["overview"]
         return overview
+
+    def authority(self, *options: str, host: str | None = None) -> Any:
+        """Return what the installed authority command prints as JSON, for this laboratory's ledger."""
+        command = [str(self.home(host or self.source) / "Bin" / "authority"), *options]
+        command += ["--ledger", str(self.ledger), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return json.loads(done.stdout)
+
+    def transfers(self) -> dict[str, int]:
+        """How many transfers each license has spent, read from the ledger's tables and not by our own code."""
+        query = "SELECT number, (SELECT count(*) FROM transfer WHERE transfer.number = license.number) FROM license"
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)) as ledger:
+            return dict(ledger.execute(query).fetchall())
+
+    def held(self, host: str) -> set[str]:
+        """The licenses that a host holds live (nodelocked, not fenced), read from its files and not by our own code."""
+        home = self.home(host)
+        config = home / "Config" / "server.json"
+        fenced = json.loads(config.read_text(encoding="utf-8"))["fenced"] if config.exists() else {}
+        numbers = {json.loads(lock.read_bytes())["body"]["number"] for lock in home.glob("Nodelocks/*.lock")}
+        return numbers - set(fenced)
+
+    def tree(self, *places: Path, times: bool = True) -> dict[str, Any]:
+        """Everything below some places: kind, mode, content and when it was written."""
+        found: dict[str, Any] = {}
+        for place in places:
+            for path in [place, *sorted(place.rglob("*"))] if place.exists() else []:
+                state = path.lstat()
+                seen: list[Any] = [stat.filemode(state.st_mode)]
+                if path.is_symlink():
+                    seen.append(str(path.readlink()))
+                elif path.is_file():
+                    seen.append(hashlib.sha256(path.read_bytes()).hexdigest())
+                    seen += [state.st_mtime_ns] if times else []
+                found[str(path.relative_to(self.folder))] = seen
+        return found
+
+    def everything(self) -> dict[str, Any]:
+        """The state of the hosts, the ledger and what lies on the controller."""
+        return self.tree(self.folder / "hosts", self.work, self.ledger)
 
 
 def _variable(profile: str) -> str:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run ansible-test on a copy of the checkout: run_ansible_test.py sanity|integration [arguments of ansible-test].
+"""Run ansible-test on a copy of the checkout: run_ansible_test.py sanity [arguments of ansible-test].
 
 ansible-test insists on a directory named .../ansible_collections/aims/licensing and does not follow a link there, keeps
 its state under HOME, and fetches a bootstrap script for pip from a host of its own. So the copy, a HOME for it, and a

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Laboratories for the tests that run real playbooks: fresh, with the worked example on the source, and migrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab import NUMBERS, USERS, Lab, must
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """Two hosts with nothing on them, and no ledger yet."""
+    return Lab(tmp_path / "lab")
+
+
+@pytest.fixture(scope="session")
+def _rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    made = Lab(tmp_path_factory.mktemp("rehearsed") / "lab")
+    must(made.play("rehearse", "--tags", "prepare"))
+    task = {
+        "name": "Register users, which no license declares",
+        "aims.licensing.aims_license_activate": {
+            "home": "{{ aims_license_server_home }}",
+            "root": "{{ aims_license_server_root }}",
+            "licenses": f"{{{{ hostvars.{made.target}.aims_license_server_licenses }}}}",
+            "users": USERS,
+        },
+    }
+    must(made.play(made.write_play("users", made.source, [task])))
+    assert made.held(made.source) == set(NUMBERS)
+    return made
+
+
+@pytest.fixture
+def rehearsed(_rehearsed: Lab, tmp_path: Path) -> Lab:
+    """The worked example active on the source, with registered users; nothing on the target."""
+    return _rehearsed.copy_to(tmp_path / "lab")
+
+
+@pytest.fixture(scope="session")
+def migrated_once(_rehearsed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The worked example moved to the target. Shared by the whole session: only look at it."""
+    made = _rehearsed.copy_to(tmp_path_factory.mktemp("migrated") / "lab")
+    must(made.play("migrate"))
+    return made
+
+
+@pytest.fixture
+def migrated(migrated_once: Lab, tmp_path: Path) -> Lab:
+    """The worked example moved to the target."""
+    return migrated_once.copy_to(tmp_path / "lab")

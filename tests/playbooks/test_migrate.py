@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A migration as it should go: what it moves, what it leaves behind, and that a second one does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lab import GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+
+
+@pytest.fixture
+def bundle(migrated_once: Lab) -> Path:
+    """The newest bundle of the source of a finished migration."""
+    return (migrated_once.work / "bundles" / "old" / "latest").resolve()
+
+
+@pytest.fixture
+def report(migrated_once: Lab) -> dict[str, Any]:
+    """The report of a finished migration."""
+    return json.loads((migrated_once.work / "reports" / "old-to-new.json").read_text(encoding="utf-8"))
+
+
+def plan_rows(run: Run) -> dict[str, list[str]]:
+    """The cells of the plan that a run shows, by license."""
+    lines = run.output.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("Plan old -> new"))
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines[start + 1 : start + 8]]
+    return {row[0]: row[1:] for row in rows if row[0] in NUMBERS}
+
+
+def profiles(lab: Lab, host: str) -> list[tuple[str, str, bool]]:
+    return [(one["name"], one["license"], one["default"]) for one in lab.overview(host)["profiles"]]
+
+
+def test_check_before_the_first_migration_shows_the_plan_and_changes_nothing(rehearsed: Lab) -> None:
+    before = rehearsed.everything()
+    run = must(rehearsed.play("migrate", "--check", "--diff"))
+    assert rehearsed.everything() == before
+    assert not rehearsed.work.exists()
+    assert run.changed == 0
+    rows = plan_rows(run)
+    assert list(rows) == NUMBERS
+    year = rehearsed.overview("old")["licenses"][0]["expiry"][:4]
+    for license in WORKED_EXAMPLE:
+        profile, now, step, spends, left, returns = rows[license["number"]]
+        assert (profile, now, step, spends, left) == (license["profile"], "active on old", "move", "1", "2")
+        assert returns.startswith(year)
+
+
+def test_every_license_is_live_on_the_target_only_for_one_transfer_each(migrated_once: Lab) -> None:
+    assert migrated_once.held("old") == set()
+    assert migrated_once.held("new") == set(NUMBERS)
+    assert migrated_once.transfers() == dict.fromkeys(NUMBERS, 1)
+    source = {one["number"]: one["status"] for one in migrated_once.overview("old")["licenses"]}
+    target = {one["number"]: one["status"] for one in migrated_once.overview("new")["licenses"]}
+    assert source == dict.fromkeys(NUMBERS, "Inactive Nodelock")
+    assert target == dict.fromkeys(NUMBERS, "Active")
+    key = {one["holder"] for one in migrated_once.overview("new")["licenses"]}
+    for one in migrated_once.authority("list"):
+        assert (one["live"], one["transfers"]["left"], {one["holder"]}) == (True, 2, key)
+
+
+def test_the_source_is_left_in_maintenance_and_the_target_in_service(migrated_once: Lab) -> None:
+    assert migrated_once.overview("old")["server"]["maintenance"] is True
+    assert migrated_once.overview("new")["server"]["maintenance"] is False
+
+
+def test_profiles_their_order_and_marks_and_the_users_are_carried(migrated_once: Lab) -> None:
+    declared = [(one["profile"], one["number"], one.get("default", False)) for one in WORKED_EXAMPLE]
+    assert profiles(migrated_once, "new") == declared
+    assert migrated_once.overview("new")["users"] == USERS
+    for one in migrated_once.overview("new")["licenses"]:
+        assert {key: one[key] for key in ("type", "seats")} == GRANTS[one["number"]]
+
+
+def test_declared_further_profiles_come_below_and_users_as_declared(rehearsed: Lab) -> None:
+    rehearsed.licman("old", "--profile-add", "Nightly", "--license", NUMBERS[1])
+    rehearsed.target_vars["aims_license_server_profiles"] = [
+        {"name": "Nightly", "license": NUMBERS[1], "default": True},
+        {"name": "Backoffice", "license": NUMBERS[2]},
+    ]
+    rehearsed.target_vars["aims_license_server_users"] = ["AIMS\\carl"]
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+    names = [(name, default) for name, number, default in profiles(rehearsed, "new")]
+    assert names == [
+        ("PROServer", False),
+        ("PROSession", True),
+        ("Client", True),
+        ("Nightly", True),
+        ("Backoffice", False),
+    ]
+    assert rehearsed.overview("new")["users"] == ["AIMS\\carl"]
+
+
+def test_a_second_migration_changes_nothing(migrated: Lab) -> None:
+    before = migrated.everything()
+    run = must(migrated.play("migrate", "--diff"))
+    assert run.changed == 0
+    assert migrated.everything() == before
+    assert "Nothing is left to do." in run.output
+
+
+def test_the_report_says_what_happened(migrated_once: Lab, report: dict[str, Any]) -> None:
+    assert report["pair"] == {"source": "old", "target": "new"}
+    assert report["moved"] == NUMBERS
+    assert report["pending"] == []
+    assert 0 < report["without_service_seconds"] < 60
+    assert {one["status"] for one in report["before"]["licenses"]} == {"Active"}
+    assert {one["status"] for one in report["source_after"]["licenses"]} == {"Inactive Nodelock"}
+    assert report["after"] == migrated_once.overview("new")
+    assert report["licenses_cfg"] == ["1\tnetwork\tnew:3400"]
+    assert [one["string"] for one in report["connection_strings"]] == [
+        "new:3400,PROServer",
+        "new:3400,PROSession",
+        "new:3400,Client",
+    ]
+
+
+def test_the_report_is_also_a_page_that_stands_alone(migrated_once: Lab, report: dict[str, Any]) -> None:
+    page = (migrated_once.work / "reports" / "old-to-new.html").read_text(encoding="utf-8")
+    returns = report["after"]["licenses"][0]["transfers"]["returns"][:10]
+    for wanted in [*NUMBERS, "PROServer", "new:3400,PROSession", returns]:
+        assert wanted in page
+    assert not re.search(r'(?:src|href)="?(?:https?:)?//', page)
+    assert "<script src" not in page
+
+
+def test_the_bundle_holds_the_source_as_it_was_and_is_whole(migrated_once: Lab, bundle: Path) -> None:
+    manifest = yaml.safe_load((bundle / "manifest.yml").read_text(encoding="utf-8"))
+    sealed = (bundle / "manifest.sha256").read_text(encoding="utf-8").split()
+    assert sealed == [hashlib.sha256((bundle / "manifest.yml").read_bytes()).hexdigest(), "manifest.yml"]
+    overview = yaml.safe_load((bundle / "overview.yml").read_text(encoding="utf-8"))
+    assert {one["number"]: one["status"] for one in overview["licenses"]} == dict.fromkeys(NUMBERS, "Active")
+    assert overview["users"] == USERS
+    for number in NUMBERS:
+        assert number in (bundle / "overview.html").read_text(encoding="utf-8")
+    names = {file["name"] for file in manifest["files"]}
+    stored = {str(path.relative_to(bundle / "files")) for path in (bundle / "files").rglob("*") if path.is_file()}
+    assert names == stored
+    stems = [number.replace(".", "") for number in NUMBERS]
+    assert names >= {f"Licenses/{stem}.lic" for stem in stems} | {f"Nodelocks/{stem}.lock" for stem in stems}
+    vault = migrated_once.secrets()
+    for file in manifest["files"]:
+        content = (bundle / "files" / file["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file["stored_sha256"]
+        plain = vault.decrypt(content) if file["secret"] else content
+        assert hashlib.sha256(plain).hexdigest() == file["sha256"]
+
+
+def test_the_key_in_the_bundle_is_encrypted_and_the_hosts_own(migrated_once: Lab, bundle: Path) -> None:
+    stored = (bundle / "files" / "Config" / "host.key").read_bytes()
+    original = (migrated_once.home("old") / "Config" / "host.key").read_bytes()
+    assert stored.startswith(b"$ANSIBLE_VAULT;")
+    assert b"PRIVATE KEY" in original and b"PRIVATE KEY" not in stored
+    assert migrated_once.secrets().decrypt(stored) == original
+
+
+def test_what_is_kept_on_the_controller_is_for_its_owner_only(migrated_once: Lab) -> None:
+    for path in [migrated_once.work, *migrated_once.work.rglob("*")]:
+        if not path.is_symlink():
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_the_same_content_makes_no_second_bundle(rehearsed: Lab) -> None:
+    must(rehearsed.play("backup"))
+    bundles = rehearsed.work / "bundles"
+    before = rehearsed.tree(bundles)
+    assert must(rehearsed.play("backup")).changed == 0
+    assert rehearsed.tree(bundles) == before
+    rehearsed.licman("old", "--profile-add", "Nightly", "--license", NUMBERS[1])
+    assert must(rehearsed.play("backup")).changed == 1
+    latest = yaml.safe_load((bundles / "old" / "latest" / "overview.yml").read_text(encoding="utf-8"))
+    assert "Nightly" in [profile["name"] for profile in latest["profiles"]]
+    assert len([path for path in (bundles / "old").iterdir() if not path.is_symlink()]) == 2
+
+
+def test_a_backup_after_the_migration_keeps_the_good_bundle(migrated: Lab) -> None:
+    before = migrated.tree(migrated.work)
+    run = must(migrated.play("backup"))
+    assert run.changed == 0
+    assert migrated.tree(migrated.work) == before
+    assert "kept" in run.output
