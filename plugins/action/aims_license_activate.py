@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_activate: the declared licenses checked, and offline files."""
+"""The controller's half of aims_license_activate: files that move with the licenses, and offline files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
 
 
 class ActionModule(LicensingAction):
-    """Carries request and response files."""
+    """Carries application keys, request and response files."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         wanted = read_wanted(self._task.args.get("licenses"), "licenses")
-        result = exchange_files(self, task_vars, [one.number for one in wanted])
+        path = self.path("bundle")
+        files = carried_files(read_bundle(path), self._loader._vault) if path else []
+        result = exchange_files(self, task_vars, [one.number for one in wanted], files=files)
         return {**result, "ended": time.time()}

@@ -83,6 +83,7 @@ def _view(overview: Any) -> str:
             for profile in overview["profiles"]
         ],
         "users": overview["users"],
+        "files": overview["files"],
     }
     return json.dumps(seen, indent=2, sort_keys=True) + "\n"
 

@@ -69,6 +69,28 @@ options:
     description: The registered users, as C(DOMAIN\\user). Unchanged unless given.
     type: list
     elements: str
+  bundle:
+    description:
+      - A bundle on the controller. Its application keys and C(.cpx) files are put on the host where they are missing.
+    type: path
+  files:
+    description: Those files. Filled in by the action plugin; not to be given.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name in the home.
+        type: str
+        required: true
+      mode:
+        description: The permissions, octal.
+        type: str
+        required: true
+      content:
+        description: The content, base64.
+        type: str
+        required: true
   realm:
     description: Whose responses to honour, as C(authority init) printed it. Needed for a first activation offline only.
     type: dict
@@ -144,8 +166,11 @@ overview:
   type: dict
 """
 
+import base64
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_profiles, read_wanted
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     OFFLINE,
@@ -171,6 +196,7 @@ def activate(module):
         extra,
         module.params["users"],
         module.params["released_by"],
+        [HomeFile(f["name"], int(f["mode"], 8), True, base64.b64decode(f["content"])) for f in module.params["files"]],
         dry=module.check_mode,
     )
     return described(change)
@@ -200,6 +226,17 @@ def main():
                 "name": {"type": "str", "required": True},
                 "license": {"type": "str", "required": True},
                 "default": {"type": "bool", "default": False},
+            },
+        },
+        "bundle": {"type": "path"},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str", "required": True},
+                "mode": {"type": "str", "required": True},
+                "content": {"type": "str", "required": True, "no_log": True},
             },
         },
         "users": {"type": "list", "elements": "str"},

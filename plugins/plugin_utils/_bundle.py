@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -26,6 +27,7 @@ import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import ACTIVE, EXPIRED
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overview_page
 
 FORMAT = 1
@@ -209,6 +211,17 @@ def read_bundle(path: Path) -> Bundle:
     if problems:
         raise LicensingError(problems)
     return Bundle(folder.path, manifest, yaml.safe_load(folder.read(OVERVIEW, _LIMIT)))
+
+
+def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:
+    """Return the files that have to move with the licenses, in plain, as aims_license_activate takes them."""
+    files = []
+    for file in bundle.manifest["files"]:
+        if is_carried(file["name"]):
+            stored = (bundle.path / "files" / file["name"]).read_bytes()
+            content = vault.decrypt(stored) if file["secret"] else stored
+            files.append({"name": file["name"], "mode": file["mode"], "content": base64.b64encode(content).decode()})
+    return files
 
 
 def _digest(folder: Folder, name: str) -> str | None:

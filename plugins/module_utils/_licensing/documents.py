@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import refuse
+from .library import require_cryptography
 from .model import digits
 
 if TYPE_CHECKING:
@@ -68,24 +69,10 @@ class Document:
 
 
 def _ed25519() -> Any:
-    try:
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ImportError:
-        import sys
+    require_cryptography()
+    from cryptography.hazmat.primitives.asymmetric import ed25519
 
-        raise refuse(
-            "The Python library 'cryptography' is missing.",
-            f"python {sys.executable}",
-            "Install the distribution's package: 'apt install python3-cryptography' (Debian, Ubuntu), "
-            "'dnf install python3-cryptography' (RHEL, Rocky, Alma), or for another interpreter "
-            "'pip install cryptography'.",
-        ) from None
     return ed25519
-
-
-def require_cryptography() -> None:
-    """Refuse, naming the packages to install, where ``cryptography`` is missing."""
-    _ed25519()
 
 
 def canonical(kind: str, body: Mapping[str, Any]) -> bytes:

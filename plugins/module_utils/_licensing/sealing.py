@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from .library import require_cryptography
+
 _INFO = b"aims.licensing sealing 1"
 _NONCE = bytes(12)
 
@@ -19,6 +21,7 @@ class Seal:
     """A key pair for one call: :attr:`recipient` is given to the other side, which seals with :func:`seal`."""
 
     def __init__(self) -> None:
+        require_cryptography()
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
         self._key = X25519PrivateKey.generate()
@@ -38,6 +41,7 @@ class Seal:
 
 def seal(recipient: str, data: bytes) -> str:
     """Seal data so that only the recipient can open it; base64."""
+    require_cryptography()
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     key = X25519PrivateKey.generate()

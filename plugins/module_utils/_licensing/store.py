@@ -328,6 +328,11 @@ class Home:
         return [name for name in self.folder.walk() if not name.startswith(_LEFT_OUT)]
 
 
+def is_carried(name: str) -> bool:
+    """Whether a file has to move with the licenses (DOMAIN.md, State that also has to move)."""
+    return name.startswith("ApplicationKeys/") or (name.startswith("Licenses/") and name.endswith(".cpx"))
+
+
 def is_secret(name: str) -> bool:
     """Whether a file of the home may leave it only encrypted."""
     return name.startswith(_SECRET_PARTS)

@@ -67,10 +67,12 @@ class LicenseManager(Protocol):
         extra_profiles: Sequence[Profile] = (),
         users: Sequence[str] | None = None,
         released_by: Sequence[str] = (),
+        files: Sequence[HomeFile] = (),
         dry: bool = False,
     ) -> Change:
         """Make the wanted licenses active here, with their profiles.
 
+        :param files: application keys and other files that move with the licenses; one that is here already stays
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
 

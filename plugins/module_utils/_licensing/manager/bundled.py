@@ -29,7 +29,7 @@ from ..model import (
     parse_user,
     render_time,
 )
-from ..store import FOREIGN, OURS, Config, Home, Installed, is_secret
+from ..store import FOREIGN, OURS, Config, Home, Installed, is_carried, is_secret
 from . import Change, HomeFile
 from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, assemble, drift, is_here
@@ -129,6 +129,7 @@ class BundledManager:
         extra_profiles: Sequence[Profile] = (),
         users: Sequence[str] | None = None,
         released_by: Sequence[str] = (),
+        files: Sequence[HomeFile] = (),
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
@@ -144,11 +145,20 @@ class BundledManager:
             config = self._arranged(state, wanted, extra_profiles, users)
             if not dry and config != state.config:
                 self._home.save(config)
+            carried = self._carry(files, dry)
             state = replace(state, config=config)
             after = self._overview(state)
             if dry:
+                after["files"] = sorted({*after["files"], *carried})
                 _predict(after, list(results), ACTIVE)
             return self._change(before, after, numbers, results, {} if dry else state.intents)
+
+    def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
+        folder = self._home.folder
+        missing = [file for file in files if is_carried(file.name) and not folder.has(file.name)]
+        for file in missing if not dry else ():
+            folder.write(file.name, file.content, file.mode)
+        return [file.name for file in missing]
 
     def _foresee(
         self,

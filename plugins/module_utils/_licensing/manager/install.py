@@ -20,6 +20,7 @@ from ..channel import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
+from ..library import require_cryptography
 from ..model import parse_version
 from ..store import FOREIGN, OURS, Config, Home
 from .bundled import BundledManager
@@ -141,7 +142,7 @@ def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
 def _check(home: Home, package: Package, server: Mapping[str, Any]) -> None:
     problems: list[Problem] = []
     try:
-        documents.require_cryptography()
+        require_cryptography()
     except LicensingError as error:
         problems.extend(error.problems)
     if home.state() == FOREIGN:

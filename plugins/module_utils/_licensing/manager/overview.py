@@ -12,7 +12,7 @@ from typing import Any
 from ..fingerprint import Comparison, compare
 from ..journal import Intent
 from ..model import ACTIVATE, digits
-from ..store import OURS, Config, Home, Installed, Nodelock
+from ..store import OURS, Config, Home, Installed, Nodelock, is_carried
 
 ACTIVE = "Active"
 INACTIVE = "Inactive Nodelock"
@@ -55,6 +55,7 @@ def assemble(
         ],
         "clients": [],
         "users": list(config.users),
+        "files": [name for name in home.state_files() if is_carried(name)] if home.state() == OURS else [],
         "pending": [
             {
                 "number": intent.number,

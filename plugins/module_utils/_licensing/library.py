@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one library that the core needs besides Python's own."""
+
+from __future__ import annotations
+
+import sys
+
+from .errors import refuse
+
+
+def require_cryptography() -> None:
+    """Refuse, naming the packages to install, where ``cryptography`` is missing.
+
+    To be called before it is imported, which is done only where something is signed, checked or sealed.
+    """
+    try:
+        from cryptography.hazmat.primitives import serialization  # noqa: F401 - the import is the test
+    except ImportError:
+        raise refuse(
+            "The Python library 'cryptography' is missing.",
+            f"python {sys.executable}",
+            "Install the distribution's package: 'apt install python3-cryptography' (Debian, Ubuntu), "
+            "'dnf install python3-cryptography' (RHEL, Rocky, Alma), or for another interpreter "
+            "'pip install cryptography'.",
+        ) from None
