@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The core is built in floors; a file imports only from floors below its own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils import _licensing
+
+CORE = Path(_licensing.__file__).parent
+FLOORS = {
+    "errors": 0,
+    "library": 0,
+    "model": 0,
+    "documents": 1,
+    "fingerprint": 1,
+    "files": 1,
+    "sealing": 1,
+    "store": 2,
+    "journal": 2,
+    "channel": 3,
+    "manager": 4,
+    "authority": 5,
+    "cli": 6,
+}
+FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
+
+
+def room(path: Path) -> str:
+    """The part of the core that a file belongs to."""
+    return path.relative_to(CORE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> Iterator[str]:
+    """The parts of the core that a file imports from, inside functions too."""
+    package = path.relative_to(CORE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - (node.level - 1)]
+            named = [*base, *(node.module or "").split(".")] if node.module else list(base)
+            if named:
+                yield named[0]
+            else:
+                yield from (alias.name for alias in node.names if alias.name != "VERSION")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_file_imports_only_from_floors_below(path: Path) -> None:
+    own = room(path)
+    for other in set(imported_rooms(path)) - {own, "errors"}:
+        assert FLOORS[other] < FLOORS[own], (
+            f"{path.name} on floor {FLOORS[own]} imports {other} on floor {FLOORS[other]}"
+        )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_needs_nothing_but_python_and_cryptography(path: Path) -> None:
+    import sys
+
+    known = {*sys.stdlib_module_names, "cryptography", "__future__"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        assert {name.partition(".")[0] for name in names} <= known
+
+
+def test_cryptography_is_never_imported_at_the_top_of_a_file() -> None:
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            assert not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cryptography")), path.name
