@@ -52,26 +52,34 @@ class Ledger:
                 path,
                 "Make one with 'authority init', or correct aims_license_server_authority.",
             )
-        self._db = self._connect(path)
+        db: sqlite3.Connection | None = None
         try:
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            found = self._db.execute("SELECT name, private_key, public_key FROM realm").fetchone() if version else None
+            db = self._connect(path)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            found = db.execute("SELECT name, private_key, public_key FROM realm").fetchone() if version else None
         except sqlite3.DatabaseError as error:
-            self._db.close()
+            if db is not None:
+                db.close()
             raise refuse(
                 f"The ledger cannot be read: {error}.", path, "Check the path and the file's rights."
             ) from None
         if version != _SCHEMA_VERSION or found is None:
-            self._db.close()
+            db.close()
             raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
+        self._db = db
         self.realm = Realm(found[0], found[2])
         self._private_key = bytes(found[1])
 
     @staticmethod
     def _connect(path: str) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=15.0, isolation_level=None)
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
+        try:
+            # SQLite looks into a file only when it is first asked for something, be it a setting.
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
         return db
 
     @classmethod
