@@ -76,9 +76,11 @@ class Config:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
-        realm = data.get("realm")
+        realm, authority = data.get("realm"), data.get("authority")
+        if authority is not None and not isinstance(authority, str):
+            raise TypeError("authority")
         return cls(
-            authority=data.get("authority"),
+            authority=authority,
             realm=Realm.from_dict(realm, where) if realm else None,
             profiles=read_profiles(data.get("profiles", []), where),
             users=tuple(str(user) for user in data.get("users", [])),
@@ -280,6 +282,18 @@ class Home:
                 place = self.folder.place(f"Nodelocks/{name}")
                 problems.append(
                     Problem("A nodelock has no license file.", place, "Restore Licenses/ from the newest bundle.")
+                )
+        open_stems = {digits(number) for number in unsettled}
+        for name in self.folder.names("Nodelocks", ".ver"):
+            # A deactivation that was cut short between the two has its exchange still open.
+            if name[:-4] not in open_stems and not self.folder.has(f"Nodelocks/{name[:-4]}.lock"):
+                place = self.folder.place(f"Nodelocks/{name[:-4]}.lock")
+                problems.append(
+                    Problem(
+                        "The nodelock is missing; only its digests are left.",
+                        place,
+                        "Restore it from the newest bundle.",
+                    )
                 )
         if problems:
             raise LicensingError(problems)
