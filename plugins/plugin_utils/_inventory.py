@@ -143,16 +143,18 @@ def read_declared(host: HostVariables) -> tuple[tuple[Wanted, ...], list[Problem
     except LicensingError as error:
         problems.extend(error.problems)
     name = "aims_license_server_profiles"
+    further = host.get(name, [])
     try:
         numbers = [one.number for one in wanted]
-        extra = read_profiles(host.get(name, []), host.where(name), numbers or None)
-        twice = sorted({p.name for p in extra} & {one.profile for one in wanted if one.profile})
-        problems += [
-            Problem(f"Profile {p} is declared for a license already.", host.where(name), "Keep one of them.")
-            for p in twice
-        ]
+        read_profiles(further, host.where(name), numbers or None)
     except LicensingError as error:
         problems.extend(error.problems)
+    taken = {one.profile for one in wanted if one.profile}
+    entries = further if isinstance(further, list) else []
+    twice = sorted(taken & {str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)})
+    problems += [
+        Problem(f"Profile {p} is declared for a license already.", host.where(name), "Keep one of them.") for p in twice
+    ]
     return wanted, problems + _check_extras(host)
 
 
