@@ -108,6 +108,8 @@ def read(data: bytes, kind: str, where: str) -> Document:
         raise refuse(f"The {kind} has {len(data)} bytes; at most {MAX_BYTES} are expected.", where, hint)
     try:
         parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        # What has no canonical form was signed by nobody: too deep, 1e999, half a surrogate pair.
+        _dump({"all": parsed})
     except (ValueError, RecursionError):
         raise refuse(f"The {kind} is truncated or damaged: it cannot be read.", where, hint) from None
     if not isinstance(parsed, dict) or set(parsed) != {"format", "kind", "body", "signatures"}:
