@@ -72,8 +72,11 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
     :raises LicensingError: there is no machine-id.
     """
     base = Path(root or "/")
-    machine_id = _text(base / "etc/machine-id")
-    if machine_id is None or not re.fullmatch(r"[0-9a-f]{32}", machine_id):
+    # A link out of an alternate root would lend it the identity of this machine.
+    inside = Path(os.path.realpath(base / "etc/machine-id")).is_relative_to(os.path.realpath(base))
+    machine_id = _text(base / "etc/machine-id") if inside else None
+    # systemd takes the id of zeros for none
+    if machine_id is None or not re.fullmatch(r"(?!0{32})[0-9a-f]{32}", machine_id):
         raise refuse(
             "There is no valid machine-id.",
             str(base / "etc/machine-id"),
