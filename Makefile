@@ -60,7 +60,7 @@ demo: .venv/.runtime link  ## rehearse a migration on this machine, no root and 
 	python tests/demo/run.py
 
 .PHONY: bench
-bench: .venv/.dev link  ## measure and compare with the figures on record
+bench: .venv/.dev link  ## count the module runs of a migration, and time it against what Ansible itself costs
 	python tests/bench/run.py
 
 .PHONY: test
