@@ -106,10 +106,13 @@ class Folder:
             raise
 
     def walk(self) -> list[str]:
-        """Return the names of all regular files below the folder, sorted; links are left out."""
+        """Return the names of all regular files below the folder, sorted; links are left out.
+
+        :raises LicensingError: a directory cannot be read; its files would be missed without a word.
+        """
         found = []
         with self._told("", "list"):
-            for base, directories, files in os.walk(self.path, followlinks=False):
+            for base, directories, files in os.walk(self.path, onerror=_raise, followlinks=False):
                 directories.sort()
                 here = Path(base).relative_to(self.path)
                 for name in files:
@@ -176,8 +179,10 @@ class Folder:
             if not directory:
                 missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
                 for path in reversed(missing):
-                    path.mkdir()
-                    path.chmod(mode)
+                    # Another run may be making the same directory; whoever makes it sets its mode.
+                    with contextlib.suppress(FileExistsError):
+                        path.mkdir()
+                        path.chmod(mode)
                 return
             with self._parent(f"{directory}/x", make=True, mode=mode):
                 pass
@@ -205,7 +210,7 @@ class Folder:
     @contextlib.contextmanager
     def _parent(self, name: str, make: bool = False, mode: int = 0o755) -> Iterator[tuple[int, str]]:
         parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or any(part in ("..", ".") for part in parts):
+        if not parts or name.startswith("/") or "\0" in name or any(part in ("..", ".") for part in parts):
             raise refuse(f"{name!r} leads out of its folder.", str(self.path), "Use a name inside the folder.")
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -228,6 +233,10 @@ class Folder:
             yield
         except OSError as error:
             raise refuse(f"Cannot {doing} it: {error.strerror or error}.", self.place(name), _advice(error)) from error
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _try_lock(handle: int) -> bool:
@@ -257,7 +266,7 @@ def below(root: str, path: str) -> Path:
 
     :raises LicensingError: either is not absolute, or links make the result leave the root.
     """
-    if not path.startswith("/") or ".." in PurePosixPath(path).parts or path.strip("/") == "":
+    if not path.startswith("/") or ".." in PurePosixPath(path).parts or path.strip("/") == "" or "\0" in path + root:
         raise refuse(f"{path!r} is not an absolute path of a folder.", "home", "Write it as /opt/aims-license-server.")
     if not root:
         return Path(path)
@@ -275,7 +284,8 @@ def below(root: str, path: str) -> Path:
             "Create it (a root file system with etc/machine-id), or correct the path.",
         )
     full = base / path.lstrip("/")
-    if base.resolve() not in full.resolve().parents:
+    # Path.resolve() raises an error of its own on links that go round in a circle; these are met, and told, later.
+    if Path(os.path.realpath(base)) not in Path(os.path.realpath(full)).parents:
         raise refuse(
             f"{path} under this root leads out of it by a symbolic link.", root, "Replace the link by a real directory."
         )
