@@ -9,12 +9,16 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
@@ -248,3 +252,46 @@ def account(nodelock: str, *times: datetime) -> Account:
 
 def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [row["name"] for row in rows]
+
+
+_DROP = """
+import os, pkgutil, sys
+from importlib import import_module
+core = import_module(NAME)
+for found in pkgutil.walk_packages(core.__path__, NAME + "."):
+    globals()[found.name[len(NAME) + 1:].replace(".", "_")] = import_module(found.name)
+documents.new_private_key()
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+"""
+
+
+def as_nobody(script: str, *arguments: str) -> str:
+    """Run a script with the core's modules at hand (``files``, ``authority_ledger``); return what it prints.
+
+    It runs as a user without rights, or as whoever runs the tests if that is not root: files that it is to be kept
+    from must be so by their modes, for their owner too.
+    """
+    core = Path(str(_licensing.__file__)).parents[6]
+    command = [sys.executable, "-B", "-c", f"NAME = {_licensing.__name__!r}\n{_DROP}\n{script}", *arguments]
+    done = subprocess.run(
+        command,
+        env={"PYTHONPATH": str(core)},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def let_others_come_to(path: Path) -> None:
+    """Open the way to a temporary folder, which pytest keeps to its user."""
+    if os.geteuid() == 0:
+        for parent in path.parents:
+            parent.chmod(parent.stat().st_mode | 0o011)
