@@ -56,6 +56,12 @@ fingerprint:
   returned: success
   type: dict
   sample: {machine-id: 3f2a77d1c0d94f0e8a6f3a9d5b7c1e20}
+obstacles:
+  description: What would keep the license server from giving its licenses up, as C(what), C(where) and C(todo).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -63,9 +69,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import SERV
 
 
 def look(module):
-    """Return the overview and the fingerprint."""
+    """Return the overview, the fingerprint, and what stands in the way of giving licenses up."""
     manager = manager_of(module)
-    return {"changed": False, "overview": manager.overview(), "fingerprint": manager.fingerprint()}
+    return {
+        "changed": False,
+        "overview": manager.overview(),
+        "fingerprint": manager.fingerprint(),
+        "obstacles": [problem.as_dict() for problem in manager.obstacles()],
+    }
 
 
 def main():

@@ -16,7 +16,7 @@ description:
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   giver:
-    description: The license server that gives the licenses, as C(host), C(overview) and C(fingerprint).
+    description: The license server that gives the licenses, as C(host), C(overview), C(fingerprint) and C(obstacles).
     type: dict
     required: true
   taker:

@@ -33,7 +33,7 @@ _HELD = (ACTIVE, EXPIRED)
 class Planner:
     """Plans moving the wanted licenses from one license server to another.
 
-    :param giver, taker: ``{host, overview, fingerprint}``, as ``aims_license_info`` returned it
+    :param giver, taker: ``{host, overview, fingerprint, obstacles}``, as ``aims_license_info`` returned it
     :param quotes: what activating on the taker would spend, by license number; empty offline
     :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
     """
@@ -126,6 +126,8 @@ class Planner:
         if all(row["step"] == KEEP for row in rows):
             return []
         problems = self._machines() + self._realms()
+        if any(row["step"] in (MOVE, FINISH_MOVE) for row in rows):
+            problems += [Problem(**obstacle) for obstacle in self._giver.get("obstacles", [])]
         for one, row in zip(self._wanted, rows):
             given = self._given.get(one.number, {})
             place = f"license {one.number}"
@@ -144,6 +146,10 @@ class Planner:
             if given.get("status") == EXPIRED:
                 what = f"License {one.number} expired on {given['expiry']}."
                 problems.append(Problem(what, place, "Ask the licensor for a renewed license."))
+            if row["step"] == ACTIVATE and row["spends"] and self._quotes.get(one.number, {}).get("live"):
+                what = f"License {one.number} is live on a license server, but {self._giver['host']} does not hold it."
+                todo = "Name the host that holds it as the source; restore its nodelock there if it was lost."
+                problems.append(Problem(what, place, todo))
             account = self._account(one)
             if row["spends"] and row["step"] == MOVE and account is not None and not account.left(self._now):
                 returns = account.as_dict(self._now)["returns"]

@@ -20,6 +20,7 @@ The folder names are the vendor's (DOMAIN.md, Identifiers and files); the conten
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ HOME_FORMAT = 1
 CONFIG = "Config/server.json"
 HOST_KEY = "Config/host.key"
 PACKAGE = "Bin/package.json"
+LOCK = ".lock"
 DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "ApplicationKeys")
 PRIVATE_DIRECTORIES = ("Config", "Journal", "ApplicationKeys")
 _SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
@@ -250,6 +252,20 @@ class Home:
     def package(self) -> Mapping[str, Any] | None:
         """Return ``{version, digest}`` of the installed package, or None."""
         return self._json(PACKAGE) if self.folder.has(PACKAGE) else None
+
+    def unwritable(self) -> list[Problem]:
+        """Say whether any of the places that changes are written to cannot be written."""
+        places = [self.folder.path / name for name in ("", "Config", "Journal", "Nodelocks", LOCK)]
+        refused = [
+            str(place.relative_to(self.folder.path))
+            for place in places
+            if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else os.R_OK))
+        ]
+        todo = (
+            "Run as the user that owns it (become: true), mend its permissions, or mount its file system for writing."
+        )
+        what = f"The license server's home cannot be written: {', '.join(refused)}."
+        return [Problem(what, self.where, todo)] if refused else []
 
     def host_key(self) -> bytes | None:
         """Return the private key of this home as PEM, or None where nothing was activated yet."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ..channel import Channel
 from ..documents import Realm
-from ..errors import refuse
+from ..errors import Problem, refuse
 from ..model import Profile, Wanted
 
 BUNDLED = "bundled"
@@ -55,6 +55,9 @@ class LicenseManager(Protocol):
 
     def fingerprint(self) -> dict[str, str]:
         """Return the identity of this machine by component."""
+
+    def obstacles(self) -> list[Problem]:
+        """Return what would keep this server from giving its licenses up, were it asked to."""
 
     def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
         """Ask the authority what it would answer to activations here."""

@@ -29,7 +29,7 @@ from ..model import (
     parse_user,
     render_time,
 )
-from ..store import FOREIGN, OURS, Config, Home, Installed, is_carried, is_secret
+from ..store import FOREIGN, HOST_KEY, OURS, Config, Home, Installed, is_carried, is_secret
 from . import Change, HomeFile
 from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, assemble, drift, is_here
@@ -66,6 +66,29 @@ class BundledManager:
 
     def fingerprint(self) -> dict[str, str]:
         return read_fingerprint(self._home.root)
+
+    def obstacles(self) -> list[Problem]:
+        return self._obstacles(self._read()) if self._home.state() == OURS else []
+
+    def _obstacles(self, state: _State) -> list[Problem]:
+        locks = {number: found.nodelock for number, found in state.installed.items() if found.nodelock is not None}
+        return self._home.unwritable() + self._key_problems({n: lock.host_key for n, lock in locks.items()})
+
+    def _key_problems(self, activated_with: Mapping[str, str]) -> list[Problem]:
+        """What is wrong with the key that signs requests, where licenses were activated with it."""
+        if not activated_with:
+            return []
+        where, todo = self._home.folder.place(HOST_KEY), "Restore it from the newest bundle, then run this again."
+        pem = self._home.host_key()
+        if pem is None:
+            return [Problem("The private key that the licenses were activated with is missing.", where, todo)]
+        try:
+            key = documents.public_half(documents.load_private_key(pem, where))
+        except LicensingError as error:
+            return list(error.problems)
+        others = sorted(number for number, other in activated_with.items() if other != key)
+        what = f"The private key is another than the one that was used to activate {', '.join(others)}."
+        return [Problem(what, where, todo)] if others else []
 
     def _read(self) -> _State:
         fingerprint = self.fingerprint()
@@ -174,7 +197,8 @@ class BundledManager:
         quotes = self._quote(state, asked, channel, realm)
         _raise_refusals(quotes, released_by)
         known = {quote["number"]: quote for quote in quotes}
-        return {w.number: {"action": ACTIVATED, **spent(known.get(w.number))} for w in new}
+        live = {number: quote["live"] for number, quote in known.items()}
+        return {w.number: {"action": ACTIVATED, "live": live.get(w.number), **spent(known.get(w.number))} for w in new}
 
     def _carry_out(
         self, state: _State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
@@ -290,7 +314,7 @@ class BundledManager:
             return self._change(before, after, numbers, results, {} if dry else state.intents)
 
     def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
-        problems = []
+        problems = self._obstacles(state)
         for number in numbers:
             found = state.installed.get(parse_number(number))
             if found is None and number not in state.intents:
