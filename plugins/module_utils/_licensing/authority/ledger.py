@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import documents
 from ..documents import Realm
-from ..errors import refuse
+from ..errors import LicensingError, refuse
 from ..files import PRIVATE
 from ..model import Account, License, parse_time, render_time
 from .policy import Holding
@@ -36,6 +36,7 @@ CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT
 """
 REHEARSAL = "REHEARSAL "
 _START = "0" * 64
+_ADVICE = "Check its rights, the free space and who else holds it; where it is damaged, restore it from a backup."
 
 
 class Ledger:
@@ -46,27 +47,29 @@ class Ledger:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        if not Path(path).is_file():
+        try:
+            there = Path(path).is_file()
+        except OSError as error:
+            raise refuse(f"The ledger cannot be reached: {error.strerror}.", path, _ADVICE) from error
+        if not there:
             raise refuse(
                 "There is no authority's ledger here.",
                 path,
                 "Make one with 'authority init', or correct aims_license_server_authority.",
             )
-        db: sqlite3.Connection | None = None
         try:
-            db = self._connect(path)
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            found = db.execute("SELECT name, private_key, public_key FROM realm").fetchone() if version else None
-        except sqlite3.DatabaseError as error:
-            if db is not None:
-                db.close()
-            raise refuse(
-                f"The ledger cannot be read: {error}.", path, "Check the path and the file's rights."
-            ) from None
+            self._db = self._connect(path)
+        except sqlite3.Error as error:
+            raise refuse(f"The ledger cannot be opened: {error}.", path, _ADVICE) from None
+        try:
+            version = self._rows("PRAGMA user_version")[0][0]
+            found = self._row("SELECT name, private_key, public_key FROM realm") if version else None
+        except LicensingError:
+            self._db.close()
+            raise
         if version != _SCHEMA_VERSION or found is None:
-            db.close()
+            self._db.close()
             raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
-        self._db = db
         self.realm = Realm(found[0], found[2])
         self._private_key = bytes(found[1])
 
@@ -109,8 +112,10 @@ class Ledger:
             raise refuse(
                 f"Cannot make the ledger: {error.strerror}.", path, "Make its folder, or choose another path."
             ) from error
+        except sqlite3.Error as error:
+            raise refuse(f"Cannot make the ledger: {error}.", path, _ADVICE) from None
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         return cls(path)
 
@@ -126,18 +131,24 @@ class Ledger:
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
         """Do all that follows as one durable transaction, or nothing of it."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise refuse(
-                f"The ledger cannot be written: {error}.", self.path, "Check who else holds it, and its rights."
-            ) from None
+        self._rows("BEGIN IMMEDIATE")
         try:
             yield
+            self._rows("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # SQLite has rolled back by itself where the disk failed.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise refuse(f"The ledger cannot be used: {error}.", self.path, _ADVICE) from None
+
+    def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        return next(iter(self._rows(statement, *values)), None)
 
     def sign(self, kind: str, body: Mapping[str, Any]) -> bytes:
         """Return a document signed by the realm."""
@@ -145,65 +156,64 @@ class Ledger:
 
     def licenses(self) -> list[License]:
         """Return all issued licenses, in order of their numbers."""
-        rows = self._db.execute("SELECT body FROM license ORDER BY number").fetchall()
+        rows = self._rows("SELECT body FROM license ORDER BY number")
         return [License.from_dict(json.loads(body), self.path) for (body,) in rows]
 
     def license(self, number: str) -> License | None:
-        row = self._db.execute("SELECT body FROM license WHERE number = ?", (number,)).fetchone()
+        row = self._row("SELECT body FROM license WHERE number = ?", number)
         return License.from_dict(json.loads(row[0]), self.path) if row else None
 
     def put_license(self, license: License, now: datetime) -> None:
         """Issue a license, or replace what it grants. To be called within :meth:`change`."""
         body = dict(vars(license))
-        self._db.execute(
+        self._rows(
             "INSERT INTO license VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET body = excluded.body",
-            (license.number, json.dumps(body, sort_keys=True)),
+            license.number,
+            json.dumps(body, sort_keys=True),
         )
         self.record(now, "issue", license.number, body)
 
     def holding(self, number: str) -> Holding | None:
-        row = self._db.execute(
-            "SELECT live, fingerprint, host_key, nodelock FROM holding WHERE number = ?", (number,)
-        ).fetchone()
+        row = self._row("SELECT live, fingerprint, host_key, nodelock FROM holding WHERE number = ?", number)
         return Holding(bool(row[0]), json.loads(row[1]), row[2], row[3]) if row else None
 
     def put_holding(self, number: str, holding: Holding) -> None:
-        self._db.execute(
+        self._rows(
             "INSERT OR REPLACE INTO holding VALUES (?, ?, ?, ?, ?)",
-            (number, int(holding.live), json.dumps(dict(holding.fingerprint)), holding.host_key, holding.nodelock),
+            number,
+            int(holding.live),
+            json.dumps(dict(holding.fingerprint)),
+            holding.host_key,
+            holding.nodelock,
         )
 
     def account(self, number: str, nodelock: str) -> Account:
         """Return the transfers a license has spent under one kind of nodelock."""
-        rows = self._db.execute(
-            "SELECT at FROM transfer WHERE number = ? AND nodelock = ? ORDER BY at", (number, nodelock)
-        ).fetchall()
+        rows = self._rows("SELECT at FROM transfer WHERE number = ? AND nodelock = ? ORDER BY at", number, nodelock)
         return Account(nodelock, tuple(parse_time(at, self.path) for (at,) in rows))
 
     def add_transfer(self, number: str, nodelock: str, now: datetime) -> None:
-        self._db.execute("INSERT INTO transfer VALUES (?, ?, ?)", (number, nodelock, render_time(now)))
+        self._rows("INSERT INTO transfer VALUES (?, ?, ?)", number, nodelock, render_time(now))
 
     def response(self, request_id: str) -> tuple[str, bytes] | None:
         """Return ``(request digest, response)`` of a request that was answered before."""
-        row = self._db.execute(
-            "SELECT request_digest, content FROM response WHERE request_id = ?", (request_id,)
-        ).fetchone()
+        row = self._row("SELECT request_digest, content FROM response WHERE request_id = ?", request_id)
         return (row[0], bytes(row[1])) if row else None
 
     def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
-        self._db.execute("INSERT INTO response VALUES (?, ?, ?)", (request_id, request_digest, content))
+        self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)
 
     def next_serial(self) -> int:
         """The serial that the next audit record will have."""
-        return int(self._db.execute("SELECT COALESCE(MAX(serial), 0) + 1 FROM audit").fetchone()[0])
+        return int(self._rows("SELECT COALESCE(MAX(serial), 0) + 1 FROM audit")[0][0])
 
     def record(self, now: datetime, event: str, number: str | None, detail: Mapping[str, Any]) -> None:
         """Add a record to the audit log; each holds the hash of the one before it."""
         serial = self.next_serial()
-        last = self._db.execute("SELECT hash FROM audit WHERE serial = ?", (serial - 1,)).fetchone()
+        last = self._row("SELECT hash FROM audit WHERE serial = ?", serial - 1)
         previous = last[0] if last else _START
         row = (serial, render_time(now), event, number, json.dumps(detail, sort_keys=True), previous)
-        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _chain(row)))
+        self._rows("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", *row, _chain(row))
 
     def audit(self) -> list[dict[str, Any]]:
         """Return the audit log, oldest first, after checking its chain.
@@ -211,7 +221,7 @@ class Ledger:
         :raises LicensingError: a record was changed, removed or put in between.
         """
         records, previous = [], _START
-        rows = self._db.execute("SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial")
+        rows = self._rows("SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial")
         for at, row in enumerate(rows, 1):
             if row[0] != at or row[5] != previous or row[6] != _chain(row[:6]):
                 raise refuse(
