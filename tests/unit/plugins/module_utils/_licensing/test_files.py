@@ -216,7 +216,8 @@ READ = """
 folder = files.Folder(files.Path(sys.argv[1]))
 for call in (lambda: folder.read("a"), lambda: folder.find("a"), lambda: folder.write("a", b"x"),
              lambda: folder.write("new", b"x"), lambda: folder.remove("a"), lambda: folder.names(),
-             lambda: folder.make("b"), lambda: folder.locked().__enter__(), lambda: folder.has("a"), lambda: folder.walk(),
+             lambda: folder.make("b"), lambda: folder.locked().__enter__(), lambda: folder.has("a"),
+             lambda: folder.walk(),
              lambda: files.Folder(folder.path / "deeper").make()):
     try:
         print("done", call())
