@@ -72,7 +72,8 @@ class Planner:
             "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
-            "users": self._giver["overview"]["users"],
+            # Those of both: in the middle of a migration the registered users are on one of the two only.
+            "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
         }
 
     def _row(self, one: Wanted) -> dict[str, Any]:
