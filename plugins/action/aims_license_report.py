@@ -15,10 +15,14 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._action import Lice
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import (
     connection_strings,
+    is_told,
     licenses_cfg,
+    moved,
     pending_of,
     seconds_without_service,
 )
+
+_LIMIT = 32 << 20
 
 
 class ActionModule(LicensingAction):
@@ -31,11 +35,13 @@ class ActionModule(LicensingAction):
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         giver, taker = args["giver"], args["taker"]
-        planned, given_up, activated = args["planned"], args.get("given_up") or {}, args.get("activated") or {}
+        planned, given_up, activated = args["planned"], _ran(args.get("given_up")), _ran(args.get("activated"))
         after, source_after = args["after"], given_up.get("overview") or giver["overview"]
         pending = pending_of(giver["host"], given_up.get("requests") or [], "deactivate")
         pending += pending_of(taker["host"], activated.get("requests") or [], "activate")
         address = str(args.get("address") or taker["host"])
+        numbers = [row["number"] for row in planned["plan"]["licenses"]]
+        arrived = moved(planned["before"], after, activated, numbers)
         report = {
             "pair": {"source": giver["host"], "target": taker["host"]},
             "made": render_time(now_utc()),
@@ -44,36 +50,48 @@ class ActionModule(LicensingAction):
             "after": after,
             "source_after": source_after,
             "plan": planned["plan"],
-            "moved": self._moved(planned["plan"], activated),
-            "without_service_seconds": None if pending else seconds_without_service(given_up, activated, after),
+            "moved": arrived,
+            "without_service_seconds": None
+            if pending
+            else seconds_without_service(given_up, activated, source_after, arrived),
             "bundle": str(args.get("bundle") or planned["bundle"]),
             "connection_strings": connection_strings(address, after),
             "licenses_cfg": licenses_cfg(address),
             "pending": pending,
             "next_step": given_up.get("next_step") or activated.get("next_step"),
         }
-        files = self._write(report)
-        if not pending:
-            self._verify(report)
-        return {"changed": not self.dry, "report": report, **files}
-
-    @staticmethod
-    def _moved(plan: dict[str, Any], activated: dict[str, Any]) -> list[str]:
-        done = {result["number"] for result in activated.get("results") or [] if result["action"] == "activated"}
-        return [row["number"] for row in plan["licenses"] if row["number"] in done]
-
-    def _write(self, report: dict[str, Any]) -> dict[str, str]:
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
-        pair = report["pair"]
-        name = f"{pair['source']}-to-{pair['target']}"
+        if planned["plan"]["settled"] and not arrived:
+            # Nothing moved, now or before: there is nothing to report.
+            return {"changed": False, "report": report, "page": "", "data": ""}
+        changed = self._write(Folder(dest), report)
+        if not pending:
+            self._verify(report)
+        name = _name(report)
+        return {
+            "changed": changed,
+            "report": report,
+            "page": str(dest / f"{name}.html"),
+            "data": str(dest / f"{name}.json"),
+        }
+
+    def _write(self, folder: Folder, report: dict[str, Any]) -> bool:
+        """Write the report, unless the one that is there tells the same: it says more of how that came about."""
+        name = _name(report)
+        found = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
+        if found is not None and folder.has(f"{name}.html"):
+            try:
+                if is_told(report, json.loads(found)):
+                    return False
+            except (ValueError, KeyError, TypeError):
+                pass  # damaged, or of another version: what is true now takes its place
         if not self.dry:
-            folder = Folder(dest)
             folder.make(mode=0o700)
             folder.write(f"{name}.json", json.dumps(report, indent=1, ensure_ascii=False).encode(), PRIVATE)
             folder.write(f"{name}.html", report_page(report).encode(), PRIVATE)
-        return {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
+        return not self.dry
 
     @staticmethod
     def _verify(report: dict[str, Any]) -> None:
@@ -88,3 +106,12 @@ class ActionModule(LicensingAction):
                 report["pair"]["target"],
                 "Run the same command again; it goes on where this run stopped.",
             )
+
+
+def _ran(result: dict[str, Any] | None) -> dict[str, Any]:
+    """The result of a task, or nothing where the task was skipped."""
+    return {} if result is None or result.get("skipped") else result
+
+
+def _name(report: dict[str, Any]) -> str:
+    return f"{report['pair']['source']}-to-{report['pair']['target']}"

@@ -12,6 +12,7 @@ version_added: "0.1.0"
 description:
   - Writes a page and a JSON file with the overviews before and after, the transfers left and when they return, the
     seconds without a license server, and the strings for the PRO configuration and the clients.
+  - A report that is there and tells the same is kept; where nothing moved, none is written.
   - Fails where a declared license or profile is not active afterwards.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
@@ -71,11 +72,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 page:
-  description: The path of the page.
+  description: The path of the page; empty where nothing moved.
   returned: success
   type: str
 data:
-  description: The path of the JSON file.
+  description: The path of the JSON file; empty where nothing moved.
   returned: success
   type: str
 report:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import PORTS
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses
 
 
 def connection_strings(host: str, overview: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -25,24 +26,47 @@ def licenses_cfg(host: str) -> list[str]:
     return [f"1\tnetwork\t{host}:{PORTS[0]}"]
 
 
+def moved(
+    before: Mapping[str, Any], after: Mapping[str, Any], activated: Mapping[str, Any], numbers: Sequence[str]
+) -> list[str]:
+    """Return which of the declared licenses the taker got from the giver, in this run or in an earlier one of the move.
+
+    :param before: the giver's overview when it still held them
+    """
+    now, given = live_licenses(after), live_licenses(before)
+    done = {result["number"] for result in activated.get("results", []) if result["action"] == "activated"}
+    return [number for number in numbers if number in done or (number in now and number in given)]
+
+
 def seconds_without_service(
-    given_up: Mapping[str, Any] | None, activated: Mapping[str, Any] | None, after: Mapping[str, Any]
+    given_up: Mapping[str, Any], activated: Mapping[str, Any], source_after: Mapping[str, Any], numbers: Sequence[str]
 ) -> float | None:
-    """Return the seconds between fence and the last activation, or None where nothing was moved.
+    """Return the seconds between fence and the last activation, or None where this run activated nothing.
 
     Both calls of one run are taken by the controller's clock; a move that took more than one run, by the fence's time
     on the source and the end of the last activation.
+
+    :param numbers: the licenses that moved
     """
-    if not given_up or not activated or "ended" not in activated:
+    if not any(result["action"] == "activated" for result in activated.get("results", [])):
         return None
-    if any(result["action"] == "deactivated" for result in given_up["results"]) and "started" in given_up:
-        fences = [result.get("fenced_since") for result in given_up["results"]]
-        begun = [parse_time(fence, "fenced").timestamp() for fence in fences if fence]
-        started = float(given_up["started"])
-        # A fence from an earlier run is older than this run's call by more than a rounded second.
-        earliest = min(begun, default=started)
-        return round(float(activated["ended"]) - (earliest if earliest < started - 2 else started), 2)
-    return None
+    fences = [one["fenced"] for one in source_after["licenses"] if one["number"] in numbers and one["fenced"]]
+    if not fences:
+        return None
+    begun = min(parse_time(fence, "fenced").timestamp() for fence in fences)
+    started = float(given_up.get("started", begun))
+    # A fence from an earlier run is older than this run's call by more than a rounded second.
+    return round(float(activated["ended"]) - (begun if begun < started - 2 else started), 2)
+
+
+def is_told(report: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether an earlier report tells this one's facts: who holds what since which exchange, and what is pending."""
+    return bool(_facts(report) == _facts(told))
+
+
+def _facts(report: Mapping[str, Any]) -> Any:
+    held = {one["number"]: [one["status"], one["serial"]] for one in report["after"]["licenses"]}
+    return [report["pair"], report["direction"], held, report["pending"]]
 
 
 def pending_of(host: str, requests: Sequence[Mapping[str, Any]], action: str) -> list[dict[str, Any]]:
