@@ -38,7 +38,7 @@ def _rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 @pytest.fixture
 def rehearsed(_rehearsed: Lab, tmp_path: Path) -> Lab:
     """The worked example active on the source, with registered users; nothing on the target."""
-    return _rehearsed.copy_to(tmp_path / "lab")
+    return _rehearsed.copy_to(tmp_path / "rehearsed")
 
 
 @pytest.fixture(scope="session")
@@ -52,4 +52,4 @@ def migrated_once(_rehearsed: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def migrated(migrated_once: Lab, tmp_path: Path) -> Lab:
     """The worked example moved to the target."""
-    return migrated_once.copy_to(tmp_path / "lab")
+    return migrated_once.copy_to(tmp_path / "migrated")

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Giving the licenses back: after a finished migration, and out of the middle of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lab import NUMBERS, USERS, Lab, must
+
+
+def particulars(lab: Lab, host: str) -> dict[str, Any]:
+    """What must be on the source again."""
+    seen = lab.overview(host)
+    return {
+        "profiles": seen["profiles"],
+        "users": seen["users"],
+        "statuses": {one["number"]: one["status"] for one in seen["licenses"]},
+        "fenced": {one["fenced"] for one in seen["licenses"]},
+        "maintenance": seen["server"]["maintenance"],
+    }
+
+
+@pytest.fixture
+def original(migrated_once: Lab, rehearsed: Lab) -> dict[str, Any]:
+    """What the source was before any migration."""
+    return particulars(rehearsed, "old")
+
+
+def test_a_finished_migration_is_rolled_back_for_one_transfer_each(migrated: Lab, original: dict[str, Any]) -> None:
+    assert original["users"] == USERS and original["maintenance"] is False
+    must(migrated.play("rollback"))
+    assert migrated.held("old") == set(NUMBERS) and migrated.held("new") == set()
+    assert migrated.transfers() == dict.fromkeys(NUMBERS, 2)
+    assert {one["transfers"]["left"] for one in migrated.authority("list")} == {1}
+    assert particulars(migrated, "old") == original
+    assert migrated.overview("new")["server"]["maintenance"] is True
+    assert {one["status"] for one in migrated.overview("new")["licenses"]} == {"Inactive Nodelock"}
+
+    before = migrated.everything()
+    assert must(migrated.play("rollback")).changed == 0
+    assert migrated.everything() == before
+
+
+def test_check_of_a_rollback_changes_nothing(migrated: Lab) -> None:
+    before = migrated.everything()
+    run = must(migrated.play("rollback", "--check", "--diff"))
+    assert "Plan new -> old" in run.output
+    assert migrated.everything() == before
+
+
+@pytest.mark.parametrize("given_up", [1, 3])
+def test_an_unfinished_migration_is_rolled_back_for_nothing(
+    rehearsed: Lab, original: dict[str, Any], given_up: int
+) -> None:
+    rehearsed.licman("old", "--maintenance", "on")
+    for number in NUMBERS[:given_up]:
+        rehearsed.licman("old", "--nodelock-deactivate", number)
+    assert rehearsed.held("old") == set(NUMBERS[given_up:])
+    must(rehearsed.play("rollback"))
+    assert rehearsed.held("old") == set(NUMBERS)
+    assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 0)
+    assert particulars(rehearsed, "old") == original
+
+    before = rehearsed.everything()
+    assert must(rehearsed.play("rollback")).changed == 0
+    assert rehearsed.everything() == before
+
+
+def test_a_migration_that_broke_down_between_the_hosts_is_rolled_back_for_nothing(
+    rehearsed: Lab, original: dict[str, Any]
+) -> None:
+    # The authority is gone as soon as the source has given everything up.
+    ledger, away = rehearsed.ledger, rehearsed.folder / "away.db"
+    started = rehearsed.start("migrate")
+    while len(list(rehearsed.home("old").glob("Nodelocks/*.lock"))) and not started.over:
+        pass
+    while list(rehearsed.home("old").glob("Journal/*.request")) and not started.over:
+        pass
+    ledger.rename(away)
+    run = started.wait()
+    away.rename(ledger)
+    assert run.code != 0, run.output
+    assert rehearsed.held("old") == set()
+    taken = rehearsed.held("new")
+    must(rehearsed.play("rollback"))
+    assert rehearsed.held("old") == set(NUMBERS) and rehearsed.held("new") == set()
+    assert particulars(rehearsed, "old") == original
+    # A license that had arrived already was moved, and moves back; the others never moved.
+    assert rehearsed.transfers() == {number: 2 if number in taken else 0 for number in NUMBERS}
+
+
+def test_a_rollback_where_nothing_was_migrated_changes_nothing(rehearsed: Lab) -> None:
+    before = rehearsed.everything()
+    assert must(rehearsed.play("rollback")).changed == 0
+    assert rehearsed.everything() == before
+
+
+def test_there_and_back_and_there_again(migrated: Lab) -> None:
+    must(migrated.play("rollback"))
+    must(migrated.play("migrate"))
+    assert migrated.held("new") == set(NUMBERS) and migrated.held("old") == set()
+    assert migrated.transfers() == dict.fromkeys(NUMBERS, 3)
+    assert migrated.overview("new")["users"] == USERS
+
+    # the fourth is refused before anything is touched
+    before = migrated.everything()
+    run = migrated.play("rollback")
+    assert run.code != 0 and "has spent its 3 transfers" in run.output
+    assert migrated.everything() == before
