@@ -68,17 +68,18 @@ class RequestDesk:
         well_formed = (
             body.get("action") in ACTIONS
             and body.get("nodelock") in NODELOCKS
-            and re.fullmatch(r"[0-9a-f]{32}", str(body.get("id")))
+            and isinstance(body.get("id"), str)
+            and re.fullmatch(r"[0-9a-f]{32}", body["id"])
             and isinstance(body.get("host_key"), str)
             and isinstance(fingerprint, dict)
             and 1 <= len(fingerprint) <= 10
-            and all(_FINGERPRINT_VALUE.match(str(value)) for value in fingerprint.values())
+            and all(isinstance(value, str) and _FINGERPRINT_VALUE.match(value) for value in fingerprint.values())
         )
         if not well_formed:
             raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
         if body.get("realm") != self._ledger.realm.id:
             raise refuse(
-                f"The request is for realm {str(body.get('realm'))[:16]}, this is {self._ledger.realm.id} "
+                f"The request is for realm {str(body.get('realm'))[:16]!r}, this is {self._ledger.realm.id} "
                 f"({self._ledger.realm.name}).",
                 where,
                 "Send it to the authority that issued the license.",

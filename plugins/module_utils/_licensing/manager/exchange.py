@@ -70,7 +70,7 @@ def check_response(data: bytes, request: bytes, realm: Realm, where: str, journa
     body, asked = response.body, documents.read(request, documents.REQUEST, where).body
     if body.get("realm") != realm.id:
         raise refuse(
-            f"The response is of the foreign realm {str(body.get('realm'))[:16]}; this license server honours "
+            f"The response is of the foreign realm {str(body.get('realm'))[:16]!r}; this license server honours "
             f"{realm.id} ({realm.name}).",
             where,
             "Have the request processed by that authority.",
