@@ -97,4 +97,4 @@ def channel_of(module: AnsibleModule, overview: Any) -> Any:
 
     responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
     authority = module.params["authority"] or overview["server"]["authority"]
-    return open_channel(authority, open_ledger_channel, responses)
+    return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "")

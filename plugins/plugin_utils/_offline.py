@@ -75,6 +75,9 @@ def exchange_files(
     path = action.path("requests_dir")
     folder = RequestFolder(path) if path else None
     responses = folder.responses(numbers) if folder else []
+    if path:
+        # The module's messages name the file as it is found on the controller, whatever path was given.
+        filled_in["requests_dir"] = str(path)
     result = action.module(task_vars, responses=responses, **filled_in)
     if result.get("failed"):
         return result

@@ -52,13 +52,14 @@ class OfflineFiles:
     """Request files that a person carries to the authority, and the response files that came back.
 
     :param responses: license number → content of its response file
+    :param where: the folder that they were found in
     """
 
     online = False
-    where = "offline"
 
-    def __init__(self, responses: Mapping[str, bytes]) -> None:
+    def __init__(self, responses: Mapping[str, bytes], where: str = "") -> None:
         self.realm: Realm | None = None
+        self.where = where or OFFLINE
         self._responses = responses
 
     def exchange(self, number: str, request: bytes) -> bytes | None:
@@ -98,11 +99,13 @@ def open_channel(
     authority: str | None,
     open_ledger: Callable[[str], Channel],
     responses: Mapping[str, bytes] | None = None,
+    folder: str = "",
 ) -> Channel:
     """Return the channel to an authority.
 
     :param open_ledger: what opens the ledger at a path (given by the floor above, which knows the authority's side)
     :param responses: for ``offline``, the response files at hand by license number
+    :param folder: for messages, where these were found
     """
     text = check_authority(authority)
-    return OfflineFiles(responses or {}) if text == OFFLINE else open_ledger(ledger_path(text))
+    return OfflineFiles(responses or {}, folder) if text == OFFLINE else open_ledger(ledger_path(text))

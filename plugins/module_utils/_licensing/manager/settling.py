@@ -88,7 +88,8 @@ class Settling:
         self.results[intent.number] = {"action": done, **spent(response.body)}
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
-        where = intent.file.replace(".request", ".response")
+        file = intent.file.replace(".request", ".response")
+        where = file if self._channel.online else f"{self._channel.where}/{file}"
         return check_response(data, intent.request, self._realm, where, self._journal)
 
     def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
