@@ -277,7 +277,7 @@ def below(root: str, path: str) -> Path:
             "Write the alternate root with its full path, or leave it empty.",
         )
     base = Path(root)
-    if not base.is_dir():
+    if not os.path.isdir(base):  # noqa: PTH112 - Path.is_dir() raises where a parent may not be searched
         raise refuse(
             "The alternate root is not there.",
             root,

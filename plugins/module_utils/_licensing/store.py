@@ -149,12 +149,13 @@ class Home:
 
     def state(self) -> str:
         """Whether the home is absent, ours or another product's (invariant I9)."""
-        path = self.folder.path
-        if not path.exists():
-            return ABSENT
+        # First, because it also tells who may not look.
         if self.folder.has(MARKER):
             self._read_marker()
             return OURS
+        path = self.folder.path
+        if not path.exists():
+            return ABSENT
         if not path.is_dir():
             return FOREIGN
         try:
@@ -251,7 +252,16 @@ class Home:
 
     def package(self) -> Mapping[str, Any] | None:
         """Return ``{version, digest}`` of the installed package, or None."""
-        return self._json(PACKAGE) if self.folder.has(PACKAGE) else None
+        if not self.folder.has(PACKAGE):
+            return None
+        found = self._json(PACKAGE)
+        if not isinstance(found.get("version"), str) or not isinstance(found.get("digest"), str):
+            raise refuse(
+                "The description of the installed package is damaged.",
+                self.folder.place(PACKAGE),
+                "Remove this file and install the package again (aims_license_server_install).",
+            )
+        return found
 
     def unwritable(self) -> list[Problem]:
         """Say whether any of the places that changes are written to cannot be written."""
