@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,15 @@ import pytest
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 
 
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return CoreLab.new_ledger(tmp_path_factory.mktemp("ledger"))
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[CoreLab]:
-    lab = CoreLab(tmp_path)
+def lab(tmp_path: Path, new_ledger: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[CoreLab]:
+    # No test cuts the power, and waiting for the disk is what takes most of a test's time.
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    lab = CoreLab(tmp_path, new_ledger)
     yield lab
     lab.close()

@@ -129,16 +129,24 @@ class Host:
 class CoreLab:
     """Two hosts ``old`` and ``new``, and an authority that issued the worked example."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ledger: bytes) -> None:
         self.folder = folder
         self.clock = Clock()
         self.ledger_path = folder / "authority.db"
-        self.ledger = Ledger.create(str(self.ledger_path), "test")
-        with self.ledger.change():
-            for number in NUMBERS:
-                self.ledger.put_license(self.license(number), self.clock())
+        self.ledger_path.write_bytes(ledger)
+        self.ledger = Ledger(str(self.ledger_path))
+        self.ledger._db.execute("PRAGMA synchronous = OFF")
         self.old = self.host("old", "1" * 31 + "a")
         self.new = self.host("new", "2" * 31 + "b")
+
+    @classmethod
+    def new_ledger(cls, folder: Path) -> bytes:
+        """Return a ledger with the licenses of the worked example, as a file's content."""
+        path = folder / "template.db"
+        with Ledger.create(str(path), "test") as ledger, ledger.change():
+            for number in NUMBERS:
+                ledger.put_license(cls.license(number), BEGINNING)
+        return path.read_bytes()
 
     @staticmethod
     def license(number: str, start: str = "2025-01-01", expiry: str = "2030-12-31") -> Any:
