@@ -49,6 +49,18 @@ class _State:
         found = self.installed.get(number)
         return number not in self.intents and found is not None and is_here(found, self.fingerprint)
 
+    def is_as(self, wanted: Wanted) -> bool:
+        """Whether a license is active under the nodelock that is wanted; a personal one may become a machine one."""
+        found = self.installed.get(wanted.number)
+        lock = found.nodelock if found else None
+        return self.is_active(wanted.number) and lock is not None and lock.type == wanted.nodelock
+
+    def ends(self, number: str, channel: Channel) -> bool:
+        """Whether what is pending for a license, if anything, ends with this call: its response can be had."""
+        intent = self.intents.get(number)
+        at_hand = intent is None or channel.online or intent.response is not None
+        return at_hand or (intent is not None and channel.exchange(number, intent.request) is not None)
+
 
 class BundledManager:
     """Implements :class:`LicenseManager` on a :class:`Home`.
@@ -174,7 +186,7 @@ class BundledManager:
             if dry:
                 after["files"] = sorted({*after["files"], *carried})
                 _predict(after, list(results), ACTIVE)
-            return self._change(before, after, numbers, results, {} if dry else state.intents)
+            return self._change(before, after, numbers, results, state.intents)
 
     def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
         folder = self._home.folder
@@ -192,7 +204,7 @@ class BundledManager:
         released_by: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """What activating would do; refuse where the authority would."""
-        new = [w for w in wanted if not state.is_active(w.number)]
+        new = [w for w in wanted if not state.is_as(w) and state.ends(w.number, channel)]
         asked = [w for w in new if w.number not in state.intents]
         quotes = self._quote(state, asked, channel, realm)
         _raise_refusals(quotes, released_by)
@@ -204,12 +216,12 @@ class BundledManager:
         self, state: _State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
-        if all(state.is_active(w.number) for w in wanted):
+        if all(state.is_as(w) for w in wanted):
             return {}
         settling, requests = self._settling(state, channel, realm)
         settling.finish([state.intents[w.number] for w in wanted if w.number in state.intents])
         state = self._read()
-        new = [w for w in wanted if not state.is_active(w.number) and w.number not in state.intents]
+        new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
         _raise_refusals(self._quote(state, new, channel, realm), ())
         for one in new:
             settling.begin(one.number, requests.activate(one))
@@ -224,7 +236,7 @@ class BundledManager:
         intents: Mapping[str, Intent],
     ) -> Change:
         """Put together what was done; a license whose exchange is still open is pending."""
-        requests = {number: intents[number].request for number in numbers if number in intents}
+        requests = {number: intents[number].request for number in numbers if number in intents and number not in results}
         done = {**{number: {"action": _PENDING, "spends": 0} for number in requests}, **results}
         fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
         idle = {"action": _UNCHANGED, "spends": 0}
@@ -309,9 +321,9 @@ class BundledManager:
                 results, state = settling.results, self._read()
             after = self._overview(state)
             if dry:
-                results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo}
-                _predict(after, todo, INACTIVE)
-            return self._change(before, after, numbers, results, {} if dry else state.intents)
+                results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo if state.ends(n, channel)}
+                _predict(after, list(results), INACTIVE)
+            return self._change(before, after, numbers, results, state.intents)
 
     def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
         problems = self._obstacles(state)
