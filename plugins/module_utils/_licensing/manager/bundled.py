@@ -297,7 +297,7 @@ class BundledManager:
                 profiles += [Profile(one.profile, one.number, one.default), *(others[1:] if renamed else others)]
             elif mine:
                 profiles += mine
-            else:
+            elif all(profile.license != one.number for profile in extra):
                 profiles.append(Profile(_free_name(state.config.profiles, profiles), one.number, one.default))
         served = {w.number for w in wanted if state.is_active(w.number)}
         return replace(
