@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,14 @@ class Started:
                 if mark in (place / "environ").read_bytes().split(b"\0"):
                     found.append(int(place.name))
         return found
+
+    def until(self, seen: Callable[[], object]) -> bool:
+        """Wait until something is seen on disk; say whether it was before the run was over."""
+        while not seen():
+            if self.over:
+                return False
+            time.sleep(0.0002)
+        return True
 
     def interrupt(self) -> None:
         """Do what Ctrl-C on a terminal does."""

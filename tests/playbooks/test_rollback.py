@@ -75,10 +75,8 @@ def test_a_migration_that_broke_down_between_the_hosts_is_rolled_back_for_nothin
     # The authority is gone as soon as the source has given everything up.
     ledger, away = rehearsed.ledger, rehearsed.folder / "away.db"
     started = rehearsed.start("migrate")
-    while len(list(rehearsed.home("old").glob("Nodelocks/*.lock"))) and not started.over:
-        pass
-    while list(rehearsed.home("old").glob("Journal/*.request")) and not started.over:
-        pass
+    home = rehearsed.home("old")
+    assert started.until(lambda: not [*home.glob("Nodelocks/*.lock"), *home.glob("Journal/*.request")])
     ledger.rename(away)
     run = started.wait()
     away.rename(ledger)

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing a host to what is declared for it: from nothing, and after somebody changed it by hand."""
+
+from __future__ import annotations
+
+import pytest
+from lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
+
+
+@pytest.fixture(scope="session")
+def _reconciled(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A fresh host, and licenses that were issued but never active anywhere, after the first reconciliation."""
+    made = Lab(tmp_path_factory.mktemp("reconciled") / "lab")
+    issue = {
+        "name": "Issue the licenses",
+        "aims.licensing.aims_license_authority": {
+            "authority": "{{ aims_license_server_authority }}",
+            "licenses": "{{ aims_license_server_licenses }}",
+            "details": GRANTS,
+        },
+    }
+    must(made.play(made.write_play("issue", made.target, [issue])))
+    made.target_vars["aims_license_server_users"] = ["AIMS\\dora"]
+    made.target_vars["aims_license_server_profiles"] = [{"name": "Nightly", "license": NUMBERS[1]}]
+    made.write_inventory()
+    before = made.everything()
+    predicted = must(made.play("reconcile", "--check", "--diff"))
+    assert made.everything() == before
+    assert predicted.changed > 0
+    assert must(made.play("reconcile", "--diff")).changed == predicted.changed
+    return made
+
+
+@pytest.fixture
+def reconciled(_reconciled: Lab, request: pytest.FixtureRequest) -> Lab:
+    """A host that was brought to what is declared for it."""
+    return _reconciled.copy_to(request.getfixturevalue("tmp_path") / "reconciled")
+
+
+def profiles(lab: Lab) -> list[tuple[str, bool]]:
+    return [(one["name"], one["default"]) for one in lab.overview("new")["profiles"]]
+
+
+DECLARED = [*((one["profile"], one.get("default", False)) for one in WORKED_EXAMPLE), ("Nightly", False)]
+
+
+def mended(lab: Lab) -> Run:
+    """Check mode predicts the mending and changes nothing; the run mends; a second one has nothing to do."""
+    before = lab.everything()
+    predicted = must(lab.play("reconcile", "--check", "--diff"))
+    assert lab.everything() == before
+    run = must(lab.play("reconcile", "--diff"))
+    assert run.changed == predicted.changed == 1
+    settled = lab.everything()
+    assert must(lab.play("reconcile")).changed == 0
+    assert lab.everything() == settled
+    return run
+
+
+def test_a_fresh_host_gets_everything(reconciled: Lab) -> None:
+    assert reconciled.held("new") == set(NUMBERS)
+    # The first machine that a license is activated on is not a transfer.
+    assert reconciled.transfers() == dict.fromkeys(NUMBERS, 0)
+    assert profiles(reconciled) == DECLARED
+    assert reconciled.overview("new")["users"] == ["AIMS\\dora"]
+    assert not reconciled.home("old").exists()
+
+    before = reconciled.everything()
+    assert must(reconciled.play("reconcile")).changed == 0
+    assert reconciled.everything() == before
+
+
+def test_a_renamed_and_a_removed_profile_come_back(reconciled: Lab) -> None:
+    reconciled.licman("new", "--profile-remove", "Client")
+    reconciled.licman("new", "--profile-add", "Customer", "--license", NUMBERS[2])
+    reconciled.licman("new", "--profile-remove", "PROSession")
+    reconciled.licman("new", "--profile-remove", "Nightly")
+    assert ("Customer", False) in profiles(reconciled)
+    run = mended(reconciled)
+    assert profiles(reconciled) == DECLARED
+    shown = [line.strip() for line in run.output.splitlines() if line.startswith(("-", "+"))]
+    assert any(line.startswith("-") and "Customer" in line for line in shown)
+    assert any(line.startswith("+") and "PROSession" in line for line in shown)
+
+
+def test_the_files_of_the_package_come_back(reconciled: Lab) -> None:
+    licman = reconciled.home("new") / "Bin" / "licman"
+    original = reconciled.tree(licman.parent, times=False)
+    licman.chmod(0o777)
+    mended(reconciled)
+    assert reconciled.tree(licman.parent, times=False) == original
+    licman.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    mended(reconciled)
+    assert reconciled.tree(licman.parent, times=False) == original
+    assert reconciled.held("new") == set(NUMBERS)
+
+
+def test_maintenance_mode_is_nobodys_declaration(reconciled: Lab) -> None:
+    # Somebody put the server into maintenance mode for a reason; reconciling does not end the running PRO jobs.
+    reconciled.licman("new", "--maintenance", "on")
+    before = reconciled.everything()
+    assert must(reconciled.play("reconcile")).changed == 0
+    assert reconciled.everything() == before
