@@ -24,9 +24,7 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         hostvars = task_vars["hostvars"]
-        hosts = {
-            str(name): HostVariables(str(name), list(hostvars[name]), hostvars[name].__getitem__) for name in hostvars
-        }
+        hosts = {str(name): self._variables(str(name), hostvars) for name in hostvars}
         problems: list[Problem] = []
         if self._task.args.get("vault", False) and not self._loader._vault.secrets:
             todo = "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg)."
@@ -43,3 +41,13 @@ class ActionModule(LicensingAction):
         if problems:
             raise LicensingError(problems)
         return {"changed": False, **found}
+
+    def _variables(self, host: str, hostvars: Any) -> HostVariables:
+        def raw(name: str) -> Any:
+            return hostvars.raw_get(host)[name]
+
+        def resolve(part: Any) -> Any:
+            variables = {**hostvars.raw_get(host), "hostvars": hostvars}
+            return self._templar.copy_with_new_env(available_variables=variables).template(part)
+
+        return HostVariables(host, list(hostvars[host]), hostvars[host].__getitem__, raw, resolve)

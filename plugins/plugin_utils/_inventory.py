@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import check_authority
@@ -15,7 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    Wanted,
+    parse_number,
     parse_user,
     read_profiles,
     read_wanted,
@@ -60,30 +62,58 @@ class Server:
 class HostVariables:
     """The collection's variables of one host.
 
-    :param read: returns a variable's value by name, or raises whatever templating raises
     :param names: the names of all variables of the host
+    :param read: returns a variable's value by name, or raises whatever templating raises
+    :param raw: returns it as it was written, by name
+    :param resolve: returns a part of such a value with its templates resolved, or raises likewise
+    :ivar problems: what cannot be resolved
+    :ivar unresolved: where that is
     """
 
-    def __init__(self, host: str, names: Iterable[str], read: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        host: str,
+        names: Iterable[str],
+        read: Callable[[str], Any],
+        raw: Callable[[str], Any],
+        resolve: Callable[[Any], Any],
+    ) -> None:
         self.host = host
         self._names = {str(name) for name in names if str(name).startswith(PREFIX)}
-        self._read = read
+        self._read, self._raw, self._resolve = read, raw, resolve
         self.problems: list[Problem] = []
+        self.unresolved: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a value; one that cannot be resolved becomes a problem and the default."""
+        """Return a value; what of it cannot be resolved becomes problems, and None or the default."""
         if name not in self._names:
             return default
+        # Templating raises many types over the versions of ansible-core; none of them may end in a traceback.
         try:
             value = self._read(name)
         except Exception as error:
-            # Templating raises many types over the versions of ansible-core; none of them may end in a traceback.
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            self.problems.append(
-                Problem(f"The variable cannot be resolved: {first}", self.where(name), "Define what it refers to.")
-            )
-            return default
+            found = len(self.unresolved)
+            value = self._in_parts(self._raw(name), self.where(name))
+            if len(self.unresolved) == found:
+                self._cannot_resolve(self.where(name), error)
+                value = None
         return default if value is None else value
+
+    def _in_parts(self, raw: Any, where: str) -> Any:
+        if isinstance(raw, Mapping):
+            return {key: self._in_parts(part, f"{where}.{key}") for key, part in raw.items()}
+        if isinstance(raw, (list, tuple)):
+            return [self._in_parts(part, f"{where}[{at}]") for at, part in enumerate(raw)]
+        try:
+            return self._resolve(raw)
+        except Exception as error:
+            self._cannot_resolve(where, error)
+            return None
+
+    def _cannot_resolve(self, where: str, error: Exception) -> None:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        self.unresolved.add(where)
+        self.problems.append(Problem(f"The variable cannot be resolved: {first}", where, "Define what it refers to."))
 
     def where(self, name: str) -> str:
         return f"inventory host {self.host}, {name}"
@@ -127,50 +157,66 @@ def _absolute(path: str) -> None:
         raise refuse(f"{path!r} is not an absolute path of a folder.", "", "Write it with its full path.")
 
 
-def read_declared(host: HostVariables) -> tuple[tuple[Wanted, ...], list[Problem]]:
-    """Return a host's declared licenses, and what is wrong with what it declares."""
-    name = "aims_license_server_licenses"
-    declared = host.get(name)
-    if declared is None:
-        if host.problems:
-            return (), []
+def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
+    """Return the numbers of a host's declared licenses, as far as they can be read, and what is wrong there."""
+    name, further = "aims_license_server_licenses", "aims_license_server_profiles"
+    declared, profiles = host.get(name), host.get(further, [])
+    problems: list[Problem] = []
+    if declared is None and host.where(name) not in host.unresolved:
         todo = "Declare a list of {number, activation_code, profile, default}."
-        return (), [Problem("No licenses are declared.", host.where(name), todo)]
-    wanted: tuple[Wanted, ...] = ()
-    problems: list[Problem] = []
-    try:
-        wanted = read_wanted(declared, host.where(name))
-    except LicensingError as error:
-        problems.extend(error.problems)
-    name = "aims_license_server_profiles"
-    further = host.get(name, [])
-    try:
-        numbers = [one.number for one in wanted]
-        read_profiles(further, host.where(name), numbers or None)
-    except LicensingError as error:
-        problems.extend(error.problems)
-    taken = {one.profile for one in wanted if one.profile}
-    entries = further if isinstance(further, list) else []
-    twice = sorted(taken & {str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)})
-    problems += [
-        Problem(f"Profile {p} is declared for a license already.", host.where(name), "Keep one of them.") for p in twice
+        problems.append(Problem("No licenses are declared.", host.where(name), todo))
+    numbers, all_read = _numbers(declared)
+    checks: list[Callable[[], object]] = [
+        lambda: () if declared is None else read_wanted(declared, host.where(name)),
+        # A profile may mean the very license whose number cannot be read.
+        lambda: read_profiles(profiles, host.where(further), numbers if all_read else None),
     ]
-    return wanted, problems + _check_extras(host)
+    problems += _told(checks)
+    problems += [
+        Problem(f"Profile {profile} is declared for a license already.", host.where(further), "Keep one of them.")
+        for profile in sorted(_values(declared, "profile") & _values(profiles, "name"))
+    ]
+    problems += _check_extras(host)
+    return numbers, [problem for problem in problems if problem.where not in host.unresolved]
 
 
-def _check_extras(host: HostVariables) -> list[Problem]:
+def _told(checks: Iterable[Callable[[], object]]) -> list[Problem]:
     problems: list[Problem] = []
-    users = host.get("aims_license_server_users", [])
-    realm = host.get("aims_license_server_realm")
-    for check in (
-        lambda: [parse_user(user, host.where("aims_license_server_users")) for user in users],
-        lambda: realm is None or Realm.from_dict(realm, host.where("aims_license_server_realm")),
-    ):
+    for check in checks:
         try:
             check()
         except LicensingError as error:
             problems.extend(error.problems)
     return problems
+
+
+def _values(entries: object, key: str) -> set[str]:
+    """The values of a key in declared entries, however wrong these may be otherwise."""
+    listed = entries if isinstance(entries, (list, tuple)) else ()
+    return {entry[key] for entry in listed if isinstance(entry, Mapping) and isinstance(entry.get(key), str)}
+
+
+def _numbers(declared: object) -> tuple[list[str], bool]:
+    """The numbers of the declared licenses that can be read, and whether these are all."""
+    if not isinstance(declared, (list, tuple)):
+        return [], False
+    numbers = []
+    for entry in declared:
+        with contextlib.suppress(LicensingError):
+            numbers.append(parse_number(entry.get("number") if isinstance(entry, Mapping) else None))
+    return numbers, 0 < len(numbers) == len(declared)
+
+
+def _check_extras(host: HostVariables) -> list[Problem]:
+    name = "aims_license_server_users"
+    users, realm = host.get(name, []), host.get("aims_license_server_realm")
+    if not isinstance(users, (list, tuple)):
+        what = f"The registered users are a {type(users).__name__}, not a list."
+        return [Problem(what, host.where(name), "Declare a list of DOMAIN\\user.")]
+    checks: list[Callable[[], object]] = [partial(parse_user, user, host.where(name)) for user in users]
+    if realm is not None:
+        checks.append(lambda: Realm.from_dict(realm, host.where("aims_license_server_realm")))
+    return _told(checks)
 
 
 def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
@@ -190,10 +236,10 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
     for target in targets:
         host = hosts[target]
         server, found = read_server(host)
-        wanted, more = read_declared(host)
+        declared, more = read_declared(host)
         problems += found + more
-        for one in wanted:
-            numbers.setdefault(one.number, []).append(target)
+        for number in dict.fromkeys(declared):
+            numbers.setdefault(number, []).append(target)
         source = _source_of(host, hosts, problems)
         if source is not None:
             claimed.setdefault(source, []).append(target)
