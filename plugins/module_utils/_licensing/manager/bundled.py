@@ -236,7 +236,7 @@ class BundledManager:
         intents: Mapping[str, Intent],
     ) -> Change:
         """Put together what was done; a license whose exchange is still open is pending."""
-        requests = {number: intents[number].request for number in numbers if number in intents and number not in results}
+        requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
         done = {**{number: {"action": _PENDING, "spends": 0} for number in requests}, **results}
         fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
         idle = {"action": _UNCHANGED, "spends": 0}
