@@ -55,6 +55,14 @@ class _State:
         lock = found.nodelock if found else None
         return self.is_active(wanted.number) and lock is not None and lock.type == wanted.nodelock
 
+    def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:
+        """The open exchanges to finish before any of these licenses is asked for.
+
+        Online that is every one, so that no two licenses are in doubt at a time (invariant I3).
+        """
+        others = [number for number in self.intents if number not in numbers] if channel.online else []
+        return [self.intents[number] for number in [*others, *numbers] if number in self.intents]
+
     def ends(self, number: str, channel: Channel) -> bool:
         """Whether what is pending for a license, if anything, ends with this call: its response can be had."""
         intent = self.intents.get(number)
@@ -219,7 +227,7 @@ class BundledManager:
         if all(state.is_as(w) for w in wanted):
             return {}
         settling, requests = self._settling(state, channel, realm)
-        settling.finish([state.intents[w.number] for w in wanted if w.number in state.intents])
+        settling.finish(state.due([w.number for w in wanted], channel))
         state = self._read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
         _raise_refusals(self._quote(state, new, channel, realm), ())
@@ -316,7 +324,7 @@ class BundledManager:
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
                 settling, requests = self._settling(state, channel, None)
-                settling.finish([state.intents[n] for n in todo if n in state.intents])
+                settling.finish(state.due(todo, channel))
                 self._give_up(todo, settling, requests)
                 results, state = settling.results, self._read()
             after = self._overview(state)
