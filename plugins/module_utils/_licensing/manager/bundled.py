@@ -50,10 +50,15 @@ class _State:
         return number not in self.intents and found is not None and is_here(found, self.fingerprint)
 
     def is_as(self, wanted: Wanted) -> bool:
-        """Whether a license is active under the nodelock that is wanted; a personal one may become a machine one."""
+        """Whether a license is active as wanted, so that the authority need not be asked.
+
+        It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
+        authority knows whether that was given back (invariant I1).
+        """
         found = self.installed.get(wanted.number)
         lock = found.nodelock if found else None
-        return self.is_active(wanted.number) and lock is not None and lock.type == wanted.nodelock
+        served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
+        return served and lock is not None and lock.type == wanted.nodelock
 
     def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:
         """The open exchanges to finish before any of these licenses is asked for.

@@ -13,10 +13,10 @@ from typing import Any
 from .. import documents
 from ..channel import Channel
 from ..documents import Document, Realm
-from ..errors import LicensingError, Problem
+from ..errors import LicensingError, Problem, refuse
 from ..journal import Intent, Journal
-from ..model import ACTIVATE, DEACTIVATE
-from ..store import Home
+from ..model import ACTIVATE, DEACTIVATE, License
+from ..store import Home, read_nodelock
 from .exchange import check_pending, check_response, refusal
 
 ACTIVATED = "activated"
@@ -66,7 +66,8 @@ class Settling:
     def _settle(self, intent: Intent) -> None:
         """Take one exchange as far as it goes; what was asked before is asked again under the same id.
 
-        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied.
+        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied. What it
+            refused to take back stays fenced: by its account this machine does not hold it (invariant I1).
         """
         data = intent.response
         if data is None:
@@ -79,8 +80,6 @@ class Settling:
         refused = refusal(response)
         if refused is None:
             self._apply(intent, response, data)
-        elif intent.action == DEACTIVATE:
-            self._unfence(intent.number)
         self._journal.close(intent)
         if refused is not None:
             raise refused
@@ -90,16 +89,31 @@ class Settling:
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")
         where = file if self._channel.online else f"{self._channel.where}/{file}"
-        return check_response(data, intent.request, self._realm, where, self._journal)
+        response = check_response(data, intent.request, self._realm, where, self._journal)
+        if intent.action == ACTIVATE and refusal(response) is None:
+            self._license(intent.number, response)
+            read_nodelock(response)
+        return response
+
+    def _license(self, number: str, response: Document) -> bytes:
+        """Return the license file that a response carries, checked."""
+        data: Any = response.body.get("license")
+        content = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        document = documents.read(content, documents.LICENSE, response.where)
+        document.check("realm", self._realm.key)
+        if License.from_dict(document.body, response.where).number != number:
+            raise refuse(
+                "The response carries the license file of another license.",
+                response.where,
+                "Report this to the authority's owner.",
+            )
+        return content
 
     def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
         if intent.action == DEACTIVATE:
             self._home.drop_nodelock(intent.number)
             return
-        license = json.dumps(response.body.get("license"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        content = license.encode() + b"\n"
-        documents.read(content, documents.LICENSE, response.where).check("realm", self._realm.key)
-        self._home.put_license(intent.number, content, data)
+        self._home.put_license(intent.number, self._license(intent.number, response), data)
         self._unfence(intent.number)
 
     def _unfence(self, number: str) -> None:
