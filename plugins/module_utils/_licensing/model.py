@@ -385,6 +385,13 @@ def read_profiles(entries: object, where: str, known: Iterable[str] | None = Non
     return tuple(profiles)
 
 
+def check_names(profiles: Iterable[Profile], where: str = "profiles") -> None:
+    """Refuse profiles of which two have one name."""
+    problems = _repeats([profile.name for profile in profiles], "Profile", "declared", where)
+    if problems:
+        raise LicensingError(problems)
+
+
 def parse_version(text: str) -> tuple[int, ...]:
     """Return the release part of a version, such as (1, 2, 0), for comparison."""
     found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)

@@ -24,6 +24,7 @@ from ..model import (
     Profile,
     Wanted,
     arrange_profiles,
+    check_names,
     now_utc,
     parse_number,
     parse_user,
@@ -185,6 +186,8 @@ class BundledManager:
             state = self._read()
             before = self._overview(state)
             self._check_wanted(state, wanted, channel)
+            # Profiles and users that will be refused are so before anything is activated.
+            self._arranged(state, wanted, extra_profiles, users)
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by)
             else:
@@ -300,9 +303,11 @@ class BundledManager:
     ) -> Config:
         """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
         profiles: list[Profile] = []
-        named = {profile.name for profile in extra}
+        named = [*extra, *(Profile(one.profile, one.number) for one in wanted if one.profile)]
+        check_names(named)
         for one in wanted:
-            mine = [p for p in state.config.profiles if p.license == one.number and p.name not in named]
+            others_names = {profile.name for profile in named if profile.name != one.profile}
+            mine = [p for p in state.config.profiles if p.license == one.number and p.name not in others_names]
             if one.profile:
                 # The declared name is given to the license's first profile, unless one of them has it already.
                 others = [p for p in mine if p.name != one.profile]
@@ -311,7 +316,7 @@ class BundledManager:
             elif mine:
                 profiles += mine
             elif all(profile.license != one.number for profile in extra):
-                profiles.append(Profile(_free_name(state.config.profiles, profiles), one.number, one.default))
+                profiles.append(Profile(_free_name(state.config.profiles, profiles, named), one.number, one.default))
         served = {w.number for w in wanted if state.is_active(w.number)}
         return replace(
             state.config,
@@ -376,6 +381,7 @@ class BundledManager:
     def set_profiles(
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
     ) -> Change:
+        check_names(wanted)
         with self._held(dry):
             state = self._read()
             unknown = [p for p in wanted if p.license not in state.installed and p.license not in state.intents]
