@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Profiles are named, ordered and re-pointed as declared, and no declaration leaves a home that cannot be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    CODES,
+    NUMBERS,
+    SERVER,
+    SESSION,
+    CoreLab,
+    names,
+    wanted,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def declare(lab: CoreLab, *pairs: tuple[str, str | None], **options: Any) -> Any:
+    some = [Wanted(number, CODES[number], profile) for number, profile in pairs]
+    return lab.old.manager.activate(some, lab.channel(), **options)
+
+
+def test_a_license_without_a_declared_profile_gets_an_abstract_name_which_it_keeps(lab: CoreLab) -> None:
+    declare(lab, (SERVER, None), (SESSION, None))
+    assert lab.old.profiles() == [("Profile1", SERVER), ("Profile2", SESSION)]
+    assert not declare(lab, (SERVER, None), (SESSION, None)).changed
+
+
+def test_declaring_the_old_names_renames_the_abstract_ones(lab: CoreLab) -> None:
+    declare(lab, *[(number, None) for number in NUMBERS])
+    assert lab.activate(lab.old).changed
+    assert lab.old.profiles() == [("PROServer", SERVER), ("PROSession", SESSION), ("Client", CLIENT)]
+    assert not lab.activate(lab.old).changed
+
+
+def test_names_can_be_swapped_between_licenses(lab: CoreLab) -> None:
+    declare(lab, (SERVER, "A"), (SESSION, "B"))
+    declare(lab, (SERVER, "B"), (SESSION, "A"))
+    assert lab.old.profiles() == [("B", SERVER), ("A", SESSION)]
+
+
+def test_a_name_can_be_taken_from_a_license_that_declares_none(lab: CoreLab) -> None:
+    declare(lab, (SERVER, "A"), (SESSION, "B"))
+    declare(lab, (SERVER, "B"), (SESSION, None))
+    profiles = dict(lab.old.profiles())
+    assert profiles["B"] == SERVER
+    assert SESSION in profiles.values()
+
+
+def test_a_name_can_be_taken_from_a_license_that_had_two(lab: CoreLab) -> None:
+    declare(lab, (SERVER, "A"), (SESSION, "B"))
+    lab.old.manager.set_profiles([Profile("A", SERVER), Profile("Z", SESSION), Profile("X", SESSION)])
+    declare(lab, (SERVER, "X"), (SESSION, "Y"))
+    assert dict(lab.old.profiles())["X"] == SERVER
+    assert dict(lab.old.profiles())["Y"] == SESSION
+
+
+def test_profiles_are_added_ordered_re_pointed_and_removed(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    manager = lab.old.manager
+    assert manager.set_profiles([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)]).changed
+    assert names(lab.old.overview["profiles"]) == ["Extra", "Client", "PROServer", "PROSession"]
+    assert not manager.set_profiles([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)]).changed
+    manager.set_profiles([], absent=["Extra", "Unknown"])
+    assert names(lab.old.overview["profiles"]) == ["Client", "PROServer", "PROSession"]
+    manager.set_profiles([Profile("Client", SESSION)], purge=True)
+    assert lab.old.profiles() == [("Client", SESSION)]
+    assert set(lab.old.statuses().values()) == {"Active"}
+
+
+def test_a_profile_of_a_license_that_is_not_installed_is_refused(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    before = lab.old.files()
+    with pytest.raises(LicensingError, match=f"Profile Client names license {CLIENT}, which is not installed"):
+        lab.old.manager.set_profiles([Profile("PROServer", SERVER), Profile("Client", CLIENT)])
+    assert lab.old.files() == before
+
+
+def test_a_profile_that_is_declared_twice_is_refused(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    before = lab.old.files()
+    twice = [Profile("Same", SERVER), Profile("Same", CLIENT)]
+    for call in (
+        lambda: lab.old.manager.set_profiles(twice),
+        lambda: lab.old.manager.set_profiles(twice, dry=True),
+        lambda: declare(lab, (SERVER, "Same"), (SESSION, "Same")),
+        lambda: declare(lab, (SERVER, "Same"), extra_profiles=[Profile("Same", CLIENT)]),
+    ):
+        with pytest.raises(LicensingError, match="Profile Same is declared 2 times"):
+            call()
+    assert lab.old.files() == before
+
+
+def test_what_is_wrong_with_profiles_or_users_is_said_before_anything_is_activated(lab: CoreLab) -> None:
+    before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
+    calls: list[Any] = [
+        lambda: lab.activate(lab.old, users=["CORP\\jane", "jane"]),
+        lambda: lab.activate(lab.old, extra_profiles=[Profile("Client", SERVER)]),
+    ]
+    for call in calls:
+        with pytest.raises(LicensingError):
+            call()
+        after = lab.old.files()
+        after.pop("opt/aims-license-server/.lock", None)
+        assert after == before
+        assert lab.ledger_path.read_bytes() == ledger
+
+
+def test_registered_users_are_replaced_as_a_whole_or_left_alone(lab: CoreLab) -> None:
+    lab.activate(lab.old, users=["CORP\\jane", "CORP\\joe", "CORP\\jane"])
+    assert lab.old.overview["users"] == ["CORP\\jane", "CORP\\joe"]
+    assert not lab.activate(lab.old).changed
+    assert lab.activate(lab.old, users=[]).changed
+    assert lab.old.overview["users"] == []
+
+
+profile_names = st.sampled_from(["A", "B", "Profile1", "Profile2", "X"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    current=st.lists(st.tuples(profile_names, st.sampled_from(NUMBERS)), max_size=5, unique_by=lambda pair: pair[0]),
+    declared=st.lists(
+        st.tuples(st.sampled_from(NUMBERS), st.none() | profile_names), max_size=3, unique_by=lambda pair: pair[0]
+    ),
+    extra=st.lists(st.tuples(profile_names, st.sampled_from(NUMBERS)), max_size=2),
+)
+def test_no_declaration_leaves_a_home_that_cannot_be_read_or_a_run_that_never_settles(
+    lab: CoreLab, current: Any, declared: Any, extra: Any
+) -> None:
+    if not lab.old.statuses():
+        lab.activate(lab.old)
+    lab.old.manager.set_profiles([Profile(*pair) for pair in current], purge=True)
+    options = {"extra_profiles": [Profile(*pair) for pair in extra]}
+    try:
+        declare(lab, *declared, **options)
+    except LicensingError:
+        assert lab.old.profiles() == current
+        return
+    shown = lab.old.profiles()
+    claimed = {name for number, name in declared if name} | {name for name, number in extra}
+    assert claimed <= {name for name, number in shown}
+    for number, name in declared:
+        assert name is None or (name, number) in shown
+        assert number in [license for shown_name, license in shown]
+    assert not declare(lab, *declared, **options).changed
+
+
+def test_a_maintenance_mark_survives_every_other_change(lab: CoreLab) -> None:
+    lab.old.manager.set_maintenance(True)
+    lab.activate(lab.old)
+    lab.old.manager.set_profiles([], absent=["Client"])
+    lab.deactivate(lab.old)
+    assert lab.old.overview["server"]["maintenance"] is True
+    assert wanted(SERVER)[0].profile in names(lab.old.overview["profiles"])
