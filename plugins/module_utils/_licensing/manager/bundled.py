@@ -394,8 +394,10 @@ class BundledManager:
                     )
                     for p in unknown
                 )
-            kept = [p for p in state.config.profiles if p.name not in absent]
-            return self._configured(state, replace(state.config, profiles=arrange_profiles(kept, wanted, purge)), dry)
+            # Others stay, also those of a license that something is declared for: here nothing is renamed unasked.
+            gone = {*absent, *(p.name for p in wanted)}
+            others = () if purge else tuple(p for p in state.config.profiles if p.name not in gone)
+            return self._configured(state, replace(state.config, profiles=(*wanted, *others)), dry)
 
     def _configured(self, state: _State, config: Config, dry: bool) -> Change:
         if not dry and config != state.config:
