@@ -33,7 +33,7 @@ from ..model import (
 from ..store import FOREIGN, HOST_KEY, OURS, Config, Home, Installed, is_carried, is_secret
 from . import Change, HomeFile
 from .exchange import Requests, check_response
-from .overview import ACTIVE, INACTIVE, assemble, drift, is_here
+from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, assemble, drift, is_here
 from .settling import ACTIVATED, DEACTIVATED, Settling, spent
 
 
@@ -340,7 +340,10 @@ class BundledManager:
             after = self._overview(state)
             if dry:
                 results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo if state.ends(n, channel)}
-                _predict(after, list(results), INACTIVE)
+                now = render_time(self._clock())
+                _predict(after, list(results), INACTIVE, now)
+                waiting = [n for n in todo if n not in results and n not in state.intents]
+                _predict(after, waiting, PENDING_DEACTIVATION, now)
             return self._change(before, after, numbers, results, state.intents)
 
     def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
@@ -439,13 +442,13 @@ def _raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[s
         raise LicensingError(problems)
 
 
-def _predict(overview: dict[str, Any], numbers: Sequence[str], status: str) -> None:
+def _predict(overview: dict[str, Any], numbers: Sequence[str], status: str, fenced: str | None = None) -> None:
     known = {license["number"]: license for license in overview["licenses"]}
     for number in numbers:
         if number in known:
-            known[number]["status"] = status
+            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced))
         else:
-            overview["licenses"].append({"number": number, "status": status})
+            overview["licenses"].append({"number": number, "status": status, "fenced": fenced})
 
 
 def _free_name(*taken: Sequence[Profile]) -> str:
