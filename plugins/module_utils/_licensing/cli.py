@@ -21,7 +21,7 @@ from typing import Any, Callable
 from . import VERSION, documents
 from .authority.embedded import open_ledger_channel
 from .authority.issuing import new_license
-from .channel import open_channel
+from .channel import Channel, open_channel
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .manager import BUNDLED, Change, open_manager
@@ -69,18 +69,15 @@ def licman(arguments: Sequence[str]) -> int:
     options = _licman_parser().parse_args(arguments)
     manager = open_manager(BUNDLED, options.home, options.root)
     overview = manager.overview()
-    channel = open_channel(
-        options.authority or overview["server"]["authority"] or "offline", open_ledger_channel, _responses(options)
-    )
     if options.nodelock_activate:
         number = parse_number(options.nodelock_activate)
         known = {license["number"] for license in overview["licenses"]}
         if not options.add_license and number not in known:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         wanted = Wanted(number, _code(options.activation_code), options.profile, nodelock=options.type)
-        change = manager.activate([wanted], channel)
+        change = manager.activate([wanted], _channel(options, overview))
     elif options.nodelock_deactivate:
-        change = manager.deactivate([parse_number(options.nodelock_deactivate)], channel)
+        change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
     elif options.profile_add:
         change = _add_profile(manager, overview, options)
     elif options.profile_remove:
@@ -115,6 +112,12 @@ def _licman_parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", default="", help="alternate root")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
+
+
+def _channel(options: argparse.Namespace, overview: dict[str, Any]) -> Channel:
+    """Open the way to the authority; what needs none works without one."""
+    authority = options.authority or overview["server"]["authority"] or "offline"
+    return open_channel(authority, open_ledger_channel, _responses(options))
 
 
 def _code(given: str | None) -> str:
