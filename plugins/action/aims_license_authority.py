@@ -29,7 +29,8 @@ class ActionModule(LicensingAction):
         details = args.pop("details", None) or {}
         args.pop("bundle", None)
         licenses = []
-        for declared, wanted in zip(args.get("licenses") or [], read_wanted(args.get("licenses") or [], "licenses")):
+        given = args.get("licenses") or []
+        for declared, wanted in zip(given, read_wanted(_without_grants(given), "licenses")):
             known = {**bundled.get(wanted.number, {}), **self._detail(details, wanted.number), **declared}
             granted = {key: known[key] for key in _GRANTED if key in known}
             licenses.append({"number": wanted.number, "activation_code": wanted.activation_code, **granted})
@@ -53,3 +54,13 @@ class ActionModule(LicensingAction):
             todo = f"Known keys are {', '.join(_GRANTED)}."
             raise refuse(f"Unknown key {', '.join(unknown)}.", f"details of license {number}", todo)
         return found
+
+
+def _without_grants(licenses: Any) -> Any:
+    """The licenses as a host declares them: what they grant is said beside that."""
+    if not isinstance(licenses, (list, tuple)):
+        return licenses
+    return [
+        {key: value for key, value in one.items() if key not in _GRANTED} if isinstance(one, Mapping) else one
+        for one in licenses
+    ]
