@@ -234,14 +234,19 @@ class BundledManager:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
             return {}
-        settling, requests = self._settling(state, channel, realm)
-        settling.finish(state.due([w.number for w in wanted], channel))
-        state = self._read()
+        finished: Mapping[str, dict[str, Any]] = {}
+        due = state.due([w.number for w in wanted], channel)
+        if due:
+            settling, requests = self._settling(state, channel, realm)
+            settling.finish(due)
+            finished, state = settling.results, self._read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
+        # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
         _raise_refusals(self._quote(state, new, channel, realm), ())
+        settling, requests = self._settling(state, channel, realm)
         for one in new:
             settling.begin(one.number, requests.activate(one))
-        return settling.results
+        return {**finished, **settling.results}
 
     @staticmethod
     def _change(
