@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import yaml
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from lab import WORKED_EXAMPLE, Lab, Run
 
 SERVER, SESSION, CLIENT = (license["number"] for license in WORKED_EXAMPLE)
 MISSING = "015.120.099.099"
 PREPARED = "prepared"
 
-_FATAL = re.compile(r"^fatal: \[([^\]]+)\]: FAILED! => (\{.*\})$", re.MULTILINE)
+_FATAL = re.compile(r"^fatal: \[([^\]]+)\]: FAILED! => (?=\{)", re.MULTILINE)
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _PR_CAPBSET_DROP = 1, 2, 24
 
 
@@ -162,9 +163,10 @@ class Rehearsal(Lab):
         assert "Traceback" not in run.output, run.output
         for code in (*self.codes.values(), secret):
             assert not code or code not in run.output, "an activation code was told"
-        found = _FATAL.findall(run.output)
+        found = list(_FATAL.finditer(run.output))
         assert len(found) == 1, run.output
-        host, result = found[0][0].partition(" ")[0], json.loads(found[0][1])
+        host = found[0].group(1).partition(" ")[0]
+        result, _end = json.JSONDecoder().raw_decode(run.output, found[0].end())
         problems = result.get("problems", [])
         assert all(problem["what"] and problem["where"] and problem["todo"] for problem in problems), problems
         return Refusal(host, result["msg"], problems, run.output)
@@ -242,6 +244,29 @@ class Rehearsal(Lab):
             rows = [(number, "machine", f"{time:%Y-%m-%dT%H:%M:%SZ}") for time in times]
             db.executemany("INSERT INTO transfer VALUES (?, ?, ?)", rows)
         return f"{times[0] + timedelta(days=365):%Y-%m-%d}"
+
+    def expire(self, number: str) -> str:
+        """Have the authority hold a license for expired; return since when."""
+        past = {"start": "2020-01-01", "expiry": "2020-02-01", "maintenance_expiry": "2020-02-01"}
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
+            body = json.loads(db.execute("SELECT body FROM license WHERE number = ?", (number,)).fetchone()[0])
+            db.execute("UPDATE license SET body = ? WHERE number = ?", (json.dumps({**body, **past}), number))
+        return past["expiry"]
+
+    def expire_on_source(self, number: str) -> str:
+        """Let time pass on the source: its license file and nodelock are those of a license that has expired."""
+        expiry = self.expire(number)
+        home, stem = self.home(self.source), digits(number)
+        lock = json.loads((home / "Nodelocks" / f"{stem}.lock").read_bytes())["body"]
+        with Ledger(str(self.ledger)) as ledger:
+            body = {**vars(ledger.license(number)), "realm": ledger.realm.id}
+            license = ledger.sign("license", body)
+            nodelock = ledger.sign("response", {**lock, "license": json.loads(license)})
+        version = {"lock": hashlib.sha256(nodelock).hexdigest(), "lic": hashlib.sha256(license).hexdigest()}
+        (home / "Licenses" / f"{stem}.lic").write_bytes(license)
+        (home / "Nodelocks" / f"{stem}.lock").write_bytes(nodelock)
+        (home / "Nodelocks" / f"{stem}.ver").write_text(json.dumps(version), encoding="utf-8")
+        return expiry
 
     def licenses_are(self, host: str, status: str) -> bool:
         """Whether all licenses of a host have a status."""
