@@ -60,7 +60,9 @@ class Package:
 
 
 def _launcher(home: Home, command: str) -> bytes:
-    options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(home.home + "/Bin")}}}" ' * (
+    # The root is what the commands' real place has before the home's real place within its root.
+    place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
+    options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
         command == "licman"
     )
     return (
