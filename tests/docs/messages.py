@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare docs/troubleshooting.md with the messages in the code: prints those that it lacks, and those that are gone."""
+"""Compare docs/troubleshooting.md with the code: print the messages that it lacks, and those that are gone."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def key(text: str) -> str:
 def main() -> int:
     page = PAGE.read_text(encoding="utf-8").partition("## What Ansible says itself")[0]
     listed = {key(cell) for cell in re.findall(r"^\| (.+?) \|", page, re.MULTILINE)}
-    known = {key(what): (file, what, advice) for file, what, advice in messages() if "…" != key(what)}
+    known = {key(what): (file, what, advice) for file, what, advice in messages() if key(what) != "…"}
     missing = [known[one] for one in sorted(known.keys() - listed)]
     for file, what, advice in missing:
         print(f"missing ({file})\n| {what} | {advice} |")
