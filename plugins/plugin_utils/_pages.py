@@ -33,6 +33,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._words import (
     counted,
     duration_in_words,
     in_words,
+    part_of,
     time_in_words,
 )
 
@@ -48,7 +49,9 @@ def overview_page(overview: Mapping[str, Any], host: str, made: str, digest: str
     pending = as_maps(overview.get("pending"))
     left = [n for lic in licenses if (n := as_int(as_map(lic.get("transfers")).get("left"))) is not None]
     active = sum(lic.get("status") == "Active" for lic in licenses)
-    used = sum(as_int(lic.get("in_use")) or 0 for lic in licenses)
+    in_use = [as_int(lic.get("in_use")) for lic in licenses]
+    # Unknown as long as no service counts them, which is not the same as none.
+    used = None if None in in_use else sum(number or 0 for number in in_use)
     seats = sum(as_int(lic.get("seats")) or 0 for lic in licenses)
     banners = []
     if not is_installed(overview):
@@ -68,7 +71,7 @@ def overview_page(overview: Mapping[str, Any], host: str, made: str, digest: str
         banners=banners,
         tiles=[
             ("Active licenses", f"{active} of {len(licenses)}"),
-            ("Seats in use", f"{used} of {seats}"),
+            ("Seats in use", part_of(used, seats)),
             ("Profiles", str(len(as_maps(overview.get("profiles"))))),
             ("Pending requests", str(len(pending))),
             ("Fewest transfers left", str(min(left)) if left else DASH),

@@ -486,3 +486,10 @@ def test_overview_tables_fit_a_terminal(overview: dict[str, Any]) -> None:
     text = _tables.overview_tables(overview)
     assert max(map(len, text.splitlines())) <= 150
     assert "015.120.064.022" in text and "Pending Deactivation" in text
+
+
+def test_seats_that_nobody_counts_are_not_called_free() -> None:
+    overview = {"licenses": [{"number": "015.120.064.022", "seats": 100, "in_use": None, "status": "Active"}]}
+    page = _pages.overview_page(overview, "old", "2026-11-21T19:00:00Z", "0" * 64)
+    assert "0 of 100" not in page
+    assert "\N{EN DASH} of 100" in page
