@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import newest
@@ -20,6 +23,7 @@ class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
     options = frozenset({"giver", "taker", "licenses", "quotes", "bundles"})
+    required = frozenset({"giver", "taker", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
@@ -27,6 +31,7 @@ class ActionModule(LicensingAction):
         wanted = read_wanted(args.get("licenses"), "licenses")
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if quote.get("action") == "activated"}
         bundles = self.path("bundles")
+        giver = {**giver, "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)]}
         bundle = newest(bundles / giver["host"]) if bundles else None
         planner = Planner(giver, taker, wanted, quotes, bundle.overview if bundle else None, now_utc())
         plan = planner.plan()
@@ -40,3 +45,15 @@ class ActionModule(LicensingAction):
             "bundle": str(bundle.path) if bundle else "",
             "before": remembered,
         }
+
+    @staticmethod
+    def _obstacles(bundles: Path | None) -> list[dict[str, str]]:
+        """What would keep the giver from being backed up into the folder of bundles."""
+        todo = "Make it writable for the user who runs this, or set aims_license_migrate_dir to another folder."
+        try:
+            standing = next((path for path in (bundles, *bundles.parents) if path.exists()), None) if bundles else None
+            refused = standing is not None and not os.access(standing, os.R_OK | os.W_OK | os.X_OK)
+        except OSError as error:
+            raise refuse(f"The folder of bundles cannot be read: {error.strerror}.", str(bundles), todo) from None
+        what = "The folder of bundles on the controller cannot be written."
+        return [Problem(what, str(standing), todo).as_dict()] if refused else []

@@ -31,6 +31,7 @@ class ActionModule(LicensingAction):
     options = frozenset(
         {"giver", "taker", "address", "direction", "planned", "bundle", "given_up", "activated", "after", "dest"}
     )
+    required = frozenset({"giver", "taker", "planned", "after", "dest"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args

@@ -22,6 +22,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     _requires_connection = False
     # Options beyond those of the server; None where the module checks its own.
     options: frozenset[str] | None = None
+    required: frozenset[str] = frozenset()
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -43,6 +44,13 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             if unknown:
                 known = ", ".join(sorted(self.options))
                 raise refuse(f"Unknown option {', '.join(unknown)}.", self._task.action, f"Known options are {known}.")
+        missing = sorted(self.required - set(self._task.args))
+        if missing:
+            raise refuse(
+                f"Option {', '.join(missing)} is missing.",
+                self._task.action,
+                f"Give it; 'ansible-doc {self._task.action}' describes the options.",
+            )
 
     @property
     def dry(self) -> bool:

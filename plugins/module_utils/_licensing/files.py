@@ -256,6 +256,7 @@ def _advice(error: OSError) -> str:
         errno.ENOSPC: "The disk is full: free some space, then run this again.",
         errno.EDQUOT: "The disk quota is used up: free some space, then run this again.",
         errno.ELOOP: "It is a symbolic link, which is never followed here: put the real file in its place.",
+        errno.EISDIR: "It is a directory: move it away and put the real file in its place.",
         errno.ENOTDIR: "A part of the path is a file or a symbolic link: put a real directory in its place.",
     }
     return known.get(error.errno or 0, "Mend the cause, then run this again.")
