@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-import yaml
 from playbooks.bad_input import CLIENT, MISSING, SERVER, SESSION, Rehearsal
 
 LICENSES = "aims_license_server_licenses"
@@ -490,19 +489,17 @@ def test_module_called_directly_on_a_host_without_a_license_server(pair: Rehears
     assert refusal.tells("No license server is installed here", str(pair.home("new")), "aims_license_server_install")
 
 
-def test_plan_called_directly_tells_an_unknown_option(pair: Rehearsal) -> None:
-    (pair.folder / "plan.yml").write_text(
-        yaml.safe_dump(
-            [
-                {
-                    "name": "One task",
-                    "hosts": "old",
-                    "gather_facts": False,
-                    "tasks": [{"name": "Plan", "aims.licensing.aims_license_plan": {"givr": {}}}],
-                }
-            ]
-        ),
-        encoding="utf-8",
-    )
-    refusal = pair.refused("plan.yml")
-    assert refusal.tells("Unknown option givr", "aims_license_plan", "Known options are bundles, giver")
+@pytest.mark.parametrize(
+    ("module", "given", "what", "todo"),
+    [
+        ("plan", "givr", "Unknown option givr", "Known options are bundles, giver"),
+        ("report", "afterwards", "Unknown option afterwards", "Known options are activated, address, after"),
+        ("plan", "bundles", "Option giver, licenses, taker is missing", "Give it"),
+        ("report", "bundle", "Option after, dest, giver, planned, taker is missing", "Give it"),
+    ],
+)
+def test_module_without_a_host_tells_a_wrong_option(
+    pair: Rehearsal, module: str, given: str, what: str, todo: str
+) -> None:
+    refusal = pair.refused_task("old", module, **{given: "x"})
+    assert refusal.tells(what, f"aims_license_{module}", todo)
