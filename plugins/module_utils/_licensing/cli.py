@@ -69,18 +69,19 @@ def licman(arguments: Sequence[str]) -> int:
     options = _licman_parser().parse_args(arguments)
     manager = open_manager(BUNDLED, options.home, options.root)
     overview = manager.overview()
-    if options.nodelock_activate:
+    if options.nodelock_activate is not None:
         number = parse_number(options.nodelock_activate)
         known = {license["number"] for license in overview["licenses"]}
         if not options.add_license and number not in known:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
-        wanted = Wanted(number, _code(options.activation_code), options.profile, nodelock=options.type)
+        profile = None if options.profile is None else parse_profile(options.profile, "--profile")
+        wanted = Wanted(number, _code(options.activation_code), profile, nodelock=options.type)
         change = manager.activate([wanted], _channel(options, overview))
-    elif options.nodelock_deactivate:
+    elif options.nodelock_deactivate is not None:
         change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
-    elif options.profile_add:
+    elif options.profile_add is not None:
         change = _add_profile(manager, overview, options)
-    elif options.profile_remove:
+    elif options.profile_remove is not None:
         change = manager.set_profiles([], absent=[parse_profile(options.profile_remove)])
     elif options.maintenance:
         change = manager.set_maintenance(options.maintenance == "on")
@@ -125,7 +126,14 @@ def _code(given: str | None) -> str:
         raise refuse(
             "No activation code is given.", "--activation-code", "Give it, or - to read it from standard input."
         )
-    return parse_code(sys.stdin.readline() if given == "-" else given, "--activation-code")
+    return parse_code(_line() if given == "-" else given, "--activation-code")
+
+
+def _line() -> str:
+    try:
+        return sys.stdin.readline()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _responses(options: argparse.Namespace) -> dict[str, bytes]:
@@ -232,24 +240,29 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
     if options.activation_code not in (None, "-"):
         todo = "Give - and hand the code over on standard input: arguments can be seen by every user of this machine."
         raise refuse("A code is not taken as an argument.", "--activation-code", todo)
-    with Ledger(options.ledger) as ledger:
-        code = parse_code(sys.stdin.readline()) if options.activation_code else _new_code(options.code_file)
-        license = new_license(
-            number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
-        )
-        with ledger.change():
-            ledger.put_license(license, now_utc())
+    code = parse_code(_line()) if options.activation_code else _new_code()
+    license = new_license(
+        number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
+    )
+    with Ledger(options.ledger) as ledger, ledger.change():
+        ledger.put_license(license, now_utc())
+        if options.code_file is not None:
+            # Before the ledger's change is final: a license whose code nobody has is of no use.
+            _write_code(options.code_file, code)
     return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
 
 
-def _new_code(path: str) -> str:
+def _new_code() -> str:
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    code = "-".join("".join(secrets.choice(alphabet) for place in range(5)) for group in range(5))
+    return "-".join("".join(secrets.choice(alphabet) for place in range(5)) for group in range(5))
+
+
+def _write_code(path: str, code: str) -> None:
     file = Path(path).absolute()
-    if file.exists():
+    folder = Folder(file.parent)
+    if folder.has(file.name):
         raise refuse("There is a file already.", str(file), "Name a new file for the new code.")
-    Folder(file.parent).write(file.name, f"{code}\n".encode(), PRIVATE)
-    return code
+    folder.write(file.name, f"{code}\n".encode(), PRIVATE)
 
 
 def _list(options: argparse.Namespace) -> list[dict[str, Any]]:
