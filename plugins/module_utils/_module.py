@@ -22,15 +22,6 @@ SERVER: dict[str, Any] = {
     "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
     "authority": {"type": "str"},
 }
-OFFLINE: dict[str, Any] = {
-    "requests_dir": {"type": "path"},
-    "responses": {
-        "type": "list",
-        "elements": "dict",
-        "options": {"number": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
-        "default": [],
-    },
-}
 REALM: dict[str, Any] = {
     "type": "dict",
     "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
@@ -86,15 +77,3 @@ def _view(overview: Any) -> str:
         "files": overview["files"],
     }
     return json.dumps(seen, indent=2, sort_keys=True) + "\n"
-
-
-def channel_of(module: AnsibleModule, overview: Any) -> Any:
-    """Return the channel to the authority that the arguments name, or that the server was installed with."""
-    from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.embedded import (
-        open_ledger_channel,
-    )
-    from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import open_channel
-
-    responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
-    authority = module.params["authority"] or overview["server"]["authority"]
-    return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "")

@@ -169,14 +169,13 @@ overview:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_profiles, read_wanted
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
-    OFFLINE,
     REALM,
     SERVER,
-    channel_of,
     described,
     manager_of,
     run,

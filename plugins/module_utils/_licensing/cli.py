@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands ``licman`` and ``authority``.
 
-``licman`` knows the two commands that the vendor documents (D licsrv/linux_setup), word for word, and our own. Exit
-codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file.
+``licman`` knows the two commands that the vendor documents (D licsrv/linux_setup), word for word, and our own.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from .model import (
 
 REFUSED = 1
 WAITING = 3
+_EXIT_CODES = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,7 +91,7 @@ def licman(arguments: Sequence[str]) -> int:
 
 
 def _licman_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("licman", description="Manage a license server.", epilog=(__doc__ or "").strip())
+    parser = argparse.ArgumentParser("licman", description="Manage a license server.", epilog=_EXIT_CODES)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--nodelock-activate", metavar="NUMBER")
     what.add_argument("--nodelock-deactivate", metavar="NUMBER")

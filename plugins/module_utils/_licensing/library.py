@@ -16,7 +16,7 @@ def require_cryptography() -> None:
     To be called before it is imported, which is done only where something is signed, checked or sealed.
     """
     try:
-        from cryptography.hazmat.primitives import serialization  # noqa: F401 - the import is the test
+        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: F401 - the import is the test
     except ImportError:
         raise refuse(
             "The Python library 'cryptography' is missing.",

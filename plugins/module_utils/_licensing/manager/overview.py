@@ -64,6 +64,7 @@ def assemble(
                 "made": intent.made,
                 "file": intent.file,
                 "answered": intent.response is not None,
+                "holder": _holder(None, intent),
             }
             for intent in sorted(intents.values(), key=lambda intent: intent.number)
         ],

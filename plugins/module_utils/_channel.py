@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules have in common that talk with an authority; the others need not carry it to the host."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.embedded import open_ledger_channel
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import open_channel
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+OFFLINE: dict[str, Any] = {
+    "requests_dir": {"type": "path"},
+    "responses": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"number": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
+        "default": [],
+    },
+}
+
+
+def channel_of(module: AnsibleModule, overview: Any) -> Any:
+    """Return the channel to the authority that the arguments name, or that the server was installed with."""
+    responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
+    authority = module.params["authority"] or overview["server"]["authority"]
+    return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "")
