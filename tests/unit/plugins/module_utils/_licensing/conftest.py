@@ -16,10 +16,14 @@ def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return CoreLab.new_ledger(tmp_path_factory.mktemp("ledger"))
 
 
-@pytest.fixture
-def lab(tmp_path: Path, new_ledger: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[CoreLab]:
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     # No test cuts the power, and waiting for the disk is what takes most of a test's time.
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, new_ledger: bytes) -> Iterator[CoreLab]:
     lab = CoreLab(tmp_path, new_ledger)
     yield lab
     lab.close()
