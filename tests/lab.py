@@ -315,7 +315,8 @@ class Lab:
     def transfers(self) -> dict[str, int]:
         """How many transfers each license has spent, read from the ledger's tables and not by our own code."""
         query = "SELECT number, (SELECT count(*) FROM transfer WHERE transfer.number = license.number) FROM license"
-        with contextlib.closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)) as ledger:
+        # Not read-only: where a transaction was cut off, the first reader takes it back.
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger}?mode=rw", uri=True)) as ledger:
             return dict(ledger.execute(query).fetchall())
 
     def held(self, host: str) -> set[str]:

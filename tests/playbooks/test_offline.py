@@ -135,3 +135,25 @@ def test_check_between_the_stops_changes_nothing(rehearsed: Lab) -> None:
     run = must(rehearsed.play("migrate", "--check", "--diff"))
     assert "finish moving" in run.output
     assert rehearsed.everything() == before
+
+
+def test_back_from_the_second_stop(rehearsed: Lab) -> None:
+    # The activations on the target are requested, and may have been answered: they are finished, then given up.
+    before = rehearsed.overview("old")
+    folder = go_offline(rehearsed)
+    stopped(rehearsed.play("migrate"), folder)
+    carry(rehearsed, folder)
+    stopped(rehearsed.play("migrate"), folder)
+    stops = []
+    while (run := rehearsed.play("rollback")).code:
+        stopped(run, folder)
+        assert not rehearsed.held("old") & rehearsed.held("new")
+        stops.append({request.read_bytes() for request in folder.glob("*.request")})
+        assert len(stops) <= 3
+        carry(rehearsed, folder)
+    # Requests to take, to give up, and to take back, each made once.
+    assert len(stops) == 3 and len(set.union(*stops)) == 9
+    assert rehearsed.held("old") == set(NUMBERS) and rehearsed.held("new") == set()
+    assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 2)
+    after = rehearsed.overview("old")
+    assert (after["profiles"], after["users"]) == (before["profiles"], before["users"])

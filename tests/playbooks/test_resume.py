@@ -104,3 +104,37 @@ def test_killed_again_and_again(rehearsed: Lab) -> None:
         if not seen(rehearsed):
             cut(rehearsed, seen, "kill")
     completes(rehearsed)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        "a deactivation is requested",
+        "a license is given up",
+        "the target has its key",
+        "an activation is requested",
+        "an activation is answered",
+        "a license is taken",
+        "all licenses are taken",
+    ],
+)
+def test_rolled_back_from_where_it_was_killed(rehearsed: Lab, seen: str) -> None:
+    before = rehearsed.overview("old")
+    cut(rehearsed, CUTS[seen], "kill")
+    arrived = {number for number, spent in rehearsed.transfers().items() if spent}
+    # An activation that was requested cannot be called off: it is finished, and then given up.
+    arrived |= {
+        json.loads(one.read_bytes())["body"]["number"] for one in rehearsed.home("new").glob("Journal/*.request")
+    }
+    must(rehearsed.play("rollback"))
+    assert rehearsed.held("old") == set(NUMBERS) and rehearsed.held("new") == set()
+    # What had been activated on the target moves back; what had not never moved.
+    assert rehearsed.transfers() == {number: 2 if number in arrived else 0 for number in NUMBERS}
+    after = rehearsed.overview("old")
+    assert (after["profiles"], after["users"], after["pending"]) == (before["profiles"], before["users"], [])
+    assert after["server"]["maintenance"] is False
+    assert rehearsed.overview("new")["pending"] == []
+
+    settled = rehearsed.everything()
+    assert must(rehearsed.play("rollback")).changed == 0
+    assert rehearsed.everything() == settled
