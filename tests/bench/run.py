@@ -89,7 +89,7 @@ class Counter:
         run = must(self._lab.play(playbook, ANSIBLE_PIPELINING=str(pipelining).lower()))
         found = []
         for line in self._log.read_text(encoding="utf-8").splitlines():
-            host, _, argument = line.partition(" ")
+            host, argument = line.split(" ", 1)
             found.append(Execution(host, Path(argument).stem.removeprefix("AnsiballZ_")))
         return run, found
 
