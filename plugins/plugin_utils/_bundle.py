@@ -202,15 +202,30 @@ def read_bundle(path: Path) -> Bundle:
     text = folder.read(MANIFEST, _LIMIT)
     if folder.read(SEAL).split()[:1] != [hashlib.sha256(text).hexdigest().encode()]:
         raise LicensingError([_changed(folder, MANIFEST)])
-    manifest = yaml.safe_load(text)
+    manifest = _mapping(folder, MANIFEST, text)
     if manifest.get("format") != FORMAT:
         todo = "Use the version of the collection that made it, or a newer one."
         raise refuse(f"The bundle has format {manifest.get('format')!r}, not {FORMAT}.", str(path), todo)
-    expected = {f"files/{file['name']}": file["stored_sha256"] for file in manifest["files"]} | manifest["pages"]
+    try:
+        pages = {name: manifest["pages"][name] for name in (OVERVIEW, PAGE)}
+        expected = {f"files/{file['name']}": file["stored_sha256"] for file in manifest["files"]} | pages
+    except (KeyError, TypeError):
+        raise LicensingError([_changed(folder, MANIFEST)]) from None
     problems = [_changed(folder, name) for name, digest in expected.items() if _digest(folder, name) != digest]
     if problems:
         raise LicensingError(problems)
-    return Bundle(folder.path, manifest, yaml.safe_load(folder.read(OVERVIEW, _LIMIT)))
+    return Bundle(folder.path, manifest, _mapping(folder, OVERVIEW, folder.read(OVERVIEW, _LIMIT)))
+
+
+def _mapping(folder: Folder, name: str, text: bytes) -> Mapping[str, Any]:
+    """Read a file that somebody may have written anew, with its digest."""
+    try:
+        parsed = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise LicensingError([_changed(folder, name)])
+    return parsed
 
 
 def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:
