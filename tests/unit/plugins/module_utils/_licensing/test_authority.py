@@ -34,7 +34,7 @@ HOUR = timedelta(hours=1)
 def ask(
     held: str | None = None,
     live: bool = False,
-    at: dict[str, str] = THERE,
+    at: dict[str, str] | None = None,
     nodelock: str = "machine",
     spent: tuple[datetime, ...] = (),
     online: bool = True,
@@ -42,7 +42,7 @@ def ask(
     quote: bool = False,
 ) -> tuple[str | None, int]:
     """Ask to activate HERE; return why not and what it spends."""
-    holding = Holding(live, at, "key", held) if held else None
+    holding = Holding(live, at or THERE, "key", held) if held else None
     license = CoreLab.license(SERVER, "2026-01-01", "2026-12-31")
     verdict = judge(license, holding, account(nodelock, *spent), HERE, online, now, quote)
     return verdict.refusal.what if verdict.refusal else None, verdict.spends

@@ -258,8 +258,8 @@ def test_without_any_realm_nothing_is_asked(lab: CoreLab) -> None:
 def dry_calls(lab: CoreLab) -> list[Callable[[], Any]]:
     manager = lab.old.manager
     return [
-        lambda: manager.overview(),
-        lambda: manager.fingerprint(),
+        manager.overview,
+        manager.fingerprint,
         lambda: manager.quote(wanted(), lab.channel(), lab.realm),
         lambda: manager.activate(wanted(), lab.channel(), users=["CORP\\jane"], dry=True),
         lambda: manager.activate(wanted(), lab.offline(), lab.realm, dry=True),
@@ -267,7 +267,7 @@ def dry_calls(lab: CoreLab) -> list[Callable[[], Any]]:
         lambda: manager.deactivate(list(lab.old.statuses()), lab.offline(), dry=True),
         lambda: manager.set_maintenance(True, dry=True),
         lambda: manager.set_profiles([Profile("New", n) for n in list(lab.old.statuses())[:1]], purge=True, dry=True),
-        lambda: manager.files(),
+        manager.files,
     ]
 
 

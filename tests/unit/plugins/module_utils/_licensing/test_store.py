@@ -55,7 +55,7 @@ def refused_everywhere(lab: CoreLab, expected: str) -> list[str]:
         lambda: lab.deactivate(lab.old, SERVER, dry=True),
         lambda: lab.old.manager.set_maintenance(True),
         lambda: lab.old.manager.set_profiles([]),
-        lambda: lab.old.manager.files(),
+        lab.old.manager.files,
     ]
     said: list[str] = []
     for call in calls:
@@ -84,7 +84,7 @@ def test_an_absent_home_is_shown_as_such_and_stays_absent(lab: CoreLab) -> None:
     shutil.rmtree(lab.old.root / "opt")
     overview = lab.old.overview
     assert (overview["server"]["installed"], overview["licenses"]) == (False, [])
-    for call in (lambda: lab.activate(lab.old), lambda: lab.deactivate(lab.old), lambda: lab.old.manager.files()):
+    for call in (lambda: lab.activate(lab.old), lambda: lab.deactivate(lab.old), lab.old.manager.files):
         with pytest.raises(LicensingError, match="No license server is installed here"):
             call()
     assert not (lab.old.root / "opt").exists()
