@@ -121,8 +121,12 @@ class Rehearsal(Lab):
         self.write_inventory()
         return self
 
+    def kept(self, stage: str) -> Path:
+        """The folder that holds what was kept."""
+        return self._kept / stage
+
     def has(self, stage: str) -> bool:
-        return (self._kept / stage).is_dir()
+        return self.kept(stage).is_dir()
 
     def _changing(self) -> list[str]:
         # the ledger with the journal that SQLite may leave beside it

@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles that were changed, are incomplete, or do not cover what is to be given up: nothing is deactivated on them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playbooks.bad_input import CLIENT, SERVER, SESSION, Refusal, Rehearsal, digits
+
+BACKED_UP = "backed up"
+POORER = "poorer"
+CHANGED = "missing or was changed"
+UNCHANGED_COPY = "Use an unchanged copy of the bundle"
+
+# One of each kind.
+MANIFEST = "manifest.yml"
+SEAL = "manifest.sha256"
+OVERVIEW = "overview.yml"
+PAGE = "overview.html"
+PLAIN = f"files/Nodelocks/{digits(SESSION)}.lock"
+ENCRYPTED = "files/Config/host.key"
+FILES = (MANIFEST, SEAL, OVERVIEW, PAGE, PLAIN, ENCRYPTED)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """A rehearsed pair for the whole module, with a bundle of the source."""
+    made = Rehearsal(tmp_path_factory.mktemp("bundles"))
+    made.succeeds("backup")
+    made.keep(BACKED_UP)
+    return made
+
+
+@pytest.fixture
+def pair(shared: Rehearsal) -> Rehearsal:
+    """The rehearsed pair with its bundle."""
+    return shared.back_to(BACKED_UP)
+
+
+def bundle_of(pair: Rehearsal, host: str = "old") -> Path:
+    return (pair.work / "bundles" / host / "latest").resolve()
+
+
+def deactivate(pair: Rehearsal, bundle: Path | None, *numbers: str) -> Refusal:
+    """Try to deactivate licenses on the source with a bundle."""
+    arguments: dict[str, Any] = {"licenses": list(numbers or (SESSION,))}
+    if bundle is not None:
+        arguments["bundle"] = str(bundle)
+    return pair.refused_task("old", "deactivate", **arguments)
+
+
+def change_a_byte(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+
+
+def set_in_manifest(bundle: Path, **values: Any) -> None:
+    """Change a manifest and seal it again, as somebody does who knows how."""
+    manifest = {**yaml.safe_load((bundle / MANIFEST).read_text(encoding="utf-8")), **values}
+    seal_as(bundle, yaml.safe_dump(manifest, sort_keys=False).encode())
+
+
+def seal_as(bundle: Path, manifest: bytes) -> None:
+    (bundle / MANIFEST).write_bytes(manifest)
+    (bundle / SEAL).write_text(f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_changed_byte_is_found_by_the_deactivation(pair: Rehearsal, name: str) -> None:
+    bundle = bundle_of(pair)
+    change_a_byte(bundle / name)
+    refusal = deactivate(pair, bundle)
+    # The seal is of the manifest: which of the two was changed cannot be told.
+    assert refusal.tells(CHANGED, str(bundle / (MANIFEST if name == SEAL else name)), UNCHANGED_COPY)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_file_is_found_by_the_deactivation(pair: Rehearsal, name: str) -> None:
+    bundle = bundle_of(pair)
+    (bundle / name).unlink()
+    refusal = deactivate(pair, bundle)
+    assert refusal.tells("", str(bundle / name), "")
+    assert refusal.problem["todo"]
+
+
+def test_truncated_files_are_all_told_at_once(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    for name in (OVERVIEW, PAGE, PLAIN, ENCRYPTED):
+        (bundle / name).write_bytes((bundle / name).read_bytes()[:20])
+    refusal = deactivate(pair, bundle)
+    assert len(refusal.problems) == 4
+    for name in (OVERVIEW, PAGE, PLAIN, ENCRYPTED):
+        assert refusal.tells(CHANGED, str(bundle / name), UNCHANGED_COPY)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, PLAIN, ENCRYPTED])
+def test_changed_byte_is_found_by_the_migration_before_it_touches_a_host(pair: Rehearsal, name: str) -> None:
+    bundle = bundle_of(pair)
+    change_a_byte(bundle / name)
+    refusal = pair.refused()
+    assert refusal.problem
+    assert refusal.tells(CHANGED, str(bundle / name), "move it away and back up again")
+
+
+def test_changed_byte_is_found_by_the_next_backup(pair: Rehearsal) -> None:
+    change_a_byte(bundle_of(pair) / PLAIN)
+    refusal = pair.refused("backup")
+    assert refusal.tells(CHANGED, str(bundle_of(pair) / PLAIN), "move it away and back up again")
+
+
+def test_no_bundle_is_given(pair: Rehearsal) -> None:
+    assert deactivate(pair, None).tells("No bundle is given", "bundle", "Back up the host first")
+
+
+def test_bundle_that_is_not_there(pair: Rehearsal) -> None:
+    missing = pair.work / "bundles" / "old" / "20200101T000000Z-000000000000"
+    assert deactivate(pair, missing).tells("There is no bundle here", str(missing), "aims_license_backup")
+
+
+def test_bundle_that_is_a_file(pair: Rehearsal) -> None:
+    file = pair.work / "bundle.tar.gz"
+    file.write_bytes(b"")
+    assert deactivate(pair, file).tells("There is no bundle here", str(file), "correct the path")
+
+
+def test_bundle_that_is_an_empty_folder(pair: Rehearsal) -> None:
+    folder = pair.work / "bundles" / "old" / "empty"
+    folder.mkdir()
+    assert deactivate(pair, folder).tells("", str(folder / MANIFEST), "")
+
+
+def test_newest_bundle_that_is_gone(pair: Rehearsal) -> None:
+    shutil.rmtree(bundle_of(pair))
+    assert pair.refused().tells("There is no bundle here", str(pair.work / "bundles" / "old" / "latest"), "Make one")
+
+
+def test_bundle_of_another_host(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    set_in_manifest(bundle, host="other", home_id="0" * 32)
+    refusal = deactivate(pair, bundle)
+    assert refusal.tells("The bundle is of another license server than this", str(bundle), "Back up this host")
+
+
+def test_bundle_of_the_target(pair: Rehearsal) -> None:
+    pair.succeeds(pair.task("new", "server_install"))
+    pair.succeeds(pair.task("new", "backup", dest=str(pair.work / "bundles")))
+    bundle = bundle_of(pair, "new")
+    refusal = deactivate(pair, bundle, SERVER, SESSION)
+    assert refusal.tells(f"does not cover {SERVER}, {SESSION}", str(bundle), "while the licenses are active")
+
+
+def test_bundle_that_does_not_cover_the_license(shared: Rehearsal) -> None:
+    pair = shared.back_to()
+    pair.licman("old", "--nodelock-deactivate", SESSION)
+    pair.succeeds("backup")
+    pair.succeeds("rehearse", "--tags", "prepare")
+    assert pair.licenses_are("old", "Active")
+    bundle = bundle_of(pair)
+    refusal = deactivate(pair, bundle, SERVER, SESSION, CLIENT)
+    assert refusal.tells(f"does not cover {SESSION}:", str(bundle), "Back up the host while the licenses are active")
+
+
+def test_bundle_of_a_later_format(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    set_in_manifest(bundle, format=99)
+    assert deactivate(pair, bundle).tells("format 99", str(bundle), "newer one")
+
+
+@pytest.mark.parametrize(
+    "manifest", [b"- files\n", b"just text\n", b"", b"{", b"format: 1\n", b"format: 1\nfiles: 7\n"]
+)
+def test_bundle_whose_manifest_is_none_though_it_is_sealed(pair: Rehearsal, manifest: bytes) -> None:
+    bundle = bundle_of(pair)
+    seal_as(bundle, manifest)
+    refusal = deactivate(pair, bundle)
+    assert refusal.tells("", str(bundle), "")
+    assert refusal.problem["todo"]
+
+
+def test_bundle_whose_manifest_names_files_outside_of_it(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    manifest = yaml.safe_load((bundle / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"][0]["name"] = "../../../../authority.db"
+    set_in_manifest(bundle, files=manifest["files"])
+    assert deactivate(pair, bundle).tells("leads out of its folder", str(bundle), "")
+
+
+def test_bundle_behind_a_link_in_its_folder(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    (bundle / PLAIN).rename(pair.folder / "elsewhere.lock")
+    (bundle / PLAIN).symlink_to(pair.folder / "elsewhere.lock")
+    assert deactivate(pair, bundle).tells("", str(bundle / PLAIN), "symbolic link")
+
+
+def test_bundle_that_may_not_be_read(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    (bundle / PLAIN).chmod(0)
+    refusal = pair.refused(owner=True)
+    assert refusal.tells("Permission denied", str(bundle / PLAIN), "mend its permissions")
+
+
+def test_license_that_is_not_installed(pair: Rehearsal) -> None:
+    pair.succeeds(pair.task("new", "server_install"))
+    bundle = bundle_of(pair)
+    set_in_manifest(bundle, home_id=pair.overview("new")["server"]["home_id"])
+    refusal = pair.refused_task("new", "deactivate", licenses=[SESSION], bundle=str(bundle))
+    assert refusal.tells(f"License {SESSION} is not installed here", str(pair.home("new")), "aims_license_info")
+
+
+def test_rehearsal_from_a_bundle_that_was_changed(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    change_a_byte(bundle / OVERVIEW)
+    with pair.declaring():
+        pair.target_vars["aims_license_migrate_rehearse_bundle"] = str(bundle)
+    assert pair.refused("rehearse").tells(CHANGED, str(bundle / OVERVIEW), UNCHANGED_COPY)
