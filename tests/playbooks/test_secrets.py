@@ -151,9 +151,10 @@ def test_nothing_leaks_from_runs_that_fail(rehearsed: Lab, pipelining: str) -> N
     environment = {"ANSIBLE_PIPELINING": pipelining}
 
     # the budget is spent
-    with contextlib.closing(sqlite3.connect(rehearsed.ledger)) as ledger, ledger:
+    with contextlib.closing(sqlite3.connect(rehearsed.ledger)) as ledger:
         at = ledger.execute("SELECT at FROM audit ORDER BY serial DESC LIMIT 1").fetchone()[0]
         ledger.executemany("INSERT INTO transfer VALUES (?, 'machine', ?)", [(NUMBERS[0], at)] * 3)
+        ledger.commit()
     before = rehearsed.everything()
     run = run_watched(rehearsed, watch, "migrate", **environment)
     assert run.code != 0 and "has spent its 3 transfers" in run.output
