@@ -8,25 +8,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
-from ansible_collections.aims.licensing.plugins.plugin_utils._report import (
-    connection_strings,
-    is_told,
-    licenses_cfg,
-    moved,
-    pending_of,
-    seconds_without_service,
-)
+from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
 
 _LIMIT = 32 << 20
 
+display = Display()
+
 
 class ActionModule(LicensingAction):
-    """Writes the report as a page and as JSON."""
+    """Writes the report as a page and as JSON; fails with the next step where responses are missing."""
 
     options = frozenset(
         {"giver", "taker", "address", "direction", "planned", "bundle", "given_up", "activated", "after", "dest"}
@@ -35,48 +31,32 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
-        giver, taker = args["giver"], args["taker"]
-        planned, given_up, activated = args["planned"], _ran(args.get("given_up")), _ran(args.get("activated"))
-        after, source_after = args["after"], given_up.get("overview") or giver["overview"]
-        pending = pending_of(giver["host"], given_up.get("requests") or [], "deactivate")
-        pending += pending_of(taker["host"], activated.get("requests") or [], "activate")
-        address = str(args.get("address") or taker["host"])
-        numbers = [row["number"] for row in planned["plan"]["licenses"]]
-        arrived = moved(planned["before"], after, activated, numbers)
-        report = {
-            "pair": {"source": giver["host"], "target": taker["host"]},
-            "made": render_time(now_utc()),
-            "direction": args.get("direction", "migrate"),
-            "before": planned["before"],
-            "after": after,
-            "source_after": source_after,
-            "plan": planned["plan"],
-            "moved": arrived,
-            "without_service_seconds": None
-            if pending
-            else seconds_without_service(given_up, activated, source_after, arrived),
-            "bundle": str(args.get("bundle") or planned["bundle"]),
-            "connection_strings": connection_strings(address, after),
-            "licenses_cfg": licenses_cfg(address),
-            "pending": pending,
-            "next_step": given_up.get("next_step") or activated.get("next_step"),
-        }
+        report = build_report(
+            args["giver"],
+            args["taker"],
+            args["planned"],
+            _ran(args.get("given_up")),
+            _ran(args.get("activated")),
+            args["after"],
+            str(args.get("address") or args["taker"]["host"]),
+            str(args.get("direction", "migrate")),
+            str(args.get("bundle") or args["planned"]["bundle"]),
+            render_time(now_utc()),
+        )
+        if report["plan"]["settled"] and not report["moved"]:
+            # Nothing moved, now or before: there is nothing to report.
+            return {"changed": False, "report": report, "page": "", "data": ""}
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
-        if planned["plan"]["settled"] and not arrived:
-            # Nothing moved, now or before: there is nothing to report.
-            return {"changed": False, "report": report, "page": "", "data": ""}
-        changed = self._write(Folder(dest), report)
-        if not pending:
-            self._verify(report)
         name = _name(report)
-        return {
-            "changed": changed,
-            "report": report,
-            "page": str(dest / f"{name}.html"),
-            "data": str(dest / f"{name}.json"),
-        }
+        files = {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
+        changed = self._write(Folder(dest), report)
+        if report["pending"]:
+            return {"failed": True, "changed": changed, "msg": report["next_step"], **files}
+        self._verify(report)
+        display.display(f"Report: {files['page']}")
+        return {"changed": changed, "report": report, **files}
 
     def _write(self, folder: Folder, report: dict[str, Any]) -> bool:
         """Write the report, unless the one that is there tells the same: it says more of how that came about."""

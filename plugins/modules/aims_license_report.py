@@ -13,7 +13,8 @@ description:
   - Writes a page and a JSON file with the overviews before and after, the transfers left and when they return, the
     seconds without a license server, and the strings for the PRO configuration and the clients.
   - A report that is there and tells the same is kept; where nothing moved, none is written.
-  - Fails where a declared license or profile is not active afterwards.
+  - Fails where a declared license or profile is not active afterwards, and, with the next step in words, where
+    responses to offline requests are still missing.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
   giver:

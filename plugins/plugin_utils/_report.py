@@ -13,6 +13,47 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses
 
 
+def build_report(
+    giver: Mapping[str, Any],
+    taker: Mapping[str, Any],
+    planned: Mapping[str, Any],
+    given_up: Mapping[str, Any],
+    activated: Mapping[str, Any],
+    after: Mapping[str, Any],
+    address: str,
+    direction: str,
+    bundle: str,
+    made: str,
+) -> dict[str, Any]:
+    """Return the report of a pair as data.
+
+    :param giver: ``{host, overview}`` as they were looked at first
+    :param planned, given_up, activated: the results of the modules; empty where one did not run
+    :param after: the taker's overview now
+    :param address: where clients reach the taker
+    """
+    source_after = given_up.get("overview") or giver["overview"]
+    pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
+    arrived = moved(planned["before"], after, activated, [row["number"] for row in planned["plan"]["licenses"]])
+    seconds = None if pending else seconds_without_service(given_up, activated, source_after, arrived)
+    return {
+        "pair": {"source": giver["host"], "target": taker["host"]},
+        "made": made,
+        "direction": direction,
+        "before": planned["before"],
+        "after": after,
+        "source_after": source_after,
+        "plan": planned["plan"],
+        "moved": arrived,
+        "without_service_seconds": seconds,
+        "bundle": bundle,
+        "connection_strings": connection_strings(address, after),
+        "licenses_cfg": licenses_cfg(address),
+        "pending": pending,
+        "next_step": given_up.get("next_step") or activated.get("next_step"),
+    }
+
+
 def connection_strings(host: str, overview: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what PRO's configuration holds for each profile: ``host:3400,Profile`` (DOMAIN.md, Rules)."""
     return [
@@ -69,6 +110,6 @@ def _facts(report: Mapping[str, Any]) -> Any:
     return [report["pair"], report["direction"], held, report["pending"]]
 
 
-def pending_of(host: str, requests: Sequence[Mapping[str, Any]], action: str) -> list[dict[str, Any]]:
-    """Return the requests that wait, as the report lists them."""
+def _pending(host: str, result: Mapping[str, Any], action: str) -> list[dict[str, Any]]:
+    requests = result.get("requests") or []
     return [{"host": host, "number": one["number"], "action": action, "file": one["file"]} for one in requests]
