@@ -174,15 +174,20 @@ def test_bundle_of_a_later_format(pair: Rehearsal) -> None:
     assert deactivate(pair, bundle).tells("format 99", str(bundle), "newer one")
 
 
-@pytest.mark.parametrize(
-    "manifest", [b"- files\n", b"just text\n", b"", b"{", b"format: 1\n", b"format: 1\nfiles: 7\n"]
-)
+@pytest.mark.parametrize("manifest", [b"- files\n", b"", b"{", b"format: 1\n", b"format: 1\nfiles: 7\npages: {}\n"])
 def test_bundle_whose_manifest_is_none_though_it_is_sealed(pair: Rehearsal, manifest: bytes) -> None:
     bundle = bundle_of(pair)
     seal_as(bundle, manifest)
-    refusal = deactivate(pair, bundle)
-    assert refusal.tells("", str(bundle), "")
-    assert refusal.problem["todo"]
+    assert deactivate(pair, bundle).tells(CHANGED, str(bundle / MANIFEST), UNCHANGED_COPY)
+
+
+@pytest.mark.parametrize("overview", [b"", b"- licenses\n", b"{"])
+def test_bundle_whose_overview_is_none_though_it_is_sealed(pair: Rehearsal, overview: bytes) -> None:
+    bundle = bundle_of(pair)
+    manifest = yaml.safe_load((bundle / MANIFEST).read_text(encoding="utf-8"))
+    (bundle / OVERVIEW).write_bytes(overview)
+    set_in_manifest(bundle, pages={**manifest["pages"], OVERVIEW: hashlib.sha256(overview).hexdigest()})
+    assert deactivate(pair, bundle).tells(CHANGED, str(bundle / OVERVIEW), UNCHANGED_COPY)
 
 
 def test_bundle_whose_manifest_names_files_outside_of_it(pair: Rehearsal) -> None:
