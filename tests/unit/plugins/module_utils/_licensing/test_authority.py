@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -240,6 +241,15 @@ def test_the_audit_log_shows_that_a_record_was_changed_or_removed(lab: CoreLab, 
     assert [record["event"] for record in lab.ledger.audit()] == ["issue"] * 3 + ["activate"] * 3
     change(lab, statement)
     with pytest.raises(LicensingError, match="audit log is broken at record"):
+        lab.ledger.audit()
+
+
+def test_a_record_that_was_changed_together_with_its_hash_breaks_the_chain_at_the_next(lab: CoreLab) -> None:
+    row = [*lab.ledger._rows("SELECT serial, at, event, number, detail, previous FROM audit WHERE serial = 2")[0]]
+    row[2] = "quote"
+    rehashed = hashlib.sha256(json.dumps(row).encode()).hexdigest()
+    change(lab, "UPDATE audit SET event = ?, hash = ? WHERE serial = 2", row[2], rehashed)
+    with pytest.raises(LicensingError, match="audit log is broken at record 3"):
         lab.ledger.audit()
 
 
