@@ -118,7 +118,7 @@ class Started:
         while not seen():
             if self.over:
                 return False
-            time.sleep(0.0002)
+            time.sleep(0.0005)
         return True
 
     def interrupt(self) -> None:

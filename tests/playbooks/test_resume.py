@@ -80,11 +80,9 @@ def completes(lab: Lab) -> None:
     "seen",
     [
         "the bundle is being written",
-        "a deactivation is requested",
         "a license is given up",
         "all licenses are given up",
         "an activation is requested",
-        "a license is taken",
         "all licenses are taken",
     ],
 )
@@ -110,11 +108,9 @@ def test_killed_again_and_again(rehearsed: Lab) -> None:
     "seen",
     [
         "a deactivation is requested",
-        "a license is given up",
         "the target has its key",
         "an activation is requested",
         "an activation is answered",
-        "a license is taken",
         "all licenses are taken",
     ],
 )

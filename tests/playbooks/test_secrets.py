@@ -77,7 +77,7 @@ class Watch:
                 for process in started.processes():
                     with contextlib.suppress(OSError):
                         self.seen.add(Path(f"/proc/{process}/cmdline").read_bytes())
-                stop.wait(0.005)
+                stop.wait(0.02)
 
         thread = threading.Thread(target=look)
         thread.start()
