@@ -23,19 +23,27 @@ def config(lab: Lab, host: str) -> dict[str, Any]:
     return json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
 
 
-# What is seen on disk when the run is cut off, in the order in which a migration comes to it.
+def exchanged(lab: Lab, host: str, kind: str) -> int:
+    """How many requests or responses of exchanges, open or closed, a host has on disk."""
+    return found(lab.home(host), f"Journal/*.{kind}") + found(lab.home(host), f"Journal/closed/*.{kind}")
+
+
+# What is seen on disk when the run is cut off, in the order in which a migration comes to it. Each stays true once it
+# is true, so that a busy machine may see it late but never misses it. The source has closed three exchanges before.
 CUTS: dict[str, Callable[[Lab], object]] = {
     "the target is being installed": lambda lab: found(lab.home("new"), "Bin/*"),
-    "the bundle is being written": lambda lab: found(lab.work, "bundles/old/.tmp-*/files/*"),
+    "the bundle is being written": lambda lab: (
+        found(lab.work, "bundles/old/*/files/*") or found(lab.work, "bundles/old/.tmp-*/files/*")
+    ),
     "the source is in maintenance mode": lambda lab: config(lab, "old").get("maintenance"),
     "the licenses are fenced": lambda lab: config(lab, "old").get("fenced"),
-    "a deactivation is requested": lambda lab: found(lab.home("old"), "Journal/*.request"),
-    "a deactivation is answered": lambda lab: found(lab.home("old"), "Journal/*.response"),
+    "a deactivation is requested": lambda lab: exchanged(lab, "old", "request") > 3,
+    "a deactivation is answered": lambda lab: exchanged(lab, "old", "response") > 3,
     "a license is given up": lambda lab: found(lab.home("old"), "Nodelocks/*.lock") < 3,
     "all licenses are given up": lambda lab: not found(lab.home("old"), "Nodelocks/*.lock"),
     "the target has its key": lambda lab: found(lab.home("new"), "Config/host.key"),
-    "an activation is requested": lambda lab: found(lab.home("new"), "Journal/*.request"),
-    "an activation is answered": lambda lab: found(lab.home("new"), "Journal/*.response"),
+    "an activation is requested": lambda lab: exchanged(lab, "new", "request"),
+    "an activation is answered": lambda lab: exchanged(lab, "new", "response"),
     "a license is taken": lambda lab: found(lab.home("new"), "Nodelocks/*.lock"),
     "all licenses are taken": lambda lab: found(lab.home("new"), "Nodelocks/*.lock") == 3,
     "the profiles are written": lambda lab: config(lab, "new").get("profiles"),
