@@ -283,6 +283,9 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
     """Return the license servers of single hosts by name, for what needs no pair; refuse with everything wrong."""
     problems: list[Problem] = []
     servers = {}
+    if not names:
+        todo = f"Put the license servers into the group {TARGETS}."
+        problems.append(Problem("No host is to be checked.", "inventory", todo))
     for name in names:
         server, found = read_server(hosts[name])
         problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems

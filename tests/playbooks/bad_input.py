@@ -244,17 +244,19 @@ class Rehearsal(Lab):
         """Record transfers of a license in the ledger, the oldest 100 days ago; return when that one comes back."""
         now = datetime.now(timezone.utc).replace(microsecond=0)
         times = [now - timedelta(days=100 - at) for at in range(count)]
-        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
-            rows = [(number, "machine", f"{time:%Y-%m-%dT%H:%M:%SZ}") for time in times]
+        rows = [(number, "machine", f"{time:%Y-%m-%dT%H:%M:%SZ}") for time in times]
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
             db.executemany("INSERT INTO transfer VALUES (?, ?, ?)", rows)
+            db.commit()
         return f"{times[0] + timedelta(days=365):%Y-%m-%d}"
 
     def expire(self, number: str) -> str:
         """Have the authority hold a license for expired; return since when."""
         past = {"start": "2020-01-01", "expiry": "2020-02-01", "maintenance_expiry": "2020-02-01"}
-        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
             body = json.loads(db.execute("SELECT body FROM license WHERE number = ?", (number,)).fetchone()[0])
             db.execute("UPDATE license SET body = ? WHERE number = ?", (json.dumps({**body, **past}), number))
+            db.commit()
         return past["expiry"]
 
     def expire_on_source(self, number: str) -> str:

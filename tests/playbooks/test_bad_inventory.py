@@ -503,3 +503,14 @@ def test_module_without_a_host_tells_a_wrong_option(
 ) -> None:
     refusal = pair.refused_task("old", module, **{given: "x"})
     assert refusal.tells(what, f"aims_license_{module}", todo)
+
+
+@pytest.mark.parametrize("playbook", ["migrate", "rollback", "rehearse", "reconcile", "backup"])
+def test_an_inventory_without_any_host(pair: Rehearsal, playbook: str) -> None:
+    empty = pair.folder / "empty.yml"
+    empty.write_text("all: {}\n", encoding="utf-8")
+    before = pair.everything()
+    run = pair.play(playbook, "-i", str(empty))
+    assert run.code != 0
+    assert "No host is" in run.output and "group aims_license_" in run.output and "Traceback" not in run.output
+    assert pair.everything() == before

@@ -146,6 +146,20 @@ class Folder:
                 raise
             os.fsync(folder)
 
+    def sweep(self, seconds: float = 60.0) -> None:
+        """Remove what writes that were killed have left behind; they may hold secrets.
+
+        :param seconds: younger files stay: they may belong to a write that is under way
+        """
+        with self._told("", "sweep"):
+            for base, directories, files in os.walk(self.path, followlinks=False):
+                directories.sort()
+                for name in files:
+                    left = Path(base) / name
+                    with contextlib.suppress(FileNotFoundError):
+                        if name.startswith(_TEMPORARY) and time.time() - left.lstat().st_mtime > seconds:
+                            left.unlink()
+
     def move(self, name: str, to: str) -> None:
         """Rename a file within the folder, durably, into a private directory where there is none yet.
 

@@ -219,6 +219,7 @@ class Home:
         """Hold the home for a change; refuse where it is not ours."""
         self.require()
         with self.folder.locked():
+            self.folder.sweep()
             yield
 
     def _json(self, name: str) -> Mapping[str, Any]:

@@ -318,3 +318,15 @@ def test_a_root_is_refused_that_is_not_there_or_that_its_home_leaves(tmp_path: P
     (root / "var").symlink_to("var")
     with pytest.raises(LicensingError):
         Folder(below(str(root), "/var/home")).make()
+
+
+def test_what_a_killed_write_left_behind_is_swept_once_it_is_old(folder: Folder) -> None:
+    folder.write("Config/host.key", b"secret", PRIVATE)
+    old, new = folder.path / "Config/.tmp-host.key-1", folder.path / "Config/.tmp-host.key-2"
+    for left in (old, new):
+        left.write_bytes(b"secret")
+    an_hour_ago = time.time() - 3600
+    os.utime(old, (an_hour_ago, an_hour_ago))
+    os.utime(folder.path / "Config/host.key", (an_hour_ago, an_hour_ago))
+    folder.sweep()
+    assert entries(folder.path / "Config") == [".tmp-host.key-2", "host.key"]
