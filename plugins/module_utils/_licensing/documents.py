@@ -30,7 +30,7 @@ LICENSE = "license"
 REQUEST = "request"
 RESPONSE = "response"
 MAX_BYTES = 64 * 1024
-_ROUNDS = 20_000
+_ROUNDS = 2_000
 
 
 @dataclass(frozen=True)
