@@ -78,8 +78,8 @@ unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
 
 .PHONY: integration
-integration: venv  ## playbooks on hosts as alternate roots
-	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks $(PYTEST_ARGS)
+integration: venv  ## playbooks on hosts as alternate roots, and what the documents tell to run
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks tests/docs $(PYTEST_ARGS)
 
 .PHONY: sanity
 sanity: venv  ## ansible-test sanity, in a copy

@@ -285,7 +285,7 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
     servers = {}
     if not names:
         todo = f"Put the license servers into the group {TARGETS}."
-        problems.append(Problem("No host is to be checked.", "inventory", todo))
+        problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
     for name in names:
         server, found = read_server(hosts[name])
         problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
