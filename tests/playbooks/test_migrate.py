@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +191,22 @@ def test_a_backup_after_the_migration_keeps_the_good_bundle(migrated: Lab) -> No
     assert run.changed == 0
     assert migrated.tree(migrated.work) == before
     assert "kept" in run.output
+
+
+def test_application_keys_and_other_files_move_with_the_licenses(rehearsed: Lab) -> None:
+    secret = secrets.token_hex(24)
+    key, cpx = "ApplicationKeys/app.key", "Licenses/extra.cpx"
+    (rehearsed.home("old") / key).write_text(secret, encoding="utf-8")
+    (rehearsed.home("old") / key).chmod(0o600)
+    (rehearsed.home("old") / cpx).write_text("not secret", encoding="utf-8")
+    run = must(rehearsed.play("migrate", "-vvvv", "--diff"))
+    moved = rehearsed.home("new") / key
+    assert moved.read_text(encoding="utf-8") == secret and moved.stat().st_mode & 0o777 == 0o600
+    assert (rehearsed.home("new") / cpx).read_text(encoding="utf-8") == "not secret"
+    assert secret not in run.output and base64.b64encode(secret.encode()).decode() not in run.output
+    holders = {path for path in rehearsed.folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()}
+    assert holders == {rehearsed.home("old") / key, moved}
+
+    moved.write_text("a newer key of the new host", encoding="utf-8")
+    assert must(rehearsed.play("migrate")).changed == 0
+    assert moved.read_text(encoding="utf-8") == "a newer key of the new host"
