@@ -22,6 +22,16 @@ SERVER: dict[str, Any] = {
     "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
     "authority": {"type": "str"},
 }
+PROFILES: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "license": {"type": "str", "required": True},
+        "default": {"type": "bool", "default": False},
+    },
+}
 REALM: dict[str, Any] = {
     "type": "dict",
     "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},

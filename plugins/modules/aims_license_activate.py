@@ -174,6 +174,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_profiles, read_wanted
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    PROFILES,
     REALM,
     SERVER,
     described,
@@ -217,16 +218,7 @@ def main():
                 "nodelock": {"type": "str", "choices": ["machine", "personal"], "default": "machine"},
             },
         },
-        "profiles": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "license": {"type": "str", "required": True},
-                "default": {"type": "bool", "default": False},
-            },
-        },
+        "profiles": PROFILES,
         "bundle": {"type": "path"},
         "files": {
             "type": "list",

@@ -67,7 +67,7 @@ overview:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile, read_profiles
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, described, manager_of, run
+from ansible_collections.aims.licensing.plugins.module_utils._module import PROFILES, SERVER, described, manager_of, run
 
 
 def arrange(module):
@@ -81,16 +81,7 @@ def arrange(module):
 def main():
     spec = {
         **SERVER,
-        "profiles": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "license": {"type": "str", "required": True},
-                "default": {"type": "bool", "default": False},
-            },
-        },
+        "profiles": PROFILES,
         "absent": {"type": "list", "elements": "str", "default": []},
         "purge": {"type": "bool", "default": False},
     }

@@ -58,7 +58,7 @@ def parse_code(text: object, where: str = "activation code") -> str:
         raise refuse(
             "The activation code is not five groups of 5 or 6 letters and digits.",
             where,
-            "Copy the code again as it was supplied, such as XXXXX-XXXXX-XXXXX-XXXXX-XXXXX (yours is not shown).",
+            "Copy the code again as it was supplied, such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE (yours is not shown).",
         )
     return raw.upper()
 
