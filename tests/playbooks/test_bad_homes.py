@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -287,3 +289,16 @@ def test_module_on_a_read_only_home(pair: Rehearsal) -> None:
     pair.home("old").joinpath("Config").chmod(0o555)
     refusal = pair.refused_task("old", "maintenance", owner=True)
     assert refusal.tells("", str(pair.home("old") / "Config"), "become: true")
+
+
+@pytest.mark.parametrize("playbook", ["migrate", "reconcile", "backup"])
+def test_a_host_without_cryptography_is_told_which_package_to_install(
+    pair: Rehearsal, tmp_path: Path, playbook: str
+) -> None:
+    # A fresh environment has Python's own library and nothing else.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    pair.inventory["all"]["vars"]["ansible_python_interpreter"] = str(tmp_path / "bare" / "bin" / "python")
+    pair.write_inventory()
+    told = pair.refused(playbook).text
+    assert "The Python library 'cryptography' is missing" in told and str(tmp_path / "bare") in told
+    assert "apt install python3-cryptography" in told and "dnf install python3-cryptography" in told

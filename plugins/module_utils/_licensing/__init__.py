@@ -9,4 +9,13 @@ store, journal · channel · manager · authority · cli.
 
 from __future__ import annotations
 
+import sys
+
 VERSION = "0.1.0"
+
+# Every module and command comes by here first; an older Python would stop at some line's syntax instead.
+if sys.version_info < (3, 9):  # noqa: UP036
+    raise ImportError(
+        f"Python 3.9 or newer is needed on the host; {sys.executable} is {sys.version.split()[0]}. "
+        "Install a newer one and name it in ansible_python_interpreter."
+    )

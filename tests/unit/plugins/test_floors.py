@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,8 +62,6 @@ def test_a_file_imports_only_from_floors_below(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CORE).as_posix())
 def test_the_core_needs_nothing_but_python_and_cryptography(path: Path) -> None:
-    import sys
-
     known = {*sys.stdlib_module_names, "cryptography", "__future__"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -74,3 +74,9 @@ def test_cryptography_is_never_imported_at_the_top_of_a_file() -> None:
     for path in FILES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             assert not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cryptography")), path.name
+
+
+def test_an_older_python_is_told_before_its_syntax_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 8, 18, "final", 0))
+    with pytest.raises(ImportError, match=r"Python 3\.9 or newer is needed on the host; .* ansible_python_interpreter"):
+        importlib.reload(_licensing)
