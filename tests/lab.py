@@ -114,10 +114,10 @@ class Started:
         return found
 
     def until(self, seen: Callable[[], object]) -> bool:
-        """Wait until something is seen on disk; say whether it was before the run was over."""
+        """Wait until something is seen on disk; say whether it was. It may be the last that the run does."""
         while not seen():
             if self.over:
-                return False
+                return bool(seen())
             time.sleep(0.0005)
         return True
 
