@@ -91,18 +91,6 @@ options:
         description: The content, base64.
         type: str
         required: true
-  realm:
-    description: Whose responses to honour, as C(authority init) printed it. Needed for a first activation offline only.
-    type: dict
-    suboptions:
-      name:
-        description: The realm's name.
-        type: str
-        required: true
-      key:
-        description: The public half of its key, base64.
-        type: str
-        required: true
   released_by:
     description:
       - For check mode, public keys of license servers that will have given their licenses back by the time of the
@@ -113,6 +101,7 @@ options:
     default: []
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.realm
   - aims.licensing.offline
   - aims.licensing.attributes
 """

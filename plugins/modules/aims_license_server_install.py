@@ -24,23 +24,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  realm:
-    description: Whose responses the server shall honour, as C(authority init) printed it. Pinned once, never changed.
-    type: dict
-    suboptions:
-      name:
-        description: The realm's name.
-        type: str
-        required: true
-      key:
-        description: The public half of its key, base64.
-        type: str
-        required: true
   package:
     description: The package. Filled in by the action plugin; not to be given.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.realm
   - aims.licensing.attributes
 """
 
