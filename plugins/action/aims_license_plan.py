@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_wanted
@@ -31,7 +32,11 @@ class ActionModule(LicensingAction):
         wanted = read_wanted(args.get("licenses"), "licenses")
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if quote.get("action") == "activated"}
         bundles = self.path("bundles")
-        giver = {**giver, "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)]}
+        giver = {
+            **giver,
+            "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)],
+            "reachable": boolean(giver.get("reachable", True)),
+        }
         bundle = newest(bundles / giver["host"]) if bundles else None
         planner = Planner(giver, taker, wanted, quotes, bundle.overview if bundle else None, now_utc())
         plan = planner.plan()

@@ -16,7 +16,9 @@ description:
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   giver:
-    description: The license server that gives the licenses, as C(host), C(overview), C(fingerprint) and C(obstacles).
+    description:
+      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint) and C(obstacles).
+      - With C(reachable=false) it shows nothing, and the plan fails unless nothing is needed from it.
     type: dict
     required: true
   taker:

@@ -33,7 +33,8 @@ _HELD = (ACTIVE, EXPIRED)
 class Planner:
     """Plans moving the wanted licenses from one license server to another.
 
-    :param giver, taker: ``{host, overview, fingerprint, obstacles}``, as ``aims_license_info`` returned it
+    :param giver, taker: ``{host, overview, fingerprint, obstacles}``, as ``aims_license_info`` returned it; a giver
+        that is not ``reachable`` shows nothing
     :param quotes: what activating on the taker would spend, by license number; empty offline
     :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
     """
@@ -63,7 +64,7 @@ class Planner:
         :raises LicensingError: with everything that stands against it
         """
         rows = [self._row(one) for one in self._wanted]
-        problems = self._problems(rows)
+        problems = self._problems(rows) if self._giver.get("reachable", True) else self._missed(rows)
         if problems:
             raise LicensingError(problems)
         steps = {row["number"]: row["step"] for row in rows}
@@ -75,6 +76,16 @@ class Planner:
             # Those of both: in the middle of a migration the registered users are on one of the two only.
             "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
         }
+
+    def _missed(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
+        """What a giver that cannot be reached leaves undone."""
+        giver, taker = self._giver["host"], self._taker["host"]
+        todo = "Bring it up, or correct its address. If it is lost for good, only the authority's owner can release it."
+        return [
+            Problem(f"License {row['number']} is not active on {taker}, and {giver} cannot be reached.", giver, todo)
+            for row in rows
+            if row["step"] not in (KEEP, SERVE)
+        ]
 
     def _row(self, one: Wanted) -> dict[str, Any]:
         state, step = self._step(one.number)
@@ -199,6 +210,8 @@ class Planner:
             for number, given in self._given.items()
             if number not in wanted and given["status"] in (*_HELD, PENDING_ACTIVATION, PENDING_DEACTIVATION)
         ]
+        if not self._giver.get("reachable", True):
+            notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")
         for one in self._wanted:
             names = [p["name"] for p in self._giver["overview"]["profiles"] if p["license"] == one.number]
             if one.profile and names and one.profile not in names:

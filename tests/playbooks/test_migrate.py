@@ -210,3 +210,46 @@ def test_application_keys_and_other_files_move_with_the_licenses(rehearsed: Lab)
     moved.write_text("a newer key of the new host", encoding="utf-8")
     assert must(rehearsed.play("migrate")).changed == 0
     assert moved.read_text(encoding="utf-8") == "a newer key of the new host"
+
+
+DEAD = """
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.local import Connection as Local
+
+
+class Connection(Local):
+    transport = "dead"
+
+    def _connect(self):
+        raise AnsibleConnectionFailure("nobody answers")
+"""
+
+
+def switch_off(lab: Lab, host: str) -> None:
+    """Let a host answer to nobody any more."""
+    place = lab.folder / "connections"
+    place.mkdir()
+    (place / "dead.py").write_text(DEAD, encoding="utf-8")
+    config = lab.folder / "ansible.cfg"
+    text = config.read_text(encoding="utf-8").replace("[defaults]\n", f"[defaults]\nconnection_plugins = {place}\n")
+    config.write_text(text, encoding="utf-8")
+    lab.inventory["all"]["children"]["aims_license_sources"]["hosts"][host] = {"ansible_connection": "dead"}
+    lab.write_inventory()
+
+
+def test_a_source_that_was_switched_off_after_its_migration_is_not_missed(migrated: Lab) -> None:
+    switch_off(migrated, "old")
+    before = migrated.everything()
+    run = must(migrated.play("migrate"))
+    assert run.changed == 0 and "old cannot be reached; nothing is needed from it" in run.output
+    assert migrated.everything() == before
+
+
+def test_a_source_that_cannot_be_reached_before_its_migration_is_missed(rehearsed: Lab) -> None:
+    switch_off(rehearsed, "old")
+    before = rehearsed.everything()
+    run = rehearsed.play("migrate")
+    assert run.code != 0 and "Traceback" not in run.output
+    assert f"License {NUMBERS[0]} is not active on new, and old cannot be reached." in run.output
+    assert "only the authority's owner can release it" in run.output
+    assert rehearsed.everything() == before
