@@ -13,6 +13,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel 
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Channel
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import LicenseManager
 
 OFFLINE: dict[str, Any] = {
     "requests_dir": {"type": "path"},
@@ -25,8 +27,8 @@ OFFLINE: dict[str, Any] = {
 }
 
 
-def channel_of(module: AnsibleModule, overview: Any) -> Any:
+def channel_of(module: AnsibleModule, manager: LicenseManager) -> Channel:
     """Return the channel to the authority that the arguments name, or that the server was installed with."""
     responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
-    authority = module.params["authority"] or overview["server"]["authority"]
+    authority = module.params["authority"] or manager.overview()["server"]["authority"]
     return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "")

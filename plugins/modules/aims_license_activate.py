@@ -180,7 +180,7 @@ def activate(module):
     realm = module.params["realm"]
     change = manager.activate(
         wanted,
-        channel_of(module, manager.overview()),
+        channel_of(module, manager),
         Realm.from_dict(realm, "realm") if realm else None,
         extra,
         module.params["users"],

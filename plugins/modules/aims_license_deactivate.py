@@ -101,15 +101,14 @@ def give_back(module):
     """Fence and deactivate the licenses."""
     manager = manager_of(module)
     numbers = read_numbers(module.params["licenses"], "licenses")
-    overview = manager.overview()
-    home = overview["server"]["home_id"]
+    home = manager.overview()["server"]["home_id"]
     if home and module.params["bundle_home_id"] != home:
         raise refuse(
             "The bundle is of another license server than this.",
             module.params["bundle"],
             "Back up this host (aims_license_backup) and give that bundle.",
         )
-    return described(manager.deactivate(numbers, channel_of(module, overview), dry=module.check_mode))
+    return described(manager.deactivate(numbers, channel_of(module, manager), dry=module.check_mode))
 
 
 def main():

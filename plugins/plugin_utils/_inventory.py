@@ -232,6 +232,7 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
         problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
     pairs: dict[str, dict[str, Any]] = {}
     claimed: dict[str, list[str]] = {}
+    wrong: dict[str, list[Problem]] = {}
     numbers: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
@@ -243,9 +244,10 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
         source = _source_of(host, hosts, problems)
         if source is not None:
             claimed.setdefault(source, []).append(target)
-            pairs[target] = {"source": asdict(read_server(hosts[source])[0]), "target": asdict(server)}
+            giver, wrong[source] = read_server(hosts[source])
+            pairs[target] = {"source": asdict(giver), "target": asdict(server)}
     for source, takers in claimed.items():
-        problems += read_server(hosts[source])[1] if source not in targets else []
+        problems += wrong[source] if source not in targets else []
         if len(takers) > 1:
             todo = "Give each target a source of its own."
             problems.append(Problem(f"{', '.join(takers)} share the source {source}.", "inventory", todo))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -396,8 +396,3 @@ def parse_version(text: str) -> tuple[int, ...]:
     """Return the release part of a version, such as (1, 2, 0), for comparison."""
     found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
     return tuple(int(part) for part in found.group().split(".")) if found else ()
-
-
-def with_default(profile: Profile, default: bool | None) -> Profile:
-    """Return the profile with another Default mark, or as it is for None."""
-    return profile if default is None else replace(profile, default=default)

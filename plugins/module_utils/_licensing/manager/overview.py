@@ -19,7 +19,6 @@ INACTIVE = "Inactive Nodelock"
 PENDING_ACTIVATION = "Pending Activation"
 PENDING_DEACTIVATION = "Pending Deactivation"
 EXPIRED = "Expired"
-LIVE = (ACTIVE, EXPIRED, PENDING_DEACTIVATION)
 
 
 def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:
