@@ -23,4 +23,7 @@ options:
         description: The public half of its key, base64.
         type: str
         required: true
+      ca:
+        description: The certificate, PEM, that an authority over HTTPS proves itself with; needed for one.
+        type: str
 """

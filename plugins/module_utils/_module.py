@@ -34,7 +34,11 @@ PROFILES: dict[str, Any] = {
 }
 REALM: dict[str, Any] = {
     "type": "dict",
-    "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
+    "options": {
+        "name": {"type": "str", "required": True},
+        "key": {"type": "str", "required": True, "no_log": False},
+        "ca": {"type": "str"},
+    },
 }
 
 

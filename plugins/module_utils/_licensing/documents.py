@@ -186,10 +186,14 @@ def key_from_code(number: str, code: str) -> Ed25519PrivateKey:
 
 @dataclass(frozen=True)
 class Realm:
-    """Whose keys sign: an authority's name and the public half of its key, base64."""
+    """Whose keys sign: an authority's name and the public half of its key, base64.
+
+    :ivar ca: the certificate, PEM, that its service's own certificate is checked against; None where it has no service
+    """
 
     name: str
     key: str
+    ca: str | None = None
 
     @property
     def id(self) -> str:
@@ -197,12 +201,12 @@ class Realm:
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, str]:
-        """Give the realm as ``{name, id, key}``."""
-        return {"name": self.name, "id": self.id, "key": self.key}
+        """Give the realm as ``{name, id, key}``, and ``ca`` where there is one."""
+        return {"name": self.name, "id": self.id, "key": self.key, **({"ca": self.ca} if self.ca else {})}
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Realm:
-        """Read a realm from ``{name, key}``, or refuse."""
+        """Read a realm from ``{name, key}`` and perhaps ``ca``, or refuse."""
         name = data.get("name") if isinstance(data, Mapping) else None
         key = data.get("key") if isinstance(data, Mapping) else None
         try:
@@ -215,4 +219,19 @@ class Realm:
                 where,
                 "Give {name: ..., key: ...} as 'authority init' printed it, the key being 32 bytes in base64.",
             )
-        return cls(name, str(key))
+        return cls(name, str(key), _certificate(data.get("ca") if isinstance(data, Mapping) else None, where))
+
+
+def _certificate(text: object, where: str) -> str | None:
+    """Return a certificate in PEM, or None for none; refuse anything else."""
+    if not text:
+        return None
+    body = str(text).strip()
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    if len(body) > MAX_BYTES or not body.startswith(begin) or not body.endswith(end) or body.count(begin) != 1:
+        raise refuse(
+            "The realm's ca is not a certificate.",
+            where,
+            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
+        )
+    return f"{body}\n"

@@ -12,6 +12,8 @@
     Licenses/N.lic         the signed license files
     Nodelocks/N.lock       the signed response that activated N here; N.ver holds the digests of both
     Journal/               pending requests and their responses; closed/ keeps the past ones
+    Seats/                 the seats that the running service has granted
+    Logging/               what the running service did
     ApplicationKeys/       private keys of published applications
 
 The folder names are the vendor's (DOMAIN.md, Identifiers and files); the contents are our own.
@@ -19,6 +21,7 @@ The folder names are the vendor's (DOMAIN.md, Identifiers and files); the conten
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import uuid
@@ -40,14 +43,53 @@ CONFIG = "Config/server.json"
 HOST_KEY = "Config/host.key"
 PACKAGE = "Bin/package.json"
 LOCK = ".lock"
-DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "ApplicationKeys")
-PRIVATE_DIRECTORIES = ("Config", "Journal", "ApplicationKeys")
+DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "Seats", "ApplicationKeys")
+PRIVATE_DIRECTORIES = ("Config", "Journal", "Seats", "ApplicationKeys")
 _SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
-_LEFT_OUT = ("Bin/", "Logging/", ".lock")
+_LEFT_OUT = ("Bin/", "Logging/", "Seats/", ".lock")
 
 ABSENT = "absent"
 OURS = "ours"
 FOREIGN = "foreign"
+
+SYSTEMD = "systemd"
+PROCESS = "process"
+UNMANAGED = "none"
+SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
+
+
+@dataclass(frozen=True)
+class Listen:
+    """The addresses that the license server listens on; its ports cannot be configured (D licsrv/linux_setup).
+
+    :ivar clients: where clients take their seats; all addresses of the host if empty
+    :ivar management: where the console and the metrics are; they ask nobody who he is
+    """
+
+    clients: str = ""
+    management: str = "127.0.0.1"
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Listen:
+        """Read ``{clients, management}``, each an IP address, or refuse."""
+        given = data if isinstance(data, Mapping) else {}
+        for name in ("clients", "management"):
+            text = given.get(name, getattr(cls, name))
+            if text == "" and name == "clients":
+                continue
+            try:
+                ipaddress.ip_address(text)
+            except ValueError:
+                raise refuse(
+                    f"{text!r} is not an IP address.",
+                    f"{where}, {name}",
+                    "Write an address of this host, such as 192.0.2.10 or ::; leave clients empty for all of them.",
+                ) from None
+        return cls(str(given.get("clients", cls.clients)), str(given.get("management", cls.management)))
+
+    def as_dict(self) -> dict[str, str]:
+        """Give the addresses as ``{clients, management}``."""
+        return {"clients": self.clients, "management": self.management}
 
 
 @dataclass(frozen=True)
@@ -57,6 +99,7 @@ class Config:
     :ivar authority: where requests go: ``ledger:PATH`` or ``offline``; None until installed with one
     :ivar realm: whose responses are honoured, pinned at the first activation
     :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
+    :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
     """
 
     authority: str | None = None
@@ -65,6 +108,8 @@ class Config:
     users: tuple[str, ...] = ()
     maintenance: bool = False
     fenced: Mapping[str, str] = field(default_factory=dict)
+    listen: Listen = field(default_factory=Listen)
+    service: str = UNMANAGED
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -74,11 +119,15 @@ class Config:
             "users": list(self.users),
             "maintenance": self.maintenance,
             "fenced": dict(self.fenced),
+            "listen": self.listen.as_dict(),
+            "service": self.service,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
         realm, authority = data.get("realm"), data.get("authority")
+        if data.get("service", UNMANAGED) not in SERVICES:
+            raise ValueError("service")
         if authority is not None and not isinstance(authority, str):
             raise TypeError("authority")
         return cls(
@@ -88,6 +137,8 @@ class Config:
             users=tuple(str(user) for user in data.get("users", [])),
             maintenance=data.get("maintenance") is True,
             fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
+            listen=Listen.from_dict(data.get("listen"), where),
+            service=str(data.get("service", UNMANAGED)),
         )
 
 

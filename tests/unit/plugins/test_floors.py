@@ -26,8 +26,10 @@ FLOORS = {
     "store": 2,
     "journal": 2,
     "channel": 3,
+    "client": 3,
     "manager": 4,
     "authority": 5,
+    "server": 5,
     "cli": 6,
 }
 FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")

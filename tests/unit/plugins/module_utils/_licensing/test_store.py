@@ -100,7 +100,7 @@ def test_a_new_home_keeps_its_secrets_to_its_owner(tmp_path: Path, umask: int) -
     finally:
         os.umask(before)
     modes = {name: (tmp_path / HOME.lstrip("/") / name).stat().st_mode & 0o777 for name in DIRECTORIES}
-    assert {name for name, mode in modes.items() if mode == 0o700} == {"Config", "Journal", "ApplicationKeys"}
+    assert {name for name, mode in modes.items() if mode == 0o700} == {"Config", "Journal", "Seats", "ApplicationKeys"}
     assert {mode for name, mode in modes.items()} == {0o700, 0o755}
 
 
