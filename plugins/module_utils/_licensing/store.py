@@ -57,10 +57,14 @@ PROCESS = "process"
 UNMANAGED = "none"
 SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
 
+# D licsrv/linux_setup: the ports cannot be configured. Which of the two is for what is not public; this is ours.
+CLIENTS_PORT = 3400
+MANAGEMENT_PORT = 3401
+
 
 @dataclass(frozen=True)
 class Listen:
-    """The addresses that the license server listens on; its ports cannot be configured (D licsrv/linux_setup).
+    """The addresses that the license server listens on, each at its port.
 
     :ivar clients: where clients take their seats; all addresses of the host if empty
     :ivar management: where the console and the metrics are; they ask nobody who he is
@@ -86,6 +90,12 @@ class Listen:
                     "Write an address of this host, such as 192.0.2.10 or ::; leave clients empty for all of them.",
                 ) from None
         return cls(str(given.get("clients", cls.clients)), str(given.get("management", cls.management)))
+
+    @property
+    def reachable(self) -> Listen:
+        """The addresses to reach the server under from its own host."""
+        loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others may listen
+        return Listen(loopback.get(self.clients, self.clients), loopback.get(self.management, self.management))
 
     def as_dict(self) -> dict[str, str]:
         """Give the addresses as ``{clients, management}``."""
