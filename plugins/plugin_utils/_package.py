@@ -14,12 +14,18 @@ from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 _MAIN = "import sys\n\nfrom aims_licensing.cli import main\n\nsys.exit(main(sys.argv[1:]))\n"
 # Archives hold times; a fixed one makes the same sources the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# The code, and the files of the pages that the services show; what else lies about (caches) stays out.
+_SUFFIXES = frozenset({".py", ".html", ".css", ".js"})
 
 
 def build_package() -> bytes:
     """Return the archive. The same sources always give the same bytes, whatever their times and order on disk."""
     core = Path(str(_licensing.__file__)).parent
-    sources = {path.relative_to(core).as_posix(): path.read_bytes() for path in core.rglob("*.py")}
+    sources = {
+        path.relative_to(core).as_posix(): path.read_bytes()
+        for path in core.rglob("*")
+        if path.suffix in _SUFFIXES and path.is_file()
+    }
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr(_entry("__main__.py"), _MAIN)
