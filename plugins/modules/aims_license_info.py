@@ -35,8 +35,9 @@ EXAMPLES = r"""
 RETURN = r"""
 overview:
   description:
-    - What the license manager shows. Keys are C(server), C(licenses), C(profiles), C(clients), C(users), C(pending).
-    - C(in_use) is null and C(clients) is empty as long as no service hands out seats.
+    - What the license manager shows. Keys are C(server), C(licenses), C(profiles), C(clients), C(clients_total),
+      C(users), C(files), C(pending).
+    - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
   returned: success
   type: dict
   sample:

@@ -10,8 +10,11 @@ module: aims_license_maintenance
 short_description: Put a license server into maintenance mode, or back into service
 version_added: "0.1.0"
 description:
-  - Enters or leaves maintenance mode. In maintenance mode the license server grants no new seats.
-  - The server of this version hands out no seats, so there are none to wait for.
+  - Enters or leaves maintenance mode. In maintenance mode the license server grants no new seats; who holds one keeps
+    it, and is told with his next sign of life.
+  - Entering can wait for the seats in use. Where some are still in use then, the server is taken back into service and
+    the module fails with who holds them.
+  - Leaving restarts the server, as it does with the vendor's.
 author: aims.licensing contributors (@aims)
 options:
   state:
@@ -19,24 +22,55 @@ options:
     type: str
     choices: [enabled, disabled]
     default: enabled
+  drain_seconds:
+    description: How long to wait for the seats in use, entering maintenance mode. V(0) does not wait, and goes on.
+    type: float
+    default: 0
+  force:
+    description: Whether to stay in maintenance mode with seats still in use after O(drain_seconds).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes
 """
 
 EXAMPLES = r"""
-- name: Enter maintenance mode
+- name: Enter maintenance mode, and give clients five minutes
   aims.licensing.aims_license_maintenance:
     home: /opt/aims-license-server
     state: enabled
+    drain_seconds: 300
+
+- name: Take the server back into service
+  aims.licensing.aims_license_maintenance:
+    home: /opt/aims-license-server
+    state: disabled
 """
 
 RETURN = r"""
+drained:
+  description: What waiting for the seats in use came to.
+  returned: success
+  type: dict
+  contains:
+    seconds:
+      description: How long it took.
+      type: float
+    total:
+      description: How many seats are still in use.
+      type: int
+    clients:
+      description: Who holds them, at most a hundred, as in the overview.
+      type: list
+      elements: dict
 overview:
   description: The overview afterwards, as of M(aims.licensing.aims_license_info).
   returned: success
   type: dict
 """
+
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, described, manager_of, run
@@ -44,12 +78,24 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import SERV
 
 def switch(module):
     """Enter or leave maintenance mode."""
-    manager = manager_of(module)
-    return described(manager.set_maintenance(module.params["state"] == "enabled", dry=module.check_mode))
+    given = module.params
+    # Without a time to wait for nobody is to be waited for, so seats in use are no reason to fail.
+    change = manager_of(module).set_maintenance(
+        given["state"] == "enabled",
+        given["drain_seconds"],
+        given["force"] or not given["drain_seconds"],
+        dry=module.check_mode,
+    )
+    return {**described(change), "drained": asdict(change.drained)}
 
 
 def main():
-    spec = {**SERVER, "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"}}
+    spec = {
+        **SERVER,
+        "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+        "drain_seconds": {"type": "float", "default": 0},
+        "force": {"type": "bool", "default": False},
+    }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), switch)
 
 

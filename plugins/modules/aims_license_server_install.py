@@ -10,10 +10,11 @@ module: aims_license_server_install
 short_description: Install, upgrade or remove the bundled license server
 version_added: "0.1.0"
 description:
-  - Brings a host to the license server's package of this collection, and runs it once to see that it works.
-  - Before anything is touched, looks at whose the home is, the installed version, rights, disk space, the ports 3400
-    and 3401 (unless under an alternate root), and the Python library C(cryptography); tells everything that is wrong
-    at once.
+  - Brings a host to the license server's package of this collection, and the server to run - with systemd enabled at
+    boot, active, and answering. Where it does not within half a minute, the error has the end of its journal.
+  - Before anything is touched, looks at whose the home is, the installed version, rights, disk space, who holds the
+    ports 3400 and 3401, and the Python libraries C(cryptography) and C(tornado); tells everything that is wrong at
+    once.
   - An older version is never installed over a newer one.
 author: aims.licensing contributors (@aims)
 options:
@@ -24,6 +25,26 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  service:
+    description:
+      - What runs the server. V(systemd) is a hardened unit, C(aims-license-server.service), with a user of its own.
+      - V(process) is a process that ends with the next boot, for rehearsals without root or systemd.
+      - V(none) runs nothing; licenses can be installed and moved, but nobody gets a seat.
+      - What was set stays; at first it is V(systemd), or V(none) under an alternate root.
+    type: str
+    choices: [systemd, process, none]
+  listen:
+    description: The IP addresses that the server listens on. Its ports are 3400 and 3401.
+    type: dict
+    suboptions:
+      clients:
+        description: Where clients take their seats; all addresses of the host if empty.
+        type: str
+        default: ""
+      management:
+        description: Where the console and the metrics are, which ask nobody who he is.
+        type: str
+        default: 127.0.0.1
   package:
     description: The package. Filled in by the action plugin; not to be given.
     type: str
@@ -39,6 +60,15 @@ EXAMPLES = r"""
     home: /opt/aims-license-server
     authority: ledger:/srv/authority.db
 
+- name: Run it without root on addresses of its own, as a rehearsal on one machine does
+  aims.licensing.aims_license_server_install:
+    home: /opt/aims-license-server
+    root: /srv/rehearsal/new
+    service: process
+    listen:
+      clients: 127.0.0.12
+      management: 127.0.0.12
+
 - name: Remove it again
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
@@ -51,7 +81,7 @@ changes:
   returned: success
   type: list
   elements: str
-  sample: [install 0.1.0]
+  sample: [install 0.1.0, write the unit aims-license-server.service]
 overview:
   description: The overview afterwards, as of M(aims.licensing.aims_license_info).
   returned: success
@@ -65,11 +95,23 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
+    Settings,
     install,
     remove,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Home, Listen
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
+
+
+def settings_of(params):
+    """Return what the options set."""
+    realm, listen = params["realm"], params["listen"]
+    return Settings(
+        authority=params["authority"],
+        realm=Realm.from_dict(realm, "realm") if realm else None,
+        service=params["service"],
+        listen=Listen.from_dict(listen, "listen") if listen else None,
+    )
 
 
 def bring(module):
@@ -79,10 +121,8 @@ def bring(module):
     if module.params["state"] == "absent":
         done = remove(home, dry=module.check_mode)
     else:
-        realm = module.params["realm"]
         package = Package(VERSION, base64.b64decode(module.params["package"]))
-        pinned = Realm.from_dict(realm, "realm") if realm else None
-        done = install(home, package, module.params["authority"], pinned, dry=module.check_mode)
+        done = install(home, package, settings_of(module.params), dry=module.check_mode)
     return {
         "changed": bool(done.changes),
         "changes": list(done.changes),
@@ -96,6 +136,14 @@ def main():
         **SERVER,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "realm": REALM,
+        "service": {"type": "str", "choices": list(SERVICES)},
+        "listen": {
+            "type": "dict",
+            "options": {
+                "clients": {"type": "str", "default": ""},
+                "management": {"type": "str", "default": "127.0.0.1"},
+            },
+        },
         "package": {"type": "str"},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), bring)

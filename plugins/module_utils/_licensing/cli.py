@@ -17,12 +17,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Callable
 
-from . import VERSION, documents
+from . import VERSION, checks, documents
 from .authority.embedded import open_ledger_channel
 from .authority.issuing import new_license
 from .channel import Channel, open_channel
+from .client import NoAnswer
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
+from .fingerprint import read_fingerprint
 from .manager import BUNDLED, Change, open_manager
 from .model import (
     NODELOCKS,
@@ -37,7 +39,10 @@ from .model import (
 
 REFUSED = 1
 WAITING = 3
-_EXIT_CODES = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file."
+NO_ANSWER = 4
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file, 4 the license server does not answer."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             _print_json({"problems": [problem.as_dict() for problem in error.problems]})
         else:
             sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
-        return REFUSED
+        return NO_ANSWER if isinstance(error, NoAnswer) else REFUSED
 
 
 def _say(text: str) -> None:
@@ -67,6 +72,11 @@ def _print_json(data: Any) -> None:
 def licman(arguments: Sequence[str]) -> int:
     """Manage one license server."""
     options = _licman_parser().parse_args(arguments)
+    check = checks.chosen(options)
+    if check is not None:
+        return _show(check(options), options)
+    if options.fingerprint:
+        return _show(read_fingerprint(options.root), options)
     manager = open_manager(BUNDLED, options.home, options.root)
     overview = manager.overview()
     if options.nodelock_activate is not None:
@@ -84,7 +94,7 @@ def licman(arguments: Sequence[str]) -> int:
     elif options.profile_remove is not None:
         change = manager.set_profiles([], absent=[parse_profile(options.profile_remove)])
     elif options.maintenance:
-        change = manager.set_maintenance(options.maintenance == "on")
+        change = manager.set_maintenance(options.maintenance == "on", options.drain or 0, options.drain is None)
     else:
         change = Change(False, overview, overview)
     return _tell(change, options)
@@ -98,6 +108,8 @@ def _licman_parser() -> argparse.ArgumentParser:
     what.add_argument("--profile-add", metavar="NAME")
     what.add_argument("--profile-remove", metavar="NAME")
     what.add_argument("--maintenance", choices=("on", "off"))
+    what.add_argument("--fingerprint", action="store_true", help="show the identity of this machine by component")
+    checks.add_arguments(parser, what)
     what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, pending requests")
     what.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--type", choices=NODELOCKS, default="machine", help="protection of the nodelock")
@@ -108,11 +120,23 @@ def _licman_parser() -> argparse.ArgumentParser:
     parser.add_argument("--default", action="store_true", help="mark the added profile Default")
     parser.add_argument("--response", metavar="FILE", help="response file to load for a pending request")
     parser.add_argument("--request-dir", metavar="DIR", default=".", help="where offline request files are written")
+    parser.add_argument(
+        "--drain", type=float, metavar="SECONDS", help="with --maintenance on: wait for seats in use, else go back"
+    )
     parser.add_argument("--authority", help="ledger:PATH or offline; the installed server's own unless given")
     parser.add_argument("--home", default="/opt/aims-license-server")
     parser.add_argument("--root", default="", help="alternate root")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
+
+
+def _show(data: dict[str, Any], options: argparse.Namespace) -> int:
+    if options.json:
+        _print_json(data)
+    else:
+        for key, value in data.items():
+            _say(f"{key}: {value}")
+    return 0
 
 
 def _channel(options: argparse.Namespace, overview: dict[str, Any]) -> Channel:

@@ -32,6 +32,10 @@ class Refused(LicensingError):
         self.code = code
 
 
+class NoAnswer(LicensingError):
+    """No license server answered."""
+
+
 class _Server:
     """One port of a license server.
 
@@ -51,11 +55,12 @@ class _Server:
             answer = connection.getresponse()
             status, content = answer.status, answer.read(_LIMIT)
         except (OSError, http.client.HTTPException) as error:
-            raise refuse(
+            problem = Problem(
                 f"The license server does not answer: {str(error) or type(error).__name__}.",
                 self.where,
                 "See whether it runs (systemctl status aims-license-server), and read its Logging/LicenseServer.log.",
-            ) from error
+            )
+            raise NoAnswer([problem]) from error
         finally:
             connection.close()
         return self._read(status, content)

@@ -12,13 +12,15 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from .errors import LicensingError, refuse
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+# As private as PRIVATE, but for the group of a directory that hands its group on (set-group-ID).
+SHARED = 0o640
 _TEMPORARY = ".tmp-"
 
 
@@ -123,13 +125,15 @@ class Folder:
 
     def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:
         """Replace a file, atomically and durably; its directory is made where it is missing, as private as the file."""
-        around = 0o700 if mode == PRIVATE else 0o755
+        around = 0o700 if mode in (PRIVATE, SHARED) else 0o755
         with self._told(name, "write"), self._parent(name, make=True, mode=around) as (folder, last):
             current = self._lstat(name)
             if current is not None and not stat.S_ISREG(current.st_mode):
                 raise refuse(
                     "This is not a regular file.", self.place(name), "Move it away; the license server writes here."
                 )
+            if mode == SHARED and not os.fstat(folder).st_mode & stat.S_ISGID:
+                mode = PRIVATE
             temporary = f"{_TEMPORARY}{last}-{secrets.token_hex(6)}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             handle = os.open(temporary, flags, PRIVATE, dir_fd=folder)
@@ -146,14 +150,16 @@ class Folder:
                 raise
             os.fsync(folder)
 
-    def sweep(self, seconds: float = 60.0) -> None:
+    def sweep(self, seconds: float = 60.0, without: Sequence[str] = ()) -> None:
         """Remove what writes that were killed have left behind; they may hold secrets.
 
         :param seconds: younger files stay: they may belong to a write that is under way
+        :param without: directories of the folder to keep out of, as others may write there
         """
         with self._told("", "sweep"):
             for base, directories, files in os.walk(self.path, followlinks=False):
-                directories.sort()
+                here = Path(base) == self.path
+                directories[:] = sorted(name for name in directories if not (here and name in without))
                 for name in files:
                     left = Path(base) / name
                     with contextlib.suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from . import documents
 from .documents import Document
 from .errors import LicensingError, Problem, refuse
-from .files import PRIVATE, Folder
+from .files import SHARED, Folder
 from .model import digits, parse_number
 
 _OPEN = "Journal"
@@ -100,12 +100,12 @@ class Journal:
                     )
                 ]
             )
-        self._folder.write(f"{_OPEN}/{name}", request, PRIVATE)
+        self._folder.write(f"{_OPEN}/{name}", request, SHARED)
         return self._read(name)
 
     def answered(self, intent: Intent, response: bytes) -> None:
         """Archive a response, durably, before anything of it is applied."""
-        self._folder.write(f"{_OPEN}/{digits(intent.number)}.response", response, PRIVATE)
+        self._folder.write(f"{_OPEN}/{digits(intent.number)}.response", response, SHARED)
 
     def close(self, intent: Intent) -> None:
         """Put an exchange whose outcome is applied among the closed ones."""

@@ -25,3 +25,16 @@ def require_cryptography() -> None:
             "'dnf install python3-cryptography' (RHEL, Rocky, Alma), or for another interpreter "
             "'pip install cryptography'.",
         ) from None
+
+
+def require_tornado() -> None:
+    """Refuse, naming the packages to install, where ``tornado`` is missing; the services run on it."""
+    try:
+        import tornado.web  # noqa: F401 - the import is the test
+    except ImportError:
+        raise refuse(
+            "The Python library 'tornado' is missing.",
+            f"python {sys.executable}",
+            "Install the distribution's package: 'apt install python3-tornado' (Debian, Ubuntu), "
+            "'dnf install python3-tornado' (RHEL, Rocky, Alma), or for another interpreter 'pip install tornado'.",
+        ) from None

@@ -33,7 +33,7 @@ from typing import Any
 from . import documents
 from .documents import Document, Realm
 from .errors import LicensingError, Problem, refuse
-from .files import PRIVATE, PUBLIC, Folder, below
+from .files import PRIVATE, PUBLIC, SHARED, Folder, below
 from .model import Account, License, Profile, digits, parse_number, read_profiles
 
 MARKER = ".aims-licensing.json"
@@ -45,6 +45,9 @@ PACKAGE = "Bin/package.json"
 LOCK = ".lock"
 DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "Seats", "ApplicationKeys")
 PRIVATE_DIRECTORIES = ("Config", "Journal", "Seats", "ApplicationKeys")
+# What the running service, which is a user of its own, writes and reads.
+SERVICE_DIRECTORIES = ("Seats", "Logging")
+READ_DIRECTORIES = ("Config", "Journal", "Nodelocks")
 _SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
 _LEFT_OUT = ("Bin/", "Logging/", "Seats/", ".lock")
 
@@ -280,7 +283,7 @@ class Home:
         """Hold the home for a change; refuse where it is not ours."""
         self.require()
         with self.folder.locked():
-            self.folder.sweep()
+            self.folder.sweep(without=SERVICE_DIRECTORIES)
             yield
 
     def _json(self, name: str) -> Mapping[str, Any]:
@@ -310,7 +313,7 @@ class Home:
             ) from None
 
     def save(self, config: Config) -> None:
-        self.folder.write(CONFIG, _pretty(config.as_dict()), PRIVATE)
+        self.folder.write(CONFIG, _pretty(config.as_dict()), SHARED)
 
     def package(self) -> Mapping[str, Any] | None:
         """Return ``{version, digest}`` of the installed package, or None."""
@@ -416,7 +419,7 @@ class Home:
         stem = digits(number)
         version = {"lock": documents.digest(nodelock), "lic": documents.digest(license)}
         self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
-        self.folder.write(f"Nodelocks/{stem}.lock", nodelock, PRIVATE)
+        self.folder.write(f"Nodelocks/{stem}.lock", nodelock, SHARED)
         self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
 
     def drop_nodelock(self, number: str) -> None:

@@ -13,6 +13,7 @@ from ..channel import Channel
 from ..documents import Realm
 from ..errors import Problem, refuse
 from ..model import Profile, Wanted
+from .draining import Drained
 
 BUNDLED = "bundled"
 VENDOR = "vendor"
@@ -25,6 +26,7 @@ class Change:
     :ivar results: one ``{number, action, spends, …}`` per license, in the order asked
     :ivar requests: license number → content of the request file that now waits for its response
     :ivar before, after: overviews
+    :ivar drained: what waiting for clients came to, where there was any
     """
 
     changed: bool
@@ -32,6 +34,7 @@ class Change:
     after: Mapping[str, Any]
     results: Sequence[Mapping[str, Any]] = ()
     requests: Mapping[str, bytes] = field(default_factory=dict)
+    drained: Drained = field(default_factory=Drained)
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,20 @@ class LicenseManager(Protocol):
     def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         """Stop serving licenses and give them back to the authority."""
 
-    def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
-        """Enter or leave maintenance mode."""
+    def set_maintenance(
+        self, enabled: bool, drain_seconds: float = 0, force: bool = False, dry: bool = False
+    ) -> Change:
+        """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
+
+        :param drain_seconds: how long to wait
+        :param force: go on with seats still in use; else the server is taken back into service, and this refuses
+        """
+
+    def verify(self, served: bool, dry: bool = False) -> list[dict[str, Any]]:
+        """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
+
+        :return: ``{profile, license, outcome, reason}`` by profile; nothing where nothing runs the server
+        """
 
     def set_profiles(
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False

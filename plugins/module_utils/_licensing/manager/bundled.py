@@ -30,10 +30,12 @@ from ..model import (
     parse_user,
     render_time,
 )
-from ..store import FOREIGN, HOST_KEY, OURS, Config, Home, Installed, is_carried, is_secret
+from ..store import FOREIGN, HOST_KEY, OURS, UNMANAGED, Config, Home, Installed, is_carried, is_secret
 from . import Change, HomeFile
+from .draining import drain, still_held
 from .exchange import Requests, check_response
-from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, assemble, drift, is_here
+from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, Usage, assemble, drift, is_here
+from .service import running, service_of, usage_of, wait_until_healthy
 from .settling import ACTIVATED, DEACTIVATED, Settling, spent
 
 
@@ -86,6 +88,7 @@ class BundledManager:
         self._home = home
         self._clock = clock
         self._journal = Journal(home.folder)
+        self._usage: list[Usage | None] = []
 
     def overview(self) -> dict[str, Any]:
         return self._overview(self._read())
@@ -127,7 +130,18 @@ class BundledManager:
         return _State(self._home.config(), self._home.installed(intents), intents, fingerprint)
 
     def _overview(self, state: _State) -> dict[str, Any]:
-        return assemble(self._home, state.config, state.installed, state.intents, state.fingerprint, self._clock())
+        # Looked at once: clients come and go, and that is no change of this call's making.
+        if not self._usage:
+            self._usage.append(usage_of(self._home, state.config))
+        return assemble(
+            self._home,
+            state.config,
+            state.installed,
+            state.intents,
+            state.fingerprint,
+            self._clock(),
+            self._usage[0],
+        )
 
     def _held(self, dry: bool) -> AbstractContextManager[None]:
         return nullcontext() if dry else self._home.locked()
@@ -381,10 +395,46 @@ class BundledManager:
             lock = state.installed[number].nodelock
             settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
 
-    def set_maintenance(self, enabled: bool, dry: bool = False) -> Change:
+    def set_maintenance(
+        self, enabled: bool, drain_seconds: float = 0, force: bool = False, dry: bool = False
+    ) -> Change:
         with self._held(dry):
             state = self._read()
-            return self._configured(state, replace(state.config, maintenance=enabled), dry)
+            config = replace(state.config, maintenance=enabled)
+            change = self._configured(state, config, dry)
+        if dry:
+            return change
+        if not enabled:
+            if change.changed:
+                self._restart(config)
+            return change
+        # The home is free while clients are waited for: they may take their time.
+        drained = drain(self._home, config, drain_seconds)
+        if drained.total and not force:
+            if change.changed:
+                self.set_maintenance(False)
+            raise still_held(self._home, drained, back=change.changed)
+        return replace(change, drained=drained)
+
+    def _restart(self, config: Config) -> None:
+        """Restart what runs the server, as leaving maintenance mode does (D pro/license-server)."""
+        service = service_of(self._home, config)
+        status = running(self._home, config) if service is not None else None
+        if service is not None and status is not None:
+            service.restart()
+            wait_until_healthy(self._home, config, service, None, since=status)
+
+    def verify(self, served: bool, dry: bool = False) -> list[dict[str, Any]]:
+        # Imported here for the HTTP library, which nothing else of the manager needs at once.
+        from .verifying import check_released, check_served, try_profiles
+
+        state = self._read()
+        if dry or state.config.service == UNMANAGED:
+            return []
+        overview = self._overview(state)
+        rows = try_profiles(overview, state.config)
+        (check_served if served else check_released)(overview, rows, self._home.where)
+        return rows
 
     def set_profiles(
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False

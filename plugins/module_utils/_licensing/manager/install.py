@@ -22,17 +22,15 @@ from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
 from ..library import require_cryptography
 from ..model import parse_version
-from ..store import FOREIGN, OURS, Config, Home
+from ..store import FOREIGN, OURS, SYSTEMD, UNMANAGED, Config, Home, Listen
 from .bundled import BundledManager
 from .overview import INACTIVE
+from .service import ARCHIVE, Service, is_current, port_problems, running, service_of, wait_until_healthy
 
-ARCHIVE = "Bin/aims-licensing.pyz"
-COMMANDS = ("licman", "authority")
-# D licsrv/linux_setup: ports of the server, less than 100 MB of disk.
-PORTS = (3400, 3401)
+COMMANDS = ("licman", "licsrv", "authority")
+# D licsrv/linux_setup: less than 100 MB of disk.
 SPACE = 100 * 1024 * 1024
 _EXECUTABLE = 0o755
-_LISTEN = "0A"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def _launcher(home: Home, command: str) -> bytes:
     # The root is what the commands' real place has before the home's real place within its root.
     place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
     options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
-        command == "licman"
+        command in ("licman", "licsrv")
     )
     return (
         "#!/bin/sh\n"
@@ -85,43 +83,81 @@ class Installation:
     after: Mapping[str, Any]
 
 
-def install(
-    home: Home, package: Package, authority: str | None, realm: Realm | None = None, dry: bool = False
-) -> Installation:
-    """Bring a home to a package, and set its authority.
+@dataclass(frozen=True)
+class Settings:
+    """What an installation sets; what is None stays as it is.
 
-    All that can be wrong is looked at first: whose the home is, version, rights, space, ports, cryptography.
+    :ivar authority: where this server's requests go
+    :ivar realm: whose responses it honours; one that is pinned is never replaced, but may get its certificate
+    :ivar service: what runs the server; at first systemd, or nothing under an alternate root
+    :ivar listen: the addresses of the server
+    """
 
-    :param authority: where this server's requests go; what is set stays for None
-    :raises LicensingError: with everything that is wrong; nothing was changed then, except that a package which does
-        not run is reported after its files were written.
+    authority: str | None = None
+    realm: Realm | None = None
+    service: str | None = None
+    listen: Listen | None = None
+
+    def applied(self, config: Config, fresh: bool, root: str) -> Config:
+        """Return a configuration with these settings."""
+        if self.authority is not None:
+            config = replace(config, authority=check_authority(self.authority))
+        if self.realm is not None and (config.realm is None or _adds_certificate(config.realm, self.realm)):
+            config = replace(config, realm=self.realm)
+        if self.listen is not None:
+            config = replace(config, listen=self.listen)
+        default = (UNMANAGED if root else SYSTEMD) if fresh else config.service
+        return replace(config, service=self.service or default)
+
+
+def _adds_certificate(pinned: Realm, given: Realm) -> bool:
+    return pinned.key == given.key and given.ca is not None and given.ca != pinned.ca
+
+
+def install(home: Home, package: Package, settings: Settings, dry: bool = False) -> Installation:
+    """Bring a home to a package and its settings, and its server to run as they say.
+
+    All that can be wrong is looked at first: whose the home is, version, rights, space, ports, libraries, systemd.
+
+    :raises LicensingError: with everything that is wrong; nothing was changed then, except that a package or a server
+        that does not run is reported after its files were written.
     """
     before = BundledManager(home).overview()
-    _check(home, package, before["server"])
-    config = home.config() if home.state() == OURS else Config()
-    if authority is not None:
-        config = replace(config, authority=check_authority(authority))
-    if realm is not None and config.realm is None:
-        config = replace(config, realm=realm)
+    fresh = not before["server"]["installed"]
+    current = home.config() if home.state() == OURS else Config()
+    config = settings.applied(current, fresh, home.root)
+    service, status = service_of(home, config), None if fresh else running(home, current)
+    _check(home, package, before["server"], config, service, status)
     stale = {name: held for name, held in package.files(home).items() if not _is_written(home, name, *held)}
-    changes = _in_words(home, package, before["server"], config, bool(stale))
-    if changes and not dry:
-        home.create()
-        with home.locked():
-            for name, (content, mode) in stale.items():
-                home.folder.write(name, content, mode)
-            if config != home.config() or not home.folder.has("Config/server.json"):
-                home.save(config)
+    changes = _in_words(package, before["server"], current, config, bool(stale))
+    restart = _service_words(service, status, config, package.digest)
+    if (changes or restart) and not dry:
+        _write(home, stale, config)
         if stale:
             _check_health(home, package)
+        if config.service != current.service and (old := service_of(home, current)) is not None:
+            old.remove()
+        if service is not None and restart:
+            service.bring()
+            wait_until_healthy(home, config, service, package.digest)
     predicted = {**before["server"], "installed": True, "version": package.version, "digest": package.digest}
-    after = (
-        {**before, "server": {**predicted, "authority": config.authority}} if dry else BundledManager(home).overview()
-    )
-    return Installation(changes, before, after)
+    predicted.update(authority=config.authority, service=config.service, listen=config.listen.as_dict())
+    after = {**before, "server": predicted} if dry else BundledManager(home).overview()
+    return Installation((*changes, *restart), before, after)
 
 
-def _in_words(home: Home, package: Package, server: Mapping[str, Any], config: Config, stale: bool) -> tuple[str, ...]:
+def _write(home: Home, stale: Mapping[str, tuple[bytes, int]], config: Config) -> None:
+    home.create()
+    with home.locked():
+        for name, (content, mode) in stale.items():
+            home.folder.write(name, content, mode)
+        if config != home.config() or not home.folder.has("Config/server.json"):
+            home.save(config)
+
+
+def _in_words(
+    package: Package, server: Mapping[str, Any], current: Config, config: Config, stale: bool
+) -> tuple[str, ...]:
     changes = []
     if not server["installed"]:
         changes.append(f"install {package.version}")
@@ -129,19 +165,43 @@ def _in_words(home: Home, package: Package, server: Mapping[str, Any], config: C
         changes.append(f"upgrade {server['version']} to {package.version}")
     elif stale:
         changes.append(f"restore the files of {package.version}")
-    current = home.config() if home.state() == OURS else Config()
     if config.authority != current.authority:
         changes.append(f"set the authority to {config.authority}")
     if config.realm != current.realm and config.realm is not None:
-        changes.append(f"pin realm {config.realm.id}")
+        pinned = current.realm is not None
+        changes.append(f"take the certificate of realm {config.realm.id}" if pinned else f"pin realm {config.realm.id}")
+    if config.listen != current.listen:
+        changes.append(f"listen on {config.listen.clients or 'all addresses'}, manage on {config.listen.management}")
+    if config.service != current.service:
+        changes.append(f"run the server by {config.service}")
     return tuple(changes)
+
+
+def _service_words(
+    service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
+) -> tuple[str, ...]:
+    """What is to be done to the service; nothing where it runs as it should."""
+    words = service.drift() if service is not None else []
+    if service is not None and not words:
+        if status is None:
+            words.append("restart the license server, which does not answer")
+        elif not is_current(status, config, digest):
+            words.append("restart the license server")
+    return tuple(words)
 
 
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
     return home.folder.mode(name) == mode and home.folder.find(name, 64 << 20) == content
 
 
-def _check(home: Home, package: Package, server: Mapping[str, Any]) -> None:
+def _check(
+    home: Home,
+    package: Package,
+    server: Mapping[str, Any],
+    config: Config,
+    service: Service | None,
+    status: Mapping[str, Any] | None,
+) -> None:
     problems: list[Problem] = []
     try:
         require_cryptography()
@@ -153,6 +213,19 @@ def _check(home: Home, package: Package, server: Mapping[str, Any]) -> None:
     if installed and parse_version(installed) > parse_version(package.version):
         todo = "Use the collection's newer version here too, or remove the server first."
         problems.append(Problem(f"Version {installed} is installed; {package.version} is older.", home.where, todo))
+    problems += _place_problems(home)
+    if service is not None:
+        problems += service.problems()
+    # A server of this home that runs, or hangs, holds the ports itself.
+    stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
+    if stopped and (service is not None or not (installed or home.root)):
+        problems += port_problems(config)
+    if problems:
+        raise LicensingError(problems)
+
+
+def _place_problems(home: Home) -> list[Problem]:
+    problems = []
     standing = next(path for path in (home.folder.path, *home.folder.path.parents) if path.exists())
     if not os.access(standing, os.W_OK | os.X_OK):
         problems.append(
@@ -162,29 +235,7 @@ def _check(home: Home, package: Package, server: Mapping[str, Any]) -> None:
     if free < SPACE:
         todo = "Free some space, or choose a home on another file system."
         problems.append(Problem(f"{free >> 20} MB are free; {SPACE >> 20} MB are needed.", str(standing), todo))
-    if not server["installed"] and not home.root:
-        problems.extend(
-            Problem(
-                f"Port {port} is in use, which a license server needs.",
-                "this host",
-                f"See who holds it with 'ss -ltnp sport = :{port}'; another license server must be removed first.",
-            )
-            for port in sorted(set(PORTS) & _listening())
-        )
-    if problems:
-        raise LicensingError(problems)
-
-
-def _listening() -> set[int]:
-    """The TCP ports that some process listens on."""
-    ports = set()
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        if table.exists():
-            for line in table.read_text(encoding="ascii").splitlines()[1:]:
-                columns = line.split()
-                if columns[3] == _LISTEN:
-                    ports.add(int(columns[1].rpartition(":")[2], 16))
-    return ports
+    return problems
 
 
 def _check_health(home: Home, package: Package) -> None:
@@ -205,7 +256,7 @@ def _check_health(home: Home, package: Package) -> None:
 
 
 def remove(home: Home, dry: bool = False) -> Installation:
-    """Remove the package; licenses, journal and configuration stay as they are.
+    """Stop the server and remove the package; licenses, journal and the rest of the configuration stay as they are.
 
     :raises LicensingError: a license is active or pending here.
     """
@@ -218,9 +269,15 @@ def remove(home: Home, dry: bool = False) -> Installation:
         raise refuse(f"Licenses are active or pending here: {', '.join(held)}.", home.where, todo)
     if not before["server"]["installed"]:
         return Installation((), before, before)
+    config = home.config()
+    service = service_of(home, config)
     if not dry:
+        if service is not None:
+            service.remove()
         with home.locked():
             for name in ("package.json", *COMMANDS, Path(ARCHIVE).name):
                 home.folder.remove(f"Bin/{name}")
-    after = {**before, "server": {**before["server"], "installed": False, "version": None, "digest": None}}
+            home.save(replace(config, service=UNMANAGED))
+    gone = {"installed": False, "version": None, "digest": None, "service": UNMANAGED, "running": None}
+    after = {**before, "server": {**before["server"], **gone}}
     return Installation((f"remove {before['server']['version']}",), before, after)

@@ -5,20 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..fingerprint import Comparison, compare
 from ..journal import Intent
 from ..model import ACTIVATE, digits
-from ..store import OURS, Config, Home, Installed, Nodelock, is_carried
+from ..store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
 
 ACTIVE = "Active"
 INACTIVE = "Inactive Nodelock"
 PENDING_ACTIVATION = "Pending Activation"
 PENDING_DEACTIVATION = "Pending Deactivation"
 EXPIRED = "Expired"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The seats that a running server has granted.
+
+    :ivar licenses, profiles: how many are in use, by license number and by profile
+    :ivar clients: who holds them, ``{client, address, user, profile, license, since}``, the newest first, not all
+    :ivar clients_total: how many there are
+    """
+
+    licenses: Mapping[str, int] = field(default_factory=dict)
+    profiles: Mapping[str, int] = field(default_factory=dict)
+    clients: Sequence[Mapping[str, Any]] = ()
+    clients_total: int = 0
 
 
 def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:
@@ -41,20 +57,40 @@ def assemble(
     intents: Mapping[str, Intent],
     fingerprint: Mapping[str, str],
     now: datetime,
+    usage: Usage | None = None,
+    files: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the overview; ``in_use`` is null, and clients are none, as long as no service hands out seats."""
+    """Return the overview.
+
+    :param usage: of the server where it runs; without it ``in_use`` is null, and clients are none
+    :param files: the names of the files that move with the licenses, for a caller who may not look for them himself
+    """
+    if files is None:
+        files = [name for name in home.state_files() if is_carried(name)] if home.state() == OURS else []
+    in_use = usage.licenses if usage else {}
     return {
-        "server": server(home, config),
+        "server": server(home, config, usage is not None),
         "licenses": [
-            _license(installed[number], intents.get(number), config, fingerprint, now) for number in sorted(installed)
+            {
+                **_license(installed[number], intents.get(number), config, fingerprint, now),
+                "in_use": in_use.get(number, 0) if usage else None,
+            }
+            for number in sorted(installed)
         ],
         "profiles": [
-            {"name": p.name, "license": p.license, "in_use": None, "reuse": False, "default": p.default}
+            {
+                "name": p.name,
+                "license": p.license,
+                "in_use": usage.profiles.get(p.name, 0) if usage else None,
+                "reuse": False,
+                "default": p.default,
+            }
             for p in config.profiles
         ],
-        "clients": [],
+        "clients": [dict(client) for client in usage.clients] if usage else [],
+        "clients_total": usage.clients_total if usage else 0,
         "users": list(config.users),
-        "files": [name for name in home.state_files() if is_carried(name)] if home.state() == OURS else [],
+        "files": list(files),
         "pending": [
             {
                 "number": intent.number,
@@ -70,8 +106,11 @@ def assemble(
     }
 
 
-def server(home: Home, config: Config) -> dict[str, Any]:
-    """Return the overview's particulars of the server itself."""
+def server(home: Home, config: Config, answers: bool) -> dict[str, Any]:
+    """Return the overview's particulars of the server itself.
+
+    :param answers: whether it runs; told where something runs it
+    """
     ours = home.state() == OURS
     package = home.package() if ours else None
     return {
@@ -85,6 +124,9 @@ def server(home: Home, config: Config) -> dict[str, Any]:
         "authority": config.authority,
         "realm": config.realm.as_dict() if config.realm else None,
         "maintenance": config.maintenance,
+        "service": config.service,
+        "running": answers if config.service != UNMANAGED or answers else None,
+        "listen": config.listen.as_dict(),
     }
 
 
@@ -102,7 +144,6 @@ def _license(
         "file": f"{digits(license.number)}.lic",
         "type": license.type,
         "seats": license.seats,
-        "in_use": None,
         "start": license.start,
         "expiry": license.expiry,
         "maintenance_expiry": license.maintenance_expiry,

@@ -225,7 +225,7 @@ def test_help_and_version_have_exit_code_0(shell: Shell) -> None:
         (["--nodelock-activate", SERVER, "--activation-code", CODES[SERVER]], "is not installed here"),
         (documented(SERVER, WRONG_CODE), "knows no license"),
         ([*documented(SERVER, CODES[SERVER]), "--profile", "bad/name"], "not a profile name"),
-        ([*documented(SERVER, CODES[SERVER]), "--authority", "https://example.com"], "HTTPS is not part"),
+        ([*documented(SERVER, CODES[SERVER]), "--authority", "https://example.com"], "its realm has no ca"),
         ([*documented(SERVER, CODES[SERVER]), "--authority", "ledger:/nowhere.db"], "no authority's ledger"),
         ([*documented(SERVER, CODES[SERVER]), "--response", "/nowhere/x.response"], "No such file"),
         (["--nodelock-deactivate", SERVER], "is not installed here"),

@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,9 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import install as installing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
+    Settings,
     install,
     remove,
 )
@@ -39,7 +38,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 
 CONTENT = build_package()
 PACKAGE = Package(VERSION, CONTENT)
-FILES = ["aims-licensing.pyz", "authority", "licman", "package.json"]
+FILES = ["aims-licensing.pyz", "authority", "licman", "licsrv", "package.json"]
 
 
 def licman(home: Path, *options: str) -> dict[str, Any]:
@@ -56,8 +55,10 @@ def bare(lab: CoreLab) -> Host:
     return lab.old
 
 
-def put(host: Host, package: Package = PACKAGE, authority: str | None = "offline", **options: Any) -> Any:
-    return install(Home(HOME, str(host.root)), package, authority, **options)
+def put(
+    host: Host, package: Package = PACKAGE, authority: str | None = "offline", dry: bool = False, **settings: Any
+) -> Any:
+    return install(Home(HOME, str(host.root)), package, Settings(authority=authority, **settings), dry=dry)
 
 
 def test_the_same_sources_are_the_same_package() -> None:
@@ -78,7 +79,13 @@ def test_a_fresh_installation_is_complete_and_runs(bare: Host, lab: CoreLab, uma
     assert done.changes == (f"install {VERSION}", f"set the authority to ledger:{lab.ledger_path}")
     assert (done.before["server"]["installed"], done.after["server"]["installed"]) == (False, True)
     modes = {path.name: path.stat().st_mode & 0o7777 for path in (bare.folder / "Bin").iterdir()}
-    assert modes == {"aims-licensing.pyz": 0o644, "authority": 0o755, "licman": 0o755, "package.json": 0o644}
+    assert modes == {
+        "aims-licensing.pyz": 0o644,
+        "authority": 0o755,
+        "licman": 0o755,
+        "licsrv": 0o755,
+        "package.json": 0o644,
+    }
     shown = licman(bare.folder, "--overview", "--json")["overview"]["server"]
     assert (shown["version"], shown["digest"]) == (VERSION, PACKAGE.digest)
     assert (shown["home"], shown["root"]) == (HOME, str(bare.root))
@@ -171,9 +178,7 @@ def test_a_foreign_home_is_refused_and_left_untouched(bare: Host, lab: CoreLab, 
     assert bare.files() == before
 
 
-@pytest.mark.parametrize(
-    "authority", ["", "ledger:", "ledger:relative.db", "https://example.com", "ftp://x", "Offline"]
-)
+@pytest.mark.parametrize("authority", ["", "ledger:", "ledger:relative.db", "http://example.com", "ftp://x", "Offline"])
 def test_an_authority_that_cannot_be_is_refused_before_anything_is_written(bare: Host, authority: str) -> None:
     before = bare.files()
     with pytest.raises(LicensingError) as refused:
@@ -199,14 +204,13 @@ def test_everything_that_stands_against_an_installation_is_listed(
     assert bare.files() == before
 
 
-def test_a_port_that_is_in_use_is_found_in_the_kernels_tables() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        assert port not in installing._listening()
-        listener.listen()
-        assert port in installing._listening()
-    assert port not in installing._listening()
+def test_the_certificate_is_added_to_the_pinned_realm(bare: Host, lab: CoreLab) -> None:
+    put(bare, realm=lab.realm)
+    ca = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    with_ca = Realm(lab.realm.name, lab.realm.key, ca)
+    assert put(bare, realm=with_ca).changes == (f"take the certificate of realm {lab.realm.id}",)
+    assert put(bare, realm=lab.realm).changes == ()
+    assert bare.overview["server"]["realm"]["ca"] == ca
 
 
 def test_the_realm_is_pinned_once(bare: Host, lab: CoreLab) -> None:
@@ -266,7 +270,7 @@ def test_an_installation_that_is_cut_at_any_step_is_completed_by_the_next(
     "home", ["/opt/aims-license-server/", "/opt//aims", "/opt/with blank", "/opt/it's[1]*$x", "/a"]
 )
 def test_the_installed_commands_find_their_home_whatever_its_name(bare: Host, home: str) -> None:
-    install(Home(home, str(bare.root)), PACKAGE, "offline")
+    install(Home(home, str(bare.root)), PACKAGE, Settings(authority="offline"))
     folder = bare.root / home.lstrip("/")
     shown = licman(folder, "--overview", "--json")["overview"]["server"]
     assert (shown["installed"], shown["root"]) == (True, str(bare.root))

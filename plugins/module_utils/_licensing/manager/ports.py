@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who listens on a TCP port of this host, as Linux tells it in /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_LISTEN = "0A"
+
+
+def holders(address: str, port: int, proc: Path = Path("/proc")) -> list[str]:
+    """Return who keeps a server from listening on an address, such as ``nginx (process 812)``; none if it is free.
+
+    :param address: an IP address, or "" for all of them
+    :return: what the kernel lets this user see of a process: at least that there is one
+    """
+    wanted = ipaddress.ip_address(address) if address else None
+    inodes = {
+        inode
+        for there, at, inode in _listeners(proc)
+        if at == port and (wanted in (None, there) or there.is_unspecified or (wanted and wanted.is_unspecified))
+    }
+    named = sorted(name for inode, name in _sockets(proc) if inode in inodes) if inodes else []
+    return list(dict.fromkeys(named)) or ["a process of another user"] * bool(inodes)
+
+
+def _listeners(proc: Path) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int, str]]:
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]:
+                columns = line.split()
+                if columns[3] == _LISTEN:
+                    address, port = columns[1].split(":")
+                    yield _address(address), int(port, 16), columns[9]
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    # Words of 32 bits in the order of the machine's bytes; an IPv4 address in IPv6's form means the former.
+    words = [bytes.fromhex(text[at : at + 8]) for at in range(0, len(text), 8)]
+    raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    found = ipaddress.ip_address(raw)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _sockets(proc: Path) -> Iterator[tuple[str, str]]:
+    """Yield the inode of each open socket with the name of its process."""
+    for process in proc.iterdir():
+        if process.name.isdigit():
+            # Processes end while they are looked at, and those of other users may not be.
+            with contextlib.suppress(OSError):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                for handle in (process / "fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        target = os.readlink(handle)  # noqa: PTH115 - what it reads is no path
+                        if target.startswith("socket:["):
+                            yield target[8:-1], f"{name} (process {process.name})"

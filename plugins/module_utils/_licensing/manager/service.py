@@ -1,0 +1,312 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs a home's license server: systemd, a process of its own, or nothing."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import LicensingError, Problem, refuse
+from ..files import SHARED
+from ..library import require_tornado
+from ..store import (
+    CLIENTS_PORT,
+    MANAGEMENT_PORT,
+    PROCESS,
+    READ_DIRECTORIES,
+    SERVICE_DIRECTORIES,
+    SYSTEMD,
+    UNMANAGED,
+    Config,
+    Home,
+)
+from .overview import Usage
+from .ports import holders
+from .systemd import HARDENING, Unit
+
+UNIT = "aims-license-server.service"
+USER = "aims-license"
+ARCHIVE = "Bin/aims-licensing.pyz"
+# Seconds that a service may take to answer after it was started.
+PATIENCE = 30.0
+_GLANCE = 2.0
+_FINGERPRINT = "/run/aims-license-server/fingerprint.json"
+
+
+class Service(Protocol):
+    """Runs the license server of one home, whose package and configuration are in place."""
+
+    def problems(self) -> list[Problem]:
+        """Return what keeps it from being set up on this host."""
+
+    def drift(self) -> list[str]:
+        """Return in words what is to be done until it runs as wanted; nothing where it does."""
+
+    def bring(self) -> None:
+        """Make it run as wanted: enabled, restarted."""
+
+    def restart(self) -> None:
+        """Restart it."""
+
+    def remove(self) -> None:
+        """Stop it for good."""
+
+    def failed(self, how: str) -> LicensingError:
+        """Return the error for a server that does not answer, with what it said last."""
+
+
+def service_of(home: Home, config: Config) -> Service | None:
+    """Return what runs a home's license server, or None where nothing does."""
+    if config.service == SYSTEMD:
+        return Systemd(home)
+    return Process(home, config) if config.service == PROCESS else None
+
+
+def running(home: Home, config: Config, timeout: float = _GLANCE) -> dict[str, Any] | None:
+    """Return the status of this home's server, or None where it does not run.
+
+    :param timeout: seconds to wait for it
+    """
+    # Imported here, as a server that nothing runs should not cost every module the HTTP library.
+    from ..client import Management
+
+    try:
+        status = Management(config.listen.reachable.management, timeout=timeout).status()
+    except LicensingError:
+        return None
+    return status if status.get("home_id") == home.home_id else None
+
+
+def wait_until_healthy(
+    home: Home,
+    config: Config,
+    service: Service,
+    digest: str | None,
+    since: Mapping[str, Any] | None = None,
+    seconds: float = PATIENCE,
+) -> None:
+    """Wait until the server of this home answers, with the package and addresses that it is to have.
+
+    :param digest: of the package; None takes any
+    :param since: the status before a restart, which is no longer to be met
+    :raises LicensingError: it does not within so many seconds; with what it said last
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        status = running(home, config)
+        restarted = status is not None and (since is None or status.get("instance") != since.get("instance"))
+        if status is not None and restarted and is_current(status, config, digest):
+            return
+        time.sleep(0.1)
+    raise service.failed(f"was started, but does not answer as it should within {seconds:g} seconds")
+
+
+def is_current(status: Mapping[str, Any], config: Config, digest: str | None) -> bool:
+    """Whether a running server is of this package and listens where the configuration says."""
+    return digest in (None, status.get("digest")) and status.get("listen") == config.listen.as_dict()
+
+
+def port_problems(config: Config) -> list[Problem]:
+    """Say which ports of the server are taken, and by whom."""
+    problems = []
+    for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
+        names = holders(address, port)
+        if names:
+            todo = "Stop it, or move it to another port; another license server must be removed first."
+            what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
+            problems.append(Problem(what, address or "this host", todo))
+    return problems
+
+
+class Systemd:
+    """The server as a unit of systemd, with a user of its own that may read the home and write two folders of it."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._unit = Unit(UNIT, _unit_text(home), USER)
+
+    def problems(self) -> list[Problem]:
+        return [*_library_problems(), *self._unit.problems()]
+
+    def drift(self) -> list[str]:
+        words = self._unit.drift()
+        if not self._is_shared():
+            words.append(f"give {USER} its share of the home")
+        return words
+
+    def bring(self) -> None:
+        self._unit.write()
+        self._share()
+        self._unit.start()
+
+    def restart(self) -> None:
+        self._unit.restart()
+
+    def remove(self) -> None:
+        self._unit.remove()
+
+    def failed(self, how: str) -> LicensingError:
+        return self._unit.failed(how)
+
+    def _entries(self) -> list[tuple[Path, int, str, str]]:
+        """The places of the home that the service needs, with the mode, owner and group that they are to have."""
+        base = self._home.folder.path
+        entries = [(base / name, 0o750, USER, USER) for name in SERVICE_DIRECTORIES]
+        entries += [(base / name, 0o2750, "root", USER) for name in READ_DIRECTORIES]
+        shared = ["Config/server.json"] + [
+            f"{folder}/{name}" for folder in ("Journal", "Nodelocks") for name in self._home.folder.names(folder)
+        ]
+        wanted = {name: 0o644 if name.endswith(".ver") else SHARED for name in shared}
+        return entries + [(base / name, mode, "root", USER) for name, mode in wanted.items()]
+
+    def _is_shared(self) -> bool:
+        for place, mode, owner, group in self._entries():
+            try:
+                found = place.lstat()
+                names = (place.owner(), place.group())
+            except (OSError, KeyError):
+                return False
+            if stat.S_IMODE(found.st_mode) != mode or names != (owner, group):
+                return False
+        return True
+
+    def _share(self) -> None:
+        base = self._home.folder.path
+        for place, mode, owner, group in self._entries():
+            if place.exists() and not place.is_symlink():
+                shutil.chown(place, owner, group)
+                place.chmod(mode)
+        # What the service wrote before under another user, as after a restore, stays its own.
+        for name in SERVICE_DIRECTORIES:
+            for place in (base / name).iterdir():
+                if not place.is_symlink():
+                    shutil.chown(place, USER, USER)
+
+
+def _unit_text(home: Home) -> str:
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(home.folder.place(ARCHIVE))}"
+    where = f"--home {shlex.quote(home.home)}"
+    writable = " ".join(shlex.quote(home.folder.place(name)) for name in SERVICE_DIRECTORIES)
+    # The fingerprint is read by root: DMI tells product and board numbers to nobody else.
+    return f"""\
+# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
+[Unit]
+Description=License server (aims.licensing)
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+User={USER}
+Group={USER}
+RuntimeDirectory=aims-license-server
+RuntimeDirectoryMode=0750
+ExecStartPre=+/bin/sh -c 'umask 022; exec {command} licman {where} --fingerprint --json > {_FINGERPRINT}'
+ExecStart={command} licsrv {where} --fingerprint-file {_FINGERPRINT}
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=20
+LimitNOFILE=65536
+ReadWritePaths={writable}
+{HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _library_problems() -> list[Problem]:
+    try:
+        require_tornado()
+    except LicensingError as error:
+        return list(error.problems)
+    return []
+
+
+class Process:
+    """The server as a process that ends with the next boot: for rehearsals and tests without root or systemd."""
+
+    def __init__(self, home: Home, config: Config) -> None:
+        self._home = home
+        self._config = config
+
+    def problems(self) -> list[Problem]:
+        return _library_problems()
+
+    def drift(self) -> list[str]:
+        return [] if running(self._home, self._config) else ["start the license server"]
+
+    def bring(self) -> None:
+        if running(self._home, self._config):
+            self.restart()
+            return
+        log = self._home.folder.path / "Logging" / "licsrv.out"
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as output:
+            subprocess.Popen(  # noqa: S603 - our own command
+                [self._home.folder.place("Bin/licsrv")],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    def restart(self) -> None:
+        self._signal(signal.SIGHUP)
+
+    def remove(self) -> None:
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + PATIENCE
+        while running(self._home, self._config) and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def _signal(self, number: int) -> None:
+        status = running(self._home, self._config)
+        if status is None:
+            return
+        try:
+            os.kill(int(status["pid"]), number)
+        except OSError as error:
+            raise refuse(
+                f"The license server cannot be signalled: {error.strerror}.",
+                f"process {status['pid']}",
+                "Run this as the user that started it.",
+            ) from error
+
+    def failed(self, how: str) -> LicensingError:
+        told = self._home.folder.find("Logging/licsrv.out") or b"nothing"
+        last = " | ".join(told.decode("utf-8", "replace").strip().splitlines()[-15:])
+        return refuse(
+            f"The license server {how}; it said: {last[-2000:]}",
+            self._home.folder.place("Logging/licsrv.out"),
+            "Mend the cause, then run this again.",
+        )
+
+
+def usage_of(home: Home, config: Config) -> Usage | None:
+    """Return the seats that this home's server has granted, or None where it does not run."""
+    if config.service == UNMANAGED or running(home, config) is None:
+        return None
+    from ..client import Management
+
+    try:
+        seen = Management(config.listen.reachable.management).overview()
+    except LicensingError:
+        return None
+    return Usage(
+        {one["number"]: one["in_use"] for one in seen["licenses"]},
+        {one["name"]: one["in_use"] for one in seen["profiles"]},
+        seen["clients"],
+        seen["clients_total"],
+    )

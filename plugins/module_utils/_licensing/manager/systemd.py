@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A service that systemd runs: its unit, its user, and what to say when it does not come up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import LicensingError, Problem, refuse
+from ..files import PUBLIC, Folder
+
+_UNITS = "etc/systemd/system"
+_USERS = "etc/sysusers.d"
+# systemd itself waits for a start for 90 s; a command that takes longer hangs.
+_PATIENCE = 120
+
+# What the service is not allowed to do; `systemd-analyze security` rates it. It keeps the network, and the two
+# folders that it writes to.
+HARDENING = """\
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateUsers=yes
+PrivateIPC=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+"""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of our own.
+
+    :ivar name: such as ``aims-license-server.service``
+    :ivar text: the unit file's content
+    :ivar user: the user that it runs as, made where there is none
+    """
+
+    name: str
+    text: str
+    user: str
+    root: Path = field(default=Path("/"))
+
+    @property
+    def _users(self) -> str:
+        return f'u {self.user} - "aims.licensing" / /usr/sbin/nologin\n'
+
+    def problems(self) -> list[Problem]:
+        """Return what keeps systemd from running the service here."""
+        if not (self.root / "run/systemd/system").is_dir():
+            todo = (
+                "Use a host with systemd, or set aims_license_server_service to process (until the next boot) or none."
+            )
+            return [Problem("systemd does not run here.", self.name, todo)]
+        if os.geteuid() != 0:
+            return [Problem("Only root can set up a service.", self.name, "Run with become: true.")]
+        return []
+
+    def drift(self) -> list[str]:
+        """Return what is to be done until the service is as wanted, in words; nothing where it is."""
+        words = []
+        written = (f"{_UNITS}/{self.name}", self.text), (f"{_USERS}/{self.user}.conf", self._users)
+        if any(self._find(name) != text for name, text in written):
+            words.append(f"write the unit {self.name}")
+        if self._ask("is-enabled") != "enabled":
+            words.append(f"enable {self.name}")
+        if self._ask("is-active") != "active":
+            words.append(f"start {self.name}")
+        return words
+
+    def _find(self, name: str) -> str | None:
+        place = self.root / name
+        if place.is_symlink() or not place.is_file():
+            return None
+        return place.read_text(encoding="utf-8", errors="replace")
+
+    def write(self) -> None:
+        """Write the unit and make its user; a link in its place, as masking makes one, is removed."""
+        folder = Folder(self.root)
+        for name, text in ((f"{_UNITS}/{self.name}", self.text), (f"{_USERS}/{self.user}.conf", self._users)):
+            if (self.root / name).is_symlink():
+                folder.remove(name)
+            folder.write(name, text.encode(), PUBLIC)
+        self._run(["systemd-sysusers", str(self.root / _USERS / f"{self.user}.conf")])
+        self._run(["systemctl", "daemon-reload"])
+
+    def start(self) -> None:
+        """Enable the service at boot and restart it, or start it.
+
+        :raises LicensingError: it does not come up; with the last lines of its journal.
+        """
+        self._run(["systemctl", "unmask", "--runtime", self.name])
+        self._run(["systemctl", "reset-failed", self.name], must=False)
+        self._run(["systemctl", "enable", self.name])
+        self.restart()
+
+    def restart(self) -> None:
+        """Restart the service.
+
+        :raises LicensingError: it does not come up; with the last lines of its journal.
+        """
+        try:
+            self._run(["systemctl", "restart", self.name])
+        except LicensingError:
+            raise self.failed("does not start") from None
+
+    def remove(self) -> None:
+        """Stop the service and remove its unit; its user stays, as files may be his."""
+        self._run(["systemctl", "disable", "--now", self.name], must=False)
+        Folder(self.root).remove(f"{_UNITS}/{self.name}")
+        self._run(["systemctl", "daemon-reload"])
+
+    def failed(self, how: str) -> LicensingError:
+        """Return the error for a service that is not as it should be, with the last lines of its journal."""
+        journal = self._answer(["journalctl", "--unit", self.name, "--lines", "15", "--no-pager", "--output", "cat"])
+        told = " | ".join(line.strip() for line in journal.stdout.splitlines() if line.strip()) or "nothing"
+        return refuse(
+            f"The service {how}; its journal ends with: {told[-2000:]}",
+            self.name,
+            f"Mend the cause, then run this again. All of it: journalctl --unit {self.name}",
+        )
+
+    def _ask(self, what: str) -> str:
+        return self._answer(["systemctl", what, self.name]).stdout.strip()
+
+    def _run(self, command: Sequence[str], must: bool = True) -> None:
+        answer = self._answer(command)
+        if must and answer.returncode != 0:
+            told = (answer.stderr or answer.stdout).strip().splitlines()
+            raise refuse(
+                f"'{' '.join(command)}' failed: {told[-1] if told else 'it says nothing'}.",
+                self.name,
+                "Run this command by hand on the host to see the whole message.",
+            )
+
+    @staticmethod
+    def _answer(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""}
+        try:
+            return subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PATIENCE,
+                check=False,
+                env=environment,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return subprocess.CompletedProcess(command, 127, "", str(error))

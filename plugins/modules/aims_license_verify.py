@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_verify
+short_description: Take and return one seat on every profile of a license server
+version_added: "0.1.0"
+description:
+  - Asks the running server for a seat on each of its profiles, as a client does, and returns it at once.
+  - Fails where a profile of an active license gives none, or with O(state=released) where any profile still gives one,
+    or any seat is in use.
+  - A profile whose seats are all in use counts as served.
+  - Where nothing runs the server (C(service) is V(none) in the overview), there is nothing to ask, and RV(seats) is
+    empty.
+  - Nothing is changed; in check mode no seat is taken either.
+author: aims.licensing contributors (@aims)
+options:
+  state:
+    description: What the server is expected to do - give seats, or none any more.
+    type: str
+    choices: [served, released]
+    default: served
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: See that every profile gives a seat
+  aims.licensing.aims_license_verify:
+    home: /opt/aims-license-server
+
+- name: See that a server which gave its licenses up gives none
+  aims.licensing.aims_license_verify:
+    home: /opt/aims-license-server
+    state: released
+"""
+
+RETURN = r"""
+seats:
+  description: What each profile gave.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    profile:
+      description: The profile.
+      type: str
+    license:
+      description: Its license.
+      type: str
+    outcome:
+      description: V(granted), V(in use) where all of the license's seats are taken, or V(refused).
+      type: str
+    reason:
+      description: Why there was no seat, in words.
+      type: str
+overview:
+  description: The overview, as of M(aims.licensing.aims_license_info).
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
+
+
+def verify(module):
+    """Try every profile."""
+    manager = manager_of(module)
+    seats = manager.verify(module.params["state"] == "served", dry=module.check_mode)
+    return {"changed": False, "seats": seats, "overview": manager.overview()}
+
+
+def main():
+    spec = {**SERVER, "state": {"type": "str", "choices": ["served", "released"], "default": "served"}}
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), verify)
+
+
+if __name__ == "__main__":
+    main()
