@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     read_profiles,
     read_wanted,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import portal_problems
 
 PREFIX = "aims_license_"
 TARGETS = "aims_license_targets"
@@ -34,6 +35,8 @@ VARIABLES = frozenset(
         "aims_license_server_backend",
         "aims_license_server_home",
         "aims_license_server_licenses",
+        "aims_license_server_portal",
+        "aims_license_server_portal_email",
         "aims_license_server_profiles",
         "aims_license_server_realm",
         "aims_license_server_requests_dir",
@@ -216,7 +219,8 @@ def _check_extras(host: HostVariables) -> list[Problem]:
     checks: list[Callable[[], object]] = [partial(parse_user, user, host.where(name)) for user in users]
     if realm is not None:
         checks.append(lambda: Realm.from_dict(realm, host.where("aims_license_server_realm")))
-    return _told(checks)
+    portal, email = host.get("aims_license_server_portal"), host.get("aims_license_server_portal_email")
+    return _told(checks) + portal_problems(portal, email, realm, host.where)
 
 
 def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:

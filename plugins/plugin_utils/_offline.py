@@ -7,13 +7,56 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    ACTIVATE,
+    DEACTIVATE,
+    digits,
+    parse_number,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request file that was read from a folder.
+
+    :ivar name: the file's, within its folder
+    """
+
+    name: str
+    number: str
+    content: bytes
+    body: Mapping[str, Any]
+
+    @property
+    def response_name(self) -> str:
+        """The name of the file that the response belongs into."""
+        return f"{digits(self.number)}.response"
+
+    @classmethod
+    def read(cls, name: str, content: bytes, realm: Realm, where: str) -> Request:
+        """Read a request file, or refuse: only whole requests to the realm's authority are handed over."""
+        body = documents.read(content, documents.REQUEST, where).body
+        number, action = str(body.get("number")), body.get("action")
+        named = f"{digits(parse_number(number, where))}.request"
+        known = isinstance(body.get("id"), str) and isinstance(body.get("fingerprint"), dict)
+        if not known or action not in (ACTIVATE, DEACTIVATE) or named != name:
+            raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
+        if body.get("realm") != realm.id:
+            raise refuse(
+                f"The request is for realm {str(body.get('realm'))[:16]!r}, this is {realm.id} ({realm.name}).",
+                where,
+                "Hand it to the authority that it was made for.",
+            )
+        return cls(name, number, content, body)
 
 
 class RequestFolder:
@@ -63,6 +106,23 @@ class RequestFolder:
         mark = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body.get("id")
         for kind in ("request", "response"):
             self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")
+
+
+def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Request]:
+    """Read the request files; refuse with everything that is wrong before any of them is handed over."""
+    found: list[Request] = []
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            content = folder.find(name, documents.MAX_BYTES)
+            # Another run may have put it among the done ones since it was listed.
+            if content is not None:
+                found.append(Request.read(name, content, realm, folder.place(name)))
+        except LicensingError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise LicensingError(problems)
+    return found
 
 
 def exchange_files(

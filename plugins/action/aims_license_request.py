@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the controller only: hands request files to an authority's page, and brings back the response files."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, read_numbers
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request, read_requests
+from ansible_collections.aims.licensing.plugins.plugin_utils._portal import Answer, Portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import (
+    check_email,
+    check_portal,
+    check_realm,
+)
+
+_NAME = re.compile(r"[0-9]{12}\.request")
+_SECONDS = 60
+
+
+class ActionModule(LicensingAction):
+    """Answers the request files of a folder by way of the authority's page."""
+
+    options = frozenset({"requests_dir", "portal", "realm", "email", "numbers", "timeout", "probe"})
+    required = frozenset({"requests_dir", "portal", "realm", "email"})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
+        realm = check_realm(args["realm"], "realm")
+        address, email = check_portal(args["portal"], "portal"), check_email(args["email"], "email")
+        portal = Portal(address, realm, email, _seconds(args.get("timeout", _SECONDS)))
+        path = self.path("requests_dir")
+        if path is None:
+            raise refuse("No folder of requests is given.", "requests_dir", "Set requests_dir to their folder.")
+        folder = Folder(path)
+        found = read_requests(folder, realm, self._names(folder))
+        waiting = [request for request in found if not folder.has(request.response_name)]
+        if boolean(args.get("probe", False)):
+            portal.check()
+        answers, problems = ([], []) if self.dry else _exchange(portal, folder, waiting)
+        return self._told(folder, found, waiting, answers, problems)
+
+    def _names(self, folder: Folder) -> list[str]:
+        """The names of the request files to look at; one that is asked for and not there has nothing to wait for."""
+        there = [name for name in folder.names(suffix=".request") if _NAME.fullmatch(name)]
+        numbers = self._task.args.get("numbers")
+        if numbers is None:
+            return there
+        wanted = [f"{digits(number)}.request" for number in read_numbers(numbers, "numbers")]
+        return [name for name in wanted if name in there]
+
+    def _told(
+        self,
+        folder: Folder,
+        found: list[Request],
+        waiting: list[Request],
+        answers: dict[str, Answer],
+        problems: list[Problem],
+    ) -> dict[str, Any]:
+        """The task's result; what was brought is told also where something else failed."""
+        names = {request.name for request in waiting}
+        brought = [request for request in waiting if self.dry or request.name in answers]
+        results = []
+        for request in found:
+            answer = answers.get(request.name)
+            unanswered = "waiting" if request.name in names else "there"
+            results.append(
+                {
+                    "number": request.number,
+                    "action": request.body["action"],
+                    "outcome": answer.outcome if answer else unanswered,
+                    "file": request.response_name,
+                    "mailed": answer.mailed if answer else False,
+                    "problem": answer.problem.as_dict() if answer and answer.problem else None,
+                }
+            )
+        result: dict[str, Any] = {
+            "changed": bool(brought),
+            "results": results,
+            "sent": [request.name for request in waiting],
+            "received": [request.response_name for request in brought],
+        }
+        if self._task.diff:
+            result["diff"] = _diff(folder, found, waiting, brought)
+        if problems:
+            told = LicensingError(problems)
+            result.update(failed=True, msg=str(told), problems=[problem.as_dict() for problem in problems])
+        return result
+
+
+def _exchange(portal: Portal, folder: Folder, waiting: list[Request]) -> tuple[dict[str, Answer], list[Problem]]:
+    """Hand the requests over, and write each response as soon as it is here and checked."""
+    answers: dict[str, Answer] = {}
+    problems: list[Problem] = []
+    try:
+        for brought, wrong in portal.hand_over(waiting):
+            problems.extend(wrong)
+            for answer in brought:
+                if not folder.has(answer.request.response_name):
+                    folder.write(answer.request.response_name, answer.content, PRIVATE)
+                answers[answer.request.name] = answer
+    except LicensingError as error:
+        problems.extend(error.problems)
+    return answers, problems
+
+
+def _diff(folder: Folder, found: list[Request], waiting: list[Request], brought: list[Request]) -> dict[str, str]:
+    """The files that are in the folder, before and after."""
+    requests = [request.name for request in found]
+    there = [request.response_name for request in found if request not in waiting]
+    after = [*there, *(request.response_name for request in brought)]
+    where = str(folder.path)
+    return {
+        "before_header": where,
+        "before": "".join(f"{name}\n" for name in sorted([*requests, *there])),
+        "after_header": where,
+        "after": "".join(f"{name}\n" for name in sorted([*requests, *after])),
+    }
+
+
+def _seconds(timeout: object) -> float:
+    try:
+        seconds = float(str(timeout))
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 600:
+        raise refuse(f"{timeout!r} is not a time to wait.", "timeout", "Give 1 to 600 seconds.")
+    return seconds

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is declared of an authority's request page: its address, an e-mail address, and the realm to know it by."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Callable
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+
+_ADDRESS = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_EMAIL = re.compile(r"[^\s@<>,;\"]{1,64}@[^\s@<>,;\"]{1,189}")
+
+
+def check_portal(address: object, where: str) -> str:
+    """Return the address of a request page, ``https://host`` or ``https://host:port``, or refuse."""
+    text = str(address).strip().rstrip("/")
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[1] or 443) < 65536:
+        raise refuse(
+            f"{plain(text)!r} is not the address of a request page.",
+            where,
+            "Write it as https://host or https://host:port, without a path.",
+        )
+    return text
+
+
+def check_email(address: object, where: str) -> str:
+    """Return an e-mail address, or refuse what cannot be one."""
+    text = str(address).strip()
+    if not _EMAIL.fullmatch(text) or not text.isprintable():
+        raise refuse(f"{plain(text)!r} is not an e-mail address.", where, "Write it as name@example.com.")
+    return text
+
+
+def check_realm(realm: object, where: str) -> Realm:
+    """Return the realm of a request page's authority, or refuse; its certificate is needed to know the page by."""
+    read = Realm.from_dict(realm, where)
+    if read.ca is None:
+        raise refuse(
+            "The realm has no certificate to know its request page by.",
+            where,
+            "Give {name, key, ca} as 'authority init' printed it (aims_license_server_realm).",
+        )
+    try:
+        ssl.create_default_context(cadata=read.ca)
+    except (ssl.SSLError, ValueError):
+        raise refuse(
+            "The realm's ca is not a certificate.",
+            where,
+            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
+        ) from None
+    return read
+
+
+def plain(text: object) -> str:
+    """A stranger's words, without what could disturb a terminal or fill it."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text or ""))[:300].strip()
+
+
+def portal_problems(portal: object, email: object, realm: object, where: Callable[[str], str]) -> list[Problem]:
+    """Return what is wrong with a declared request page and with what is needed to use it; nothing without a page.
+
+    :param where: returns the place of a variable, for messages
+    """
+    name, of_realm = "aims_license_server_portal", where("aims_license_server_realm")
+    if not portal:
+        return []
+    problems: list[Problem] = []
+    checks: list[Callable[[], object]] = [lambda: check_portal(portal, where(name))]
+    if email is None:
+        what = "A request page is declared without an e-mail address."
+        problems.append(Problem(what, where(f"{name}_email"), "Declare where it shall send responses too."))
+    else:
+        checks.append(lambda: check_email(email, where(f"{name}_email")))
+    if realm is None:
+        what = "A request page is declared without its realm."
+        problems.append(Problem(what, of_realm, "Declare {name, key, ca} as 'authority init' printed it."))
+    else:
+        checks.append(lambda: check_realm(realm, of_realm))
+    for check in checks:
+        try:
+            check()
+        except LicensingError as error:
+            problems.extend(error.problems)
+    return problems
