@@ -63,8 +63,9 @@ def open_browser(
     options.add_experimental_option(
         "prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False}
     )
-    # What the page says on its console is part of what is tested: a policy that was broken is told there.
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    # What the page says on its console is part of what is tested: a policy that was broken is told there. And so is
+    # what it asked for, of whom, which is in the performance log.
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     try:
         browser = webdriver.Chrome(options=options, service=Service(_program("chromedriver")))
     except WebDriverException as error:
