@@ -81,6 +81,14 @@ unit: venv  ## pytest
 integration: venv  ## playbooks on hosts as alternate roots, and what the documents tell to run
 	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks tests/docs $(PYTEST_ARGS)
 
+.PHONY: hosts
+hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so
+	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/hosts $(PYTEST_ARGS)
+
+.PHONY: hosts-image
+hosts-image: | python  ## make the image of those hosts where it is missing, and print its name
+	"$(PYTHON)" tests/hosts/image.py
+
 .PHONY: sanity
 sanity: venv  ## ansible-test sanity, in a copy
 	python tests/run_ansible_test.py sanity $(SANITY_ARGS)

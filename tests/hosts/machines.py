@@ -1,0 +1,291 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts made from nothing: containers in which systemd runs, reached over SSH by a user who is not root.
+
+A site is what one run makes: networks, hosts and an SSH key. It carries a label, by which a later run finds and removes
+what a run that was killed has left.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import json
+import os
+import resource
+import secrets
+import subprocess
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hosts.image import USER
+
+_LABEL = "aims-licensing.hosts"
+# What root of a real host may do and systemd needs to shut a service in; podman withholds it from containers. Without
+# SYS_PTRACE, /proc of a service cannot be hidden from it.
+_CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "AUDIT_WRITE")
+_PATIENCE = 90
+ONLINE, OFFLINE = "online", "offline"
+
+
+def podman(*arguments: str, data: bytes | None = None) -> str:
+    """Return what a podman command prints.
+
+    :raises RuntimeError: it failed; with what it says
+    """
+    done = subprocess.run(["podman", *arguments], input=data or b"", capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"podman {arguments[0]} ended with {done.returncode}: {done.stderr.decode().strip()}")
+    return done.stdout.decode().strip()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on a host said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+class Machine:
+    """A host.
+
+    :ivar name: its host name, and its name in the inventory
+    :ivar address: its IPv4 address; it keeps it over a reboot
+    """
+
+    def __init__(self, site: Site, name: str, network: str, address: str) -> None:
+        self.name, self.address, self.network = name, address, network
+        self.container = f"{site.mark}-{name}"
+        self.machine_id = secrets.token_hex(16)
+        self._mac = "02:" + secrets.token_bytes(5).hex(":")
+        self._site = site
+
+    def make(self, image: str, owner: str, names: Mapping[str, str]) -> None:
+        """Create the host, give it its identity, and boot it.
+
+        :param owner: what runs it, as the label says it
+        :param names: the addresses that it knows by name; there is no other way to look names up
+        """
+        limits = []
+        for name, limit in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+            # A limit above that of this process is refused, and podman's defaults may be.
+            hard = resource.getrlimit(limit)[1]
+            value = 20000 if hard == resource.RLIM_INFINITY else min(hard, 20000)
+            limits.append(f"--ulimit={name}={value}:{value}")
+        podman(
+            # crun, podman's default, refuses hosts with cgroups in hybrid mode
+            "--runtime=runc",
+            "create",
+            f"--name={self.container}",
+            f"--hostname={self.name}",
+            f"--label={_LABEL}={owner}",
+            f"--network={self._site.mark}-{self.network}",
+            f"--ip={self.address}",
+            # kept over a reboot, as a real host's is: its neighbours remember it
+            f"--mac-address={self._mac}",
+            "--no-hosts",
+            "--dns=none",
+            "--systemd=always",
+            *(f"--cap-add={capability}" for capability in _CAPABILITIES),
+            *limits,
+            image,
+            "/sbin/init",
+        )
+        podman("cp", "--archive=false", "-", f"{self.container}:/", data=self._identity(names))
+        podman("start", self.container)
+
+    def _identity(self, names: Mapping[str, str]) -> bytes:
+        """What makes this host another one than its siblings, as an archive of files."""
+        key = self._site.folder / f"{self.address}.key"
+        _keygen(key)
+        public = key.with_suffix(".key.pub").read_text(encoding="utf-8")
+        with (self._site.folder / "known_hosts").open("a", encoding="utf-8") as file:
+            file.write(f"{self.address} {public}")
+        hosts = "".join(f"{address} {name}\n" for name, address in names.items())
+        authorized = (self._site.key.with_suffix(".pub")).read_text(encoding="utf-8")
+        files = {
+            "etc/machine-id": (0o444, f"{self.machine_id}\n"),
+            "etc/hosts": (0o644, f"127.0.0.1 localhost\n::1 localhost\n{hosts}"),
+            "etc/ssh/ssh_host_ed25519_key": (0o600, key.read_text(encoding="utf-8")),
+            "etc/ssh/ssh_host_ed25519_key.pub": (0o644, public),
+            # root's file, so that the user whose way in it is cannot change it; sshd takes it from root as well
+            f"home/{USER}/.ssh/authorized_keys": (0o644, authorized),
+        }
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, (mode, text) in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.mode, entry.size = mode, len(text.encode())
+                tar.addfile(entry, io.BytesIO(text.encode()))
+        return archive.getvalue()
+
+    def ask(self, command: str, data: str = "", timeout: float = 120) -> Answer:
+        """Run a shell command over SSH as the user, and say how it ended."""
+        ssh = ["ssh", "-F", str(self._site.ssh_config), self.name, command]
+        done = subprocess.run(ssh, input=data, capture_output=True, text=True, timeout=timeout, check=False)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def run(self, command: str, data: str = "") -> str:
+        """Run a shell command over SSH as the user, and return what it prints; it has to succeed."""
+        answer = self.ask(command, data)
+        if answer.code:
+            raise AssertionError(f"{self.name}: '{command}' ended with {answer.code}:\n{answer.stdout}{answer.stderr}")
+        return answer.stdout.rstrip("\n")
+
+    def wait(self) -> str:
+        """Wait until the host has booted; return systemd's word for its state."""
+        until = time.monotonic() + _PATIENCE
+        while (answer := self.ask("systemctl is-system-running --wait")).code == 255:  # ssh's own failure
+            if time.monotonic() > until:
+                raise TimeoutError(f"{self.name} does not answer: {answer.stderr}\n{podman('logs', self.container)}")
+            time.sleep(0.1)
+        return answer.stdout.strip()
+
+    def reboot(self) -> str:
+        """Shut the host down as its power button does, and boot it; return systemd's word for its state."""
+        podman("stop", "--time=30", self.container)
+        podman("start", self.container)
+        return self.wait()
+
+
+class Site:
+    """What one run makes; leaving it takes everything away.
+
+    :param folder: for the keys and the configuration of SSH
+    """
+
+    def __init__(self, folder: Path, image: str) -> None:
+        sweep()
+        self.folder = folder
+        folder.mkdir(parents=True)
+        # Short, because the names of network interfaces and sockets are made of it.
+        self.mark = f"aims-{secrets.token_hex(3)}"
+        self.machines: dict[str, Machine] = {}
+        self.key = folder / "id"
+        self._image = image
+        self._owner = _owner(os.getpid())
+        self._subnets: dict[str, ipaddress.IPv4Network] = {}
+        self._booted = 0
+        _keygen(self.key)
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove(list(self.machines))
+        for name in self._subnets:
+            podman("network", "rm", "--force", f"{self.mark}-{name}")
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "ssh_config"
+
+    def boot(self, **places: str) -> dict[str, Machine]:
+        """Boot fresh hosts.
+
+        :param places: the network of each, by its name: ``online``, where everybody reaches everybody, or ``offline``,
+            which has no way out
+        """
+        made = {}
+        for name, network in places.items():
+            # Never an address that a former host had: its neighbours still know that one's card and key.
+            self._booted += 1
+            address = str(self._network(network)[10 + self._booted])
+            made[name] = self.machines[name] = Machine(self, name, network, address)
+        self._write_config()
+        names = {machine.name: machine.address for machine in self.machines.values()}
+        for machine in made.values():
+            machine.make(self._image, self._owner, names)
+        return made
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Take hosts away."""
+        containers = [self.machines.pop(name).container for name in names]
+        if containers:
+            podman("rm", "--force", "--ignore", "--time=0", *containers)
+
+    def _network(self, name: str) -> ipaddress.IPv4Network:
+        if name not in self._subnets:
+            full = f"{self.mark}-{name}"
+            internal = ["--internal"] if name == OFFLINE else []
+            podman("network", "create", f"--label={_LABEL}={self._owner}", *internal, full)
+            seen = json.loads(podman("network", "inspect", full))[0]
+            self._subnets[name] = ipaddress.IPv4Network(seen["subnets"][0]["subnet"])
+        return self._subnets[name]
+
+    def open_offline(self) -> None:
+        """Give this machine, the controller, an address in the offline network, where podman gives it none."""
+        name = f"{self.mark}-{OFFLINE}"
+        bridge = json.loads(podman("network", "inspect", name))[0]["network_interface"]
+        subnet = self._subnets[OFFLINE]
+        has = json.loads(_run(["ip", "-json", "-4", "address", "show", "dev", bridge]))
+        if not any(entry.get("addr_info") for entry in has):
+            first = next(subnet.hosts())
+            _run(["ip", "address", "add", f"{first}/{subnet.prefixlen}", "dev", bridge])
+
+    def _write_config(self) -> None:
+        hosts = "".join(f"Host {one.name}\n  HostName {one.address}\n" for one in self.machines.values())
+        self.ssh_config.write_text(
+            f"{hosts}Host *\n"
+            f"  User {USER}\n"
+            f"  IdentityFile {self.key}\n"
+            "  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {self.folder}/known_hosts\n"
+            "  GlobalKnownHostsFile /dev/null\n"
+            "  StrictHostKeyChecking yes\n"
+            "  UpdateHostKeys no\n"
+            "  BatchMode yes\n"
+            "  ConnectTimeout 5\n"
+            "  LogLevel ERROR\n",
+            encoding="utf-8",
+        )
+
+
+def sweep() -> None:
+    """Remove what earlier runs left that did not come to their end; what runs now is left alone."""
+    everything = json.loads(podman("ps", "--all", f"--filter=label={_LABEL}", "--format=json"))
+    dead = [one["Id"] for one in everything if not _alive(one["Labels"][_LABEL])]
+    if dead:
+        podman("rm", "--force", "--ignore", "--time=0", *dead)
+    networks = json.loads(podman("network", "ls", f"--filter=label={_LABEL}", "--format=json") or "[]")
+    for one in networks:
+        if not _alive((one.get("labels") or one.get("Labels"))[_LABEL]):
+            podman("network", "rm", "--force", one.get("name") or one.get("Name"))
+
+
+def _owner(process: int) -> str:
+    """A process as a label names it: its number may be given to another one, its start is its own."""
+    stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    return f"{process}-{stat.rpartition(')')[2].split()[19]}"
+
+
+def _alive(owner: str) -> bool:
+    try:
+        return _owner(int(owner.partition("-")[0])) == owner
+    except (OSError, ValueError):
+        return False
+
+
+def _keygen(path: Path) -> None:
+    _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)])
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"'{' '.join(command)}' ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A laboratory of fresh hosts over SSH: the inventory, playbook runs, and looks at the hosts by what Debian brings."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hosts.machines import OFFLINE, Answer, Machine, Site
+from lab import HOME, WORKED_EXAMPLE, Lab, Run, Started
+
+SERVICE = "aims-license-server.service"
+_HELD = """
+import json, pathlib, sys
+home = pathlib.Path(sys.argv[1])
+fenced = json.loads((home / "Config/server.json").read_text())["fenced"]
+print(*{json.loads(lock.read_text())["body"]["number"] for lock in home.glob("Nodelocks/*.lock")} - set(fenced))
+"""
+
+
+class _Started(Started):
+    def wait(self) -> Run:
+        """Wait until nothing of the run is left; Ansible's connections would stay for a while, and are closed."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=600)
+        for socket in self.log.parent.glob("ansible/cp/*"):
+            subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "-"], capture_output=True, check=False)
+        return super().wait()
+
+
+class Rig(Lab):
+    """Hosts ``source`` and ``target`` (and others) with an inventory over SSH.
+
+    :param site: where the hosts are made
+    :param folder: the controller's files; it is made anew
+    :param places: the network of each host by its name
+    """
+
+    def __init__(self, site: Site, folder: Path, **places: str) -> None:
+        self.site = site
+        self.machines = site.boot(**places)
+        if OFFLINE in places.values():
+            site.open_offline()
+        for machine in self.machines.values():
+            machine.wait()
+        super().__init__(folder, "source", "target")
+
+    def close(self) -> None:
+        self.site.remove(list(self.machines))
+
+    def __getitem__(self, name: str) -> Machine:
+        return self.machines[name]
+
+    # What a laboratory of folders does otherwise
+
+    def make_root(self, host: str) -> None:
+        """Hosts have a root of their own; only folders of this machine need one made."""
+        if host not in self.machines:
+            super().make_root(host)
+
+    def worked_example(self) -> dict[str, Any]:
+        inventory = super().worked_example()
+        variables = inventory["all"]["vars"]
+        del variables["ansible_connection"], variables["aims_license_server_root"]
+        variables["ansible_python_interpreter"] = "/usr/bin/python3"
+        variables["ansible_become"] = True
+        # declared for all, because source and target are set up from them
+        variables["aims_license_server_licenses"] = [
+            {**license, "activation_code": f"{{{{ vault_{license['profile'].lower()} }}}}"}
+            for license in WORKED_EXAMPLE
+        ]
+        for group in inventory["all"]["children"].values():
+            for name, host in group["hosts"].items():
+                host["ansible_host"] = self.machines[name].address
+                host.pop("aims_license_server_licenses", None)
+        others = {name: one for name, one in self.machines.items() if name not in (self.source, self.target)}
+        inventory["all"]["hosts"] = {name: {"ansible_host": one.address} for name, one in others.items()}
+        return inventory
+
+    def _write_config(self) -> None:
+        super()._write_config()
+        config = self.folder / "ansible.cfg"
+        kept = [line for line in config.read_text(encoding="utf-8").splitlines() if not line.startswith("remote_tmp")]
+        text = "\n".join(kept).replace("pipelining = true", "pipelining = false")
+        ssh = f"-F {self.site.ssh_config} -o ControlMaster=auto -o ControlPersist=60s"
+        config.write_text(f"{text}\n[ssh_connection]\nssh_args = {ssh}\n", encoding="utf-8")
+
+    def start(self, playbook: str, *options: str, **environment: str) -> Started:
+        name = playbook if playbook.endswith(".yml") else f"aims.licensing.{playbook}"
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), name, *options]
+        return _Started(command, self.folder, {**self.environment(), **environment})
+
+    def play(self, playbook: str, *options: str, **environment: str) -> Run:
+        started = self.start(playbook, *options, **environment)
+        try:
+            return started.wait()
+        except BaseException:
+            # Ctrl-C does not reach it, as it is a session of its own
+            started.kill()
+            raise
+
+    # Looks at the hosts, by nothing of the collection's own but the commands that it installs
+
+    def licman(self, host: str, *options: str) -> dict[str, Any]:
+        answer = self[host].ask(f"sudo -n {HOME}/Bin/licman {' '.join(options)} --json")
+        parsed: dict[str, Any] = answer.json
+        return parsed
+
+    def held(self, host: str) -> set[str]:
+        """The licenses that a host holds live (nodelocked, not fenced), read from its files."""
+        return set(self[host].run(f"sudo -n python3 - {HOME}", _HELD).split())
+
+    def digests(self, host: str, *places: str) -> dict[str, str]:
+        """Everything below some places of a host: its kind, mode, owner and content, by its path."""
+        found = {}
+        names = " ".join(places)
+        for line in self[host].run(f"sudo -n find {names} -printf '%p\\t%M %u:%g %l\\n'").splitlines():
+            path, about = line.split("\t")
+            found[path] = about
+        for line in self[host].run(f"sudo -n find {names} -type f -exec sha256sum {{}} +").splitlines():
+            digest, path = line.split(maxsplit=1)
+            found[path] += f" {digest}"
+        return found
+
+    def unit(self, host: str, name: str = SERVICE) -> dict[str, str]:
+        """What systemd says of a unit: its properties, and whether it is enabled and active."""
+        shown = self[host].run(f"systemctl show {name} --property=MainPID,NRestarts,User,FragmentPath,SubState,Result")
+        about = dict(line.split("=", 1) for line in shown.splitlines())
+        for question in ("is-enabled", "is-active"):
+            about[question] = self[host].ask(f"systemctl {question} {name}").stdout.strip()
+        return about
+
+    def curl(self, host: str, url: str, *options: str) -> Answer:
+        """Ask a web server from a host."""
+        return self[host].ask(f"curl --silent --show-error --max-time 10 {' '.join(options)} '{url}'")
