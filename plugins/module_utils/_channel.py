@@ -9,7 +9,12 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.embedded import open_ledger_channel
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import open_channel
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import (
+    HTTPS,
+    merged,
+    open_channel,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,5 +35,11 @@ OFFLINE: dict[str, Any] = {
 def channel_of(module: AnsibleModule, manager: LicenseManager) -> Channel:
     """Return the channel to the authority that the arguments name, or that the server was installed with."""
     responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
-    authority = module.params["authority"] or manager.overview()["server"]["authority"]
-    return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "")
+    authority, given = module.params["authority"], module.params.get("realm")
+    realm = Realm.from_dict(given, "realm") if given else None
+    # The home is asked only for what the task does not name.
+    if not authority or (authority.strip().lower().startswith(HTTPS) and (realm is None or realm.ca is None)):
+        server = manager.overview()["server"]
+        authority = authority or server["authority"]
+        realm = merged(Realm.from_dict(server["realm"], "realm") if server["realm"] else None, realm)
+    return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "", realm)

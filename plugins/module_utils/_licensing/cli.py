@@ -9,19 +9,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import secrets
 import sys
 from collections.abc import Sequence
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Callable
 
-from . import VERSION, checks, documents
+from . import VERSION, checks
 from .authority.embedded import open_ledger_channel
-from .authority.issuing import new_license
 from .channel import Channel, open_channel
 from .client import NoAnswer
+from .documents import Realm
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
@@ -31,11 +28,15 @@ from .model import (
     Profile,
     Wanted,
     digits,
-    now_utc,
     parse_code,
     parse_number,
     parse_profile,
 )
+from .server.command import licsrv
+from .terminal import print_json as _print_json
+from .terminal import read_file as _read_file
+from .terminal import read_line as _line
+from .terminal import say as _say
 
 REFUSED = 1
 WAITING = 3
@@ -47,9 +48,9 @@ _EXIT_CODES = (
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``licman …`` or ``authority …``; return the exit code."""
-    commands: dict[str, Callable[[Sequence[str]], int]] = {"licman": licman, "authority": authority}
+    commands: dict[str, Callable[[Sequence[str]], int]] = {"licman": licman, "licsrv": licsrv, "authority": authority}
     if not arguments or arguments[0] not in commands:
-        sys.stderr.write("usage: licman … | authority …\n")
+        sys.stderr.write("usage: licman … | licsrv … | authority …\n")
         return 2
     try:
         return commands[arguments[0]](arguments[1:])
@@ -59,14 +60,6 @@ def main(arguments: Sequence[str]) -> int:
         else:
             sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         return NO_ANSWER if isinstance(error, NoAnswer) else REFUSED
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-def _print_json(data: Any) -> None:
-    _say(json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def licman(arguments: Sequence[str]) -> int:
@@ -141,8 +134,10 @@ def _show(data: dict[str, Any], options: argparse.Namespace) -> int:
 
 def _channel(options: argparse.Namespace, overview: dict[str, Any]) -> Channel:
     """Open the way to the authority; what needs none works without one."""
-    authority = options.authority or overview["server"]["authority"] or "offline"
-    return open_channel(authority, open_ledger_channel, _responses(options))
+    server = overview["server"]
+    authority = options.authority or server["authority"] or "offline"
+    realm = Realm.from_dict(server["realm"], options.home) if server["realm"] else None
+    return open_channel(authority, open_ledger_channel, _responses(options), realm=realm)
 
 
 def _code(given: str | None) -> str:
@@ -153,21 +148,9 @@ def _code(given: str | None) -> str:
     return parse_code(_line() if given == "-" else given, "--activation-code")
 
 
-def _line() -> str:
-    try:
-        return sys.stdin.readline()
-    except UnicodeDecodeError:
-        return ""
-
-
 def _responses(options: argparse.Namespace) -> dict[str, bytes]:
     named = options.nodelock_activate or options.nodelock_deactivate
     return {parse_number(named): _read_file(options.response)} if named and options.response else {}
-
-
-def _read_file(path: str) -> bytes:
-    file = Path(path).absolute()
-    return Folder(file.parent).read(file.name, documents.MAX_BYTES)
 
 
 def _add_profile(manager: Any, overview: dict[str, Any], options: argparse.Namespace) -> Change:
@@ -204,137 +187,6 @@ def _print_overview(overview: Any) -> None:
 
 def authority(arguments: Sequence[str]) -> int:
     """Run a rehearsal authority."""
-    options = _authority_parser().parse_args(arguments)
-    desk: dict[str, Callable[[argparse.Namespace], Any]] = {
-        "init": _init,
-        "issue": _issue,
-        "list": _list,
-        "process": _process,
-        "audit": _audit,
-    }
-    result = desk[options.command](options)
-    if options.json:
-        _print_json(result)
-    else:
-        for line in result if isinstance(result, list) else [result]:
-            _say("  ".join(f"{key}: {value}" for key, value in line.items()))
-    return 0
+    from .authority.command import authority as run
 
-
-def _authority_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("authority", description="A rehearsal authority: it issues no real licenses.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    init = commands.add_parser("init", help="make a ledger with a key of its own")
-    init.add_argument("--name", default="authority", help="the realm's name; REHEARSAL is put before it")
-    issue = commands.add_parser("issue", help="issue a rehearsal license")
-    issue.add_argument("number")
-    code = issue.add_mutually_exclusive_group(required=True)
-    code.add_argument("--activation-code", metavar="-", help="- reads the code from standard input")
-    code.add_argument("--code-file", metavar="FILE", help="make a new code and write it to this new file, mode 0600")
-    issue.add_argument("--type", default="Rehearsal license")
-    issue.add_argument("--seats", type=int, default=10)
-    today = now_utc().date()
-    issue.add_argument("--start", default=today.isoformat())
-    issue.add_argument("--expiry", default=(today + timedelta(days=365)).isoformat())
-    issue.add_argument("--maintenance-expiry")
-    listing = commands.add_parser("list", help="list the licenses and where they are live")
-    process = commands.add_parser("process", help="turn a request file into its response file")
-    process.add_argument("request", metavar="FILE.request")
-    process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
-    audit = commands.add_parser("audit", help="check the audit log and print it")
-    for command in (init, issue, listing, process, audit):
-        command.add_argument("--ledger", required=True, metavar="PATH")
-        command.add_argument("--json", action="store_true")
-    return parser
-
-
-def _init(options: argparse.Namespace) -> dict[str, Any]:
-    from .authority.ledger import Ledger
-
-    with Ledger.create(options.ledger, options.name) as ledger:
-        with ledger.change():
-            ledger.record(now_utc(), "init", None, {"realm": ledger.realm.name})
-        return ledger.realm.as_dict()
-
-
-def _issue(options: argparse.Namespace) -> dict[str, Any]:
-    from .authority.ledger import Ledger
-
-    number = parse_number(options.number)
-    if options.activation_code not in (None, "-"):
-        todo = "Give - and hand the code over on standard input: arguments can be seen by every user of this machine."
-        raise refuse("A code is not taken as an argument.", "--activation-code", todo)
-    code = parse_code(_line()) if options.activation_code else _new_code()
-    license = new_license(
-        number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
-    )
-    with Ledger(options.ledger) as ledger, ledger.change():
-        ledger.put_license(license, now_utc())
-        if options.code_file is not None:
-            # Before the ledger's change is final: a license whose code nobody has is of no use.
-            _write_code(options.code_file, code)
-    return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
-
-
-def _new_code() -> str:
-    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    return "-".join("".join(secrets.choice(alphabet) for place in range(5)) for group in range(5))
-
-
-def _write_code(path: str, code: str) -> None:
-    file = Path(path).absolute()
-    folder = Folder(file.parent)
-    if folder.has(file.name):
-        raise refuse("There is a file already.", str(file), "Name a new file for the new code.")
-    folder.write(file.name, f"{code}\n".encode(), PRIVATE)
-
-
-def _list(options: argparse.Namespace) -> list[dict[str, Any]]:
-    from .authority.ledger import Ledger
-
-    rows = []
-    with Ledger(options.ledger) as ledger:
-        for license in ledger.licenses():
-            holding = ledger.holding(license.number)
-            account = ledger.account(license.number, holding.nodelock if holding else "machine")
-            rows.append(
-                {
-                    "number": license.number,
-                    "type": license.type,
-                    "seats": license.seats,
-                    "expiry": license.expiry,
-                    "valid": license.problem_on(date.today()) is None,
-                    "live": bool(holding and holding.live),
-                    "holder": holding.host_key if holding else None,
-                    "transfers": account.as_dict(now_utc()),
-                }
-            )
-    return rows
-
-
-def _process(options: argparse.Namespace) -> dict[str, Any]:
-    from .authority.desk import RequestDesk
-    from .authority.ledger import Ledger
-
-    request = _read_file(options.request)
-    with Ledger(options.ledger) as ledger:
-        response = RequestDesk(ledger, online=False).answer(request, options.request)
-    body = documents.read(response, documents.RESPONSE, options.request).body
-    folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
-    name = f"{digits(body['number'])}.response"
-    Folder(folder).write(name, response, PRIVATE)
-    reason = body["reason"]
-    return {
-        "number": body["number"],
-        "action": body["action"],
-        "outcome": body["outcome"],
-        "reason": reason["what"] if reason else None,
-        "response": str(folder / name),
-    }
-
-
-def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:
-    from .authority.ledger import Ledger
-
-    with Ledger(options.ledger) as ledger:
-        return ledger.audit()
+    return run(arguments)

@@ -24,6 +24,7 @@ FLOORS = {
     "files": 1,
     "sealing": 1,
     "store": 2,
+    "terminal": 2,
     "journal": 2,
     "channel": 3,
     "client": 3,

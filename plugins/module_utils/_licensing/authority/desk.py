@@ -5,6 +5,10 @@
 
 Activation, deactivation and quote are one exchange. A request id that was answered before gets the very same response,
 and nothing happens twice.
+
+A request that proves nothing - neither the license's code nor the key of the machine that holds it or held it last - is
+refused in words that depend on the request alone, so that the refusal need not be stored: signed again, it has the very
+same bytes. What is kept of it is its id, among a bounded number of such ids, and a count.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable
 
@@ -26,6 +31,25 @@ from .policy import Holding, Verdict, judge
 _FINGERPRINT_VALUE = re.compile(r"[0-9a-f]{32}\Z")
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a request was answered.
+
+    :ivar content: the response file
+    :ivar action, number: what was asked, of which license
+    :ivar outcome: ``granted`` or ``refused``
+    :ivar reason: of a refusal
+    :ivar proven: whether the request proved to come from somebody who may know about the license
+    """
+
+    content: bytes
+    action: str
+    number: str
+    outcome: str
+    reason: Mapping[str, str] | None
+    proven: bool
+
+
 class RequestDesk:
     """Answers requests out of one ledger.
 
@@ -37,30 +61,69 @@ class RequestDesk:
         self._ledger = ledger
         self._online = online
         self._clock = clock
+        self._nobody = documents.public_half(documents.load_private_key(documents.new_private_key(), "key"))
 
     def answer(self, data: bytes, where: str = "request") -> bytes:
-        """Answer a request.
+        """Answer a request; return the content of the response file. See :meth:`consider`."""
+        return self.consider(data, where).content
 
-        :return: the content of the response file, granting or refusing
+    def consider(self, data: bytes, where: str = "request") -> Answer:
+        """Answer a request, granting or refusing.
+
         :raises LicensingError: the request is not one that can be answered: damaged, of another realm, or under an id
             that another request was answered under. Nothing is recorded then.
         """
         request = documents.read(data, documents.REQUEST, where)
         body = self._checked(request)
+        license = self._known(request)
         if body["action"] == QUOTE:
-            return self._ledger.sign(documents.RESPONSE, self._quote(request, data))
+            content = self._ledger.sign(documents.RESPONSE, self._quote(request, data, license))
+            return self._told(content, license is not None)
         with self._ledger.change():
             known = self._ledger.response(body["id"])
-            if known is not None:
-                if known[0] != documents.digest(data):
-                    raise refuse(
-                        "Another request was answered under this id.", where, "Take the original request file again."
-                    )
-                return known[1]
-            act = self._activate if body["action"] == ACTIVATE else self._deactivate
-            response = self._ledger.sign(documents.RESPONSE, act(request, data))
-            self._ledger.put_response(body["id"], documents.digest(data), response)
-        return response
+            digest = known[0] if known else self._ledger.unproven(body["id"])
+            if digest not in (None, documents.digest(data)):
+                todo = "Take the original request file again."
+                raise refuse("Another request was answered under this id.", where, todo)
+            if known:
+                return self._told(known[1], proven=True)
+            proven = digest is None and self._is_proven(request, license)
+            if proven:
+                act = self._activate if body["action"] == ACTIVATE else self._deactivate
+                content = self._ledger.sign(documents.RESPONSE, act(request, data))
+                self._ledger.put_response(body["id"], documents.digest(data), content)
+            else:
+                refusal = self._stranger(request, data)
+                content = self._ledger.sign(documents.RESPONSE, refusal)
+                if digest is None:
+                    self._remember(request, documents.digest(data))
+        return self._told(content, proven)
+
+    @staticmethod
+    def _told(content: bytes, proven: bool) -> Answer:
+        body = documents.read(content, documents.RESPONSE, "response").body
+        return Answer(content, body["action"], body["number"], body["outcome"], body["reason"], proven)
+
+    def _is_proven(self, request: Document, license: License | None) -> bool:
+        if request.body["action"] == ACTIVATE:
+            return license is not None
+        holding = self._ledger.holding(parse_number(request.body["number"]))
+        return holding is not None and holding.host_key == request.body["host_key"]
+
+    def _stranger(self, request: Document, data: bytes) -> Mapping[str, Any]:
+        """The refusal of a request that proves nothing; it says the same whether or not there is such a license."""
+        problem = _unknown(request) if request.body["action"] == ACTIVATE else _not_live(request)
+        # No serial and no time: the same request is to get the same bytes without anything being stored for it.
+        return {**self._body(request, data, "refused", problem.as_dict()), "serial": 0, "issued": None}
+
+    def _remember(self, request: Document, digest: str) -> None:
+        now = self._clock()
+        self._ledger.put_unproven(request.body["id"], digest)
+        earlier = self._ledger.count_unproven(render_time(now)[:13])
+        if earlier is not None:
+            # One record an hour, whoever asks however often: strangers do not make the log grow.
+            detail = {**self._detail(request, "refused", 0), "unproven": True, "earlier": earlier}
+            self._ledger.record(now, request.body["action"], parse_number(request.body["number"]), detail)
 
     def _checked(self, request: Document) -> Mapping[str, Any]:
         body, where = request.body, request.where
@@ -90,9 +153,14 @@ class RequestDesk:
         return {**body, "number": number}
 
     def _known(self, request: Document) -> License | None:
-        """The license, if the request proves knowledge of its code. Which of the two failed is not told."""
+        """The license, if the request proves knowledge of its code. Which of the two failed is not told.
+
+        Where there is no such license the proof is checked all the same, against a key that nobody has: it takes as
+        long.
+        """
         license = self._ledger.license(parse_number(request.body["number"]))
-        return license if license is not None and request.is_signed("code", license.code_key) else None
+        signed = request.is_signed("code", license.code_key if license else self._nobody)
+        return license if signed else None
 
     def _judge(self, request: Document, license: License) -> Verdict:
         body = request.body
@@ -107,7 +175,7 @@ class RequestDesk:
         )
 
     def _activate(self, request: Document, data: bytes) -> Mapping[str, Any]:
-        license = self._known(request)
+        license = self._ledger.license(parse_number(request.body["number"]))
         if license is None:
             return self._refusal(request, data, _unknown(request))
         verdict = self._judge(request, license)
@@ -130,20 +198,11 @@ class RequestDesk:
             and compare(holding.fingerprint, request.body["fingerprint"]).is_same_machine
         )
         if license is None or holding is None or not here:
-            return self._refusal(
-                request,
-                data,
-                Problem(
-                    f"License {number} is not live on this license server.",
-                    f"license {number}",
-                    "Look with aims_license_info where it is live, and deactivate it there.",
-                ),
-            )
+            return self._refusal(request, data, _not_live(request))
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         return self._granted(request, data, license, 0)
 
-    def _quote(self, request: Document, data: bytes) -> Mapping[str, Any]:
-        license = self._known(request)
+    def _quote(self, request: Document, data: bytes, license: License | None) -> Mapping[str, Any]:
         if license is None:
             return self._body(request, data, "refused", _unknown(request).as_dict())
         verdict, holding = self._judge(request, license), self._ledger.holding(license.number)
@@ -166,16 +225,20 @@ class RequestDesk:
         return body
 
     def _log(self, request: Document, outcome: str, spends: int) -> None:
+        number = parse_number(request.body["number"])
+        self._ledger.record(self._clock(), request.body["action"], number, self._detail(request, outcome, spends))
+
+    def _detail(self, request: Document, outcome: str, spends: int) -> dict[str, Any]:
         body = request.body
-        detail = {
+        return {
             "outcome": outcome,
             "spends": spends,
             "request": body["id"],
             "fingerprint": body["fingerprint"],
+            "host_key": body["host_key"],
             "nodelock": body["nodelock"],
             "online": self._online,
         }
-        self._ledger.record(self._clock(), body["action"], parse_number(body["number"]), detail)
 
     def _body(self, request: Document, data: bytes, outcome: str, reason: Mapping[str, str] | None) -> dict[str, Any]:
         body = request.body
@@ -207,4 +270,13 @@ def _unknown(request: Document) -> Problem:
         f"The authority knows no license {number} with this activation code.",
         f"license {number}",
         "Check the license number and its activation code against what was supplied.",
+    )
+
+
+def _not_live(request: Document) -> Problem:
+    number = parse_number(request.body["number"])
+    return Problem(
+        f"License {number} is not live on this license server.",
+        f"license {number}",
+        "Look with aims_license_info where it is live, and deactivate it there.",
     )

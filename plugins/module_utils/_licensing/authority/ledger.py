@@ -20,6 +20,7 @@ from ..documents import Realm
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE
 from ..model import Account, License, parse_time, render_time
+from .certificates import Certificates
 from .policy import Holding
 
 _SCHEMA_VERSION = 1
@@ -34,6 +35,13 @@ CREATE TABLE response (request_id TEXT PRIMARY KEY, request_digest TEXT NOT NULL
 CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, number TEXT,
                     detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
 """
+# Tables that ledgers of the first version lack; made with the first change that needs them.
+_STRANGERS = """
+CREATE TABLE IF NOT EXISTS unproven (at INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unproven_count (hour TEXT PRIMARY KEY, requests INTEGER NOT NULL);
+"""
+# How many requests that proved nothing are remembered by their ids.
+REMEMBERED = 10_000
 REHEARSAL = "REHEARSAL "
 _START = "0" * 64
 _ADVICE = "Check its rights, the free space and who else holds it; where it is damaged, restore it from a backup."
@@ -70,7 +78,7 @@ class Ledger:
         if version != _SCHEMA_VERSION or found is None:
             self._db.close()
             raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
-        self.realm = Realm(found[0], found[2])
+        self.realm = Realm(found[0], found[2], Certificates(path).ca())
         self._private_key = bytes(found[1])
 
     @staticmethod
@@ -99,7 +107,7 @@ class Ledger:
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
             db = cls._connect(temporary)
-            db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA + _STRANGERS)
             db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
             db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             db.close()
@@ -202,6 +210,32 @@ class Ledger:
 
     def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
         self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)
+
+    def unproven(self, request_id: str) -> str | None:
+        """Return the digest of a request that was refused before because it proved nothing, if it is remembered."""
+        self._make_strangers()
+        row = self._row("SELECT digest FROM unproven WHERE request_id = ?", request_id)
+        return row[0] if row else None
+
+    def put_unproven(self, request_id: str, request_digest: str) -> None:
+        """Remember a request that proved nothing; of very many, the oldest are forgotten."""
+        self._rows("INSERT INTO unproven (request_id, digest) VALUES (?, ?)", request_id, request_digest)
+        self._rows("DELETE FROM unproven WHERE at <= (SELECT MAX(at) FROM unproven) - ?", REMEMBERED)
+
+    def count_unproven(self, hour: str) -> int | None:
+        """Count one more such request; for the first in an hour return how many the last hour with any had."""
+        row = self._row("SELECT hour, requests FROM unproven_count")
+        if row and row[0] == hour:
+            self._rows("UPDATE unproven_count SET requests = requests + 1")
+            return None
+        self._rows("DELETE FROM unproven_count")
+        self._rows("INSERT INTO unproven_count VALUES (?, 1)", hour)
+        return int(row[1]) if row else 0
+
+    def _make_strangers(self) -> None:
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'unproven_count'"):
+            for statement in filter(str.strip, _STRANGERS.split(";")):
+                self._rows(statement)
 
     def next_serial(self) -> int:
         """The serial that the next audit record will have."""

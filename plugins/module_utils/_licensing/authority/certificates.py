@@ -1,0 +1,294 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificates of an authority's service: a CA of its own, made once, and the server's, renewed from it.
+
+They lie beside the ledger, in ``PATH.tls``: ``ca.pem``, ``ca.key``, ``server.pem``, ``server.key``. The CA signs the
+one service only; hosts pin it with the realm, so no public CA has a say in who the authority is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..channel import check_host
+from ..errors import LicensingError, refuse
+from ..files import PRIVATE, PUBLIC, Folder
+from ..library import require_cryptography
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.x509 import Certificate, CertificateBuilder
+
+_CA, _CA_KEY, _SERVER, _SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
+_CA_LIFE = timedelta(days=20 * 365)
+# No longer than browsers take; the service renews it by itself.
+_LIFE = timedelta(days=397)
+RENEW_BEFORE = timedelta(days=30)
+# Hosts whose clocks are behind take a new certificate too.
+_SKEW = timedelta(days=1)
+# The longest common name that X.509 allows (ub-common-name).
+_NAME = 64
+
+
+def own_hosts() -> list[str]:
+    """Return the names under which this machine is likely to be reached, and the loopback's."""
+    found = []
+    for name in (socket.getfqdn(), socket.gethostname()):
+        # A machine may be called anything; what is no name in a certificate is left out.
+        with contextlib.suppress(LicensingError):
+            found.append(check_host(name))
+    return list(dict.fromkeys([*found, "localhost", "127.0.0.1"]))
+
+
+class Certificates:
+    """The certificates beside one ledger.
+
+    :param ledger: the ledger's path
+    """
+
+    def __init__(self, ledger: str) -> None:
+        self._folder = Folder(Path(f"{ledger}.tls").absolute())
+
+    @property
+    def where(self) -> str:
+        """The folder they lie in."""
+        return str(self._folder.path)
+
+    def check_free(self) -> None:
+        """Refuse where there are certificates already: a new ledger shall not take over another one's CA."""
+        if self._folder.path.is_dir() and self._folder.has(_CA_KEY):
+            raise refuse(
+                "There are certificates of another ledger.",
+                self.where,
+                "Restore the ledger that they belong to, choose another path, or remove them.",
+            )
+
+    def ca(self) -> str | None:
+        """Return the CA's certificate, PEM, or None where there is none yet."""
+        if not self._folder.path.is_dir():
+            return None
+        found = self._folder.find(_CA)
+        return found.decode("utf-8", "replace") if found is not None else None
+
+    def make(self, name: str, hosts: Iterable[str], now: datetime) -> bool:
+        """Make the CA where there is none, and the server's certificate where that is due; say whether it was.
+
+        It is due where there is none, where it ends within 30 days, and where it lacks one of the hosts. Hosts that
+        it has already stay.
+
+        :param name: of the realm, for the certificates' subjects
+        :param hosts: names and addresses; those of this machine where none are given and none are known
+        """
+        require_cryptography()
+        ca, key = self._authority(name, now)
+        known, until = self._current(ca)
+        asked = [check_host(host, "--host") for host in hosts]
+        all_hosts = list(dict.fromkeys([*known, *asked])) or own_hosts()
+        if until is not None and until - now > RENEW_BEFORE and set(all_hosts) == set(known):
+            return False
+        server = _new_key()
+        issued = _server_certificate(server, all_hosts, ca, key, now)
+        # A pair that was cut in two does not match, and is made anew by the next start.
+        self._folder.write(_SERVER_KEY, _key_pem(server), PRIVATE)
+        self._folder.write(_SERVER, _pem(issued) + _pem(ca), PUBLIC)
+        return True
+
+    def load(self, context: ssl.SSLContext) -> None:
+        """Let a TLS context serve with the server's certificate; connections that it has keep theirs."""
+        try:
+            context.load_cert_chain(self._folder.place(_SERVER), self._folder.place(_SERVER_KEY))
+        except (OSError, ssl.SSLError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise refuse(
+                f"The server's certificate cannot be used: {reason}.",
+                self._folder.place(_SERVER),
+                "Remove server.pem and server.key there; 'authority serve' makes them anew.",
+            ) from None
+
+    def hosts(self) -> list[str]:
+        """Return the names and addresses that the server's certificate is for."""
+        ca = self._read(_CA)
+        return self._current(ca)[0] if ca is not None else []
+
+    def _authority(self, name: str, now: datetime) -> tuple[Certificate, EllipticCurvePrivateKey]:
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        ca, pem = self._read(_CA), self._folder.find(_CA_KEY) if self._folder.path.is_dir() else None
+        if ca is None:
+            self._folder.make(mode=0o700)
+            made = _new_key()
+            ca = _ca_certificate(made, name, now)
+            self._folder.write(_CA_KEY, _key_pem(made), PRIVATE)
+            self._folder.write(_CA, _pem(ca), PUBLIC)
+            return ca, made
+        todo = "Restore it from a backup. Hosts pin this CA: with another one each has to be told the new realm."
+        try:
+            key: Any = load_pem_private_key(pem or b"", password=None)
+        except (ValueError, TypeError):
+            key = None
+        if key is None or _public(key) != _public(ca):
+            raise refuse("The private key of the CA is missing or damaged.", self._folder.place(_CA_KEY), todo)
+        return ca, key
+
+    def _current(self, ca: Certificate) -> tuple[list[str], datetime | None]:
+        """Hosts and end of the server's certificate; no end where it cannot be used."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            found = self._read(_SERVER)
+        except LicensingError:
+            found = None
+        if found is None:
+            return [], None
+        try:
+            names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            hosts = [str(entry.value) for entry in names]
+            key: Any = load_pem_private_key(self._folder.find(_SERVER_KEY) or b"", password=None)
+        except (x509.ExtensionNotFound, ValueError, TypeError):
+            return [], None
+        fits = _public(key) == _public(found) and found.issuer == ca.subject
+        return hosts, _until(found) if fits else None
+
+    def _read(self, name: str) -> Certificate | None:
+        from cryptography import x509
+
+        data = self._folder.find(name) if self._folder.path.is_dir() else None
+        if data is None:
+            return None
+        try:
+            return x509.load_pem_x509_certificate(data)
+        except ValueError:
+            raise refuse("The certificate is damaged.", self._folder.place(name), "Restore it from a backup.") from None
+
+
+def _new_key() -> EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _public(holder: Any) -> bytes:
+    """The public key of a private key or of a certificate."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    data: bytes = holder.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
+    return data
+
+
+def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization as s
+
+    return key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+
+
+def _pem(certificate: Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _until(certificate: Certificate) -> datetime:
+    # Versions before 42 know the end without its time zone only, and later ones warn of that.
+    aware = getattr(certificate, "not_valid_after_utc", None)
+    return aware if aware is not None else certificate.not_valid_after.replace(tzinfo=timezone.utc)
+
+
+def _ca_certificate(key: EllipticCurvePrivateKey, name: str, now: datetime) -> Certificate:
+    from cryptography import x509
+
+    subject = _subject(f"{name} CA"[-_NAME:])
+    builder = _builder(subject, subject, key, key, now, _CA_LIFE)
+    return _signed(
+        builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(
+            _usage(key_cert_sign=True, crl_sign=True), critical=True
+        ),
+        key,
+    )
+
+
+def _server_certificate(
+    key: EllipticCurvePrivateKey, hosts: list[str], ca: Certificate, ca_key: EllipticCurvePrivateKey, now: datetime
+) -> Certificate:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    builder = _builder(_subject(hosts[0][:_NAME]), ca.subject, key, ca_key, now, min(_LIFE, _until(ca) - now))
+    return _signed(
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False),
+        ca_key,
+    )
+
+
+def _builder(
+    subject: Any,
+    issuer: Any,
+    key: EllipticCurvePrivateKey,
+    issuer_key: EllipticCurvePrivateKey,
+    now: datetime,
+    life: timedelta,
+) -> CertificateBuilder:
+    from cryptography import x509
+
+    public = key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + life)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+
+
+def _signed(builder: CertificateBuilder, key: EllipticCurvePrivateKey) -> Certificate:
+    from cryptography.hazmat.primitives import hashes
+
+    return builder.sign(key, hashes.SHA256())
+
+
+def _subject(name: str) -> Any:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _general_name(host: str) -> Any:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _usage(**allowed: bool) -> Any:
+    from cryptography import x509
+
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{name: allowed.get(name, False) for name in names})

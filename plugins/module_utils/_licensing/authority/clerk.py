@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The desk's clerk: takes requests from the service to the desk, one after the other, off the event loop.
+
+What proves nothing is answered slowly, at a time counted from its arrival, so that neither the words nor the time of
+the answer tell whether there is such a license. Nothing waits in a thread for that time to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, TypeVar
+
+from ..documents import Realm
+from ..errors import LicensingError, Problem
+from .desk import Answer, RequestDesk
+from .guard import Guard
+from .ledger import Ledger
+from .web import LOG, Call, Refused
+
+_WAITING = 200
+T = TypeVar("T")
+
+
+class Clerk:
+    """Asks the desk of one ledger.
+
+    :ivar counts: what was answered, by ``(action, outcome)``
+    """
+
+    def __init__(self, path: str, guard: Guard) -> None:
+        self._path = path
+        self._guard = guard
+        # A connection to SQLite belongs to the thread that opened it.
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._waiting = 0
+        self._ledger: Ledger | None = None
+        self._desks: dict[bool, RequestDesk] = {}
+        self.realm = Realm("", "")
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    async def open(self) -> None:
+        """Open the ledger."""
+
+        def act() -> Realm:
+            self._ledger = Ledger(self._path)
+            self._desks = {online: RequestDesk(self._ledger, online) for online in (True, False)}
+            return self._ledger.realm
+
+        self.realm = await self._run(act)
+
+    async def close(self) -> None:
+        """Finish what was begun, and close the ledger."""
+        if self._ledger is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.close)
+        self._thread.shutdown()
+
+    async def ask(self, data: bytes, call: Call, online: bool) -> Answer:
+        """Return the desk's answer to a request.
+
+        :raises LicensingError: the request is not one that can be answered
+        :raises Refused: the ledger cannot be used now
+        """
+        try:
+            answer = await self._run(lambda: self._desks[online].consider(data))
+        except LicensingError as error:
+            if any(problem.where == self._path for problem in error.problems):
+                LOG.error("the ledger failed: %s", error)
+                self.counts["any", "failed"] += 1
+                todo = "Run the same command again later; the authority's owner finds the reason in its journal."
+                raise Refused(503, "not_now", Problem("The authority cannot answer now.", "ledger", todo), 5) from None
+            self._guard.failed(call.address)
+            self.counts["any", "malformed"] += 1
+            raise
+        outcome = answer.outcome if answer.proven else "unproven"
+        self.counts[answer.action, outcome] += 1
+        LOG.info("%s %s %s %s", call.address, answer.action, answer.number, outcome)
+        if not answer.proven:
+            due = call.arrived + self._guard.failed(call.address, answer.number)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        return answer
+
+    async def _run(self, act: Callable[[], T]) -> T:
+        if self._waiting >= _WAITING:
+            problem = Problem("The authority has too much to do.", "service", "Run the same command again later.")
+            raise Refused(503, "busy", problem, 2)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+        finally:
+            self._waiting -= 1

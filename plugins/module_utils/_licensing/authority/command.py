@@ -1,0 +1,225 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``authority``: a rehearsal authority, run by hand or as a service."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Callable
+
+from .. import documents
+from ..errors import refuse
+from ..files import PRIVATE, Folder
+from ..model import digits, now_utc, parse_code, parse_number
+from ..terminal import print_json, read_file, read_line, say
+from .issuing import new_license
+
+STOP_AFTER = "AIMS_AUTHORITY_STOP_AFTER"
+
+
+def authority(arguments: Sequence[str]) -> int:
+    """Run a rehearsal authority; return the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.command == "serve":
+        return _serve(options)
+    commands: dict[str, Callable[[argparse.Namespace], Any]] = {
+        "init": _init,
+        "realm": _realm,
+        "issue": _issue,
+        "list": _list,
+        "process": _process,
+        "audit": _audit,
+    }
+    result = commands[options.command](options)
+    if options.json:
+        print_json(result)
+    else:
+        for line in result if isinstance(result, list) else [result]:
+            say("  ".join(f"{key}: {value}" for key, value in line.items()))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("authority", description="A rehearsal authority: it issues no real licenses.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", help="make a ledger with a key of its own, and certificates for a service")
+    init.add_argument("--name", default="authority", help="the realm's name; REHEARSAL is put before it")
+    serve = commands.add_parser("serve", help="answer requests over HTTPS, and by the request page")
+    for command in (init, serve):
+        command.add_argument(
+            "--host",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="a name or IP address of the service, for its certificate; may be repeated",
+        )
+    _add_serving(serve)
+    _add_issuing(commands.add_parser("issue", help="issue a rehearsal license"))
+    realm = commands.add_parser("realm", help="print the realm that hosts are to be told")
+    listing = commands.add_parser("list", help="list the licenses and where they are live")
+    process = commands.add_parser("process", help="turn a request file into its response file")
+    process.add_argument("request", metavar="FILE.request")
+    process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
+    audit = commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
+    for command in (init, commands.choices["issue"], realm, listing, process, audit):
+        command.add_argument("--json", action="store_true")
+    for command in commands.choices.values():
+        command.add_argument("--ledger", required=True, metavar="PATH")
+    return parser
+
+
+def _add_serving(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--listen", default="", metavar="ADDRESS", help="IP address; all of this machine unless given")
+    serve.add_argument("--port", type=int, default=8443)
+    serve.add_argument("--smtp", metavar="HOST[:PORT]", help="the mail server; without one no mail is sent")
+    serve.add_argument("--smtp-starttls", action="store_true", help="refuse to hand mail over unencrypted")
+    serve.add_argument("--smtp-user", metavar="USER")
+    serve.add_argument("--smtp-password-file", metavar="FILE")
+    serve.add_argument("--mail-from", metavar="ADDRESS", help="the sender of the mails")
+    serve.add_argument(
+        "--stop-after",
+        type=float,
+        default=os.environ.get(STOP_AFTER),
+        metavar="SECONDS",
+        help=f"end by itself, for tests (also {STOP_AFTER})",
+    )
+
+
+def _add_issuing(issue: argparse.ArgumentParser) -> None:
+    issue.add_argument("number")
+    code = issue.add_mutually_exclusive_group(required=True)
+    code.add_argument("--activation-code", metavar="-", help="- reads the code from standard input")
+    code.add_argument("--code-file", metavar="FILE", help="make a new code and write it to this new file, mode 0600")
+    issue.add_argument("--type", default="Rehearsal license")
+    issue.add_argument("--seats", type=int, default=10)
+    today = now_utc().date()
+    issue.add_argument("--start", default=today.isoformat())
+    issue.add_argument("--expiry", default=(today + timedelta(days=365)).isoformat())
+    issue.add_argument("--maintenance-expiry")
+
+
+def _init(options: argparse.Namespace) -> dict[str, Any]:
+    from .certificates import Certificates
+    from .ledger import Ledger
+
+    certificates = Certificates(options.ledger)
+    if not Path(options.ledger).exists():
+        certificates.check_free()
+    with Ledger.create(options.ledger, options.name) as ledger:
+        certificates.make(ledger.realm.name, options.host, now_utc())
+        with ledger.change():
+            ledger.record(now_utc(), "init", None, {"realm": ledger.realm.name})
+    return _realm(options)
+
+
+def _realm(options: argparse.Namespace) -> dict[str, Any]:
+    from .ledger import Ledger
+
+    with Ledger(options.ledger) as ledger:
+        return ledger.realm.as_dict()
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ..library import require_tornado
+    from .service import Settings, serve
+
+    require_tornado()
+    serve(
+        Settings(
+            ledger=options.ledger,
+            listen=options.listen,
+            port=options.port,
+            hosts=tuple(options.host),
+            stop_after=options.stop_after,
+        )
+    )
+    return 0
+
+
+def _issue(options: argparse.Namespace) -> dict[str, Any]:
+    from .ledger import Ledger
+
+    number = parse_number(options.number)
+    if options.activation_code not in (None, "-"):
+        todo = "Give - and hand the code over on standard input: arguments can be seen by every user of this machine."
+        raise refuse("A code is not taken as an argument.", "--activation-code", todo)
+    code = parse_code(read_line()) if options.activation_code else _new_code()
+    license = new_license(
+        number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
+    )
+    with Ledger(options.ledger) as ledger, ledger.change():
+        ledger.put_license(license, now_utc())
+        if options.code_file is not None:
+            # Before the ledger's change is final: a license whose code nobody has is of no use.
+            _write_code(options.code_file, code)
+    return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
+
+
+def _new_code() -> str:
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    return "-".join("".join(secrets.choice(alphabet) for place in range(5)) for group in range(5))
+
+
+def _write_code(path: str, code: str) -> None:
+    file = Path(path).absolute()
+    folder = Folder(file.parent)
+    if folder.has(file.name):
+        raise refuse("There is a file already.", str(file), "Name a new file for the new code.")
+    folder.write(file.name, f"{code}\n".encode(), PRIVATE)
+
+
+def _list(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from .ledger import Ledger
+
+    rows = []
+    with Ledger(options.ledger) as ledger:
+        for license in ledger.licenses():
+            holding = ledger.holding(license.number)
+            account = ledger.account(license.number, holding.nodelock if holding else "machine")
+            rows.append(
+                {
+                    "number": license.number,
+                    "type": license.type,
+                    "seats": license.seats,
+                    "expiry": license.expiry,
+                    "valid": license.problem_on(date.today()) is None,
+                    "live": bool(holding and holding.live),
+                    "holder": holding.host_key if holding else None,
+                    "transfers": account.as_dict(now_utc()),
+                }
+            )
+    return rows
+
+
+def _process(options: argparse.Namespace) -> dict[str, Any]:
+    from .desk import RequestDesk
+    from .ledger import Ledger
+
+    request = read_file(options.request)
+    with Ledger(options.ledger) as ledger:
+        response = RequestDesk(ledger, online=False).answer(request, options.request)
+    body = documents.read(response, documents.RESPONSE, options.request).body
+    folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
+    name = f"{digits(body['number'])}.response"
+    Folder(folder).write(name, response, PRIVATE)
+    reason = body["reason"]
+    return {
+        "number": body["number"],
+        "action": body["action"],
+        "outcome": body["outcome"],
+        "reason": reason["what"] if reason else None,
+        "response": str(folder / name),
+    }
+
+
+def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from .ledger import Ledger
+
+    with Ledger(options.ledger) as ledger:
+        return ledger.audit()

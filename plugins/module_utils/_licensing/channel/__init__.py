@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a request travels to an authority and its response back."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Callable, Protocol
+from urllib.parse import urlsplit
+
+from ..documents import Realm
+from ..errors import LicensingError, refuse
+
+LEDGER = "ledger:"
+OFFLINE = "offline"
+HTTPS = "https://"
+HTTPS_PORT = 443
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
+
+
+class Channel(Protocol):
+    """A way to an authority.
+
+    :ivar online: whether a request is answered in the same call
+    :ivar realm: whose answers come this way, where the channel itself can tell
+    :ivar where: the other end, for messages
+    """
+
+    online: bool
+    realm: Realm | None
+    where: str
+
+    def exchange(self, number: str, request: bytes) -> bytes | None:
+        """Hand over a request; return the response, or None while it has to be fetched by hand.
+
+        The same request may be handed over any number of times.
+        """
+
+
+class Embedded:
+    """An authority that is a function call away."""
+
+    online = True
+
+    def __init__(self, realm: Realm, where: str, answer: Callable[[bytes], bytes]) -> None:
+        self.realm: Realm | None = realm
+        self.where = where
+        self._answer = answer
+
+    def exchange(self, number: str, request: bytes) -> bytes | None:
+        return self._answer(request)
+
+
+class OfflineFiles:
+    """Request files that a person carries to the authority, and the response files that came back.
+
+    :param responses: license number → content of its response file
+    :param where: the folder that they were found in
+    """
+
+    online = False
+
+    def __init__(self, responses: Mapping[str, bytes], where: str = "") -> None:
+        self.realm: Realm | None = None
+        self.where = where or OFFLINE
+        self._responses = responses
+
+    def exchange(self, number: str, request: bytes) -> bytes | None:
+        return self._responses.get(number)
+
+
+def check_authority(authority: str | None) -> str:
+    """Return the authority's address in order, or refuse.
+
+    :param authority: ``ledger:/absolute/path``, ``https://host[:port]`` or ``offline``
+    """
+    text = (authority or "").strip()
+    if text == OFFLINE or (text.startswith(f"{LEDGER}/") and len(text) > len(LEDGER) + 1):
+        return text
+    if text.lower().startswith(HTTPS):
+        host, port = service_address(text)
+        named = f"[{host}]" if ":" in host else host
+        return f"{HTTPS}{named}" if port == HTTPS_PORT else f"{HTTPS}{named}:{port}"
+    raise refuse(
+        f"{authority!r} is not an authority." if text else "No authority is given.",
+        "authority",
+        "Use 'https://host:8443', 'ledger:/absolute/path/authority.db' or 'offline' "
+        "(variable aims_license_server_authority).",
+    )
+
+
+def service_address(authority: str) -> tuple[str, int]:
+    """Return host and port of an authority's service, or refuse what is not ``https://host[:port]``."""
+    try:
+        parts = urlsplit(authority.strip())
+        host, port = check_host(parts.hostname or ""), parts.port
+        only = parts.scheme == "https" and parts.path in ("", "/") and "@" not in parts.netloc
+        if not only or set(authority) & set("?#") or port == 0 or (port is None and parts.netloc.endswith(":")):
+            raise ValueError("more than host and port")
+    except (ValueError, LicensingError):
+        # What stands before an @ is a password, as likely as not.
+        shown = re.sub(r"//.*@", "//…@", authority.strip())
+        raise refuse(
+            f"{shown!r} is not the address of an authority's service.",
+            "authority",
+            "Write it as 'https://host:8443': a host name or IP address and the port, nothing else.",
+        ) from None
+    return host, HTTPS_PORT if port is None else port
+
+
+def check_host(text: str, where: str = "host") -> str:
+    """Return a host name (ASCII, in lower case) or IP address in its one form, or refuse."""
+    host = text.strip().lower().rstrip(".")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        # Digits and dots that are no address are no name either: a resolver would guess.
+        if not _NAME.match(host) or re.fullmatch(r"[0-9.]+", host):
+            todo = "Write a name such as authority.example.com, or an IP address."
+            raise refuse(f"{text!r} is not a host.", where, todo) from None
+    return host
+
+
+def ledger_path(authority: str | None) -> str:
+    """Return the path of the ledger that an authority's address names, or refuse any other kind of authority."""
+    text = check_authority(authority)
+    if not text.startswith(LEDGER):
+        raise refuse(f"{text!r} names no ledger.", "authority", "Give 'ledger:/absolute/path/authority.db'.")
+    return text[len(LEDGER) :]
+
+
+def open_channel(
+    authority: str | None,
+    open_ledger: Callable[[str], Channel],
+    responses: Mapping[str, bytes] | None = None,
+    folder: str = "",
+    realm: Realm | None = None,
+) -> Channel:
+    """Return the channel to an authority.
+
+    :param open_ledger: what opens the ledger at a path (given by the floor above, which knows the authority's side)
+    :param responses: for ``offline``, the response files at hand by license number
+    :param folder: for messages, where these were found
+    :param realm: the realm that is pinned or given; a service proves with its ``ca`` that it is the authority
+    """
+    text = check_authority(authority)
+    if text == OFFLINE:
+        return OfflineFiles(responses or {}, folder)
+    if text.startswith(HTTPS):
+        from .https import Https
+
+        return Https(text, realm)
+    return open_ledger(ledger_path(text))
+
+
+def merged(pinned: Realm | None, given: Realm | None) -> Realm | None:
+    """Return the realm to deal with: the pinned one with the certificate that was given last, or the one there is.
+
+    The key alone says which realm it is; where the two differ in it, the given one is returned, to be refused later.
+    """
+    if pinned is None or given is None or pinned.key != given.key:
+        return given or pinned
+    return Realm(pinned.name, pinned.key, given.ca or pinned.ca)
