@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     read_profiles,
     read_wanted,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import portal_problems
 
 PREFIX = "aims_license_"
@@ -35,15 +36,19 @@ VARIABLES = frozenset(
         "aims_license_server_backend",
         "aims_license_server_home",
         "aims_license_server_licenses",
+        "aims_license_server_listen",
         "aims_license_server_portal",
         "aims_license_server_portal_email",
         "aims_license_server_profiles",
         "aims_license_server_realm",
         "aims_license_server_requests_dir",
         "aims_license_server_root",
+        "aims_license_server_service",
         "aims_license_server_users",
         "aims_license_migrate_dir",
         "aims_license_migrate_direction",
+        "aims_license_migrate_drain_force",
+        "aims_license_migrate_drain_seconds",
         "aims_license_migrate_rehearse_bundle",
         "aims_license_migrate_rehearse_licenses",
         "aims_license_migrate_source",
@@ -53,13 +58,19 @@ VARIABLES = frozenset(
 
 @dataclass(frozen=True)
 class Server:
-    """One host's license server, as the modules take it."""
+    """One host's license server, as the modules take it.
+
+    :ivar service: what runs it; "" leaves it to the module
+    :ivar listen: ``{clients, management}``; empty leaves it as it is
+    """
 
     host: str
     home: str
     root: str
     backend: str
     authority: str
+    service: str
+    listen: dict[str, Any]
 
 
 class HostVariables:
@@ -139,6 +150,8 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         root=str(host.get("aims_license_server_root", "")),
         backend=str(host.get("aims_license_server_backend", BUNDLED)),
         authority=str(host.get("aims_license_server_authority", "")),
+        service=str(host.get("aims_license_server_service", "")),
+        listen=_listen(host.get("aims_license_server_listen", {})),
     )
     problems = []
     checks: Sequence[tuple[str, Callable[[], object]]] = (
@@ -146,6 +159,8 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         ("aims_license_server_home", lambda: _absolute(server.home)),
         ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
         ("aims_license_server_authority", lambda: check_authority(server.authority)),
+        ("aims_license_server_service", lambda: _service(server.service)),
+        ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
     )
     for name, check in checks:
         try:
@@ -153,6 +168,20 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         except LicensingError as error:
             problems += [Problem(problem.what, host.where(name), problem.todo) for problem in error.problems]
     return server, problems
+
+
+def _service(name: str) -> None:
+    if name and name not in SERVICES:
+        raise refuse(f"{name!r} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}.")
+
+
+def _listen(given: object) -> dict[str, Any]:
+    """The declared addresses; what is no mapping is told as the address that it is not."""
+    if not isinstance(given, Mapping):
+        return {"clients": given}
+    # A misspelt key would be left out without a word, and the server would listen where nobody expects it.
+    unknown = {key: value for key, value in given.items() if key not in ("clients", "management")}
+    return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(given)
 
 
 def _absolute(path: str) -> None:
