@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a home lets be granted, read anew whenever its files change."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Callable
+
+from .. import documents
+from ..documents import Realm
+from ..errors import LicensingError, Problem
+from ..fingerprint import compare
+from ..journal import Intent, Journal
+from ..model import ACTIVATE, Profile, digits, now_utc
+from ..store import Config, Home, Installed
+
+_WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")
+# Changes within one tick of the kernel's clock get the same time: what was changed less than this before it was
+# read, in nanoseconds, may have been changed once more without looking different.
+_TICK = 20_000_000
+# A home that is being changed is read again until it stood still meanwhile.
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one license grants here.
+
+    :ivar seats: how many may be in use at once
+    :ivar problem: why none is granted; None where they are
+    :ivar ends: whether the seats that are held end too
+    """
+
+    number: str
+    seats: int
+    problem: Problem | None
+    ends: bool = True
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A home as it was read at one moment.
+
+    :ivar day: the day, UTC, for which the licenses' dates were looked at
+    :ivar problems: why the home cannot be read, so that nothing is granted at all
+    :ivar profiles: by name, in their order
+    :ivar users: the registered users, case folded; where there are none, any user may have a seat
+    """
+
+    day: date
+    problems: tuple[Problem, ...] = ()
+    config: Config = field(default_factory=Config)
+    installed: Mapping[str, Installed] = field(default_factory=dict)
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    licenses: Mapping[str, Grant] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    users: frozenset[str] = frozenset()
+
+    @property
+    def maintenance(self) -> bool:
+        """Whether no new seats are granted for the time being."""
+        return self.config.maintenance
+
+    def grant(self, number: str) -> Grant:
+        """Return what a license grants, also one that is not installed."""
+        return self.licenses.get(number) or Grant(number, 0, _absent(number))
+
+
+class Grants:
+    """Reads a home, and again when its files look changed.
+
+    :param fingerprint: of this machine
+    :param clock: gives the time, UTC
+    """
+
+    def __init__(self, home: Home, fingerprint: Mapping[str, str], clock: Callable[[], datetime] = now_utc) -> None:
+        self._home = home
+        self._fingerprint = fingerprint
+        self._clock = clock
+        self._places = [str(home.folder.path / name) for name in _WATCHED]
+        self._seen: tuple[Any, ...] = ()
+        self._settled = False
+        self._snapshot = Snapshot(date.min)
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Of this machine, as licenses are compared with it."""
+        return self._fingerprint
+
+    def look(self) -> Snapshot:
+        """Return the home as it is now; it is read only where its files or the day have changed."""
+        seen = self._look()
+        if not self._settled or seen != self._seen or self._clock().date() != self._snapshot.day:
+            self._read(seen)
+        return self._snapshot
+
+    def _look(self) -> tuple[Any, ...]:
+        looks: list[Any] = []
+        for place in self._places:
+            try:
+                found = os.stat(place)  # noqa: PTH116 - on every request; Path.stat takes three times as long
+                looks.append((found.st_mtime_ns, found.st_ino, found.st_size))
+            except OSError as error:
+                looks.append((0, error.errno, 0))
+        return tuple(looks)
+
+    def _read(self, seen: tuple[Any, ...]) -> None:
+        for _attempt in range(_ATTEMPTS):
+            begun = time.time_ns()
+            snapshot = self._fresh()
+            before, seen = seen, self._look()
+            if seen == before:
+                break
+        self._settled = all(abs(begun - changed) > _TICK for changed, _inode, _size in seen)
+        self._seen, self._snapshot = seen, snapshot
+
+    def _fresh(self) -> Snapshot:
+        day = self._clock().date()
+        try:
+            self._home.require()
+            intents = Journal(self._home.folder).open()
+            config = self._home.config()
+            installed = self._home.installed(intents)
+            licenses = {
+                number: self._grant(found, config, intents.get(number), day) for number, found in installed.items()
+            }
+        except LicensingError as error:
+            return Snapshot(day, error.problems)
+        return Snapshot(
+            day=day,
+            config=config,
+            installed=installed,
+            intents=intents,
+            licenses=licenses,
+            profiles={profile.name: profile for profile in config.profiles},
+            users=frozenset(user.casefold() for user in config.users),
+        )
+
+    def _grant(self, found: Installed, config: Config, intent: Intent | None, day: date) -> Grant:
+        license = found.license
+        what, todo = self._reason(found, config, intent, day)
+        if not what:
+            return Grant(license.number, license.seats, None)
+        problem = Problem(f"License {license.number} {what}.", f"license {license.number}", todo)
+        # A request to activate takes nothing away from a license that was active before.
+        pending = intent is not None and intent.action == ACTIVATE and license.number not in config.fenced
+        return Grant(license.number, license.seats, problem, ends=not pending)
+
+    def _reason(self, found: Installed, config: Config, intent: Intent | None, day: date) -> tuple[str, str]:
+        """Why a license is not served, and what to do; empty where it is."""
+        number, lock = found.license.number, found.nodelock
+        if number in config.fenced:
+            return "is being given up here", "Use the license server that it moves to."
+        if intent is not None:
+            return "has a pending request", "Load the response to the request, then try again."
+        if lock is None or not compare(lock.fingerprint, self._fingerprint).is_same_machine:
+            return "is not active on this machine", "Activate it here (aims_license_activate)."
+        if config.realm is None or not self._is_genuine(found, config.realm):
+            return "is not signed by the authority of this server", "Restore the home from the newest bundle."
+        return found.license.problem_on(day) or "", "Ask the authority's owner for a license that is valid now."
+
+    def _is_genuine(self, found: Installed, realm: Realm) -> bool:
+        """Whether the realm signed both the license file and the response that activated it here."""
+        number, lock = found.license.number, found.nodelock
+        name = f"Licenses/{digits(number)}.lic"
+        where = self._home.folder.place(name)
+        license = documents.read(self._home.folder.read(name), documents.LICENSE, where)
+        if lock is None or not license.is_signed("realm", realm.key):
+            return False
+        body = lock.document.body
+        activated = (body.get("action"), body.get("outcome"), body.get("number")) == (ACTIVATE, "granted", number)
+        return activated and lock.document.is_signed("realm", realm.key)
+
+
+def _absent(number: str) -> Problem:
+    return Problem(
+        f"License {number} is not installed here.",
+        f"license {number}",
+        "Install it, or point the profile at a license that is (aims_license_profile).",
+    )

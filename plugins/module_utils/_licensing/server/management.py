@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The management port: status, overview, clients and metrics as data, and the console's page. It changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LicensingError, Problem
+from .console import is_expected_host, machine_names, routes
+from .running import SHOWN, Running
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+    from tornado.web import Application
+
+# How many clients a page of them may hold.
+_PAGE = 1000
+_PROBLEMS = {
+    404: ("not_found", Problem("There is nothing under this path.", "request", "See docs/api.md.")),
+    405: ("method_not_allowed", Problem("The management port can only be read.", "request", "Use GET.")),
+}
+_FAILED = ("failed", Problem("The license server failed.", "request", "Read its Logging/LicenseServer.log."))
+_STRANGER = Problem(
+    "The request names another machine than this one.",
+    "header Host",
+    "Use this machine's name or one of its IP addresses.",
+)
+_NUMBER = Problem(
+    "This is not a page of the clients.", "query", "Use limit=1 to 1000, and after as the page before gave it."
+)
+
+
+def application(running: Running) -> Application:
+    """Return what the requests to the management port go to."""
+    from tornado.routing import URLSpec
+    from tornado.web import Application, RequestHandler
+
+    class Handler(RequestHandler):
+        """Answers in JSON, errors too."""
+
+        def set_default_headers(self) -> None:
+            self.set_header("Content-Type", "application/json")
+            self.set_header("Cache-Control", "no-store")
+            self.set_header("X-Content-Type-Options", "nosniff")
+
+        def refuse(self, status: int, code: str, problem: Problem) -> None:
+            self.set_status(status)
+            self.finish(json.dumps({"code": code, "problem": problem.as_dict()}))
+
+        def write_error(self, status_code: int, **options: Any) -> None:
+            self.refuse(status_code, *_PROBLEMS.get(status_code, _FAILED))
+
+    class Data(Handler):
+        def get(self, name: str) -> None:
+            try:
+                self.finish(json.dumps(self.data(name), ensure_ascii=False))
+            except ValueError:
+                self.refuse(400, "malformed", _NUMBER)
+            except LicensingError as error:
+                self.refuse(503, "unreadable", error.problems[0])
+
+        def data(self, name: str) -> dict[str, Any]:
+            if name == "clients":
+                after = self.get_query_argument("after", "")
+                limit = _number(self.get_query_argument("limit", str(SHOWN)))
+                return running.clients(_number(after) if after else None, max(1, min(limit, _PAGE)))
+            return running.status() if name == "status" else running.overview()
+
+    class Metrics(Handler):
+        def get(self) -> None:
+            self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.finish(running.metrics())
+
+    class Nothing(Handler):
+        def prepare(self) -> None:
+            self.send_error(404)
+
+    class Stranger(Handler):
+        def prepare(self) -> None:
+            self.refuse(403, "not_here", _STRANGER)
+
+    class Management(Application):
+        def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
+            if not is_expected_host(request.headers.get("Host"), names):
+                return self.get_handler_delegate(request, Stranger)
+            return super().find_handler(request, **options)
+
+    names = machine_names()
+    specs: list[Any] = [
+        URLSpec(r"/v1/(status|overview|clients)", Data),
+        URLSpec(r"/metrics", Metrics),
+        *routes(),
+    ]
+    # Requests are not logged: a page that looks every few seconds would fill the log.
+    return Management(specs, default_handler_class=Nothing, log_function=lambda handler: None)
+
+
+def _number(text: str) -> int:
+    """Read a number that SQLite can compare, or raise ValueError."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError(text)
+    return int(text)

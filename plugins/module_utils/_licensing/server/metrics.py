@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the license server counts, in the text form of Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+_SIZES = (1, 4, 16, 64, 256)
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+class Histogram:
+    """Counts values up to each of a few bounds."""
+
+    def __init__(self, bounds: Iterable[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * len(self.bounds)
+        self.count = 0
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.sum += value
+        for at, bound in enumerate(self.bounds):
+            if value <= bound:
+                self.counts[at] += 1
+
+
+class Metrics:
+    """The counters of one run of the server; all begin at zero when it starts.
+
+    :ivar takes: by result: ``granted``, or the code of the refusal
+    :ivar revoked: seats that ended because their license is no longer served
+    """
+
+    def __init__(self) -> None:
+        self.takes: dict[str, int] = {"granted": 0}
+        self.heartbeats: dict[str, int] = {"kept": 0}
+        self.releases: dict[str, int] = {"released": 0, "not_held": 0}
+        self.expired = 0
+        self.revoked = 0
+        self.failures = 0
+        self.sizes = Histogram(_SIZES)
+        self.seconds = Histogram(_SECONDS)
+
+    def batch(self, size: int, seconds: float, recorded: bool) -> None:
+        """Count a transaction of the seats' record."""
+        self.sizes.add(size)
+        self.seconds.add(seconds)
+        self.failures += not recorded
+
+
+def render(families: Iterable[tuple[str, str, str, Iterable[tuple[str, float]]]]) -> str:
+    """Render families of ``(name, kind, help, samples)``; a sample is what follows the name, and the value."""
+    lines = []
+    for name, kind, text, samples in families:
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{rest} {value:.9g}" for rest, value in samples]
+    return "\n".join(lines) + "\n"
+
+
+def by(label: str, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Yield a sample per value of a label."""
+    for name, value in values.items():
+        yield f'{{{label}="{_escaped(name)}"}}', value
+
+
+def of(histogram: Histogram) -> Iterator[tuple[str, float]]:
+    """Yield the samples of a histogram."""
+    for bound, count in zip(histogram.bounds, histogram.counts):
+        yield f'_bucket{{le="{bound:g}"}}', count
+    yield '_bucket{le="+Inf"}', histogram.count
+    yield "_sum", histogram.sum
+    yield "_count", histogram.count
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

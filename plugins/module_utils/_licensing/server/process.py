@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a license server needs from its host: its log, its identity, its lock, and whom to tell that it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import logging.handlers
+import os
+import re
+import resource
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import refuse
+from ..files import Folder
+from ..fingerprint import COMPONENTS, read_fingerprint
+from ..store import Home
+
+LOG = "Logging/LicenseServer.log"
+_LOG_BYTES = 1 << 20
+# The vendor's server keeps as many (H313).
+_LOG_FILES = 10
+_LOCK = "Seats/lock"
+_FILES = 65536
+
+
+@contextlib.contextmanager
+def logging_to(home: Home) -> Iterator[None]:
+    """Log to the home, with the host's own time of day, and warnings and errors to standard error too."""
+    # A log that cannot be written, as on a full disk, is no reason to stop.
+    logging.raiseExceptions = False
+    place = home.folder.path / LOG
+    try:
+        home.folder.make("Logging")
+        file = logging.handlers.RotatingFileHandler(
+            place, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
+        )
+    except OSError as error:
+        raise refuse(
+            f"The log cannot be written: {error.strerror}.",
+            str(place),
+            "Let the service's user write this folder (aims_license_server_install does).",
+        ) from error
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.WARNING)
+    for handler in (file, console):
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    # What keeps the server from starting is told on standard error by the command itself.
+    used: dict[str, list[logging.Handler]] = {
+        "licsrv": [file, console],
+        "licsrv.start": [file],
+        "tornado": [file, console],
+        "asyncio": [file, console],
+    }
+    for name, handlers in used.items():
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO if name == "licsrv" else logging.WARNING)
+        logger.propagate = False
+        logger.handlers[:] = handlers
+    try:
+        yield
+    finally:
+        for name in used:
+            logging.getLogger(name).handlers.clear()
+        file.close()
+
+
+@contextlib.contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Hold the home's seats; two servers would both grant them."""
+    place = home.folder.path / _LOCK
+    try:
+        home.folder.make("Seats", 0o700)
+        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refuse(
+            f"The seats cannot be recorded: {error.strerror}.",
+            str(place),
+            "Let the service's user write this folder (aims_license_server_install does).",
+        ) from error
+    try:
+        if not _is_locked(handle):
+            raise refuse(
+                "A license server runs for this home already.", home.where, "Stop it first, or leave it at that."
+            )
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def fingerprint(root: str, file: str | None) -> dict[str, str]:
+    """Return this machine's fingerprint.
+
+    :param file: where it was written by root, who may read more of the hardware than the service's user
+    :raises LicensingError: there is none
+    """
+    if file is None:
+        return read_fingerprint(root)
+    place = Path(file).absolute()
+    try:
+        found = json.loads(Folder(place.parent).read(place.name))
+    except ValueError:
+        found = None
+    whole = isinstance(found, dict) and all(
+        name in COMPONENTS and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in found.items()
+    )
+    if not whole or not found:
+        raise refuse("This is not a fingerprint.", str(place), "Write it as root with 'licman --fingerprint --json'.")
+    return dict(found)
+
+
+def allow_connections() -> None:
+    """Let the process have as many open files as its host allows, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it asked to be told (sd_notify)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        with sender, contextlib.suppress(OSError):
+            sender.sendto(state.encode(), address.replace("@", "\0", 1))
+
+
+def start_anew() -> None:
+    """Replace this process by a new one of the same command, which may be of a newer package."""
+    command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
+    os.execv(sys.executable, [sys.executable.encode(), *command[1:]])  # noqa: S606 - our own command

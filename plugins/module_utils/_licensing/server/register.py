@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of the seats on disk: a client is told of a change only after it is there.
+
+Changes that come while others are being written wait, and are then written together in one transaction (group
+commit): a sync of the disk is paid once for all of them. A thread of its own writes; everything else happens in the
+event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+from ..errors import refuse
+from .seats import Seat
+
+FILE = "Seats/seats.db"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE seats (
+    number INTEGER PRIMARY KEY, id BLOB NOT NULL, asked TEXT, profile TEXT NOT NULL, license TEXT NOT NULL,
+    user TEXT NOT NULL, client TEXT NOT NULL, address TEXT NOT NULL, since TEXT NOT NULL
+);
+PRAGMA user_version = 1;
+"""
+# In the order of the columns. Numbers only grow, so new rows lie together on the last pages, and few pages are synced.
+_INSERT = "INSERT INTO seats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM seats WHERE number = ?"
+_READ = "SELECT number, id, asked, profile, license, user, client, address, since FROM seats ORDER BY number"
+_CLIENTS = (
+    "SELECT number, client, address, user, profile, license, since FROM seats WHERE number < ? "
+    "ORDER BY number DESC LIMIT ?"
+)
+_NEWEST = 1 << 62
+
+
+@dataclass
+class Batch:
+    """Changes that are written in one transaction.
+
+    :ivar seconds: that the transaction took
+    :ivar error: why none of the changes is on disk, or None
+    """
+
+    taken: list[Seat] = field(default_factory=list)
+    ended: list[Seat] = field(default_factory=list)
+    seconds: float = 0.0
+    error: Exception | None = None
+
+    def __len__(self) -> int:
+        return len(self.taken) + len(self.ended)
+
+
+class Register:
+    """The record of one home's seats.
+
+    :param path: of the database
+    :param written: is called in the event loop with each batch, when it is on disk or has failed
+    """
+
+    def __init__(self, path: Path, written: Callable[[Batch], None]) -> None:
+        self._path = path
+        self._written = written
+        self._next = Batch()
+        self._busy = False
+        self._scheduled = False
+        # Numbers whose insertion failed: should the disk bring them back, they are removed.
+        self._undone: list[int] = []
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._loop = asyncio.get_running_loop()
+        with self._told():
+            self._db = _open(path)
+            self._reader = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        self._thread = threading.Thread(target=self._run, name="register", daemon=True)
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise refuse(
+                f"The record of the seats cannot be read: {error}.",
+                str(self._path),
+                "Mend the disk, or move this file and those beside it away: the clients take new seats then.",
+            ) from error
+
+    def load(self) -> list[Seat]:
+        """Return the seats that are on record, the oldest first.
+
+        :raises LicensingError: the record is damaged
+        """
+        with self._told():
+            found = [Seat(row[1], row[0], *row[2:]) for row in self._reader.execute(_READ)]
+        return found
+
+    def clients(self, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """Return those who hold seats, the newest first, each with the ``number`` of its record.
+
+        :param before: only records with a lower number; None for all
+        :raises LicensingError: the record cannot be read
+        """
+        names = ("number", "client", "address", "user", "profile", "license", "since")
+        with self._told():
+            rows = self._reader.execute(_CLIENTS, (_NEWEST if before is None else before, limit)).fetchall()
+        return [dict(zip(names, row)) for row in rows]
+
+    def add(self, seat: Seat) -> None:
+        """Record a seat with the next batch."""
+        self._next.taken.append(seat)
+        self._schedule()
+
+    def remove(self, seat: Seat) -> None:
+        """Remove a seat's record with the next batch."""
+        self._next.ended.append(seat)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        # Not at once, so that what else came in this turn of the event loop is written with it.
+        if not self._busy and not self._scheduled:
+            self._scheduled = True
+            self._idle.clear()
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._scheduled = False
+        self._busy = True
+        batch, self._next = self._next, Batch()
+        self._queue.put(batch)
+
+    def _run(self) -> None:
+        """Write batches, in the thread, until there is a None."""
+        while (batch := self._queue.get()) is not None:
+            begun = time.perf_counter()
+            try:
+                self._write(batch)
+            # Whatever it is, those who wait are told that nothing was recorded.
+            except Exception as error:
+                batch.error = error
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.rollback()
+            batch.seconds = time.perf_counter() - begun
+            self._loop.call_soon_threadsafe(self._end, batch)
+
+    def _write(self, batch: Batch) -> None:
+        ended = [(seat.number,) for seat in batch.ended]
+        undone = [(number,) for number in self._undone]
+        taken = [
+            (s.number, s.id, s.asked, s.profile, s.license, s.user, s.client, s.address, s.since) for s in batch.taken
+        ]
+        self._undone += [seat.number for seat in batch.taken]
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(_INSERT, taken)
+        db.executemany(_DELETE, ended + undone)
+        db.execute("COMMIT")
+        self._undone.clear()
+
+    def _end(self, batch: Batch) -> None:
+        self._busy = False
+        self._written(batch)
+        if len(self._next):
+            self._begin()
+        elif not self._scheduled:
+            self._idle.set()
+
+    async def close(self) -> None:
+        """Write what waits, and close the record."""
+        await self._idle.wait()
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._reader.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    db.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode, FULL syncs the log at each commit: what was committed survives a power cut.
+    db.execute("PRAGMA synchronous = FULL")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    elif version != _VERSION:
+        raise sqlite3.DatabaseError(f"it has the unknown format {version}")
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"it is damaged ({found})")
+    return db

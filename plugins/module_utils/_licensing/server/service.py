@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the license server, from opening its home to the last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import VERSION
+from ..errors import LicensingError
+from ..model import now_utc, render_time
+from ..store import CLIENTS_PORT, MANAGEMENT_PORT, Home
+from .api import Api
+from .desk import Desk
+from .grants import Grants
+from .listening import bind
+from .management import application
+from .metrics import Metrics
+from .process import allow_connections, alone, fingerprint, logging_to, notify
+from .register import FILE, Register
+from .running import Running
+from .seats import Pool
+from .wire import clients, server
+
+if TYPE_CHECKING:
+    from tornado.httpserver import HTTPServer
+
+log = logging.getLogger("licsrv")
+
+# Open connections at a time.
+_CLIENTS = 4096
+_VISITORS = 256
+# Seconds that requests under way may take when the server is stopped.
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the server is started.
+
+    :ivar lease: seconds that a seat is held without a sign of life
+    :ivar stop_after: seconds after which it stops by itself; None for never
+    :ivar fingerprint_file: where root has written this machine's fingerprint, or None to read it
+    """
+
+    home: str
+    root: str = ""
+    lease: float = 60.0
+    stop_after: float | None = None
+    fingerprint_file: str | None = None
+
+
+def serve(options: Options) -> bool:
+    """Run the license server until it is stopped; return whether it is to be started anew.
+
+    :raises LicensingError: it cannot start
+    """
+    os.umask(0o077)
+    home = Home(options.home, options.root)
+    home.require()
+    with logging_to(home), alone(home):
+        try:
+            return asyncio.run(_Service(home, options).run())
+        except LicensingError as error:
+            for problem in error.problems:
+                logging.getLogger("licsrv.start").error("%s", problem)
+            raise
+
+
+class _Service:
+    """A license server that is running."""
+
+    def __init__(self, home: Home, options: Options) -> None:
+        self._home = home
+        self._options = options
+        self._config = home.config()
+        self._again = False
+
+    async def run(self) -> bool:
+        """Serve until a signal or the end of its time; return whether to start anew."""
+        ended = asyncio.Event()
+        self._heed_signals(ended)
+        desk, register = self._open()
+        try:
+            api = Api(desk)
+            servers = self._servers(api, desk, register)
+            log.warning("Version %s serves %s, %d seats are held.", VERSION, self._home.where, len(desk.pool))
+            notify("READY=1")
+            expiring = asyncio.get_running_loop().create_task(self._keep_up(desk))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(ended.wait(), self._options.stop_after)
+            notify("STOPPING=1")
+            expiring.cancel()
+            await _close(servers, api)
+        finally:
+            await register.close()
+        log.warning("Stopped; %d seats stay held.", len(desk.pool))
+        return self._again
+
+    def _open(self) -> tuple[Desk, Register]:
+        options = self._options
+        grants = Grants(self._home, fingerprint(options.root, options.fingerprint_file))
+        desk = Desk(Pool(options.lease), grants, Metrics(), lambda: render_time(now_utc()))
+        register = Register(self._home.folder.path / FILE, desk.written)
+        desk.open(register)
+        return desk, register
+
+    def _servers(self, api: Api, desk: Desk, register: Register) -> list[HTTPServer]:
+        """Listen on both ports."""
+        listen, package = self._config.listen, self._home.package()
+        running = Running(
+            home=self._home,
+            home_id=self._home.home_id,
+            desk=desk,
+            register=register,
+            listen=listen,
+            digest=str(package["digest"]) if package else None,
+            started=render_time(now_utc()),
+        )
+        allow_connections()
+        sockets = bind(listen.clients, CLIENTS_PORT), bind(listen.management, MANAGEMENT_PORT)
+        servers = [server(clients(api), _CLIENTS), server(application(running), _VISITORS)]
+        for one, made in zip(servers, sockets):
+            one.add_sockets(made)
+        return servers
+
+    def _heed_signals(self, ended: asyncio.Event) -> None:
+        def end(again: bool) -> None:
+            self._again = again
+            ended.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, False)
+        loop.add_signal_handler(signal.SIGHUP, end, True)
+
+    async def _keep_up(self, desk: Desk) -> None:
+        """End what has run out, and log what changed in the home, several times in each lease."""
+        pause = min(1.0, self._options.lease / 10)
+        told: tuple[object, bool] = ((), False)
+        while True:
+            count = desk.expire()
+            if count:
+                log.info("%d seats have ended without a sign of life.", count)
+            snapshot = desk.grants.look()
+            state = (snapshot.problems, snapshot.maintenance)
+            if state != told:
+                for problem in snapshot.problems:
+                    log.error("Nothing is granted: %s", problem)
+                if not snapshot.problems:
+                    log.warning("Seats are granted%s.", ", but for maintenance mode" if snapshot.maintenance else "")
+            told = state
+            await asyncio.sleep(pause)
+
+
+async def _close(servers: list[HTTPServer], api: Api) -> None:
+    """Take no more connections, and answer what has come in."""
+    for one in servers:
+        one.stop()
+    until = time.monotonic() + _PATIENCE
+    while api.waiting and time.monotonic() < until:
+        await asyncio.sleep(0.01)
+    for one in servers:
+        await one.close_all_connections()
