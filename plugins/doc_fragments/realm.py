@@ -11,8 +11,10 @@ class ModuleDocFragment:
 options:
   realm:
     description:
-      - Whose responses to honour, as C(authority init) printed it. It is pinned once and never changed.
-      - Needed only before a first activation offline; online, the authority says it.
+      - Whose responses to honour, as C(authority init) printed it. It is pinned once and never changed; only its C(ca)
+        may come later or be replaced.
+      - Needed before a first activation offline, and with its C(ca) for an authority over HTTPS where that is not yet
+        pinned. A ledger says it by itself.
     type: dict
     suboptions:
       name:

@@ -28,8 +28,9 @@ options:
     default: bundled
   authority:
     description:
-      - Where requests for activations go. C(ledger:/absolute/path) for an embedded rehearsal authority whose file this
-        host reaches, or V(offline) for request files that a person carries.
+      - Where requests for activations go. C(https://host:8443) for an authority's service, C(ledger:/absolute/path)
+        for an embedded rehearsal authority whose file this host reaches, or V(offline) for request files that a
+        person carries.
       - The authority that the server was installed with, unless given.
     type: str
 notes:

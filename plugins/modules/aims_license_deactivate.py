@@ -32,6 +32,7 @@ options:
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.realm
   - aims.licensing.offline
   - aims.licensing.attributes
 """
@@ -90,6 +91,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._channel import OFF
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    REALM,
     SERVER,
     described,
     manager_of,
@@ -115,6 +117,7 @@ def main():
     spec = {
         **SERVER,
         **OFFLINE,
+        "realm": REALM,
         "licenses": {"type": "list", "elements": "str", "required": True},
         "bundle": {"type": "path", "required": True},
         "bundle_home_id": {"type": "str"},

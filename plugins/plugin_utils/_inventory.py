@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import check_authority
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import (
+    check_authority,
+    check_realm,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
@@ -153,12 +156,13 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         service=str(host.get("aims_license_server_service", "")),
         listen=_listen(host.get("aims_license_server_listen", {})),
     )
+    realm = host.get("aims_license_server_realm")
     problems = []
     checks: Sequence[tuple[str, Callable[[], object]]] = (
         ("aims_license_server_backend", lambda: open_manager(server.backend, DEFAULT_HOME)),
         ("aims_license_server_home", lambda: _absolute(server.home)),
         ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
-        ("aims_license_server_authority", lambda: check_authority(server.authority)),
+        ("aims_license_server_authority", lambda: _authority(server.authority, realm)),
         ("aims_license_server_service", lambda: _service(server.service)),
         ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
     )
@@ -182,6 +186,15 @@ def _listen(given: object) -> dict[str, Any]:
     # A misspelt key would be left out without a word, and the server would listen where nobody expects it.
     unknown = {key: value for key, value in given.items() if key not in ("clients", "management")}
     return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(given)
+
+
+def _authority(authority: str, realm: object) -> None:
+    address = check_authority(authority)
+    # A realm that is none is told of by its own variable.
+    with contextlib.suppress(LicensingError):
+        realm = Realm.from_dict(realm, "") if realm is not None else None
+    if realm is None or isinstance(realm, Realm):
+        check_realm(address, realm)
 
 
 def _absolute(path: str) -> None:

@@ -213,11 +213,17 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
         "host new, aims_license_server_backend",
         "Use 'bundled'",
     ),
-    "authority_over_https": (
-        lambda pair: pair.target_vars.update({AUTHORITY: "https://authority.example.com"}),
-        "over HTTPS is not part of this version",
+    "authority_over_https_without_its_certificate": (
+        lambda pair: pair.target_vars.update({AUTHORITY: "https://authority.example.com:8443"}),
+        "its realm has no ca",
         f"host new, {AUTHORITY}",
-        "'offline'",
+        "aims_license_server_realm",
+    ),
+    "authority_over_https_with_a_path": (
+        lambda pair: pair.target_vars.update({AUTHORITY: "https://authority.example.com/v1"}),
+        "'https://authority.example.com/v1' is not the address of an authority's service",
+        f"host new, {AUTHORITY}",
+        "Write it as 'https://host:8443'",
     ),
     "nonsense_for_an_authority": (
         lambda pair: pair.target_vars.update({AUTHORITY: "the internet"}),
@@ -413,12 +419,12 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         "authority",
         "Use 'ledger:",
     ),
-    "activate_over_https": (
+    "activate_over_https_without_its_certificate": (
         "activate",
         {"licenses": [WANTED], "authority": "https://authority.example.com"},
-        "over HTTPS is not part of this version",
-        "authority",
-        "'offline'",
+        "its realm has no ca",
+        "https://authority.example.com",
+        "aims_license_server_realm",
     ),
     "deactivate_malformed_number": (
         "deactivate",

@@ -88,7 +88,7 @@ def check_authority(authority: str | None) -> str:
     raise refuse(
         f"{authority!r} is not an authority." if text else "No authority is given.",
         "authority",
-        "Use 'https://host:8443', 'ledger:/absolute/path/authority.db' or 'offline' "
+        "Use 'ledger:/absolute/path/authority.db' or 'offline', or 'https://host:8443' of an authority's service "
         "(variable aims_license_server_authority).",
     )
 
@@ -155,6 +155,18 @@ def open_channel(
 
         return Https(text, realm)
     return open_ledger(ledger_path(text))
+
+
+def check_realm(authority: str, realm: Realm | None) -> Realm | None:
+    """Return the realm, or refuse one without the certificate that an authority over HTTPS is checked against."""
+    if authority.startswith(HTTPS) and (realm is None or realm.ca is None):
+        raise refuse(
+            "The authority's service cannot be checked: its realm has no ca.",
+            authority,
+            "Give the realm with its ca (aims_license_server_realm), as 'authority init' or 'authority realm' prints "
+            "it.",
+        )
+    return realm
 
 
 def merged(pinned: Realm | None, given: Realm | None) -> Realm | None:

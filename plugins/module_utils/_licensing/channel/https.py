@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
-from . import service_address
+from . import check_realm, service_address
 
 REQUESTS = "/v1/requests"
 _CONNECT, _READ, _WHOLE = 10.0, 30.0, 60.0
@@ -141,17 +141,11 @@ class Https:
 
 
 def _context(realm: Realm | None, where: str) -> ssl.SSLContext:
-    if realm is None or realm.ca is None:
-        raise refuse(
-            "The authority's service cannot be checked: its realm has no ca.",
-            where,
-            "Give the realm with its ca (aims_license_server_realm), as 'authority init' or 'authority realm' prints "
-            "it.",
-        )
+    checked = check_realm(where, realm)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_verify_locations(cadata=realm.ca)
+        context.load_verify_locations(cadata=checked.ca if checked else None)
     except (ssl.SSLError, ValueError):
         raise refuse(
             "The realm's ca is not a certificate.",

@@ -162,7 +162,9 @@ class BundledManager:
                 self._home.where,
                 "Correct aims_license_server_authority; a license server does not change its realm.",
             )
-        return named[0]
+        # The key says which realm it is. Its certificate is what was told last: a service may have come later.
+        told = [realm.ca for realm in (given, channel.realm, named[0]) if realm is not None and realm.ca]
+        return replace(named[0], ca=told[0] if told else None)
 
     def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
         return self._quote(self._read(), wanted, channel, realm)
