@@ -207,11 +207,21 @@ let asking = false;
 let last = new Date(); // of the last answer; before the first, of the page's start
 let digest; // of the server that this page came from
 
+// What the server says is wrong, where, and what to do.
+async function problem(answer) {
+  try {
+    const { what, where, todo } = (await answer.json()).problem;
+    return `${words(what)} [${words(where)}] ${words(todo)} `;
+  } catch {
+    return "";
+  }
+}
+
 async function ask(path) {
   const stop = new AbortController(), alarm = setTimeout(() => stop.abort(), PATIENCE);
   try {
     const answer = await fetch(path, { signal: stop.signal, cache: "no-store", redirect: "error" });
-    if (!answer.ok) throw Object.assign(new Error("refused"), { status: answer.status });
+    if (!answer.ok) throw Object.assign(new Error("refused"), { status: answer.status, told: await problem(answer) });
     setClock(Date.parse(answer.headers.get("Date")));
     return await answer.json();
   } catch (error) {
@@ -252,8 +262,9 @@ function sayUnanswered(error) {
   const what = error.status ? `Error ${error.status}` : error.asked ? "No answer" : "Unreadable answer";
   const head = `${what} since ${clock(last)}`;
   say("bad", head, "");
-  banners([["bad", head, `${overview ? "What is shown is as it was then." : "There is nothing to show yet."} ` +
-    `The server is asked again every ${EVERY / 1000} seconds.`]]);
+  const shown = overview ? "What is shown is as it was then." : "There is nothing to show yet.";
+  const again = `The server is asked again every ${EVERY / 1000} seconds.`;
+  banners([["bad", head, `${error.told || ""}${shown} ${again}`]]);
 }
 
 async function look() {
