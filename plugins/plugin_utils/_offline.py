@@ -90,6 +90,8 @@ class RequestFolder:
         for number, request in waiting.items():
             name = f"{digits(number)}.request"
             if self._folder.find(name, documents.MAX_BYTES) != request:
+                # The one before it ended in the same call; its response must not be taken for this one's.
+                self._settle(number)
                 self._folder.write(name, request, PRIVATE)
         files = ", ".join(f"{digits(number)}.request" for number in waiting)
         return (

@@ -207,8 +207,10 @@ class BundledManager:
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by)
             else:
-                results = self._carry_out(state, wanted, channel, realm)
+                finished = self._carry_out(state, wanted, channel, realm)
                 state = self._read()
+                # Offline, a finished exchange may have made room for the next: what is open now is pending.
+                results = {number: done for number, done in finished.items() if number not in state.intents}
             config = self._arranged(state, wanted, extra_profiles, users)
             if not dry and config != state.config:
                 self._home.save(config)
@@ -357,7 +359,8 @@ class BundledManager:
                 settling, requests = self._settling(state, channel, None)
                 settling.finish(state.due(todo, channel))
                 self._give_up(todo, settling, requests)
-                results, state = settling.results, self._read()
+                state = self._read()
+                results = {number: done for number, done in settling.results.items() if number not in state.intents}
             after = self._overview(state)
             if dry:
                 results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo if state.ends(n, channel)}

@@ -116,6 +116,18 @@ def test_what_was_asked_for_offline_may_be_finished_online(lab: CoreLab) -> None
     assert len([one for one in lab.ledger.audit() if one["event"] == "activate"]) == 1
 
 
+def test_what_is_asked_for_next_waits_after_what_was_finished(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    receipt = lab.process(give_back(lab, lab.old, SERVER).requests)
+    change = ask(lab, lab.old, SERVER, responses=receipt)
+    assert actions(change) == ["pending"]
+    assert pending(lab.old) == {SERVER: "activate"}
+    change = give_back(lab, lab.old, SERVER, responses=lab.process(change.requests))
+    assert actions(change) == ["pending"]
+    assert pending(lab.old) == {SERVER: "deactivate"}
+    assert actions(give_back(lab, lab.old, SERVER, responses=lab.process(change.requests))) == ["deactivated"]
+
+
 def test_a_new_request_is_not_answered_by_an_old_response(lab: CoreLab) -> None:
     old = lab.process(ask(lab, lab.old, SERVER).requests)
     ask(lab, lab.old, SERVER, responses=old)
