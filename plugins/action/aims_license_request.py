@@ -44,8 +44,9 @@ class ActionModule(LicensingAction):
         waiting = [request for request in found if not folder.has(request.response_name)]
         if boolean(args.get("probe", False)):
             portal.check()
-        answers, problems = ([], []) if self.dry else _exchange(portal, folder, waiting)
-        return self._told(folder, found, waiting, answers, problems)
+        if self.dry:
+            return self._told(folder, found, waiting, {}, [])
+        return self._told(folder, found, waiting, *_exchange(portal, folder, waiting))
 
     def _names(self, folder: Folder) -> list[str]:
         """The names of the request files to look at; one that is asked for and not there has nothing to wait for."""

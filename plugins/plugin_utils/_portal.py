@@ -36,6 +36,7 @@ _FILES = 10
 _REPLY = 2 * documents.MAX_BYTES
 # Seconds before the second and the third attempt.
 _PAUSES = (0.5, 2.0)
+_LONGEST_PAUSE = 20.0
 _BUSY = (429, 502, 503, 504)
 _TOO_LARGE = 413
 _UNREACHABLE = (OSError, HTTPException, UnicodeError)
@@ -106,7 +107,7 @@ class Portal:
                 yield from self._hand_over([one])
             return
         entries = _object(data).get("results")
-        if not isinstance(entries, list):
+        if status in _BUSY or not isinstance(entries, list):
             raise self._told(status, data)
         yield self._matched(requests, entries)
 
@@ -165,23 +166,22 @@ class Portal:
 
     def _call(self, path: str, form: bytes | None = None, boundary: str = "") -> tuple[int, bytes]:
         """Ask the page a bounded number of times; return status and body, or refuse where it cannot be reached."""
-        for pause in _PAUSES:
+        pauses = list(_PAUSES)
+        while True:
             try:
-                status, data = self._once(path, form, boundary)
-                if status not in _BUSY:
+                status, data, wait = self._once(path, form, boundary)
+                if status not in _BUSY or not pauses or wait > _LONGEST_PAUSE:
                     return status, data
             except _UNREACHABLE as error:
                 self._raise_certificate(error)
-            time.sleep(pause)
-        try:
-            return self._once(path, form, boundary)
-        except _UNREACHABLE as error:
-            self._raise_certificate(error)
-            raise refuse(
-                f"The request page cannot be reached: {_reason(error)}.",
-                self.address,
-                f"Check the address and the controller's way there (https_proxy, no_proxy, firewalls). {_AGAIN}",
-            ) from None
+                if not pauses:
+                    raise refuse(
+                        f"The request page cannot be reached: {_reason(error)}.",
+                        self.address,
+                        f"Check the address and the controller's way there (proxies, firewalls). {_AGAIN}",
+                    ) from None
+                wait = 0.0
+            time.sleep(max(pauses.pop(0), wait))
 
     def _raise_certificate(self, error: Exception) -> None:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
@@ -193,7 +193,7 @@ class Portal:
                 "Nothing was handed over.",
             ) from None
 
-    def _once(self, path: str, form: bytes | None, boundary: str) -> tuple[int, bytes]:
+    def _once(self, path: str, form: bytes | None, boundary: str) -> tuple[int, bytes, float]:
         headers = {"Accept": "application/json"}
         if form is not None:
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
@@ -216,7 +216,9 @@ class Portal:
             except urllib.error.HTTPError as error:
                 reply = error
             with reply:
-                return int(reply.code), bytes(reply.read(_FILES * _REPLY))
+                asked_for = str(reply.headers.get("Retry-After") or "")
+                wait = float(asked_for) if asked_for.isdigit() and len(asked_for) < 7 else 0.0
+                return int(reply.code), bytes(reply.read(_FILES * _REPLY)), wait
 
 
 def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
