@@ -104,12 +104,13 @@ class Started:
         return self.process.poll() is not None
 
     def processes(self) -> list[int]:
-        """The command and everything that it started, whoever their parents are by now."""
+        """The command and everything that it started, whoever their parents are by now; not the services it leaves."""
         mark = f"{_MARK}={self.mark}".encode()
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if mark in (place / "environ").read_bytes().split(b"\0"):
+                service = b"licsrv" in (place / "cmdline").read_bytes().split(b"\0")
+                if not service and mark in (place / "environ").read_bytes().split(b"\0"):
                     found.append(int(place.name))
         return found
 
@@ -155,6 +156,7 @@ class Lab:
     def __init__(self, folder: Path, source: str = "old", target: str = "new") -> None:
         self.folder = folder
         self.source, self.target = source, target
+        self._settings: dict[str, str] = {}
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
@@ -217,6 +219,38 @@ class Lab:
             }
         }
 
+    def serve(self, seconds: float, **addresses: str) -> None:
+        """Have the hosts run the real license server, as processes that stop by themselves after some time.
+
+        :param addresses: host name → loopback address, on which nothing else may listen at its ports
+        """
+        self._settings["AIMS_LICSRV_STOP_AFTER"] = str(seconds)
+        self.inventory["all"]["vars"]["aims_license_server_service"] = "process"
+        for group in self.inventory["all"]["children"].values():
+            for host, variables in group["hosts"].items():
+                at = addresses[host]
+                variables["aims_license_server_listen"] = {"clients": at, "management": at}
+        self.write_inventory()
+
+    def stop_services(self) -> None:
+        """End the license servers of the hosts, and wait until they have ended."""
+        for host in (self.source, self.target):
+            process = self.service_of(host)
+            if process is not None:
+                os.kill(process, signal.SIGTERM)
+            while self.service_of(host) is not None:
+                time.sleep(0.02)
+
+    def service_of(self, host: str) -> int | None:
+        """The process of a host's license server, or None where it does not run."""
+        home = str(self.root(host)).encode()
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (place / "cmdline").read_bytes().split(b"\0")
+                if b"licsrv" in command and home in command:
+                    return int(place.name)
+        return None
+
     @property
     def target_vars(self) -> dict[str, Any]:
         """The target's variables in the inventory; call :meth:`write_inventory` after changing them."""
@@ -267,6 +301,7 @@ class Lab:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))}
         return {
             **kept,
+            **self._settings,
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build" / "collections"),
             "ANSIBLE_NOCOLOR": "1",

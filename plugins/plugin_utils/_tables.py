@@ -56,7 +56,7 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: 
 
 
 def overview_tables(overview: Mapping[str, Any]) -> str:
-    """An overview's licenses and profiles for a terminal."""
+    """An overview's licenses, profiles and clients for a terminal; clients only where there are any."""
     overview = as_map(overview)
     licenses = [
         (
@@ -77,10 +77,15 @@ def overview_tables(overview: Mapping[str, Any]) -> str:
         for profile in as_maps(overview.get("profiles"))
     ]
     heads = ("License", "In use", "File name", "Type", "Protection", "Status", "Expires", "Left", "Returns")
+    clients = [
+        tuple(client.get(field) for field in ("client", "address", "user", "profile", "since"))
+        for client in as_maps(overview.get("clients"))
+    ]
     parts = []
     for title, names, rows in (
         ("Licenses", heads, licenses),
         ("Profiles", ("Profile", "License", "In use", "Re-use", "Default"), profiles),
+        *([("Clients", ("Client", "Address", "User", "Profile", "Logged on since"), clients)] if clients else []),
     ):
         parts.append(f"{title}\n\n" + (text_table(names, rows, TERMINAL_WIDTH) if rows else "(none)"))
     return "\n\n".join(parts) + "\n"

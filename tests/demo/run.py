@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rehearse the migration of the worked example between two alternate roots in .build/demo."""
+"""Rehearse the migration of the worked example between two alternate roots in .build/demo.
+
+Each host runs the real license server, on a loopback address of its own, and clients hold seats while it moves.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import overview_tables, text_table  # noqa: E402
+from clients import Client, wait_for, without_seat  # noqa: E402
 from lab import Lab, Run  # noqa: E402
+
+ADDRESSES = {"old": "127.0.0.11", "new": "127.0.0.12"}
+# Should the demonstration be killed, what it started ends by itself.
+LIFETIME = 300
+# user, profile, and how many seconds he takes to end his session when he is asked to
+SESSIONS = (("AIMS\\anna", "PROSession", 0.5), ("AIMS\\bert", "PROSession", 2.0), ("AIMS\\cleo", "Client", 1.0))
 
 
 def heading(text: str) -> None:
@@ -47,26 +57,63 @@ def transfers(lab: Lab, host: str) -> str:
     return text_table(("License", "Transfers left", "of", "Next one returns"), rows)
 
 
+def sessions(clients: list[Client], started: float) -> str:
+    """Return when each client had a seat where, in seconds since the migration was started."""
+    names = {address: host for host, address in ADDRESSES.items()}
+    rows = []
+    for client in clients:
+        for server, since, until in client.held:
+            begin = f"{since - started:.1f} s" if since > started else "before"
+            end = f"{until - started:.1f} s" if until is not None else "still held"
+            rows.append([client.user, client.profile, names[server], begin, end])
+    return text_table(("Client", "Profile", "Server", "Seat from", "Until"), rows)
+
+
+def migrate(lab: Lab, clients: list[Client]) -> None:
+    """Move the licenses while clients are at work, and tell what they saw of it."""
+    wait_for(clients, ADDRESSES["old"])
+    print(overview_tables(lab.overview("old")))
+    heading("ansible-playbook aims.licensing.migrate")
+    started = time.monotonic()
+    print(recap_of(must(lab.play("migrate"))))
+    wait_for(clients, ADDRESSES["new"])
+    heading("What the clients saw")
+    print(sessions(clients, started))
+    gap = min(client.held[-1][1] for client in clients) - max(client.held[-2][2] or 0 for client in clients)
+    print(f"\nFrom the last seat on the source to the first on the target: {gap:.1f} s")
+    print(f"Longest time that a client had no seat: {max(without_seat(client) for client in clients):.1f} s")
+
+
 def main() -> None:
     started = time.monotonic()
     lab = Lab(CHECKOUT / ".build" / "demo")
-    heading("Two hosts as alternate roots, an authority as a ledger, the worked example activated on the source")
-    must(lab.play("rehearse", "--tags", "prepare"))
-    print(overview_tables(lab.overview("old")))
-    heading("ansible-playbook aims.licensing.migrate --check")
-    print(plan_of(must(lab.play("migrate", "--check"))))
-    heading("ansible-playbook aims.licensing.migrate")
-    print(recap_of(must(lab.play("migrate"))))
-    heading("The source afterwards")
-    print(overview_tables(lab.overview("old")))
-    heading("The target afterwards")
-    print(overview_tables(lab.overview("new")))
-    print(f"\n{transfers(lab, 'new')}")
-    heading("The same command again")
-    again = must(lab.play("migrate"))
-    print(recap_of(again))
-    if again.changed:
-        sys.exit("The second run changed something.")
+    lab.serve(LIFETIME, **ADDRESSES)
+    clients = [Client(user, profile, list(ADDRESSES.values()), ends) for user, profile, ends in SESSIONS]
+    try:
+        heading("Two hosts as alternate roots, an authority as a ledger, the worked example activated on the source")
+        must(lab.play("rehearse", "--tags", "prepare"))
+        print(overview_tables(lab.overview("old")))
+        heading("ansible-playbook aims.licensing.migrate --check")
+        print(plan_of(must(lab.play("migrate", "--check"))))
+        heading("The source with clients at work")
+        for client in clients:
+            client.start()
+        migrate(lab, clients)
+        heading("The source afterwards")
+        print(overview_tables(lab.overview("old")))
+        heading("The target afterwards")
+        print(overview_tables(lab.overview("new")))
+        print(f"\n{transfers(lab, 'new')}")
+        heading("The same command again")
+        again = must(lab.play("migrate"))
+        print(recap_of(again))
+        if again.changed:
+            sys.exit("The second run changed something.")
+    finally:
+        for client in clients:
+            if client.is_alive():
+                client.stop()
+        lab.stop_services()
     heading(f"Done in {time.monotonic() - started:.0f} s")
     print(f"Report: {lab.work / 'reports' / 'old-to-new.html'}\nHosts, bundles and inventory: {lab.folder}")
 
