@@ -21,8 +21,10 @@ def check_portal(address: object, where: str) -> str:
     text = str(address).strip().rstrip("/")
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[1] or 443) < 65536:
+        # What stands before an @ is a password, as likely as not.
+        shown = re.sub("//.*@", "//…@", plain(text))
         raise refuse(
-            f"{plain(text)!r} is not the address of a request page.",
+            f"{shown!r} is not the address of a request page.",
             where,
             "Write it as https://host or https://host:port, without a path.",
         )
