@@ -53,13 +53,19 @@ function expiry(license) {
   return { text: words(license.expiry), sub, tone: left < 0 ? "bad" : left <= 30 ? "warn" : "" };
 }
 
-function advice(request) {
-  const option = request.action === "activate" ? "--nodelock-activate" : "--nodelock-deactivate";
-  const again = `licman ${option} ${words(request.number)}`;
-  if (request.answered) return { text: `The response is here: run again '${again}', or the playbook.` };
-  const response = words(request.file).replace(/\.request$/, ".response");
-  return { text: `Have the authority process the file, then run '${again} --response ${response}' or the playbook ` +
-    "again. Make no second request." };
+function advice({ number, action, file, answered }) {
+  const online = /^(https|ledger):/.test((overview.server || {}).authority || "");
+  const option = action === "activate" ? "--nodelock-activate" : "--nodelock-deactivate";
+  const parts = [`Bin/licman ${option} ${words(number)}`];
+  if (action === "activate") parts.push("--activation-code -");
+  let first = "The response is here; it only has to be loaded.";
+  if (!answered && online) {
+    first = "The answer did not arrive; it is asked for again under the same id.";
+  } else if (!answered) {
+    first = "Have the authority process the file; make no second request.";
+    parts.push(`--response ${words(file).replace(/\.request$/, ".response")}`);
+  }
+  return { text: `${first} Run the playbook again, or:`, sub: parts.join(" \\\n  "), command: true };
 }
 
 const licenses = (heading, file) => [

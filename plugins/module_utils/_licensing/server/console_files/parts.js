@@ -27,7 +27,7 @@ function span(milliseconds) {
   if (minutes < 1) return "less than a minute";
   if (hours < 1) return `${minutes} min`;
   if (days < 1) return `${hours} h ${minutes % 60} min`;
-  return days < 4 ? `${counted(days, "day")} ${hours % 24} h` : counted(days, "day");
+  return days < 4 && hours % 24 ? `${counted(days, "day")} ${hours % 24} h` : counted(days, "day");
 }
 
 // The server's clock, which its times are compared with: the browser's may be wrong.
@@ -78,7 +78,8 @@ export function keyed(parent, items, key, create, fill) {
   parent.rows_by_key = after;
 }
 
-// A cell: its text; a sub below or, inline, beside it; `share` draws a bar, in percent; `badge` and `tone` are colours.
+// A cell: its text; a sub below, `inline` beside it, or as a `command` to copy; `share` draws a bar, in percent;
+// `badge` and `tone` are colours.
 export function fillCell(box, cell) {
   if (!box.firstChild) box.append(make("span"), make("span", "bar"), make("span"));
   const [value, bar, sub] = box.children;
@@ -98,7 +99,7 @@ export function fillCell(box, cell) {
     if (bar.share !== cell.share) bar.firstChild.style.width = `${cell.share}%`;
     bar.share = cell.share;
   }
-  set(sub, "className", `${cell.inline ? "aside" : "sub"} ${cell.tone || ""}`.trim());
+  set(sub, "className", `${cell.command ? "command" : cell.inline ? "aside" : "sub"} ${cell.tone || ""}`.trim());
   set(sub, "hidden", !cell.sub);
   set(sub, "textContent", cell.sub || "");
 }
