@@ -78,8 +78,8 @@ unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
 
 .PHONY: integration
-integration: venv  ## playbooks on hosts as alternate roots, and what the documents tell to run
-	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks tests/docs $(PYTEST_ARGS)
+integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
 
 .PHONY: hosts
 hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so
