@@ -14,6 +14,7 @@ from .. import VERSION, documents
 from ..errors import Problem
 from .clerk import Clerk
 from .guard import Guard
+from .mail import Outbox
 from .web import Call, Refused, Reply, Route, as_json
 
 
@@ -23,9 +24,10 @@ class Api:
     :ivar connections: gives how many are open, and how many had to go
     """
 
-    def __init__(self, clerk: Clerk, guard: Guard) -> None:
+    def __init__(self, clerk: Clerk, guard: Guard, outbox: Outbox) -> None:
         self._clerk = clerk
         self._guard = guard
+        self._outbox = outbox
         self._started = time.time()
         self.connections: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
@@ -64,6 +66,12 @@ class Api:
             "# HELP aims_authority_turned_away_total Calls refused because their address asked too often.",
             "# TYPE aims_authority_turned_away_total counter",
             f"aims_authority_turned_away_total {self._guard.turned_away}",
+            "# HELP aims_authority_mails_total Mails by what became of them.",
+            "# TYPE aims_authority_mails_total counter",
+            *(
+                f'aims_authority_mails_total{{outcome="{outcome}"}} {count}'
+                for outcome, count in sorted(self._outbox.counts.items())
+            ),
             "# HELP aims_authority_connections Open connections.",
             "# TYPE aims_authority_connections gauge",
             f"aims_authority_connections {connections}",

@@ -59,14 +59,14 @@ class Clerk:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.close)
         self._thread.shutdown()
 
-    async def ask(self, data: bytes, call: Call, online: bool) -> Answer:
+    async def ask(self, data: bytes, call: Call, online: bool, where: str = "request") -> Answer:
         """Return the desk's answer to a request.
 
         :raises LicensingError: the request is not one that can be answered
         :raises Refused: the ledger cannot be used now
         """
         try:
-            answer = await self._run(lambda: self._desks[online].consider(data))
+            answer = await self._run(lambda: self._desks[online].consider(data, where))
         except LicensingError as error:
             if any(problem.where == self._path for problem in error.problems):
                 LOG.error("the ledger failed: %s", error)

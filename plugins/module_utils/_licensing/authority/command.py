@@ -8,17 +8,22 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import socket
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from .. import documents
+from ..channel import check_host
 from ..errors import refuse
 from ..files import PRIVATE, Folder
 from ..model import digits, now_utc, parse_code, parse_number
 from ..terminal import print_json, read_file, read_line, say
 from .issuing import new_license
+
+if TYPE_CHECKING:
+    from .mail import MailServer
 
 STOP_AFTER = "AIMS_AUTHORITY_STOP_AFTER"
 
@@ -109,10 +114,11 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
     from .ledger import Ledger
 
     certificates = Certificates(options.ledger)
+    hosts = [check_host(host, "--host") for host in options.host]
     if not Path(options.ledger).exists():
         certificates.check_free()
     with Ledger.create(options.ledger, options.name) as ledger:
-        certificates.make(ledger.realm.name, options.host, now_utc())
+        certificates.make(ledger.realm.name, hosts, now_utc())
         with ledger.change():
             ledger.record(now_utc(), "init", None, {"realm": ledger.realm.name})
     return _realm(options)
@@ -127,19 +133,37 @@ def _realm(options: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(options: argparse.Namespace) -> int:
     from ..library import require_tornado
-    from .service import Settings, serve
 
     require_tornado()
+    from .service import Settings, serve
+
     serve(
         Settings(
             ledger=options.ledger,
             listen=options.listen,
             port=options.port,
             hosts=tuple(options.host),
+            mail=_mail_server(options),
             stop_after=options.stop_after,
         )
     )
     return 0
+
+
+def _mail_server(options: argparse.Namespace) -> MailServer | None:
+    if options.smtp is None:
+        return None
+    from .mail import read_server
+
+    password = None
+    if options.smtp_password_file is not None:
+        try:
+            password = read_file(options.smtp_password_file).decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            todo = "Write the password into it as UTF-8 text."
+            raise refuse("The file holds no password.", options.smtp_password_file, todo) from None
+    sender = options.mail_from or f"authority@{socket.getfqdn()}"
+    return read_server(options.smtp, sender, options.smtp_starttls, options.smtp_user, password)
 
 
 def _issue(options: argparse.Namespace) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from .certificates import Certificates
 from .clerk import Clerk
 from .guard import Guard
 from .ledger import Ledger
+from .mail import MailServer, Outbox
+from .page import Page
 from .web import LOG, Front
 
 _RENEWAL_SECONDS = 24 * 3600
@@ -39,6 +41,7 @@ class Settings:
     :ivar listen: the IP address to listen on, all of them if empty
     :ivar port: 0 takes a free one, which is logged
     :ivar hosts: further names for the certificate
+    :ivar mail: where mails are handed over, None to send none
     :ivar stop_after: seconds after which to end, None for never
     """
 
@@ -46,6 +49,7 @@ class Settings:
     listen: str = ""
     port: int = 8443
     hosts: tuple[str, ...] = ()
+    mail: MailServer | None = None
     stop_after: float | None = None
 
 
@@ -74,8 +78,9 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         loop.add_signal_handler(number, stop.set)
     guard = Guard()
     clerk = Clerk(settings.ledger, guard)
-    api = Api(clerk, guard)
-    front = Front(api.routes(), guard.admit)
+    outbox = Outbox(settings.mail)
+    api = Api(clerk, guard, outbox)
+    front = Front({**Page(clerk, outbox).routes(), **api.routes()}, guard.admit)
     api.connections = lambda: (front.connections, front.evicted)
     server = front.server(context)
     try:
@@ -95,6 +100,7 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         await server.close_all_connections()
     finally:
         await clerk.close()
+        await loop.run_in_executor(None, outbox.close)
     LOG.info("ended")
 
 
