@@ -65,11 +65,12 @@ def prepared(folder: Path) -> Lab:
 def backdate(server: Server) -> None:
     """Let the seats be as old as CLIENTS says, and their clients be elsewhere."""
     server.stop()
-    with closing(sqlite3.connect(server.home.folder.path / "Seats" / "seats.db")) as seats, seats:
+    with closing(sqlite3.connect(server.home.folder.path / "Seats" / "seats.db")) as seats:
         for place, (_profile, _user, client, minutes) in enumerate(CLIENTS):
             since = f"{NOW - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}"
             row = (since, f"192.0.2.{17 + 6 * place}", client)
             seats.execute("UPDATE seats SET since = ?, address = ? WHERE client = ?", row)
+        seats.commit()
     server.start()
 
 

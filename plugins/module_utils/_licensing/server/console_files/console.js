@@ -98,7 +98,7 @@ const TABLES = {
 
 const HOST = $("host").textContent;
 let overview = null; // the last one, for the filter
-let filtered = null; // what the clients shown were last filtered by
+let filtered = null; // how the clients shown were chosen
 let everyone = { clients: [], at: 0, failed: false }; // where a filter looks through more clients than the overview has
 
 function facts(parent, pairs) {
@@ -161,8 +161,8 @@ function drawClients() {
     return wanted.every((word) => line.includes(word));
   }) : searched;
   const rows = matches.slice(0, MOST_ROWS);
-  const filter = wanted.join(" ");
-  const empty = wanted.length ? "No client matches the filter." : "No client is logged on.";
+  const filter = JSON.stringify([wanted, searched === shown]);
+  const empty = wanted.length ? "No client found." : "No client is logged on.";
   TABLES.clients.draw(rows, empty, filter !== filtered);
   filtered = filter;
   let told = "";
