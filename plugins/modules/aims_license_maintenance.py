@@ -23,9 +23,8 @@ options:
     choices: [enabled, disabled]
     default: enabled
   drain_seconds:
-    description: How long to wait for the seats in use, entering maintenance mode. V(0) does not wait, and goes on.
+    description: How long to wait for the seats in use, entering maintenance mode. Unless given, nobody is waited for.
     type: float
-    default: 0
   force:
     description: Whether to stay in maintenance mode with seats still in use after O(drain_seconds).
     type: bool
@@ -79,12 +78,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import SERV
 def switch(module):
     """Enter or leave maintenance mode."""
     given = module.params
-    # Without a time to wait for nobody is to be waited for, so seats in use are no reason to fail.
     change = manager_of(module).set_maintenance(
-        given["state"] == "enabled",
-        given["drain_seconds"],
-        given["force"] or not given["drain_seconds"],
-        dry=module.check_mode,
+        given["state"] == "enabled", given["drain_seconds"], given["force"], dry=module.check_mode
     )
     return {**described(change), "drained": asdict(change.drained)}
 
@@ -93,7 +88,7 @@ def main():
     spec = {
         **SERVER,
         "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
-        "drain_seconds": {"type": "float", "default": 0},
+        "drain_seconds": {"type": "float"},
         "force": {"type": "bool", "default": False},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), switch)

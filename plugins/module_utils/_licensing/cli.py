@@ -87,7 +87,7 @@ def licman(arguments: Sequence[str]) -> int:
     elif options.profile_remove is not None:
         change = manager.set_profiles([], absent=[parse_profile(options.profile_remove)])
     elif options.maintenance:
-        change = manager.set_maintenance(options.maintenance == "on", options.drain or 0, options.drain is None)
+        change = manager.set_maintenance(options.maintenance == "on", options.drain)
     else:
         change = Change(False, overview, overview)
     return _tell(change, options)

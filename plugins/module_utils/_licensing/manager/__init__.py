@@ -86,11 +86,11 @@ class LicenseManager(Protocol):
         """Stop serving licenses and give them back to the authority."""
 
     def set_maintenance(
-        self, enabled: bool, drain_seconds: float = 0, force: bool = False, dry: bool = False
+        self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
     ) -> Change:
         """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
 
-        :param drain_seconds: how long to wait
+        :param drain_seconds: how long to wait; with None nobody is waited for
         :param force: go on with seats still in use; else the server is taken back into service, and this refuses
         """
 

@@ -401,7 +401,7 @@ class BundledManager:
             settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
 
     def set_maintenance(
-        self, enabled: bool, drain_seconds: float = 0, force: bool = False, dry: bool = False
+        self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
     ) -> Change:
         with self._held(dry):
             state = self._read()
@@ -409,9 +409,9 @@ class BundledManager:
             change = self._configured(state, config, dry)
         if dry:
             return change
-        if not enabled:
-            if change.changed:
-                self._restart(config)
+        if not enabled and change.changed:
+            self._restart(config)
+        if not enabled or drain_seconds is None:
             return change
         # The home is free while clients are waited for: they may take their time.
         drained = drain(self._home, config, drain_seconds)

@@ -135,8 +135,7 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
         _write(home, stale, config)
         if stale:
             _check_health(home, package)
-        if config.service != current.service and (old := service_of(home, current)) is not None:
-            old.remove()
+        _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
         if service is not None and restart:
             service.bring()
             wait_until_healthy(home, config, service, package.digest)
@@ -144,6 +143,14 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     predicted.update(authority=config.authority, service=config.service, listen=config.listen.as_dict())
     after = {**before, "server": predicted} if dry else BundledManager(home).overview()
     return Installation((*changes, *restart), before, after)
+
+
+def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
+    """Stop the server where it was, before it is run otherwise or elsewhere."""
+    if old is not None and replaced:
+        old.remove()
+    elif old is not None and moved:
+        old.stop()
 
 
 def _write(home: Home, stale: Mapping[str, tuple[bytes, int]], config: Config) -> None:

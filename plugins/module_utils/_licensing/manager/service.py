@@ -59,6 +59,9 @@ class Service(Protocol):
     def restart(self) -> None:
         """Restart it."""
 
+    def stop(self) -> None:
+        """Stop it; it may be started again."""
+
     def remove(self) -> None:
         """Stop it for good."""
 
@@ -121,12 +124,20 @@ def port_problems(config: Config) -> list[Problem]:
     """Say which ports of the server are taken, and by whom."""
     problems = []
     for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
-        names = holders(address, port)
+        names = _lasting(address, port)
         if names:
             todo = "Stop it, or move it to another port; another license server must be removed first."
             what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
             problems.append(Problem(what, address or "this host", todo))
     return problems
+
+
+def _lasting(address: str, port: int) -> list[str]:
+    """Return who holds a port, and does not let go of it within a moment, as a process that is ending does."""
+    until = time.monotonic() + _GLANCE
+    while (names := holders(address, port)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return names
 
 
 class Systemd:
@@ -152,6 +163,9 @@ class Systemd:
 
     def restart(self) -> None:
         self._unit.restart()
+
+    def stop(self) -> None:
+        self._unit.stop()
 
     def remove(self) -> None:
         self._unit.remove()
@@ -253,23 +267,28 @@ class Process:
         log = self._home.folder.path / "Logging" / "licsrv.out"
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as output:
-            subprocess.Popen(  # noqa: S603 - our own command
-                [self._home.folder.place("Bin/licsrv")],
+            # The shell ends at once, so that the server is nobody's child who would have to wait for it.
+            subprocess.run(
+                ["/bin/sh", "-c", '"$0" &', self._home.folder.place("Bin/licsrv")],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd="/",
                 start_new_session=True,
+                check=True,
             )
 
     def restart(self) -> None:
         self._signal(signal.SIGHUP)
 
-    def remove(self) -> None:
+    def stop(self) -> None:
         self._signal(signal.SIGTERM)
         until = time.monotonic() + PATIENCE
         while running(self._home, self._config) and time.monotonic() < until:
             time.sleep(0.05)
+
+    def remove(self) -> None:
+        self.stop()
 
     def _signal(self, number: int) -> None:
         status = running(self._home, self._config)

@@ -130,6 +130,10 @@ class Unit:
         except LicensingError:
             raise self.failed("does not start") from None
 
+    def stop(self) -> None:
+        """Stop the service until it is started again."""
+        self._run(["systemctl", "stop", self.name])
+
     def remove(self) -> None:
         """Stop the service and remove its unit; its user stays, as files may be his."""
         self._run(["systemctl", "disable", "--now", self.name], must=False)

@@ -1,0 +1,245 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The license server as its manager runs it: started, restarted, drained, tried and stopped, for real."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import (
+    Management,
+    NoAnswer,
+    Refused,
+    SeatClient,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+    Package,
+    Settings,
+    install,
+    remove,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, Home, Listen
+from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
+from ansible_collections.aims.licensing.tests.licsrv import free_address
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    HOME,
+    SERVER,
+    SESSION,
+    CoreLab,
+    Host,
+)
+
+CONTENT = build_package()
+ANNA = "AIMS\\anna"
+
+
+class Service:
+    """The license server of a host, installed to run as a process on an address of its own."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.address = free_address()
+        self.seats = SeatClient(self.address)
+        self.done = self.install()
+
+    def install(self, content: bytes = CONTENT, **settings: Any) -> Any:
+        listen = Listen(self.address, self.address)
+        wanted = {"authority": "offline", "service": PROCESS, "listen": listen, **settings}
+        return install(Home(HOME, str(self.host.root)), Package(VERSION, content), Settings(**wanted))
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return Management(self.address).status()
+
+    def take(self, profile: str | None = "PROSession", user: str = ANNA) -> str:
+        seat = self.seats.new_id()
+        self.seats.take(seat, profile, user, "workstation")
+        return seat
+
+
+@pytest.fixture
+def service(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("AIMS_LICSRV_STOP_AFTER", "120")
+    # What the nodelocks hold is of the laboratory's time; the server's own time is the machine's.
+    made = Service(lab.old)
+    lab.activate(lab.old)
+    yield made
+    lab.deactivate(lab.old, *[number for number, status in lab.old.statuses().items() if status == "Active"])
+    if lab.old.overview["server"]["installed"]:
+        remove(lab.old.home)
+
+
+def test_an_installation_ends_with_a_server_that_answers(service: Service) -> None:
+    assert service.done.changes[-1] == "start the license server"
+    server = service.host.overview["server"]
+    assert (server["service"], server["running"]) == (PROCESS, True)
+    assert service.status["digest"] == server["digest"]
+    assert service.install().changes == ()
+
+
+def test_a_newer_package_and_other_addresses_restart_it(service: Service) -> None:
+    before = service.status["instance"]
+    assert service.install(CONTENT + b"\n").changes[-1] == "restart the license server"
+    assert service.status["instance"] != before
+    old, service.address = service.address, free_address()
+    assert service.install().changes[-1] == "start the license server"
+    assert service.status["listen"]["management"] == service.address
+    with pytest.raises(NoAnswer):
+        Management(old).status()
+
+
+def test_a_server_that_was_stopped_is_started_again(service: Service) -> None:
+    seat = service.take()
+    os.kill(service.status["pid"], 9)
+    while service.host.overview["server"]["running"]:
+        pass
+    assert service.install().changes == ("start the license server",)
+    assert service.seats.heartbeat(seat)["seat"] == seat
+
+
+def test_a_port_in_use_names_its_holder_before_anything_is_written(lab: CoreLab) -> None:
+    address = free_address()
+    before = lab.new.files()
+    with socket.socket() as held:
+        held.bind((address, 3401))
+        held.listen()
+        with pytest.raises(LicensingError, match=rf"Port 3401.*in use by .*process {os.getpid()}"):
+            install(
+                lab.new.home,
+                Package(VERSION, CONTENT),
+                Settings(authority="offline", service=PROCESS, listen=Listen(address, address)),
+            )
+    assert lab.new.files() == before
+
+
+def test_a_server_that_does_not_come_up_is_told_with_what_it_said(
+    lab: CoreLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", _fast())
+    # An address that is none of this machine's: TEST-NET-1.
+    with pytest.raises(LicensingError) as refused:
+        install(
+            lab.new.home,
+            Package(VERSION, CONTENT),
+            Settings(authority="offline", service=PROCESS, listen=Listen("192.0.2.1", "127.0.0.1")),
+        )
+    said = str(refused.value)
+    assert "192.0.2.1" in said
+    assert "Traceback" not in said
+
+
+def test_the_overview_shows_who_uses_what(service: Service) -> None:
+    service.take("PROSession")
+    service.take("Client", "AIMS\\bert")
+    overview = service.host.overview
+    assert {one["number"]: one["in_use"] for one in overview["licenses"]} == {SERVER: 0, SESSION: 1, CLIENT: 1}
+    assert {one["user"] for one in overview["clients"]} == {ANNA, "AIMS\\bert"}
+    assert overview["clients_total"] == 2
+
+
+def test_entering_maintenance_waits_until_the_seats_are_back(service: Service) -> None:
+    seat = service.take()
+    told = threading.Event()
+
+    def work() -> None:
+        while not service.seats.heartbeat(seat)["maintenance"]:
+            pass
+        told.set()
+        service.seats.release(seat)
+
+    client = threading.Thread(target=work)
+    client.start()
+    change = service.host.manager.set_maintenance(True, drain_seconds=20)
+    client.join()
+    assert told.is_set()
+    assert change.drained.total == 0
+    with pytest.raises(Refused) as refused:
+        service.take()
+    assert refused.value.code == "maintenance"
+
+
+def test_seats_that_are_not_given_back_take_the_server_back_into_service(service: Service) -> None:
+    seat = service.take()
+    with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession by AIMS\\anna on workstation"):
+        service.host.manager.set_maintenance(True, drain_seconds=0.3)
+    assert not service.host.overview["server"]["maintenance"]
+    assert service.seats.heartbeat(seat)["maintenance"] is False
+    service.take()
+
+
+def test_seats_in_use_can_be_left_behind(service: Service) -> None:
+    service.take()
+    drained = service.host.manager.set_maintenance(True, drain_seconds=0.3, force=True).drained
+    assert (drained.total, drained.clients[0]["user"]) == (1, ANNA)
+    assert service.host.overview["server"]["maintenance"]
+
+
+def test_leaving_maintenance_restarts_the_server_and_keeps_the_seats(service: Service) -> None:
+    seat = service.take()
+    service.host.manager.set_maintenance(True)
+    before = service.status["instance"]
+    service.host.manager.set_maintenance(False)
+    assert service.status["instance"] != before
+    assert service.seats.heartbeat(seat)["maintenance"] is False
+
+
+def test_every_profile_is_tried_and_nothing_stays_taken(service: Service) -> None:
+    rows = service.host.manager.verify(served=True)
+    assert {row["profile"]: row["outcome"] for row in rows} == {
+        "PROServer": "granted",
+        "PROSession": "granted",
+        "Client": "granted",
+    }
+    assert service.status["seats"] == 0
+
+
+def test_a_profile_whose_seats_are_all_in_use_is_served(service: Service) -> None:
+    for _seat in range(8):
+        service.take("PROSession")
+    rows = service.host.manager.verify(served=True)
+    assert {row["outcome"] for row in rows if row["profile"] == "PROSession"} == {"in use"}
+
+
+def test_a_server_in_maintenance_does_not_pass_for_serving(service: Service) -> None:
+    service.host.manager.set_maintenance(True)
+    with pytest.raises(LicensingError, match="Profile PROServer gives no seat"):
+        service.host.manager.verify(served=True)
+    service.host.manager.verify(served=False)
+
+
+def test_a_server_that_serves_does_not_pass_for_released(service: Service) -> None:
+    with pytest.raises(LicensingError, match="Profile PROServer still gives seats"):
+        service.host.manager.verify(served=False)
+
+
+def test_a_fence_ends_the_seats_and_the_server_gives_none_any_more(service: Service, lab: CoreLab) -> None:
+    seat = service.take()
+    lab.deactivate(lab.old)
+    with pytest.raises(Refused) as gone:
+        service.seats.heartbeat(seat)
+    assert gone.value.code == "gone"
+    assert {row["outcome"] for row in service.host.manager.verify(served=False)} == {"refused"}
+
+
+def test_a_removal_stops_the_server(service: Service, lab: CoreLab) -> None:
+    lab.deactivate(lab.old)
+    remove(lab.old.home)
+    with pytest.raises(NoAnswer):
+        service.status  # noqa: B018 - asking is the test
+
+
+def _fast() -> Any:
+    """A clock on which half a minute passes in a tenth of it."""
+    import time
+
+    real = time.monotonic
+    return lambda: real() * 10
