@@ -29,13 +29,13 @@ class ActionModule(LicensingAction):
     """Answers the request files of a folder by way of the authority's page."""
 
     options = frozenset({"requests_dir", "portal", "realm", "email", "numbers", "timeout", "probe"})
-    required = frozenset({"requests_dir", "portal", "realm", "email"})
+    required = frozenset({"requests_dir", "portal", "realm"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         realm = check_realm(args["realm"], "realm")
-        address, email = check_portal(args["portal"], "portal"), check_email(args["email"], "email")
-        portal = Portal(address, realm, email, _seconds(args.get("timeout", _SECONDS)))
+        address, email = check_portal(args["portal"], "portal"), args.get("email") or ""
+        portal = Portal(address, realm, email and check_email(email, "email"), _seconds(args.get("timeout", _SECONDS)))
         path = self.path("requests_dir")
         if path is None:
             raise refuse("No folder of requests is given.", "requests_dir", "Set requests_dir to their folder.")

@@ -28,4 +28,7 @@ options:
       ca:
         description: The certificate, PEM, that an authority over HTTPS proves itself with; needed for one.
         type: str
+      id:
+        description: Printed with the others, and not needed; it follows from the key.
+        type: str
 """

@@ -38,6 +38,8 @@ REALM: dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "key": {"type": "str", "required": True, "no_log": False},
         "ca": {"type": "str"},
+        # Printed with the others, and to be pasted with them; it follows from the key.
+        "id": {"type": "str"},
     },
 }
 

@@ -46,10 +46,12 @@ options:
       ca:
         description: The certificate, PEM, that the page proves itself with. Needed here; no other is trusted.
         type: str
+      id:
+        description: Printed with the others, and not needed; it follows from the key.
+        type: str
   email:
-    description: The e-mail address that the page sends the responses to as well.
+    description: An e-mail address that the page shall send the responses to as well.
     type: str
-    required: true
   numbers:
     description: The licenses whose requests to hand over, all that wait unless given.
     type: list

@@ -67,7 +67,7 @@ class Portal:
 
     :param address: ``https://host[:port]``, as :func:`check_portal` returns it
     :param realm: the authority's, with its certificate
-    :param email: where the page shall send the responses too
+    :param email: where the page shall send the responses too, if anywhere
     :param timeout: seconds to wait for each sign of life of the page
     """
 

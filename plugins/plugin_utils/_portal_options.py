@@ -13,7 +13,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 
 _ADDRESS = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
-_EMAIL = re.compile(r"[^\s@<>,;\"]{1,64}@[^\s@<>,;\"]{1,189}")
+_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}")
 
 
 def check_portal(address: object, where: str) -> str:
@@ -34,7 +34,7 @@ def check_portal(address: object, where: str) -> str:
 def check_email(address: object, where: str) -> str:
     """Return an e-mail address, or refuse what cannot be one."""
     text = str(address).strip()
-    if not _EMAIL.fullmatch(text) or not text.isprintable():
+    if not _EMAIL.fullmatch(text):
         raise refuse(f"{plain(text)!r} is not an e-mail address.", where, "Write it as name@example.com.")
     return text
 
@@ -74,10 +74,7 @@ def portal_problems(portal: object, email: object, realm: object, where: Callabl
         return []
     problems: list[Problem] = []
     checks: list[Callable[[], object]] = [lambda: check_portal(portal, where(name))]
-    if email is None:
-        what = "A request page is declared without an e-mail address."
-        problems.append(Problem(what, where(f"{name}_email"), "Declare where it shall send responses too."))
-    else:
+    if email:
         checks.append(lambda: check_email(email, where(f"{name}_email")))
     if realm is None:
         what = "A request page is declared without its realm."
