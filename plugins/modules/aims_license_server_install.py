@@ -45,6 +45,50 @@ options:
         description: Where the console and the metrics are, which ask nobody who he is.
         type: str
         default: 127.0.0.1
+  authority_service:
+    description:
+      - Serve an activation authority by systemd instead of a license server, as C(aims-license-authority.service)
+        with a user of its own - its ledger, its HTTPS interface and its page for request files.
+      - The license server's own options, O(service), O(listen), O(authority) and O(realm), have no meaning then.
+    type: dict
+    suboptions:
+      ledger:
+        description: The ledger, made where there is none. Its folder becomes the service user's own.
+        type: path
+        default: /var/lib/aims-license-authority/authority.db
+      name:
+        description: The realm's name, to which REHEARSAL is prefixed.
+        type: str
+        default: authority
+      hosts:
+        description: The names and IP addresses that its certificate holds; the machine's own names unless given.
+        type: list
+        elements: str
+        default: []
+      listen:
+        description: The IP address to listen on; all of them if empty.
+        type: str
+        default: ""
+      port:
+        description: The port.
+        type: int
+        default: 8443
+      smtp:
+        description: The mail server, C(host) or C(host:port). Without one no mail is sent.
+        type: str
+      smtp_starttls:
+        description: Whether to refuse handing mail over unencrypted.
+        type: bool
+        default: false
+      smtp_user:
+        description: The user at the mail server.
+        type: str
+      smtp_password_file:
+        description: The file on the host that holds the password there; the service's user must be able to read it.
+        type: path
+      mail_from:
+        description: The sender of the mails.
+        type: str
   package:
     description: The package. Filled in by the action plugin; not to be given.
     type: str
@@ -69,6 +113,18 @@ EXAMPLES = r"""
       clients: 127.0.0.12
       management: 127.0.0.12
 
+- name: Serve an activation authority
+  aims.licensing.aims_license_server_install:
+    authority_service:
+      name: lab
+      hosts: [authority.example.com]
+      smtp: mail.example.com
+  register: authority
+
+- name: Show what license servers are to be told as aims_license_server_realm
+  ansible.builtin.debug:
+    var: authority.realm
+
 - name: Remove it again
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
@@ -82,6 +138,10 @@ changes:
   type: list
   elements: str
   sample: [install 0.1.0, write the unit aims-license-server.service]
+realm:
+  description: The realm that hosts are to be told, C({name, id, key, ca}); null in check mode where nothing serves yet.
+  returned: success and O(authority_service) was given
+  type: dict
 overview:
   description: The overview afterwards, as of M(aims.licensing.aims_license_info).
   returned: success
@@ -93,6 +153,12 @@ import base64
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import (
+    LEDGER,
+    Serving,
+    install_authority,
+    remove_authority,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
     Settings,
@@ -114,10 +180,30 @@ def settings_of(params):
     )
 
 
+def bring_authority(module, home):
+    """Install or remove the service of an authority."""
+    serving = Serving.from_dict(module.params["authority_service"])
+    if module.params["state"] == "absent":
+        done = remove_authority(home, dry=module.check_mode)
+    else:
+        package = Package(VERSION, base64.b64decode(module.params["package"]))
+        done = install_authority(home, package, serving, dry=module.check_mode)
+    words = "".join(f"{word}\n" for word in done.changes)
+    return {
+        "changed": bool(done.changes),
+        "changes": list(done.changes),
+        "realm": done.realm,
+        "overview": manager_of(module).overview(),
+        "diff": {"before": "", "after": words},
+    }
+
+
 def bring(module):
     """Install or remove the package."""
     manager_of(module)
     home = Home(module.params["home"], module.params["root"])
+    if module.params["authority_service"] is not None:
+        return bring_authority(module, home)
     if module.params["state"] == "absent":
         done = remove(home, dry=module.check_mode)
     else:
@@ -142,6 +228,21 @@ def main():
             "options": {
                 "clients": {"type": "str", "default": ""},
                 "management": {"type": "str", "default": "127.0.0.1"},
+            },
+        },
+        "authority_service": {
+            "type": "dict",
+            "options": {
+                "ledger": {"type": "path", "default": LEDGER},
+                "name": {"type": "str", "default": "authority"},
+                "hosts": {"type": "list", "elements": "str", "default": []},
+                "listen": {"type": "str", "default": ""},
+                "port": {"type": "int", "default": 8443},
+                "smtp": {"type": "str"},
+                "smtp_starttls": {"type": "bool", "default": False},
+                "smtp_user": {"type": "str"},
+                "smtp_password_file": {"type": "path", "no_log": False},
+                "mail_from": {"type": "str"},
             },
         },
         "package": {"type": "str"},

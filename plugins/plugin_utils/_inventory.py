@@ -35,6 +35,17 @@ DEFAULT_HOME = "/opt/aims-license-server"
 # Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
 VARIABLES = frozenset(
     {
+        "aims_license_authority_home",
+        "aims_license_authority_hosts",
+        "aims_license_authority_ledger",
+        "aims_license_authority_listen",
+        "aims_license_authority_mail_from",
+        "aims_license_authority_name",
+        "aims_license_authority_port",
+        "aims_license_authority_smtp",
+        "aims_license_authority_smtp_password_file",
+        "aims_license_authority_smtp_starttls",
+        "aims_license_authority_smtp_user",
         "aims_license_server_authority",
         "aims_license_server_backend",
         "aims_license_server_home",
@@ -52,6 +63,7 @@ VARIABLES = frozenset(
         "aims_license_migrate_direction",
         "aims_license_migrate_drain_force",
         "aims_license_migrate_drain_seconds",
+        "aims_license_migrate_rehearse_authority",
         "aims_license_migrate_rehearse_bundle",
         "aims_license_migrate_rehearse_licenses",
         "aims_license_migrate_source",

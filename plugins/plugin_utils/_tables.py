@@ -81,11 +81,13 @@ def overview_tables(overview: Mapping[str, Any]) -> str:
         tuple(client.get(field) for field in ("client", "address", "user", "profile", "since"))
         for client in as_maps(overview.get("clients"))
     ]
-    parts = []
-    for title, names, rows in (
+    tables: list[tuple[str, tuple[str, ...], Sequence[Sequence[object]]]] = [
         ("Licenses", heads, licenses),
         ("Profiles", ("Profile", "License", "In use", "Re-use", "Default"), profiles),
-        *([("Clients", ("Client", "Address", "User", "Profile", "Logged on since"), clients)] if clients else []),
-    ):
+    ]
+    if clients:
+        tables.append(("Clients", ("Client", "Address", "User", "Profile", "Logged on since"), clients))
+    parts = []
+    for title, names, rows in tables:
         parts.append(f"{title}\n\n" + (text_table(names, rows, TERMINAL_WIDTH) if rows else "(none)"))
     return "\n\n".join(parts) + "\n"

@@ -128,7 +128,7 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     config = settings.applied(current, fresh, home.root)
     service, status = service_of(home, config), None if fresh else running(home, current)
     _check(home, package, before["server"], config, service, status)
-    stale = {name: held for name, held in package.files(home).items() if not _is_written(home, name, *held)}
+    stale = stale_files(home, package)
     changes = _in_words(package, before["server"], current, config, bool(stale))
     restart = _service_words(service, status, config, package.digest)
     if (changes or restart) and not dry:
@@ -197,6 +197,11 @@ def _service_words(
     return tuple(words)
 
 
+def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
+    """Return the files of a package that are not in a home as they should be, with their modes."""
+    return {name: held for name, held in package.files(home).items() if not _is_written(home, name, *held)}
+
+
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
     return home.folder.mode(name) == mode and home.folder.find(name, 64 << 20) == content
 
@@ -220,7 +225,7 @@ def _check(
     if installed and parse_version(installed) > parse_version(package.version):
         todo = "Use the collection's newer version here too, or remove the server first."
         problems.append(Problem(f"Version {installed} is installed; {package.version} is older.", home.where, todo))
-    problems += _place_problems(home)
+    problems += place_problems(home)
     if service is not None:
         problems += service.problems()
     # A server of this home that runs, or hangs, holds the ports itself.
@@ -231,7 +236,8 @@ def _check(
         raise LicensingError(problems)
 
 
-def _place_problems(home: Home) -> list[Problem]:
+def place_problems(home: Home) -> list[Problem]:
+    """Say what keeps files from being written to a home: rights, and space."""
     problems = []
     standing = next(path for path in (home.folder.path, *home.folder.path.parents) if path.exists())
     if not os.access(standing, os.W_OK | os.X_OK):

@@ -124,7 +124,7 @@ def port_problems(config: Config) -> list[Problem]:
     """Say which ports of the server are taken, and by whom."""
     problems = []
     for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
-        names = _lasting(address, port)
+        names = lasting_holders(address, port)
         if names:
             todo = "Stop it, or move it to another port; another license server must be removed first."
             what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
@@ -132,7 +132,7 @@ def port_problems(config: Config) -> list[Problem]:
     return problems
 
 
-def _lasting(address: str, port: int) -> list[str]:
+def lasting_holders(address: str, port: int) -> list[str]:
     """Return who holds a port, and does not let go of it within a moment, as a process that is ending does."""
     until = time.monotonic() + _GLANCE
     while (names := holders(address, port)) and time.monotonic() < until:

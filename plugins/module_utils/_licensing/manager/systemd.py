@@ -94,6 +94,10 @@ class Unit:
             words.append(f"start {self.name}")
         return words
 
+    def is_written(self) -> bool:
+        """Whether there is such a unit, whatever it says."""
+        return os.path.lexists(self.root / _UNITS / self.name)
+
     def _find(self, name: str) -> str | None:
         place = self.root / name
         if place.is_symlink() or not place.is_file():
@@ -131,8 +135,9 @@ class Unit:
             raise self.failed("does not start") from None
 
     def stop(self) -> None:
-        """Stop the service until it is started again."""
-        self._run(["systemctl", "stop", self.name])
+        """Stop the service until it is started again; one that is not there is stopped already."""
+        if self.is_written():
+            self._run(["systemctl", "stop", self.name])
 
     def remove(self) -> None:
         """Stop the service and remove its unit; its user stays, as files may be his."""

@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing an activation authority as a service: the package, a unit with a user of its own, and its ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import pwd
+import shlex
+import ssl
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..channel import check_host
+from ..errors import LicensingError, Problem, refuse
+from ..files import Folder
+from ..library import require_cryptography, require_tornado
+from ..store import FOREIGN, Home
+from .install import Package, place_problems, stale_files
+from .service import ARCHIVE, PATIENCE, lasting_holders
+from .systemd import HARDENING, Unit
+
+UNIT = "aims-license-authority.service"
+USER = "aims-authority"
+LEDGER = "/var/lib/aims-license-authority/authority.db"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How an authority is served.
+
+    :ivar ledger: its path, in a folder of its own
+    :ivar name: the realm's name; REHEARSAL is put before it
+    :ivar hosts: the names and IP addresses that its certificate is to hold; the machine's own where there are none
+    :ivar listen: an IP address; "" is all of them
+    :ivar smtp: the mail server, ``host[:port]``; None sends no mail
+    """
+
+    ledger: str = LEDGER
+    name: str = "authority"
+    hosts: tuple[str, ...] = ()
+    listen: str = ""
+    port: int = 8443
+    smtp: str | None = None
+    smtp_starttls: bool = False
+    smtp_user: str | None = None
+    smtp_password_file: str | None = None
+    mail_from: str | None = None
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Serving:
+        """Read the options of the module, or refuse."""
+        made = cls(**{**given, "hosts": tuple(check_host(host, "hosts") for host in given["hosts"])})
+        # Its folder becomes the service user's own.
+        if not made.ledger.startswith("/") or len(Path(made.ledger).parts) < 4 or ".." in Path(made.ledger).parts:
+            raise refuse(f"{made.ledger!r} is no place for a ledger.", "ledger", f"Name a file such as {LEDGER}.")
+        return made
+
+    def arguments(self) -> list[str]:
+        """Return the arguments of ``authority serve``."""
+        found = ["--ledger", self.ledger, "--port", str(self.port)]
+        for host in self.hosts:
+            found += ["--host", host]
+        named = {
+            "--listen": self.listen,
+            "--smtp": self.smtp,
+            "--smtp-user": self.smtp_user,
+            "--smtp-password-file": self.smtp_password_file,
+            "--mail-from": self.mail_from,
+        }
+        for option, value in named.items():
+            found += [option, value] if value else []
+        return [*found, "--smtp-starttls"] if self.smtp_starttls else found
+
+
+@dataclass(frozen=True)
+class Served:
+    """What an installation did, or in a dry run would do.
+
+    :ivar changes: in words
+    :ivar realm: what hosts are to be told, ``{name, id, key, ca}``; None in a dry run where nothing serves yet
+    """
+
+    changes: tuple[str, ...]
+    realm: Mapping[str, Any] | None
+
+
+def install_authority(home: Home, package: Package, serving: Serving, dry: bool = False) -> Served:
+    """Bring a host to serve an authority by systemd, with the package in a home of its own.
+
+    :raises LicensingError: with everything that is wrong before anything is touched, or with the end of the service's
+        journal where it does not come up
+    """
+    stale = stale_files(home, package)
+    unit = Unit(UNIT, _unit_text(home, package, serving), USER)
+    words = unit.drift()
+    _check(home, unit, serving, "start" in " ".join(words))
+    if stale:
+        words.insert(0, f"install {package.version}")
+    if not words or dry:
+        return Served(tuple(words), None if words else _ask(serving))
+    home.create()
+    with home.locked():
+        for name, (content, mode) in stale.items():
+            home.folder.write(name, content, mode)
+    # Stopped first: a unit that was written while the old process goes on would pass for the new one.
+    unit.stop()
+    unit.write()
+    _own(serving)
+    unit.start()
+    return Served(tuple(words), _wait(unit, serving))
+
+
+def remove_authority(home: Home, dry: bool = False) -> Served:
+    """Stop the service and remove its unit; the ledger and the package stay."""
+    unit = Unit(UNIT, "", USER)
+    if not unit.is_written():
+        return Served((), None)
+    if not dry:
+        unit.remove()
+    return Served((f"remove the unit {UNIT}",), None)
+
+
+def _unit_text(home: Home, package: Package, serving: Serving) -> str:
+    archive = shlex.quote(home.folder.place(ARCHIVE))
+    command = f"{shlex.quote(sys.executable)} {archive} authority"
+    ledger = shlex.quote(serving.ledger)
+    hosts = " ".join(f"--host {shlex.quote(host)}" for host in serving.hosts)
+    init = f"{command} init --ledger {ledger} --name {shlex.quote(serving.name)} {hosts}"
+    return f"""\
+# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
+[Unit]
+Description=Activation authority (aims.licensing)
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+User={USER}
+Group={USER}
+# The content of the package: another one is another unit, and restarts it.
+Environment=AIMS_LICENSING_DIGEST={package.digest}
+ExecStartPre=/bin/sh -c {_quoted(f"test -e {ledger} || exec {init}")}
+ExecStart={command} serve {shlex.join(serving.arguments())}
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=20
+LimitNOFILE=65536
+ReadWritePaths={shlex.quote(str(Path(serving.ledger).parent))}
+{HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _quoted(text: str) -> str:
+    # systemd expands % and $, and takes double quotes with backslashes in them.
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def _check(home: Home, unit: Unit, serving: Serving, starts: bool) -> None:
+    problems: list[Problem] = []
+    for require in (require_cryptography, require_tornado):
+        try:
+            require()
+        except LicensingError as error:
+            problems.extend(error.problems)
+    if home.state() == FOREIGN:
+        home.require()
+    problems += unit.problems() + place_problems(home)
+    names = lasting_holders(serving.listen, serving.port) if starts else []
+    if names:
+        what = f"Port {serving.port}, which the authority needs, is in use by {', '.join(names)}."
+        problems.append(Problem(what, serving.listen or "this host", "Stop it, or give the authority another port."))
+    folder = Path(serving.ledger).parent
+    if folder.is_dir() and any(folder.iterdir()) and _owner(folder) not in (USER, None):
+        todo = "Name a ledger in a folder of its own; the service's user is to own it."
+        problems.append(Problem("The ledger's folder belongs to somebody else.", str(folder), todo))
+    if problems:
+        raise LicensingError(problems)
+
+
+def _owner(folder: Path) -> str | None:
+    try:
+        return folder.owner()
+    except KeyError:
+        return None
+
+
+def _own(serving: Serving) -> None:
+    folder = Path(serving.ledger).parent
+    Folder(folder).make(mode=0o700)
+    user = pwd.getpwnam(USER)
+    for place in (folder, *folder.rglob("*")):
+        os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _wait(unit: Unit, serving: Serving) -> Mapping[str, Any]:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        realm = _ask(serving)
+        if realm is not None:
+            return realm
+        time.sleep(0.1)
+    raise unit.failed(f"was started, but does not answer within {PATIENCE:g} seconds")
+
+
+def _ask(serving: Serving) -> Mapping[str, Any] | None:
+    """Ask the service on this host for its realm, over TLS that its own CA vouches for."""
+    ca = Path(f"{serving.ledger}.tls", "ca.pem")
+    with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+        trust = ssl.create_default_context(cadata=ca.read_text(encoding="ascii"))
+        # Its certificate names the hosts that others reach it by, of which the loopback need not be one.
+        trust.check_hostname = False
+        where = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(serving.listen, serving.listen)  # noqa: S104
+        connection = http.client.HTTPSConnection(where, serving.port, timeout=5, context=trust)
+        try:
+            connection.request("GET", "/v1/realm")
+            answer = connection.getresponse()
+            told: Mapping[str, Any] = json.loads(answer.read(1 << 16))
+            return told if answer.status == http.client.OK else None
+        finally:
+            connection.close()
+    return None
