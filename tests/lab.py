@@ -232,6 +232,25 @@ class Lab:
                 variables["aims_license_server_listen"] = {"clients": at, "management": at}
         self.write_inventory()
 
+    def start_service(self, host: str) -> None:
+        """Start the license server of a host that has one installed, as its boot would, and wait until it answers."""
+        command = [str(self.home(host) / "Bin" / "licsrv")]
+        null = subprocess.DEVNULL
+        # The shell ends at once, so that the server is nobody's child here.
+        subprocess.run(
+            ["/bin/sh", "-c", '"$0" &', *command],
+            env=self.environment(),
+            stdin=null,
+            stdout=null,
+            stderr=null,
+            start_new_session=True,
+            check=True,
+        )
+        until = time.monotonic() + 60
+        while not self.overview(host)["server"]["running"]:
+            if time.monotonic() > until:
+                raise TimeoutError(f"The license server of {host} does not answer.")
+
     def stop_services(self) -> None:
         """End the license servers of the hosts, and wait until they have ended."""
         for host in (self.source, self.target):
