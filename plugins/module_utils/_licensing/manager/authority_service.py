@@ -148,7 +148,7 @@ User={USER}
 Group={USER}
 # The content of the package: another one is another unit, and restarts it.
 Environment=AIMS_LICENSING_DIGEST={package.digest}
-ExecStartPre=/bin/sh -c {_quoted(f"test -e {ledger} || exec {init}")}
+ExecStartPre=/bin/sh -c {_quoted(f"test -e {ledger} || exec {init} >/dev/null")}
 ExecStart={command} serve {shlex.join(serving.arguments())}
 Restart=on-failure
 RestartSec=1

@@ -41,6 +41,8 @@ ARCHIVE = "Bin/aims-licensing.pyz"
 # Seconds that a service may take to answer after it was started.
 PATIENCE = 30.0
 _GLANCE = 2.0
+# What HARDENING hides: ProtectHome and PrivateTmp.
+_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
 _FINGERPRINT = "/run/aims-license-server/fingerprint.json"
 
 
@@ -148,7 +150,11 @@ class Systemd:
         self._unit = Unit(UNIT, _unit_text(home), USER)
 
     def problems(self) -> list[Problem]:
-        return [*_library_problems(), *self._unit.problems()]
+        hidden = [place for place in _HIDDEN if Path(place) in self._home.folder.path.parents]
+        todo = "Choose another home, such as /opt/aims-license-server."
+        what = f"A service of systemd does not see what lies under {''.join(hidden)}."
+        unseen = [Problem(what, self._home.where, todo)] if hidden else []
+        return [*_library_problems(), *self._unit.problems(), *unseen]
 
     def drift(self) -> list[str]:
         words = self._unit.drift()

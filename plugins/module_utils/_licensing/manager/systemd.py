@@ -30,7 +30,6 @@ ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
 PrivateUsers=yes
-PrivateIPC=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
