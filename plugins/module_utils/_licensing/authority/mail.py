@@ -84,6 +84,9 @@ def read_server(
     if (user is None) != (password is None):
         todo = "Give --smtp-user and --smtp-password-file, or neither."
         raise refuse("The mail server's user and password belong together.", "--smtp-user", todo)
+    if not f"{user}{password}".isascii():
+        todo = "Give the service a user whose name and password are ASCII."
+        raise refuse("Only ASCII can be sent as a mail server's user and password.", "--smtp-user", todo)
     return MailServer(host, port, check_email(sender, "--mail-from"), starttls, user, password)
 
 

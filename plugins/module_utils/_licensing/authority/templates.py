@@ -108,8 +108,8 @@ load there.</p>{% end %}
 </span></div>
 <button class="button" type="submit">Process</button>
 </form>
-{% if not mails %}<p class="banner info" id="no-mail">No mail is sent from here: the authority has no mail server. Download the
-response files from the page that follows.</p>{% end %}
+{% if not mails %}<p class="banner info" id="no-mail">No mail is sent from here: the authority has no mail server.
+Download the response files from the page that follows.</p>{% end %}
 {% end %}
 """
 

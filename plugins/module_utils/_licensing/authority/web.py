@@ -149,22 +149,23 @@ class Front:
     def begin(self, key: object, connection: Any) -> Exchange:
         """Take up a new connection, making room for it."""
         made = Exchange(self, connection)
-        mine = [one for one in self._open.values() if one.address == made.address]
-        if len(mine) >= CONNECTIONS_PER_ADDRESS:
-            self._evict(mine, made)
-        elif len(self._open) >= CONNECTIONS:
-            self._evict(list(self._open.values()), made)
         self._open[key] = made
+        mine = [other for other, one in self._open.items() if one.address == made.address]
+        if len(mine) > CONNECTIONS_PER_ADDRESS:
+            self._evict(mine)
+        elif len(self._open) > CONNECTIONS:
+            self._evict(list(self._open))
         return made
 
-    def _evict(self, among: list[Exchange], new: Exchange) -> None:
-        # The book is in the order in which they came.
-        oldest = next((one for one in among if one.reading), new)
+    def _evict(self, among: list[object]) -> None:
+        # The book is in the order in which they came. Where all of them wait for answers, the last one has to go.
+        key = next((key for key in among if self._open[key].reading), among[-1])
         self.evicted += 1
-        oldest.close()
+        self._open[key].close()
+        self.end(key)
 
     def end(self, key: object) -> None:
-        """Forget a connection that is closed."""
+        """Forget a connection that is closed; it may be forgotten already."""
         gone = self._open.pop(key, None)
         if gone is not None:
             gone.closed()

@@ -98,7 +98,12 @@ def service_address(authority: str) -> tuple[str, int]:
     try:
         parts = urlsplit(authority.strip())
         host, port = check_host(parts.hostname or ""), parts.port
-        only = parts.scheme == "https" and parts.path in ("", "/") and "@" not in parts.netloc
+        only = (
+            authority.strip().isprintable()
+            and parts.scheme == "https"
+            and parts.path in ("", "/")
+            and "@" not in parts.netloc
+        )
         if not only or set(authority) & set("?#") or port == 0 or (port is None and parts.netloc.endswith(":")):
             raise ValueError("more than host and port")
     except (ValueError, LicensingError):

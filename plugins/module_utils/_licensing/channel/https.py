@@ -112,8 +112,8 @@ class Https:
                 connection.sock.settimeout(_READ)
                 sent = True
                 connection.request("POST", REQUESTS, request, {"Content-Type": "application/json"})
-                reply = connection.getresponse()
-                return self._read(reply, _body(reply))
+                with contextlib.closing(connection.getresponse()) as reply:
+                    return self._read(reply, _body(reply))
             except ssl.SSLCertVerificationError as error:
                 raise refuse(
                     f"The service is not the authority of realm {self.realm.id if self.realm else '?'}: "
@@ -159,6 +159,9 @@ def _body(reply: http.client.HTTPResponse) -> bytes:
     """Read a reply to the end that it announced, within size and time."""
     until = time.monotonic() + _WHOLE
     announced = reply.length
+    if reply.status == 200 and announced is None and not reply.chunked:
+        # The authority announces what it sends: this reply was cut off in its headers.
+        raise http.client.IncompleteRead(b"")
     data = b""
     while part := reply.read1(16384):
         data += part
