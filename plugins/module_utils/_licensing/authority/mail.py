@@ -32,7 +32,7 @@ _WAITING = 100
 _TIMEOUT = 30.0
 # Seconds before the second and each further attempt; a server that greylists wants some minutes.
 _PAUSES = (5.0, 60.0, 300.0, 900.0)
-_GRACE = 10.0
+_GRACE = 5.0
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 
 

@@ -30,7 +30,7 @@ from .page import Page
 from .web import LOG, Front
 
 _RENEWAL_SECONDS = 24 * 3600
-_GRACE = 15.0
+_GRACE = 11.0
 
 
 @dataclass(frozen=True)

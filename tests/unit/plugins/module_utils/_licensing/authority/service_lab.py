@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -27,6 +29,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import NUMBERS, CoreLab
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 
 PACKAGE = Path(str(_licensing.__file__)).parents[6]
 COMMAND = (
@@ -137,6 +141,13 @@ class Service:
     def plug(self, source: str = "127.0.0.1") -> socket.socket:
         """A bare TCP connection to the service."""
         return socket.create_connection(("127.0.0.1", self.port), 30, (source, 0))
+
+    def pins(self) -> list[str]:
+        """The digest of its certificate's public key, for a browser that is to take it."""
+        pem = Path(f"{self.ledger}.tls/server.pem").read_bytes()
+        key = load_pem_x509_certificate(pem).public_key()
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return [base64.b64encode(hashlib.sha256(der).digest()).decode()]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
