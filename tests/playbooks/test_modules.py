@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from lab import CHECKOUT, GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must, new_code
+from playbooks.page import self_signed
 
 LICENSES = "{{ hostvars.new.aims_license_server_licenses }}"
 GROUP = "group/aims.licensing.aims_license"
@@ -56,6 +57,7 @@ def four_steps(lab: Lab, host: str, name: str, options: dict[str, Any], shows: b
 
 def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
     dest = str(rehearsed.work)
+    certificate = self_signed(rehearsed.folder, "127.0.0.1")[0].read_text(encoding="ascii")
     own: list[tuple[str, dict[str, Any]]] = [
         ("inventory", {"vault": True}),
         ("authority", {"licenses": LICENSES}),
@@ -93,6 +95,14 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
                 "activated": "{{ activate }}",
                 "after": "{{ activate.overview }}",
                 "dest": f"{dest}/reports",
+            },
+        ),
+        (
+            "request",
+            {
+                "requests_dir": f"{dest}/offline",
+                "portal": "https://127.0.0.1:8443",
+                "realm": f"{{{{ info.overview.server.realm | combine({{'ca': {certificate!r}}}) }}}}",
             },
         ),
     ]

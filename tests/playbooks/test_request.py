@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -73,6 +74,11 @@ def request(lab: Lab, page: Page | Authority, *options: str, **changed: Any) -> 
     return run, json.loads((lab.folder / "result.json").read_text(encoding="utf-8"))
 
 
+def brought(run: Run) -> list[str]:
+    """The files that a run with --diff shows as new."""
+    return re.findall(r"^\+(\d+\.\w+)$", run.output, re.MULTILINE)
+
+
 def response_of(lab: Lab, stem: str) -> dict[str, Any]:
     body: dict[str, Any] = json.loads((lab.work / "offline" / f"{stem}.response").read_bytes())["body"]
     return body
@@ -86,7 +92,7 @@ def test_requests_are_answered_once(asked: Lab) -> None:
         assert authority.answered() == answered and asked.tree(offline) == before
         assert (result["changed"], result["sent"], result["received"]) == (True, REQUESTS, RESPONSES)
         assert {one["outcome"] for one in result["results"]} == {"waiting"}
-        assert [line for line in run.output.splitlines() if line.startswith("+0")] == [f"+{name}" for name in RESPONSES]
+        assert brought(run) == RESPONSES
 
         _run, result = request(asked, authority, numbers=[NUMBERS[0]])
         assert (result["changed"], result["received"]) == (True, [one])
@@ -157,8 +163,9 @@ def test_the_responses_are_mailed_too(asked: Lab) -> None:
     try:
         smtp = f"127.0.0.1:{port}"
         with Authority(asked, "--smtp", smtp, "--mail-from", "authority@example.com") as authority:
-            _run, result = request(asked, authority)
+            run, result = request(asked, authority, "--diff")
             assert {one["mailed"] for one in result["results"]} == {True}
+            assert brought(run) == RESPONSES
             assert mails.came.wait(30)
     finally:
         server.stop()
