@@ -57,7 +57,7 @@ def four_steps(lab: Lab, host: str, name: str, options: dict[str, Any], shows: b
 
 def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
     dest = str(rehearsed.work)
-    certificate = self_signed(rehearsed.folder, "127.0.0.1")[0].read_text(encoding="ascii")
+    certificate = f"lookup('file', '{self_signed(rehearsed.folder, '127.0.0.1')[0]}')"
     own: list[tuple[str, dict[str, Any]]] = [
         ("inventory", {"vault": True}),
         ("authority", {"licenses": LICENSES}),
@@ -102,7 +102,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
             {
                 "requests_dir": f"{dest}/offline",
                 "portal": "https://127.0.0.1:8443",
-                "realm": f"{{{{ info.overview.server.realm | combine({{'ca': {certificate!r}}}) }}}}",
+                "realm": f"{{{{ info.overview.server.realm | combine({{'ca': {certificate}}}) }}}}",
             },
         ),
     ]
