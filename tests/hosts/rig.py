@@ -6,21 +6,46 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hosts.machines import OFFLINE, Answer, Machine, Site
+from hosts.machines import OFFLINE, Machine, Site
 from lab import HOME, WORKED_EXAMPLE, Lab, Run, Started
 
 SERVICE = "aims-license-server.service"
+AUTHORITY = "aims-license-authority.service"
+# on the host ``authority``, where there is one
+LEDGER = "/var/lib/aims-license-authority/authority.db"
+COMMANDS = "/opt/aims-license-authority/Bin"
+_TRANSFERS = """
+import contextlib, json, sqlite3, sys
+query = "SELECT number, (SELECT count(*) FROM transfer WHERE transfer.number = license.number) FROM license"
+with contextlib.closing(sqlite3.connect(f"file:{sys.argv[1]}?mode=rw", uri=True)) as ledger:
+    print(json.dumps(dict(ledger.execute(query).fetchall())))
+"""
 _HELD = """
 import json, pathlib, sys
 home = pathlib.Path(sys.argv[1])
 fenced = json.loads((home / "Config/server.json").read_text())["fenced"]
 print(*{json.loads(lock.read_text())["body"]["number"] for lock in home.glob("Nodelocks/*.lock")} - set(fenced))
 """
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a web server said; the status is 0 where there was none, and ``error`` says why."""
+
+    status: int
+    text: str
+    error: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
 
 
 class _Started(Started):
@@ -115,6 +140,12 @@ class Rig(Lab):
         """The licenses that a host holds live (nodelocked, not fenced), read from its files."""
         return set(self[host].run(f"sudo -n python3 - {HOME}", _HELD).split())
 
+    def transfers(self) -> dict[str, int]:
+        if "authority" not in self.machines:
+            return super().transfers()
+        counted: dict[str, int] = json.loads(self["authority"].run(f"sudo -n python3 - {LEDGER}", _TRANSFERS))
+        return counted
+
     def digests(self, host: str, *places: str) -> dict[str, str]:
         """Everything below some places of a host: its kind, mode, owner and content, by its path."""
         found = {}
@@ -135,6 +166,11 @@ class Rig(Lab):
             about[question] = self[host].ask(f"systemctl {question} {name}").stdout.strip()
         return about
 
-    def curl(self, host: str, url: str, *options: str) -> Answer:
+    def curl(self, host: str, url: str, method: str = "GET", body: object = None) -> Reply:
         """Ask a web server from a host."""
-        return self[host].ask(f"curl --silent --show-error --max-time 10 {' '.join(options)} '{url}'")
+        options = f"--silent --show-error --max-time 10 --request {method} --write-out '\\n%{{http_code}}'"
+        if body is not None:
+            options += " --data @- --header 'Content-Type: application/json'"
+        answer = self[host].ask(f"curl {options} '{url}'", "" if body is None else json.dumps(body))
+        text, _line, status = answer.stdout.rpartition("\n")
+        return Reply(int(status), text, answer.stderr.strip())
