@@ -60,8 +60,9 @@ demo: .venv/.runtime link  ## rehearse a migration on this machine, no root and 
 	python tests/demo/run.py
 
 .PHONY: bench
-bench: .venv/.dev link  ## count the module runs of a migration, and time it against what Ansible itself costs
+bench: .venv/.dev link  ## time a migration against what Ansible itself costs, and seats against an empty answer
 	python tests/bench/run.py
+	python tests/bench/seats.py
 
 .PHONY: test
 test: lint unit integration sanity  ## all of the checks below

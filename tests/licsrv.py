@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.store im
 )
 
 COLLECTIONS = Path(str(_licensing.__file__)).parents[6]
-COMMAND = (
-    sys.executable,
-    "-c",
-    f"import sys; from {_licensing.__name__}.cli import main; sys.exit(main(sys.argv[1:]))",
-    "licsrv",
-)
+MAIN = f"import sys; from {_licensing.__name__}.cli import main; sys.exit(main(sys.argv[1:]))"
 STOP_AFTER = 300.0
 PATIENCE = 30.0
 
@@ -60,13 +55,22 @@ class Server:
     """
 
     def __init__(
-        self, home: str, root: str = "", *options: str, address: str = "", wrapper: Sequence[str] = ()
+        self,
+        home: str,
+        root: str = "",
+        *options: str,
+        address: str = "",
+        first: str = "",
+        wrapper: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start a server, and wait until it answers.
 
         :param options: more options of the command
         :param address: where to listen for clients and management; a free one if empty
+        :param first: Python statements that its process runs first
         :param wrapper: a command that runs the command it is given
+        :param environment: more variables of its environment
         """
         self.home = Home(home, root)
         self.errors = ""
@@ -74,17 +78,34 @@ class Server:
         self.log = self.home.folder.path / "Logging" / "LicenseServer.log"
         with self.home.locked():
             self.home.save(replace(self.home.config(), listen=Listen(self.address, self.address)))
-        self._command = [*wrapper, *COMMAND, "--home", home, "--root", root, *options]
+        self._command = [
+            *wrapper,
+            sys.executable,
+            "-c",
+            self.code(first),
+            "licsrv",
+            "--home",
+            home,
+            "--root",
+            root,
+            *options,
+        ]
+        own = {"PYTHONPATH": str(COLLECTIONS), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environment = {**os.environ, **own, **(environment or {})}
         if "--stop-after" not in options:
             self._command += ["--stop-after", str(STOP_AFTER)]
         self.start()
 
+    @staticmethod
+    def code(first: str = "") -> str:
+        """Return what Python runs as the command, after some statements."""
+        return f"{first}\n{MAIN}"
+
     def start(self) -> None:
         """Start it, again after :meth:`stop` or :meth:`kill`, and wait until it answers."""
-        environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS), "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             self._command,
-            env=environment,
+            env=self._environment,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -100,7 +121,7 @@ class Server:
                 code = self._ended()
                 raise AssertionError(f"licsrv ended with {code}: {self.errors}")
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-                self.status()
+                self.ask("GET", "/v1/status", port=MANAGEMENT_PORT, timeout=1.0)
                 return
             time.sleep(0.02)
         self.kill()
@@ -119,10 +140,16 @@ class Server:
         return Management(self.address)
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, port: int = CLIENTS_PORT, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        port: int = CLIENTS_PORT,
+        timeout: float = PATIENCE,
+        **headers: str,
     ) -> tuple[int, Any]:
         """Send a request; return the status and the body, parsed where it is JSON."""
-        connection = http.client.HTTPConnection(self.address, port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self.address, port, timeout=timeout)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

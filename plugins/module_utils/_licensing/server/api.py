@@ -30,6 +30,8 @@ class Api:
     """Reads requests, has the desk deal with them, and writes the answers.
 
     :ivar waiting: how many requests have no answer yet
+    :ivar answered: how many have
+    :ivar closing: whether clients are asked to close their connections
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -37,6 +39,8 @@ class Api:
         self._metrics = desk.metrics
         self._lease = f"{desk.pool.lease:g}"
         self.waiting = 0
+        self.answered = 0
+        self.closing = False
 
     def answer(self, method: str, path: str, body: bytes | None, address: str, send: Send) -> None:
         """Answer a request, now or when what it asks for is on disk.
@@ -111,10 +115,12 @@ class Api:
 
     def _send(self, send: Send, body: str) -> None:
         self.waiting -= 1
+        self.answered += 1
         send(200, body, "")
 
     def _refuse(self, refusal: Refusal, send: Send, allowed: str = "") -> None:
         self.waiting -= 1
+        self.answered += 1
         send(
             STATUSES[refusal.code],
             json.dumps({"code": refusal.code, "problem": refusal.problem.as_dict()}),

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from .. import VERSION
 from ..library import require_cryptography, require_tornado
-from .process import start_anew
-from .service import Options, serve
 
 _STOP_AFTER = "AIMS_LICSRV_STOP_AFTER"
 
@@ -23,6 +21,10 @@ def licsrv(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     require_cryptography()
     require_tornado()
+    # Not before: the event loop and the database would cost every other command their time too.
+    from .process import start_anew
+    from .service import Options, serve
+
     made = Options(
         home=options.home,
         root=options.root,

@@ -108,6 +108,8 @@ class Desk:
         if seat.state == TAKING:
             self._takes[seat.number].append(reply)
         elif self._is_held(seat, snapshot):
+            if not snapshot.problems:
+                self.pool.hold(seat)
             reply(seat)
         else:
             raise _gone()
@@ -201,7 +203,7 @@ class Desk:
 
     def _is_held(self, seat: Seat, snapshot: Snapshot) -> bool:
         """Whether a seat is held; it ends here where its license is served no more."""
-        if seat.state != HELD or self.pool.is_due(seat):
+        if seat.state != HELD:
             return False
         if snapshot.problems:
             return True

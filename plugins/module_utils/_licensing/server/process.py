@@ -13,6 +13,7 @@ import logging.handlers
 import os
 import re
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -143,5 +144,7 @@ def notify(state: str) -> None:
 
 def start_anew() -> None:
     """Replace this process by a new one of the same command, which may be of a newer package."""
+    # Asked for once more before it can hear of it, the new process would end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
     os.execv(sys.executable, [sys.executable.encode(), *command[1:]])  # noqa: S606 - our own command

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of the seats on disk: a client is told of a change only after it is there.
 
-Changes that come while others are being written wait, and are then written together in one transaction (group
-commit): a sync of the disk is paid once for all of them. A thread of its own writes; everything else happens in the
-event loop.
+Changes that come together, or while others are being written, are written in one transaction (group commit): a sync
+of the disk is paid once for all of them. A thread writes, so that a slow disk holds up nobody who waits for something
+else. A disk that syncs in less time than it takes to change threads is written to from the event loop itself.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ _CLIENTS = (
     "ORDER BY number DESC LIMIT ?"
 )
 _NEWEST = 1 << 62
+# Seconds in which a transaction has to end, on average, for the event loop to wait for it.
+_QUICK = 0.0005
+# What the latest transaction counts in that average.
+_WEIGHT = 0.2
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Register:
         self._scheduled = False
         # Numbers whose insertion failed: should the disk bring them back, they are removed.
         self._undone: list[int] = []
+        self._pace = 0.0
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -138,21 +143,28 @@ class Register:
         self._scheduled = False
         self._busy = True
         batch, self._next = self._next, Batch()
-        self._queue.put(batch)
+        if self._pace < _QUICK:
+            self._commit(batch)
+            self._end(batch)
+        else:
+            self._queue.put(batch)
 
     def _run(self) -> None:
         """Write batches, in the thread, until there is a None."""
         while (batch := self._queue.get()) is not None:
-            begun = time.perf_counter()
-            try:
-                self._write(batch)
-            # Whatever it is, those who wait are told that nothing was recorded.
-            except Exception as error:
-                batch.error = error
-                with contextlib.suppress(sqlite3.Error):
-                    self._db.rollback()
-            batch.seconds = time.perf_counter() - begun
+            self._commit(batch)
             self._loop.call_soon_threadsafe(self._end, batch)
+
+    def _commit(self, batch: Batch) -> None:
+        begun = time.perf_counter()
+        try:
+            self._write(batch)
+        # Whatever it is, those who wait are told that nothing was recorded.
+        except Exception as error:
+            batch.error = error
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
+        batch.seconds = time.perf_counter() - begun
 
     def _write(self, batch: Batch) -> None:
         ended = [(seat.number,) for seat in batch.ended]
@@ -163,16 +175,19 @@ class Register:
         self._undone += [seat.number for seat in batch.taken]
         db = self._db
         db.execute("BEGIN IMMEDIATE")
-        db.executemany(_INSERT, taken)
-        db.executemany(_DELETE, ended + undone)
+        if taken:
+            db.executemany(_INSERT, taken)
+        if ended or undone:
+            db.executemany(_DELETE, ended + undone)
         db.execute("COMMIT")
         self._undone.clear()
 
     def _end(self, batch: Batch) -> None:
+        self._pace += _WEIGHT * (batch.seconds - self._pace)
         self._busy = False
         self._written(batch)
         if len(self._next):
-            self._begin()
+            self._schedule()
         elif not self._scheduled:
             self._idle.set()
 

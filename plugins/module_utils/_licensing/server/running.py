@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import VERSION
@@ -29,6 +30,7 @@ class Running:
 
     :ivar digest: of the package that it was started from, or None
     :ivar listen: the addresses that it was started with
+    :ivar instance: tells this start from any other, as one may follow within a second
     """
 
     home: Home
@@ -38,6 +40,7 @@ class Running:
     listen: Listen
     digest: str | None
     started: str
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def status(self) -> dict[str, Any]:
         """Return what tells whether the server runs, and which."""
@@ -50,6 +53,7 @@ class Running:
             "home_id": self.home_id,
             "pid": os.getpid(),
             "started": self.started,
+            "instance": self.instance,
             "maintenance": snapshot.maintenance,
             "seats": len(self.desk.pool),
             "listen": self.listen.as_dict(),

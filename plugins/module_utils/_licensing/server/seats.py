@@ -84,6 +84,7 @@ class Pool:
     def __init__(self, lease: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.lease = lease
         self._clock = clock
+        self._stood_still = 0.0
         self._seats: dict[bytes, Seat] = {}
         # The oldest sign of life first.
         self._alive: OrderedDict[int, Seat] = OrderedDict()
@@ -136,23 +137,23 @@ class Pool:
     def hold(self, seat: Seat) -> None:
         """Give a seat its full lease: it is recorded, has shown a sign of life, or could not be ended."""
         seat.state = HELD
-        seat.seen = self._clock()
+        seat.seen = self._clock() - self._stood_still
         self._alive[seat.number] = seat
         self._alive.move_to_end(seat.number)
 
-    def is_due(self, seat: Seat) -> bool:
-        """Whether the lease of a held seat has run out."""
-        return self._clock() - seat.seen >= self.lease
-
     def due(self) -> list[Seat]:
         """Return the held seats whose lease has run out, the longest first."""
-        until = self._clock() - self.lease
+        until = self._clock() - self._stood_still - self.lease
         found = []
         for seat in self._alive.values():
             if seat.seen > until:
                 break
             found.append(seat)
         return found
+
+    def forgive(self, seconds: float) -> None:
+        """Leave time out of all leases, because nobody could show a sign of life in it."""
+        self._stood_still += seconds
 
     def end(self, seat: Seat) -> None:
         """Let a seat go; it counts until :meth:`forget`, because its record is still on disk."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -39,7 +38,9 @@ log = logging.getLogger("licsrv")
 _CLIENTS = 4096
 _VISITORS = 256
 # Seconds that requests under way may take when the server is stopped.
-_PATIENCE = 10.0
+_PATIENCE = 5.0
+# Hundredths of a second without a request after which none is taken to be under way.
+_QUIET = 5
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,22 @@ class _Service:
             servers = self._servers(api, desk, register)
             log.warning("Version %s serves %s, %d seats are held.", VERSION, self._home.where, len(desk.pool))
             notify("READY=1")
-            expiring = asyncio.get_running_loop().create_task(self._keep_up(desk))
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(ended.wait(), self._options.stop_after)
+            await self._until(ended, desk)
             notify("STOPPING=1")
-            expiring.cancel()
             await _close(servers, api)
         finally:
             await register.close()
         log.warning("Stopped; %d seats stay held.", len(desk.pool))
         return self._again
+
+    async def _until(self, ended: asyncio.Event, desk: Desk) -> None:
+        """Keep the seats until the server is to end; what goes wrong with that is raised."""
+        tasks = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._keep_up(desk))]
+        done, others = await asyncio.wait(tasks, timeout=self._options.stop_after, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+        for task in done:
+            task.result()
 
     def _open(self) -> tuple[Desk, Register]:
         options = self._options
@@ -143,10 +150,19 @@ class _Service:
         loop.add_signal_handler(signal.SIGHUP, end, True)
 
     async def _keep_up(self, desk: Desk) -> None:
-        """End what has run out, and log what changed in the home, several times in each lease."""
+        """End what has run out, and log what changed in the home, several times in each lease.
+
+        Time in which the server itself stood still is not held against the clients.
+        """
         pause = min(1.0, self._options.lease / 10)
         told: tuple[object, bool] = ((), False)
+        woken = time.monotonic()
         while True:
+            late = time.monotonic() - woken
+            if late > pause + self._options.lease / 4:
+                # The host was suspended, or its disk hung: the clients' signs of life wait to be read.
+                desk.pool.forgive(late)
+            woken = time.monotonic()
             count = desk.expire()
             if count:
                 log.info("%d seats have ended without a sign of life.", count)
@@ -165,8 +181,12 @@ async def _close(servers: list[HTTPServer], api: Api) -> None:
     """Take no more connections, and answer what has come in."""
     for one in servers:
         one.stop()
-    until = time.monotonic() + _PATIENCE
-    while api.waiting and time.monotonic() < until:
+    api.closing = True
+    until, quiet = time.monotonic() + _PATIENCE, 0
+    # Requests may have arrived that were not read yet.
+    while quiet < _QUIET and time.monotonic() < until:
+        answered = api.answered
         await asyncio.sleep(0.01)
+        quiet = 0 if api.waiting or api.answered != answered else quiet + 1
     for one in servers:
         await one.close_all_connections()

@@ -116,6 +116,8 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
             headers = httputil.HTTPHeaders({"Content-Type": "application/json", "Content-Length": str(len(data))})
             if allowed:
                 headers["Allow"] = allowed
+            if api.closing:
+                headers["Connection"] = "close"
             start = httputil.ResponseStartLine("HTTP/1.1", status, responses[status])
             self.connection.write_headers(start, headers, b"" if self.method == "HEAD" else data)
             self.connection.finish()

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a home is read anew, and what it lets be granted."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    HOME,
+    NUMBERS,
+    SESSION,
+    CoreLab,
+    wanted,
+)
+
+
+def grants_of(lab: CoreLab) -> Grants:
+    return Grants(Home(HOME, str(lab.old.root)), read_fingerprint(str(lab.old.root)), lab.clock)
+
+
+def settle(lab: CoreLab) -> None:
+    """Make the home look as if it was changed some time ago."""
+    for name in ("Config/server.json", "Licenses", "Nodelocks", "Journal"):
+        os.utime(lab.old.folder / name, (1_000_000_000, 1_000_000_000))
+
+
+def served(grants: Grants) -> set[str]:
+    return {number for number, grant in grants.look().licenses.items() if grant.problem is None}
+
+
+def test_a_home_is_read_once_and_again_only_when_it_changes(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    settle(lab)
+    grants = grants_of(lab)
+    first = grants.look()
+    assert all(grants.look() is first for _time in range(3))
+    lab.old.manager.set_maintenance(True)
+    assert grants.look().maintenance
+
+
+def test_each_of_many_changes_within_a_moment_is_seen(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    grants = grants_of(lab)
+    home = lab.old.home
+    for at in range(100):
+        config = home.config()
+        home.save(replace(config, fenced={} if at % 2 else {SESSION: "2026-01-01T00:00:00Z"}))
+        assert (SESSION in served(grants)) == bool(at % 2)
+
+
+def test_a_license_expires_at_the_end_of_its_last_day(lab: CoreLab) -> None:
+    with lab.ledger.change():
+        lab.ledger.put_license(lab.license(SESSION, "2026-01-01", "2026-01-31"), lab.clock.now)
+    lab.activate(lab.old)
+    settle(lab)
+    grants = grants_of(lab)
+    lab.clock.now = datetime(2026, 1, 31, 23, 59, 59, tzinfo=timezone.utc)
+    assert served(grants) == set(NUMBERS)
+    lab.clock.now = datetime(2026, 2, 1, tzinfo=timezone.utc)
+    assert served(grants) == set(NUMBERS) - {SESSION}
+    problem = grants.look().grant(SESSION).problem
+    assert problem is not None
+    assert "expired on 2026-01-31" in problem.what
+
+
+def test_on_another_machine_nothing_is_granted(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    lab.old.set_machine_id("9" * 31 + "d")
+    assert served(grants_of(lab)) == set()
+
+
+def test_a_home_whose_realm_is_another_grants_nothing(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    config = lab.old.home.config()
+    assert config.realm is not None
+    lab.old.home.save(replace(config, realm=replace(config.realm, key="A" * 43 + "=")))
+    assert served(grants_of(lab)) == set()
+
+
+def test_a_pending_deactivation_ends_seats(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    lab.old.manager.deactivate([CLIENT], lab.offline())
+    grants = grants_of(lab)
+    assert served(grants) == set(NUMBERS) - {CLIENT}
+    assert grants.look().grant(CLIENT).ends
+
+
+def test_a_pending_activation_grants_no_new_seats_and_ends_none(lab: CoreLab) -> None:
+    lab.old.manager.activate(wanted(CLIENT, nodelock="personal"), lab.channel())
+    grants = grants_of(lab)
+    assert served(grants) == {CLIENT}
+    lab.old.manager.activate(wanted(CLIENT), lab.offline())
+    assert served(grants) == set()
+    assert not grants.look().grant(CLIENT).ends
+
+
+def test_a_profile_without_its_license_is_told(lab: CoreLab) -> None:
+    lab.activate(lab.old, SESSION)
+    problem = grants_of(lab).look().grant(CLIENT).problem
+    assert problem is not None
+    assert problem.what == f"License {CLIENT} is not installed here."
+
+
+def test_a_home_that_is_gone_or_damaged_grants_nothing_and_says_why(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    grants = grants_of(lab)
+    assert served(grants) == set(NUMBERS)
+    for name in ("Nodelocks/015120065016.ver", "Licenses/015120055014.lic", "Config/server.json"):
+        kept = lab.old.read(name)
+        (lab.old.folder / name).unlink()
+        assert served(grants) == set()
+        assert grants.look().problems
+        lab.old.write(name, kept)
+        assert served(grants) == set(NUMBERS)
+    lab.old.folder.rename(lab.old.folder.with_name("moved"))
+    assert served(grants) == set()
+    assert grants.look().problems[0].what == "No license server is installed here."
