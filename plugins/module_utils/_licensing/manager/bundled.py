@@ -17,7 +17,7 @@ from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
-from ..journal import Intent, Journal
+from ..journal import Intent, Journal, unsettled
 from ..model import (
     MACHINE,
     PERSONAL,
@@ -34,9 +34,9 @@ from ..store import FOREIGN, HOST_KEY, OURS, UNMANAGED, Config, Home, Installed,
 from . import Change, HomeFile
 from .draining import drain, still_held
 from .exchange import Requests, check_response
-from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, Usage, assemble, drift, is_here
+from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble, drift, is_here
 from .service import running, service_of, usage_of, wait_until_healthy
-from .settling import ACTIVATED, DEACTIVATED, Settling, spent
+from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling, spent
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class BundledManager:
         if state != OURS:
             return _State(Config(), {}, {}, fingerprint)
         intents = self._journal.open()
-        return _State(self._home.config(), self._home.installed(intents), intents, fingerprint)
+        return _State(self._home.config(), self._home.installed(unsettled(intents)), intents, fingerprint)
 
     def _overview(self, state: _State) -> dict[str, Any]:
         # Looked at once: clients come and go, and that is no change of this call's making.
@@ -400,6 +400,45 @@ class BundledManager:
             lock = state.installed[number].nodelock
             settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
 
+    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        with self._held(dry):
+            state = self._read()
+            before = self._overview(state)
+            self._check_updated(state, numbers)
+            results: dict[str, dict[str, Any]] = {}
+            if not dry:
+                settling, requests = self._settling(state, channel, None)
+                settling.finish(state.due(numbers, channel))
+                state = self._read()
+                for number in numbers:
+                    lock = state.installed[number].nodelock if state.is_active(number) else None
+                    if lock is not None and number not in settling.results:
+                        settling.begin(number, requests.update(number, lock.type))
+                state = self._read()
+                results = {number: done for number, done in settling.results.items() if number not in state.intents}
+            after = self._overview(state)
+            if dry:
+                # Only the authority knows whether it has another license file; it is asked in earnest alone.
+                results = {n: {"action": UPDATED, "spends": 0} for n in numbers if state.ends(n, channel)}
+                waiting = [n for n in numbers if n not in state.intents and not channel.online]
+                results = {n: done for n, done in results.items() if n not in waiting}
+                _predict(after, waiting, PENDING_UPDATE)
+            return self._change(before, after, numbers, results, state.intents)
+
+    def _check_updated(self, state: _State, numbers: Sequence[str]) -> None:
+        problems = self._obstacles(state)
+        problems += [
+            Problem(
+                f"License {number} is not active here, so that there is nothing to update.",
+                self._home.where,
+                "Correct the number, or activate the license; that brings its newest license file.",
+            )
+            for number in numbers
+            if not state.is_active(parse_number(number)) and number not in state.intents
+        ]
+        if problems:
+            raise LicensingError(problems)
+
     def set_maintenance(
         self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
     ) -> Change:
@@ -436,8 +475,12 @@ class BundledManager:
         state = self._read()
         if dry or state.config.service == UNMANAGED:
             return []
+        rows = try_profiles(self._overview(state), state.config)
+        if not served:
+            # The server ends what a fence has ended within a moment.
+            drain(self._home, state.config, _MOMENT)
+        self._usage.clear()
         overview = self._overview(state)
-        rows = try_profiles(overview, state.config)
         (check_served if served else check_released)(overview, rows, self._home.where)
         return rows
 
@@ -478,6 +521,8 @@ class BundledManager:
         ]
 
 
+# Seconds that the server may take to notice a fence and to record what it ended.
+_MOMENT = 5.0
 _PENDING = "pending"
 _UNCHANGED = "unchanged"
 

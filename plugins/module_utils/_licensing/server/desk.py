@@ -207,11 +207,9 @@ class Desk:
             return False
         if snapshot.problems:
             return True
-        grant = snapshot.grant(seat.license)
-        if grant.problem is None or not grant.ends:
+        if not _is_over(snapshot.grant(seat.license)):
             return True
-        self.metrics.revoked += 1
-        self._end(seat)
+        self._revoke(seat)
         return False
 
     def release(self, id: bytes, reply: Callable[[bool | Refusal], None]) -> None:
@@ -234,6 +232,22 @@ class Desk:
             self._end(seat)
         self.metrics.expired += len(due)
         return len(due)
+
+    def revoke(self) -> int:
+        """End the seats of licenses that are served no more, as their clients would be told; return how many.
+
+        Seats are gone through only while such a license has some: once for a fence, not for each request.
+        """
+        snapshot = self.grants.look()
+        over = {number for number in self.pool.licenses() if _is_over(snapshot.grant(number))}
+        seats = self.pool.held(over) if over and not snapshot.problems else []
+        for seat in seats:
+            self._revoke(seat)
+        return len(seats)
+
+    def _revoke(self, seat: Seat) -> None:
+        self.metrics.revoked += 1
+        self._end(seat)
 
     def _end(self, seat: Seat) -> None:
         self._ends[seat.number] = []
@@ -286,6 +300,11 @@ class Desk:
             self._end(seat)
             return refusal
         return None
+
+
+def _is_over(grant: Grant) -> bool:
+    """Whether the seats of a license end, because it is fenced, expired or not active here."""
+    return grant.problem is not None and grant.ends
 
 
 def _check_open(snapshot: Snapshot) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Container
 from typing import Callable
 
 # A seat is TAKING until its record is on disk, and ENDING until the record's removal is. It counts all the time.
@@ -150,6 +151,10 @@ class Pool:
                 break
             found.append(seat)
         return found
+
+    def held(self, licenses: Container[str]) -> list[Seat]:
+        """Return the held seats of some licenses, going through all there are."""
+        return [seat for seat in self._alive.values() if seat.license in licenses]
 
     def forgive(self, seconds: float) -> None:
         """Leave time out of all leases, because nobody could show a sign of life in it."""

@@ -166,6 +166,9 @@ class _Service:
             count = desk.expire()
             if count:
                 log.info("%d seats have ended without a sign of life.", count)
+            count = desk.revoke()
+            if count:
+                log.warning("%d seats have ended with their licenses, which are served no more.", count)
             snapshot = desk.grants.look()
             state = (snapshot.problems, snapshot.maintenance)
             if state != told:

@@ -147,6 +147,18 @@ def test_a_fenced_license_ends_its_seats_and_grants_none(site: Site) -> None:
     assert why(server.seats.heartbeat, client) == "granted"
 
 
+def test_the_seats_of_a_fenced_license_end_although_nobody_asks_for_them(site: Site) -> None:
+    server = site.serve()
+    take(server)
+    take(server, profile="PROServer")
+    client = take(server, profile="Client")["seat"]
+    site.fence(SESSION)
+    wait_until(lambda: len(site.recorded()) == 2)
+    site.host.manager.deactivate([SERVER], site.lab.channel())
+    wait_until(lambda: set(site.recorded()) == {client})
+    assert server.status()["seats"] == 1
+
+
 def test_a_deactivated_license_grants_nothing_until_it_is_activated_again(site: Site) -> None:
     server = site.serve()
     seat = take(server)["seat"]
