@@ -30,10 +30,11 @@ _STATUS_KIND = {
     "Inactive Nodelock": "quiet",
     "Pending Activation": "warn",
     "Pending Deactivation": "warn",
+    "Pending Update": "warn",
     "Expired": "bad",
 }
 # The nodelock is on the machine, whether or not the license has run out.
-HELD = ("Active", "Expired")
+HELD = ("Active", "Expired", "Pending Update")
 
 
 @dataclass(frozen=True)

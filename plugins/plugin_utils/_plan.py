@@ -17,8 +17,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     EXPIRED,
     PENDING_ACTIVATION,
     PENDING_DEACTIVATION,
+    PENDING_UPDATE,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import UPDATE, Account, Wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
@@ -27,7 +28,7 @@ MOVE = "move"
 FINISH_MOVE = "finish moving"
 FINISH = "finish activating"
 ACTIVATE = "activate"
-_HELD = (ACTIVE, EXPIRED)
+_HELD = (ACTIVE, EXPIRED, PENDING_UPDATE)
 
 
 class Planner:
@@ -52,8 +53,7 @@ class Planner:
         self._given = _by_number(giver["overview"])
         self._taken = _by_number(taker["overview"])
         self._remembered = _by_number(remembered) if remembered else {}
-        self._pending = {one["number"]: one["action"] for one in giver["overview"]["pending"]}
-        self._opening = {one["number"]: one["action"] for one in taker["overview"]["pending"]}
+        self._pending, self._opening = (_moves(side["overview"]["pending"]) for side in (giver, taker))
 
     def plan(self) -> dict[str, Any]:
         """Return the plan.
@@ -224,6 +224,11 @@ class Planner:
                 for name in extra
             ]
         return notes
+
+
+def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The pending exchanges that decide who holds a license, by its number."""
+    return {one["number"]: one["action"] for one in pending if one["action"] != UPDATE}
 
 
 def _by_number(overview: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

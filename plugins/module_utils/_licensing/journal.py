@@ -9,13 +9,14 @@ asking again is asking under the same id (invariants I3 and I5).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import documents
 from .documents import Document
 from .errors import LicensingError, Problem, refuse
 from .files import SHARED, Folder
-from .model import digits, parse_number
+from .model import UPDATE, digits, parse_number
 
 _OPEN = "Journal"
 _CLOSED = "Journal/closed"
@@ -25,7 +26,7 @@ _CLOSED = "Journal/closed"
 class Intent:
     """An exchange whose outcome has not been applied yet.
 
-    :ivar action: ``activate`` or ``deactivate``
+    :ivar action: ``activate``, ``deactivate`` or ``update``
     :ivar request: the request's file content
     :ivar response: the archived response's file content, or None while there is none
     """
@@ -42,6 +43,11 @@ class Intent:
     def file(self) -> str:
         """The name of the request file."""
         return f"{digits(self.number)}.request"
+
+
+def unsettled(intents: Mapping[str, Intent]) -> dict[str, Intent]:
+    """Return the exchanges while which a nodelock may be half-written: all but updates, which leave it alone."""
+    return {number: intent for number, intent in intents.items() if intent.action != UPDATE}
 
 
 class Journal:

@@ -25,8 +25,9 @@ NODELOCKS = (MACHINE, PERSONAL)
 
 ACTIVATE = "activate"
 DEACTIVATE = "deactivate"
+UPDATE = "update"
 QUOTE = "quote"
-ACTIONS = (ACTIVATE, DEACTIVATE, QUOTE)
+ACTIONS = (ACTIVATE, DEACTIVATE, UPDATE, QUOTE)
 
 
 def parse_number(text: object, where: str = "license number") -> str:

@@ -406,7 +406,9 @@ class Home:
         where = self.folder.place(f"Nodelocks/{stem}.lock")
         version = self._json(f"Nodelocks/{stem}.ver") if self.folder.has(f"Nodelocks/{stem}.ver") else {}
         license = self.folder.read(f"Licenses/{stem}.lic")
-        if version.get("lock") != documents.digest(data) or version.get("lic") != documents.digest(license):
+        # While a license file is replaced, the digests name the one before it too.
+        known = (version.get("lic"), version.get("before"))
+        if version.get("lock") != documents.digest(data) or documents.digest(license) not in known:
             raise refuse(
                 "The nodelock or its license file was changed since it was activated, or is half-written.",
                 where,
@@ -421,6 +423,24 @@ class Home:
         self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
         self.folder.write(f"Nodelocks/{stem}.lock", nodelock, SHARED)
         self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
+
+    def replace_license(self, number: str, license: bytes) -> None:
+        """Write another license file to a nodelock; may be repeated after a crash.
+
+        Digests and license file fit each other before, between and after the writes, so that the license is served
+        all the while.
+        """
+        stem = digits(number)
+        lock = self.folder.find(f"Nodelocks/{stem}.lock")
+        now = self.folder.find(f"Licenses/{stem}.lic") or b""
+        version = {"lock": documents.digest(lock or b""), "lic": documents.digest(license)}
+        if lock is not None and now != license:
+            between = {**version, "before": documents.digest(now)}
+            self.folder.write(f"Nodelocks/{stem}.ver", _pretty(between), PUBLIC)
+        if now != license:
+            self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
+        if lock is not None and self.folder.find(f"Nodelocks/{stem}.ver") != _pretty(version):
+            self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
 
     def drop_nodelock(self, number: str) -> None:
         """Remove the nodelock of a deactivated license; its license file stays, as *Inactive Nodelock*."""

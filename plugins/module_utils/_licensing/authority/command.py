@@ -20,7 +20,7 @@ from ..errors import refuse
 from ..files import PRIVATE, Folder
 from ..model import digits, now_utc, parse_code, parse_number
 from ..terminal import print_json, read_file, read_line, say
-from .issuing import new_license
+from .issuing import changed_license, new_license
 
 if TYPE_CHECKING:
     from .mail import MailServer
@@ -37,6 +37,7 @@ def authority(arguments: Sequence[str]) -> int:
         "init": _init,
         "realm": _realm,
         "issue": _issue,
+        "reissue": _reissue,
         "list": _list,
         "process": _process,
         "audit": _audit,
@@ -66,13 +67,14 @@ def _parser() -> argparse.ArgumentParser:
         )
     _add_serving(serve)
     _add_issuing(commands.add_parser("issue", help="issue a rehearsal license"))
+    _add_reissuing(commands.add_parser("reissue", help="change what a license grants; hosts fetch it by an update"))
     realm = commands.add_parser("realm", help="print the realm that hosts are to be told")
     listing = commands.add_parser("list", help="list the licenses and where they are live")
     process = commands.add_parser("process", help="turn a request file into its response file")
     process.add_argument("request", metavar="FILE.request")
     process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
     audit = commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
-    for command in (init, commands.choices["issue"], realm, listing, process, audit):
+    for command in (init, commands.choices["issue"], commands.choices["reissue"], realm, listing, process, audit):
         command.add_argument("--json", action="store_true")
     for command in commands.choices.values():
         command.add_argument("--ledger", required=True, metavar="PATH")
@@ -107,6 +109,14 @@ def _add_issuing(issue: argparse.ArgumentParser) -> None:
     issue.add_argument("--start", default=today.isoformat())
     issue.add_argument("--expiry", default=(today + timedelta(days=365)).isoformat())
     issue.add_argument("--maintenance-expiry")
+
+
+def _add_reissuing(reissue: argparse.ArgumentParser) -> None:
+    reissue.add_argument("number")
+    reissue.add_argument("--type")
+    reissue.add_argument("--seats", type=int)
+    for name in ("--start", "--expiry", "--maintenance-expiry"):
+        reissue.add_argument(name, metavar="YYYY-MM-DD")
 
 
 def _init(options: argparse.Namespace) -> dict[str, Any]:
@@ -183,6 +193,21 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
             # Before the ledger's change is final: a license whose code nobody has is of no use.
             _write_code(options.code_file, code)
     return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
+
+
+def _reissue(options: argparse.Namespace) -> dict[str, Any]:
+    from .ledger import Ledger
+
+    number = parse_number(options.number)
+    names = ("type", "seats", "start", "expiry", "maintenance_expiry")
+    with Ledger(options.ledger) as ledger, ledger.change():
+        before = ledger.license(number)
+        if before is None:
+            raise refuse(f"License {number} was not issued.", options.ledger, "Issue it, or correct the number.")
+        license = changed_license(before, **{name: getattr(options, name) for name in names})
+        if license != before:
+            ledger.put_license(license, now_utc(), "reissue")
+    return {"number": number, "changed": license != before, **{name: getattr(license, name) for name in names}}
 
 
 def _new_code() -> str:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The request desk: a request document in, a signed response document out.
 
-Activation, deactivation and quote are one exchange. A request id that was answered before gets the very same response,
-and nothing happens twice.
+Activation, deactivation, update and quote are one exchange. A request id that was answered before gets the very same
+response, and nothing happens twice.
 
 A request that proves nothing - neither the license's code nor the key of the machine that holds it or held it last - is
 refused in words that depend on the request alone, so that the refusal need not be stored: signed again, it has the very
@@ -24,7 +24,7 @@ from .. import documents
 from ..documents import Document
 from ..errors import Problem, refuse
 from ..fingerprint import compare
-from ..model import ACTIONS, ACTIVATE, NODELOCKS, QUOTE, License, now_utc, parse_number, render_time
+from ..model import ACTIONS, ACTIVATE, DEACTIVATE, NODELOCKS, QUOTE, UPDATE, License, now_utc, parse_number, render_time
 from .ledger import Ledger
 from .policy import Holding, Verdict, judge
 
@@ -89,8 +89,8 @@ class RequestDesk:
                 return self._told(known[1], proven=True)
             proven = digest is None and self._is_proven(request, license)
             if proven:
-                act = self._activate if body["action"] == ACTIVATE else self._deactivate
-                content = self._ledger.sign(documents.RESPONSE, act(request, data))
+                acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
+                content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data))
                 self._ledger.put_response(body["id"], documents.digest(data), content)
             else:
                 refusal = self._stranger(request, data)
@@ -189,7 +189,22 @@ class RequestDesk:
 
     def _deactivate(self, request: Document, data: bytes) -> Mapping[str, Any]:
         number = parse_number(request.body["number"])
-        holding, license = self._ledger.holding(number), self._ledger.license(number)
+        holding, license = self._held(request), self._ledger.license(number)
+        if license is None or holding is None:
+            return self._refusal(request, data, _not_live(request))
+        self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
+        return self._granted(request, data, license, 0)
+
+    def _update(self, request: Document, data: bytes) -> Mapping[str, Any]:
+        """Hand the license file as it is now to the machine that holds the license; nothing else changes."""
+        license = self._ledger.license(parse_number(request.body["number"]))
+        if license is None or self._held(request) is None:
+            return self._refusal(request, data, _not_live(request))
+        return self._granted(request, data, license, 0)
+
+    def _held(self, request: Document) -> Holding | None:
+        """The holding of a license that is live on the machine which asks, by its key and its fingerprint."""
+        holding = self._ledger.holding(parse_number(request.body["number"]))
         here = (
             holding is not None
             and holding.live
@@ -197,10 +212,7 @@ class RequestDesk:
             # A home that was copied has the key too; what it gave back would stay live on the first machine.
             and compare(holding.fingerprint, request.body["fingerprint"]).is_same_machine
         )
-        if license is None or holding is None or not here:
-            return self._refusal(request, data, _not_live(request))
-        self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
-        return self._granted(request, data, license, 0)
+        return holding if here else None
 
     def _quote(self, request: Document, data: bytes, license: License | None) -> Mapping[str, Any]:
         if license is None:

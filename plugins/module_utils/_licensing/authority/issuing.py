@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from .. import documents
 from ..model import License
 
@@ -17,3 +20,15 @@ def new_license(
     particulars = {"number": number, "type": kind, "seats": seats, "start": start, "expiry": expiry}
     ends = {"maintenance_expiry": maintenance_expiry or expiry, "var": False, "code_key": key}
     return License.from_dict({**particulars, **ends}, f"license {number}")
+
+
+def changed_license(license: License, **changes: Any) -> License:
+    """Return a license that grants something else under the same number and code, checked.
+
+    :param changes: type, seats, start, expiry, maintenance_expiry; what is None stays. Maintenance that ended with the
+        license goes on doing so.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    if "expiry" in given and license.maintenance_expiry == license.expiry:
+        given.setdefault("maintenance_expiry", given["expiry"])
+    return License.from_dict(vars(replace(license, **given)), f"license {license.number}")

@@ -171,7 +171,7 @@ class Ledger:
         row = self._row("SELECT body FROM license WHERE number = ?", number)
         return License.from_dict(json.loads(row[0]), self.path) if row else None
 
-    def put_license(self, license: License, now: datetime) -> None:
+    def put_license(self, license: License, now: datetime, event: str = "issue") -> None:
         """Issue a license, or replace what it grants. To be called within :meth:`change`."""
         body = dict(vars(license))
         self._rows(
@@ -179,7 +179,7 @@ class Ledger:
             license.number,
             json.dumps(body, sort_keys=True),
         )
-        self.record(now, "issue", license.number, body)
+        self.record(now, event, license.number, body)
 
     def holding(self, number: str) -> Holding | None:
         row = self._row("SELECT live, fingerprint, host_key, nodelock FROM holding WHERE number = ?", number)

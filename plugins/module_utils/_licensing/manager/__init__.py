@@ -85,6 +85,12 @@ class LicenseManager(Protocol):
     def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         """Stop serving licenses and give them back to the authority."""
 
+    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        """Fetch the license files of active licenses as the authority has them now; no transfer is spent.
+
+        They are served meanwhile, by the license file that is here.
+        """
+
     def set_maintenance(
         self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
     ) -> Change:

@@ -15,7 +15,7 @@ from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..fingerprint import compare
 from ..journal import Intent, Journal
-from ..model import ACTIVATE, DEACTIVATE, QUOTE, Wanted, render_time
+from ..model import ACTIVATE, DEACTIVATE, QUOTE, UPDATE, Wanted, render_time
 
 GRANTED = "granted"
 
@@ -43,6 +43,10 @@ class Requests:
     def deactivate(self, number: str, nodelock: str) -> bytes:
         """Return the request to give a license back; the key it was activated with is its proof."""
         return self._make(DEACTIVATE, number, nodelock, None)
+
+    def update(self, number: str, nodelock: str) -> bytes:
+        """Return the request for the license file of a license that is active here; the same key is its proof."""
+        return self._make(UPDATE, number, nodelock, None)
 
     def _make(self, action: str, number: str, nodelock: str, code: str | None) -> bytes:
         body = {

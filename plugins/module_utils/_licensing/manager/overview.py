@@ -12,13 +12,15 @@ from typing import Any
 
 from ..fingerprint import Comparison, compare
 from ..journal import Intent
-from ..model import ACTIVATE, digits
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits
 from ..store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
 
 ACTIVE = "Active"
 INACTIVE = "Inactive Nodelock"
 PENDING_ACTIVATION = "Pending Activation"
 PENDING_DEACTIVATION = "Pending Deactivation"
+PENDING_UPDATE = "Pending Update"
+_PENDING = {ACTIVATE: PENDING_ACTIVATION, DEACTIVATE: PENDING_DEACTIVATION, UPDATE: PENDING_UPDATE}
 EXPIRED = "Expired"
 
 
@@ -167,7 +169,7 @@ def _holder(lock: Nodelock | None, intent: Intent | None) -> str | None:
 
 def _status(found: Installed, intent: Intent | None, fingerprint: Mapping[str, str], now: datetime) -> str:
     if intent is not None:
-        return PENDING_ACTIVATION if intent.action == ACTIVATE else PENDING_DEACTIVATION
+        return _PENDING.get(intent.action, PENDING_DEACTIVATION)
     if not is_here(found, fingerprint):
         return INACTIVE
     return EXPIRED if found.license.problem_on(now.date()) else ACTIVE

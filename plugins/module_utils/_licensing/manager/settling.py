@@ -15,12 +15,14 @@ from ..channel import Channel
 from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..journal import Intent, Journal
-from ..model import ACTIVATE, DEACTIVATE, License
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, License
 from ..store import Home, read_nodelock
 from .exchange import check_pending, check_response, refusal
 
 ACTIVATED = "activated"
 DEACTIVATED = "deactivated"
+UPDATED = "updated"
+_DONE = {ACTIVATE: ACTIVATED, DEACTIVATE: DEACTIVATED, UPDATE: UPDATED}
 
 
 class Settling:
@@ -83,14 +85,13 @@ class Settling:
         self._journal.close(intent)
         if refused is not None:
             raise refused
-        done = ACTIVATED if intent.action == ACTIVATE else DEACTIVATED
-        self.results[intent.number] = {"action": done, **spent(response.body)}
+        self.results[intent.number] = {"action": _DONE[intent.action], **spent(response.body)}
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")
         where = file if self._channel.online else f"{self._channel.where}/{file}"
         response = check_response(data, intent.request, self._realm, where, self._journal)
-        if intent.action == ACTIVATE and refusal(response) is None:
+        if intent.action in (ACTIVATE, UPDATE) and refusal(response) is None:
             self._license(intent.number, response)
             read_nodelock(response)
         return response
@@ -112,6 +113,10 @@ class Settling:
     def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
         if intent.action == DEACTIVATE:
             self._home.drop_nodelock(intent.number)
+            return
+        if intent.action == UPDATE:
+            # The nodelock stays, and so does a fence: what the license grants is another matter than who holds it.
+            self._home.replace_license(intent.number, self._license(intent.number, response))
             return
         self._home.put_license(intent.number, self._license(intent.number, response), data)
         self._unfence(intent.number)

@@ -16,8 +16,8 @@ from .. import documents
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import compare
-from ..journal import Intent, Journal
-from ..model import ACTIVATE, Profile, digits, now_utc
+from ..journal import Intent, Journal, unsettled
+from ..model import ACTIVATE, UPDATE, Profile, digits, now_utc
 from ..store import Config, Home, Installed
 
 _WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")
@@ -126,7 +126,7 @@ class Grants:
             self._home.require()
             intents = Journal(self._home.folder).open()
             config = self._home.config()
-            installed = self._home.installed(intents)
+            installed = self._home.installed(unsettled(intents))
             licenses = {
                 number: self._grant(found, config, intents.get(number), day) for number, found in installed.items()
             }
@@ -157,7 +157,8 @@ class Grants:
         number, lock = found.license.number, found.nodelock
         if number in config.fenced:
             return "is being given up here", "Use the license server that it moves to."
-        if intent is not None:
+        # A license whose update is pending is the one that it was.
+        if intent is not None and intent.action != UPDATE:
             return "has a pending request", "Load the response to the request, then try again."
         if lock is None or not compare(lock.fingerprint, self._fingerprint).is_same_machine:
             return "is not active on this machine", "Activate it here (aims_license_activate)."

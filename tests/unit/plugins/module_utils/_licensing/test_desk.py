@@ -181,7 +181,7 @@ def test_a_request_that_was_tampered_with_is_refused_and_not_recorded(lab: CoreL
         {"id": ["a" * 32]},
         {"id": "a" * 31},
         {"id": "a" * 32 + "\n"},
-        {"action": "update"},
+        {"action": "renew"},
         {"action": ["activate"]},
         {"nodelock": "floating"},
         {"nodelock": None},
