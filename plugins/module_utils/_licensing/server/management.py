@@ -18,19 +18,31 @@ if TYPE_CHECKING:
 
 # How many clients a page of them may hold.
 _PAGE = 1000
-_PROBLEMS = {
-    404: ("not_found", Problem("There is nothing under this path.", "request", "See docs/api.md.")),
-    405: ("method_not_allowed", Problem("The management port can only be read.", "request", "Use GET.")),
-}
-_FAILED = ("failed", Problem("The license server failed.", "request", "Read its Logging/LicenseServer.log."))
-_STRANGER = Problem(
-    "The request names another machine than this one.",
-    "header Host",
-    "Use this machine's name or one of its IP addresses.",
-)
-_NUMBER = Problem(
-    "This is not a page of the clients.", "query", "Use limit=1 to 1000, and after as the page before gave it."
-)
+
+
+def _refusals() -> dict[int, tuple[str, Problem]]:
+    """Return code and problem by status."""
+    return {
+        400: (
+            "malformed",
+            Problem(
+                "This is not a page of the clients.",
+                "query",
+                "Use limit=1 to 1000, and after as the page before gave it.",
+            ),
+        ),
+        403: (
+            "not_here",
+            Problem(
+                "The request names another machine than this one.",
+                "header Host",
+                "Use this machine's name or one of its IP addresses.",
+            ),
+        ),
+        404: ("not_found", Problem("There is nothing under this path.", "request", "See docs/api.md.")),
+        405: ("method_not_allowed", Problem("The management port can only be read.", "request", "Use GET.")),
+        500: ("failed", Problem("The license server failed.", "request", "Read its Logging/LicenseServer.log.")),
+    }
 
 
 def application(running: Running) -> Application:
@@ -46,28 +58,26 @@ def application(running: Running) -> Application:
             self.set_header("Cache-Control", "no-store")
             self.set_header("X-Content-Type-Options", "nosniff")
 
+        def write_error(self, status_code: int, **options: Any) -> None:
+            self.refuse(status_code, *refusals.get(status_code, refusals[500]))
+
         def refuse(self, status: int, code: str, problem: Problem) -> None:
             self.set_status(status)
             self.finish(json.dumps({"code": code, "problem": problem.as_dict()}))
 
-        def write_error(self, status_code: int, **options: Any) -> None:
-            self.refuse(status_code, *_PROBLEMS.get(status_code, _FAILED))
-
     class Data(Handler):
         def get(self, name: str) -> None:
             try:
-                self.finish(json.dumps(self.data(name), ensure_ascii=False))
-            except ValueError:
-                self.refuse(400, "malformed", _NUMBER)
+                answer = {"status": running.status, "overview": running.overview, "clients": self.clients}[name]()
             except LicensingError as error:
                 self.refuse(503, "unreadable", error.problems[0])
+            else:
+                self.finish(json.dumps(answer, ensure_ascii=False))
 
-        def data(self, name: str) -> dict[str, Any]:
-            if name == "clients":
-                after = self.get_query_argument("after", "")
-                limit = _number(self.get_query_argument("limit", str(SHOWN)))
-                return running.clients(_number(after) if after else None, max(1, min(limit, _PAGE)))
-            return running.status() if name == "status" else running.overview()
+        def clients(self) -> dict[str, Any]:
+            after = self.get_query_argument("after", "")
+            limit = _number(self.get_query_argument("limit", str(SHOWN)))
+            return running.clients(_number(after) if after else None, max(1, min(limit, _PAGE)))
 
     class Metrics(Handler):
         def get(self) -> None:
@@ -80,7 +90,7 @@ def application(running: Running) -> Application:
 
     class Stranger(Handler):
         def prepare(self) -> None:
-            self.refuse(403, "not_here", _STRANGER)
+            self.send_error(403)
 
     class Management(Application):
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
@@ -88,7 +98,7 @@ def application(running: Running) -> Application:
                 return self.get_handler_delegate(request, Stranger)
             return super().find_handler(request, **options)
 
-    names = machine_names()
+    names, refusals = machine_names(), _refusals()
     specs: list[Any] = [
         URLSpec(r"/v1/(status|overview|clients)", Data),
         URLSpec(r"/metrics", Metrics),
@@ -99,7 +109,9 @@ def application(running: Running) -> Application:
 
 
 def _number(text: str) -> int:
-    """Read a number that SQLite can compare, or raise ValueError."""
+    """Read a number that SQLite can compare, or have the request answered with 400."""
+    from tornado.web import HTTPError
+
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ValueError(text)
+        raise HTTPError(400)
     return int(text)

@@ -90,7 +90,8 @@ def test_any_path(server: Server, path: str, method: str) -> None:
     for port in (3400, 3401):
         status, answer = server.ask(method, f"/{path}", port=port)
         # The console's page is there to be read.
-        assert status in ({400, 404, 405, 200} if port == 3401 and not path else {400, 404, 405})
+        page = port == 3401 and not path.partition("?")[0]
+        assert status in ({200, 400, 404, 405} if page else {400, 404, 405})
         if isinstance(answer, dict):
             told_well(status, answer)
 
@@ -99,7 +100,8 @@ def raw(server: Server, content: bytes, port: int = 3400) -> bytes:
     """Send bytes as they are; return all that comes back until the server closes."""
     with socket.create_connection((server.address, port), timeout=30) as connection:
         received = b""
-        with contextlib.suppress(ConnectionError):
+        # The server may close before it has been sent everything.
+        with contextlib.suppress(OSError):
             connection.sendall(content)
             connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
