@@ -25,7 +25,20 @@ class ActionModule(LicensingAction):
     """Writes the report as a page and as JSON; fails with the next step where responses are missing."""
 
     options = frozenset(
-        {"giver", "taker", "address", "direction", "planned", "bundle", "given_up", "activated", "after", "dest"}
+        {
+            "giver",
+            "taker",
+            "address",
+            "direction",
+            "planned",
+            "bundle",
+            "given_up",
+            "activated",
+            "after",
+            "tried",
+            "drained",
+            "dest",
+        }
     )
     required = frozenset({"giver", "taker", "planned", "after", "dest"})
 
@@ -42,6 +55,8 @@ class ActionModule(LicensingAction):
             str(args.get("direction", "migrate")),
             str(args.get("bundle") or args["planned"]["bundle"]),
             render_time(now_utc()),
+            _ran(args.get("tried")).get("seats", []),
+            _ran(args.get("drained")).get("drained"),
         )
         if report["plan"]["settled"] and not report["moved"]:
             # Nothing moved, now or before: there is nothing to report.

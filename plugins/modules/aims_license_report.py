@@ -39,6 +39,12 @@ options:
     description: The taker's overview now.
     type: dict
     required: true
+  tried:
+    description: The result of M(aims.licensing.aims_license_verify) on the taker.
+    type: dict
+  drained:
+    description: The result of M(aims.licensing.aims_license_maintenance) on the giver.
+    type: dict
   bundle:
     description: The bundle that was made.
     type: str

@@ -176,6 +176,22 @@ def _plan_table(report: Mapping[str, Any], waiting: set[str]) -> Table:
     return Table("Licenses and transfers", headers, rows, "The plan names no licenses.")
 
 
+def _tried_tile(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many profiles gave a seat, where a server ran that could be asked."""
+    rows = as_maps(report.get("tried"))
+    serving = [row for row in rows if row.get("outcome") != "refused"]
+    return [("Profiles that gave a seat", f"{len(serving)} of {len(rows)}")] if rows else []
+
+
+def _drained_note(report: Mapping[str, Any], source: str) -> list[str]:
+    """What waiting for clients came to, where there were any to wait for."""
+    drained = as_map(report.get("drained"))
+    waited, left = drained.get("seconds"), as_int(drained.get("total"))
+    if left:
+        return [f"{counted(left, 'seat')} were still in use on {source} when its licenses were fenced."]
+    return [f"The clients on {source} gave their seats back within {duration_in_words(waited)}."] if waited else []
+
+
 def report_page(report: Mapping[str, Any]) -> str:
     """What a migration or rollback did, as one self-contained HTML page.
 
@@ -234,6 +250,7 @@ def report_page(report: Mapping[str, Any]) -> str:
             ("Licenses moved", f"{len(moved)} of {len(planned)}"),
             ("Without license server", duration_in_words(report.get("without_service_seconds"))),
             ("Transfers spent", str(spent)),
+            *_tried_tile(report),
             ("Responses awaited", str(len(pending))),
         ],
         requests=Table("Responses awaited", ("Host", "License", "Action", "Request file"), requests, ""),
@@ -241,7 +258,7 @@ def report_page(report: Mapping[str, Any]) -> str:
         after=linked_table(after, f"After, on {target}", nothing if is_installed(after) else bare),
         left_behind=linked_table(source_after, f"Now, on {source}", nothing if is_installed(source_after) else bare),
         plan=_plan_table(report, {in_words(request.get("number")) for request in pending}),
-        notes=[in_words(note) for note in as_list(plan.get("notes"))],
+        notes=[*(in_words(note) for note in as_list(plan.get("notes"))), *_drained_note(report, source)],
         strings=[
             (in_words(s.get("profile")), in_words(s.get("string"))) for s in as_maps(report.get("connection_strings"))
         ],

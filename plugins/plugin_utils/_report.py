@@ -24,6 +24,8 @@ def build_report(
     direction: str,
     bundle: str,
     made: str,
+    tried: Sequence[Mapping[str, Any]] = (),
+    drained: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a pair as data.
 
@@ -31,6 +33,8 @@ def build_report(
     :param planned, given_up, activated: the results of the modules; empty where one did not run
     :param after: the taker's overview now
     :param address: where clients reach the taker
+    :param tried: what each profile of the taker gave when a seat was taken on it, as of ``aims_license_verify``
+    :param drained: what waiting for the giver's clients came to, as of ``aims_license_maintenance``
     """
     source_after = given_up.get("overview") or giver["overview"]
     pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
@@ -46,6 +50,8 @@ def build_report(
         "plan": planned["plan"],
         "moved": arrived,
         "without_service_seconds": seconds,
+        "tried": [dict(row) for row in tried],
+        "drained": {key: drained[key] for key in ("seconds", "total")} if drained else None,
         "bundle": bundle,
         "connection_strings": connection_strings(address, after),
         "licenses_cfg": licenses_cfg(address),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -81,6 +82,16 @@ def test_clients_make_room_and_go_on_at_the_target(served: Served) -> None:
     assert served.in_use("old") == dict.fromkeys(NUMBERS, 0)
     assert served.refusal(served.old) == "maintenance"
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 1)
+    report = json.loads(next((served.lab.work / "reports").glob("*.json")).read_text(encoding="utf-8"))
+    assert [(row["profile"], row["outcome"]) for row in report["tried"]] == [
+        ("PROServer", "granted"),
+        ("PROSession", "granted"),
+        ("Client", "granted"),
+    ]
+    assert report["drained"]["total"] == 0
+    page = next((served.lab.work / "reports").glob("*.html")).read_text(encoding="utf-8")
+    assert "3 of 3" in page
+    assert "The clients on old gave their seats back within" in page
     # Each gave its seat back by itself before it was taken from it, and had but one at any time.
     for client in clients:
         (first, _since, until), (second, since, _open) = client.held
