@@ -268,7 +268,8 @@ def _process(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from .auditing import check_ledger
     from .ledger import Ledger
 
     with Ledger(options.ledger) as ledger:
-        return ledger.audit()
+        return check_ledger(ledger)

@@ -249,6 +249,22 @@ class Ledger:
         row = (serial, render_time(now), event, number, json.dumps(detail, sort_keys=True), previous)
         self._rows("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", *row, _chain(row))
 
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """Return what the tables hold, to be compared with what the audit log says.
+
+        :return: licenses, holdings and transfers by license number, responses by request id
+        """
+        holdings = self._rows("SELECT number, live, fingerprint, nodelock FROM holding")
+        transfers: dict[str, list[list[str]]] = {}
+        for number, nodelock, at in self._rows("SELECT number, nodelock, at FROM transfer ORDER BY rowid"):
+            transfers.setdefault(number, []).append([nodelock, at])
+        return {
+            "licenses": {n: json.loads(body) for n, body in self._rows("SELECT number, body FROM license")},
+            "holdings": {n: [bool(live), json.loads(machine), lock] for n, live, machine, lock in holdings},
+            "transfers": transfers,
+            "responses": {request: True for (request,) in self._rows("SELECT request_id FROM response")},
+        }
+
     def audit(self) -> list[dict[str, Any]]:
         """Return the audit log, oldest first, after checking its chain.
 

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a ledger is what its audit log says: the chain holds, and what was done adds up to what is there.
+
+The chain alone does not show records that were cut off at its end, nor a table that was changed behind its back.
+Replayed, the log gives every license, holding, transfer and answered request; what the tables have beyond that, or
+lack, was not done by the authority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import LicensingError, Problem
+from ..model import ACTIVATE, DEACTIVATE
+from .ledger import Ledger
+
+
+def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the audit log, oldest first, if it and the ledger agree.
+
+    :raises LicensingError: the log was tampered with, or the tables are not what it says
+    """
+    records = ledger.audit()
+    there, said = ledger.contents(), _replayed(records)
+    problems = [
+        Problem(
+            f"The ledger's {name} are not what its audit log says: {', '.join(differing[:5])}.",
+            ledger.path,
+            "Compare the ledger with its backups: records were cut off, or the ledger was changed by other means.",
+        )
+        for name in said
+        if (differing := _differences(there[name], said[name]))
+    ]
+    if problems:
+        raise LicensingError(problems)
+    return records
+
+
+def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
+
+
+def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the log's records add up to, in the form of :meth:`Ledger.contents`."""
+    said: dict[str, dict[str, Any]] = {"licenses": {}, "holdings": {}, "transfers": {}, "responses": {}}
+    for record in records:
+        number, detail, event = record["number"], record["detail"], record["event"]
+        if event in ("issue", "reissue"):
+            said["licenses"][number] = detail
+        elif detail.get("request") and not detail.get("unproven"):
+            said["responses"][detail["request"]] = True
+        if detail.get("outcome") != "granted":
+            continue
+        if event == ACTIVATE:
+            said["holdings"][number] = [True, detail["fingerprint"], detail["nodelock"]]
+            if detail["spends"]:
+                said["transfers"].setdefault(number, []).append([detail["nodelock"], record["at"]])
+        elif event == DEACTIVATE and number in said["holdings"]:
+            said["holdings"][number] = [False, *said["holdings"][number][1:]]
+    return said
