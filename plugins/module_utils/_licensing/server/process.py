@@ -125,12 +125,13 @@ def fingerprint(root: str, file: str | None) -> dict[str, str]:
     return dict(found)
 
 
-def allow_connections() -> None:
-    """Let the process have as many open files as its host allows, within reason."""
+def allow_files() -> int:
+    """Let the process have as many open files as its host allows, within reason; return how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allowed = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def notify(state: str) -> None:

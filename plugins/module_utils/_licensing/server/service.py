@@ -23,7 +23,7 @@ from .grants import Grants
 from .listening import bind
 from .management import application
 from .metrics import Metrics
-from .process import allow_connections, alone, fingerprint, logging_to, notify
+from .process import allow_files, alone, fingerprint, logging_to, notify
 from .register import FILE, Register
 from .running import Running
 from .seats import Pool
@@ -132,9 +132,13 @@ class _Service:
             digest=str(package["digest"]) if package else None,
             started=render_time(now_utc()),
         )
-        allow_connections()
+        files = allow_files()
         sockets = bind(listen.clients, CLIENTS_PORT), bind(listen.management, MANAGEMENT_PORT)
-        servers = [server(clients(api), _CLIENTS), server(application(running), _VISITORS)]
+        # Each connection is an open file; a quarter is left for everything else.
+        servers = [
+            server(clients(api), min(_CLIENTS, files // 2)),
+            server(application(running), min(_VISITORS, files // 4)),
+        ]
         for one, made in zip(servers, sockets):
             one.add_sockets(made)
         return servers

@@ -11,10 +11,12 @@ import socket
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import wire
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import (
     Site,
     body,
     take,
+    wait_until,
     why,
 )
 from hypothesis import HealthCheck, example, given, settings
@@ -153,6 +155,27 @@ def test_many_idle_connections_from_one_address_keep_nobody_else_out(server: Ser
         other.sendall(head.encode() + body())
         assert other.recv(4096).startswith(b"HTTP/1.1 200")
     assert server.management.clients()["clients"][0]["address"] == "127.1.2.3"
+
+
+def test_where_few_files_may_be_open_fewer_connections_are(site: Site) -> None:
+    server = site.serve(first="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))")
+    with contextlib.ExitStack() as stack:
+        for at in range(200):
+            stack.enter_context(socket.create_connection((server.address, 3400), source_address=(f"127.2.{at}.1", 0)))
+        assert server.status()["ready"] is True
+    wait_until(lambda: why(take, server) == "granted")
+    server.stop()
+    assert len(server.log.read_text(encoding="utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize("sent", [b"", b"PUT /v1/seats/", b"PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
+def test_who_stops_sending_is_closed(site: Site, sent: bytes) -> None:
+    server = site.serve(first=f"import {wire.__name__} as wire; wire._IDLE = wire._BODY = 0.3")
+    for port in (3400, 3401):
+        with socket.create_connection((server.address, port), timeout=30) as connection:
+            connection.sendall(sent)
+            while connection.recv(4096):
+                pass
 
 
 def test_a_slow_client_holds_up_nobody(server: Server) -> None:
