@@ -82,6 +82,8 @@ def licman(arguments: Sequence[str]) -> int:
         change = manager.activate([wanted], _channel(options, overview))
     elif options.nodelock_deactivate is not None:
         change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
+    elif options.nodelock_update is not None:
+        change = manager.update([parse_number(options.nodelock_update)], _channel(options, overview))
     elif options.profile_add is not None:
         change = _add_profile(manager, overview, options)
     elif options.profile_remove is not None:
@@ -98,6 +100,7 @@ def _licman_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--nodelock-activate", metavar="NUMBER")
     what.add_argument("--nodelock-deactivate", metavar="NUMBER")
+    what.add_argument("--nodelock-update", metavar="NUMBER", help="fetch the license file as the authority has it now")
     what.add_argument("--profile-add", metavar="NAME")
     what.add_argument("--profile-remove", metavar="NAME")
     what.add_argument("--maintenance", choices=("on", "off"))
@@ -149,7 +152,7 @@ def _code(given: str | None) -> str:
 
 
 def _responses(options: argparse.Namespace) -> dict[str, bytes]:
-    named = options.nodelock_activate or options.nodelock_deactivate
+    named = options.nodelock_activate or options.nodelock_deactivate or options.nodelock_update
     return {parse_number(named): _read_file(options.response)} if named and options.response else {}
 
 

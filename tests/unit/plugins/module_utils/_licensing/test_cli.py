@@ -93,6 +93,15 @@ def test_the_vendors_two_documented_commands_do_what_they_say(shell: Shell) -> N
     assert ("PROServer", SERVER) in [(one["name"], one["license"]) for one in shell.overview("old")["profiles"]]
 
 
+def test_a_renewed_license_is_fetched(shell: Shell) -> None:
+    shell.licman("old", *documented(SERVER, CODES[SERVER]))
+    shell.authority("reissue", SERVER, "--seats", "12")
+    code, out, err = shell.licman("old", "--nodelock-update", SERVER)
+    assert (code, err) == (DONE, "")
+    (license,) = shell.overview("old")["licenses"]
+    assert (license["seats"], license["status"], license["transfers"]["left"]) == (12, "Active", 3)
+
+
 def test_a_code_is_taken_from_standard_input(shell: Shell) -> None:
     assert shell.licman("old", *documented(SERVER, "-"), stdin=f"{CODES[SERVER].lower()}\n")[0] == DONE
     assert shell.overview("old")["licenses"][0]["status"] == "Active"
