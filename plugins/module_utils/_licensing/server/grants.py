@@ -40,7 +40,7 @@ class Grant:
     number: str
     seats: int
     problem: Problem | None
-    ends: bool = True
+    ends: bool
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Snapshot:
 
     def grant(self, number: str) -> Grant:
         """Return what a license grants, also one that is not installed."""
-        return self.licenses.get(number) or Grant(number, 0, _absent(number))
+        return self.licenses.get(number) or Grant(number, 0, _absent(number), ends=True)
 
 
 class Grants:
@@ -143,28 +143,31 @@ class Grants:
         )
 
     def _grant(self, found: Installed, config: Config, intent: Intent | None, day: date) -> Grant:
-        license = found.license
-        what, todo = self._reason(found, config, intent, day)
-        if not what:
-            return Grant(license.number, license.seats, None)
-        problem = Problem(f"License {license.number} {what}.", f"license {license.number}", todo)
+        number = found.license.number
+        problem = self._problem(found, config, intent, day)
         # A request to activate takes nothing away from a license that was active before.
-        pending = intent is not None and intent.action == ACTIVATE and license.number not in config.fenced
-        return Grant(license.number, license.seats, problem, ends=not pending)
+        pending = intent is not None and intent.action == ACTIVATE and number not in config.fenced
+        return Grant(number, found.license.seats, problem, ends=problem is not None and not pending)
 
-    def _reason(self, found: Installed, config: Config, intent: Intent | None, day: date) -> tuple[str, str]:
-        """Why a license is not served, and what to do; empty where it is."""
+    def _problem(self, found: Installed, config: Config, intent: Intent | None, day: date) -> Problem | None:
+        """Say why a license is not served, or None where it is."""
         number, lock = found.license.number, found.nodelock
+        where = f"license {number}"
         if number in config.fenced:
-            return "is being given up here", "Use the license server that it moves to."
+            todo = "Use the license server that it moves to."
+            return Problem(f"License {number} is being given up here.", where, todo)
         # A license whose update is pending is the one that it was.
         if intent is not None and intent.action != UPDATE:
-            return "has a pending request", "Load the response to the request, then try again."
+            return Problem(f"License {number} has a pending request.", where, "Load the response to the request first.")
         if lock is None or not compare(lock.fingerprint, self._fingerprint).is_same_machine:
-            return "is not active on this machine", "Activate it here (aims_license_activate)."
+            todo = "Activate it here (aims_license_activate)."
+            return Problem(f"License {number} is not active on this machine.", where, todo)
         if config.realm is None or not self._is_genuine(found, config.realm):
-            return "is not signed by the authority of this server", "Restore the home from the newest bundle."
-        return found.license.problem_on(day) or "", "Ask the authority's owner for a license that is valid now."
+            todo = "Restore the home from the newest bundle."
+            return Problem(f"License {number} is not signed by the authority of this license server.", where, todo)
+        dated = found.license.problem_on(day)
+        todo = "Ask the authority's owner for a license that is valid now."
+        return Problem(f"License {number} is not valid today: it {dated}.", where, todo) if dated else None
 
     def _is_genuine(self, found: Installed, realm: Realm) -> bool:
         """Whether the realm signed both the license file and the response that activated it here."""

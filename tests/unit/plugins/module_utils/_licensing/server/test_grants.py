@@ -123,3 +123,15 @@ def test_a_home_that_is_gone_or_damaged_grants_nothing_and_says_why(lab: CoreLab
     lab.old.folder.rename(lab.old.folder.with_name("moved"))
     assert served(grants) == set()
     assert grants.look().problems[0].what == "No license server is installed here."
+
+
+def test_a_pending_update_changes_nothing_and_a_loaded_one_what_is_granted(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    grants = grants_of(lab)
+    asked = lab.old.manager.update([SESSION], lab.offline())
+    assert served(grants) == set(NUMBERS)
+    with lab.ledger.change():
+        lab.ledger.put_license(replace(lab.license(SESSION), seats=12), lab.clock.now)
+    lab.old.manager.update([SESSION], lab.offline(lab.process(asked.requests)))
+    assert served(grants) == set(NUMBERS)
+    assert grants.look().grant(SESSION).seats == 12
