@@ -34,7 +34,7 @@ def messages() -> Iterator[tuple[str, str, str]]:
     """Yield file, message and advice of every problem that the code can tell."""
     for file in sorted((CHECKOUT / "plugins").rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        for function in [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]:
             names: dict[str, list[ast.expr]] = {}
             for node in ast.walk(function):
                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

@@ -106,7 +106,8 @@ def test_the_commands_run_as_printed(tmp_path: Path) -> None:
     set_up_as_in_readme(tmp_path)
     shell(tmp_path, "ansible-playbook aims.licensing.rehearse")
     home = tmp_path / "hosts/new/opt/aims-license-server"
-    activate, give_back, issue = commands(text("docs/cli.md"))
+    # the first shows seats, for which a server would have to run
+    _seats, activate, give_back, issue = commands(text("docs/cli.md"))
     (home / "code.txt").write_text("AAAAA-BBBBB-CCCCC-DDDDD-22222\n", encoding="utf-8")
     shell(home, activate)
     request, load = give_back.strip().splitlines()
