@@ -18,7 +18,7 @@ import secrets
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -67,7 +67,7 @@ class Machine:
 
     def __init__(self, site: Site, name: str, network: str, address: str) -> None:
         self.name, self.address, self.network = name, address, network
-        self.container = f"{site.mark}-{name}"
+        self.container = f"{site.mark}-{name}-{address.rpartition('.')[2]}"
         self.machine_id = secrets.token_hex(16)
         self._mac = "02:" + secrets.token_bytes(5).hex(":")
         self._site = site
@@ -186,9 +186,7 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.remove(list(self.machines))
-        for name in self._subnets:
-            podman("network", "rm", "--force", f"{self.mark}-{name}")
+        _remove(lambda owner: owner == self._owner)
 
     @property
     def ssh_config(self) -> Path:
@@ -227,6 +225,10 @@ class Site:
             self._subnets[name] = ipaddress.IPv4Network(seen["subnets"][0]["subnet"])
         return self._subnets[name]
 
+    def here(self, network: str) -> str:
+        """The address of this machine, the controller, in a network."""
+        return str(next(self._subnets[network].hosts()))
+
     def open_offline(self) -> None:
         """Give this machine, the controller, an address in the offline network, where podman gives it none."""
         name = f"{self.mark}-{OFFLINE}"
@@ -234,8 +236,7 @@ class Site:
         subnet = self._subnets[OFFLINE]
         has = json.loads(_run(["ip", "-json", "-4", "address", "show", "dev", bridge]))
         if not any(entry.get("addr_info") for entry in has):
-            first = next(subnet.hosts())
-            _run(["ip", "address", "add", f"{first}/{subnet.prefixlen}", "dev", bridge])
+            _run(["ip", "address", "add", f"{self.here(OFFLINE)}/{subnet.prefixlen}", "dev", bridge])
 
     def _write_config(self) -> None:
         hosts = "".join(f"Host {one.name}\n  HostName {one.address}\n" for one in self.machines.values())
@@ -257,14 +258,18 @@ class Site:
 
 def sweep() -> None:
     """Remove what earlier runs left that did not come to their end; what runs now is left alone."""
-    everything = json.loads(podman("ps", "--all", f"--filter=label={_LABEL}", "--format=json"))
-    dead = [one["Id"] for one in everything if not _alive(one["Labels"][_LABEL])]
-    if dead:
-        podman("rm", "--force", "--ignore", "--time=0", *dead)
-    networks = json.loads(podman("network", "ls", f"--filter=label={_LABEL}", "--format=json") or "[]")
-    for one in networks:
-        if not _alive((one.get("labels") or one.get("Labels"))[_LABEL]):
-            podman("network", "rm", "--force", one.get("name") or one.get("Name"))
+    _remove(lambda owner: not _alive(owner))
+
+
+def _remove(is_meant: Callable[[str], bool]) -> None:
+    """Remove the containers and networks of some owners."""
+    found = json.loads(podman("ps", "--all", f"--filter=label={_LABEL}", "--format=json"))
+    containers = [one["Id"] for one in found if is_meant(one["Labels"][_LABEL])]
+    if containers:
+        podman("rm", "--force", "--ignore", "--time=0", *containers)
+    for network in podman("network", "ls", f"--filter=label={_LABEL}", "--format={{.Name}}").split():
+        if is_meant(json.loads(podman("network", "inspect", network))[0]["labels"][_LABEL]):
+            podman("network", "rm", "--force", network)
 
 
 def _owner(process: int) -> str:

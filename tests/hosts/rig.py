@@ -59,7 +59,7 @@ class _Started(Started):
 
 
 class Rig(Lab):
-    """Hosts ``source`` and ``target`` (and others) with an inventory over SSH.
+    """Hosts ``source`` and ``target`` (and others) with an inventory over SSH; leaving it takes them away.
 
     :param site: where the hosts are made
     :param folder: the controller's files; it is made anew
@@ -75,7 +75,10 @@ class Rig(Lab):
             machine.wait()
         super().__init__(folder, "source", "target")
 
-    def close(self) -> None:
+    def __enter__(self) -> Rig:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         self.site.remove(list(self.machines))
 
     def __getitem__(self, name: str) -> Machine:

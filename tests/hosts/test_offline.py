@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hosts.machines import OFFLINE, Site
-from hosts.rig import Rig
-from lab import GRANTS, HOME, NUMBERS, Run, must
+from hosts.inbox import Inbox
+from hosts.machines import OFFLINE, ONLINE, Site
+from hosts.rig import LEDGER, Rig
+from hosts.walks import serve_authority, source_play, until
+from lab import GRANTS, HOME, NUMBERS, Lab, Run, must
 
 
 @pytest.fixture
 def rig(site: Site, tmp_path: Path) -> Iterator[Rig]:
-    """A source and a target without a way to anywhere; nothing on them."""
-    made = Rig(site, tmp_path / "rig", source=OFFLINE, target=OFFLINE)
-    made.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    made.write_inventory()
-    yield made
-    made.close()
+    """A source and a target without a way to anywhere, and a host for an authority; nothing on them."""
+    with Rig(site, tmp_path / "rig", source=OFFLINE, target=OFFLINE, authority=ONLINE) as made:
+        made.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+        made.write_inventory()
+        yield made
 
 
 def set_desk_up(rig: Rig) -> None:
@@ -55,19 +56,35 @@ def set_desk_up(rig: Rig) -> None:
     ]
     must(rig.play(rig.write_play("authority", "localhost", tasks, connection="local", vars=here)))
     realm = json.loads((rig.folder / "realm.json").read_text(encoding="utf-8"))
-    del realm["id"]
     rig.inventory["all"]["vars"]["aims_license_server_realm"] = realm
     rig.write_inventory()
 
 
 def set_source_up(rig: Rig, carry: Callable[[Rig], object]) -> None:
     """Have the licenses activated on the source, the offline way."""
-    role = {"name": "Reconcile", "ansible.builtin.include_role": {"name": "aims.licensing.aims_license_server"}}
-    play = rig.write_play("source", "aims_license_sources", [role])
+    play = source_play(rig)
     stopped(rig.play(play))
     carry(rig)
     must(rig.play(play))
     assert rig.held("source") == set(NUMBERS)
+
+
+def serve_authority_beyond(rig: Rig, mails: Inbox) -> None:
+    """Serve an authority where the controller reaches it and the hosts do not, with licenses; name its page."""
+    serve_authority(rig, smtp=f"{mails.hostname}:{mails.port}", mail_from="authority@example.com")
+    task = {
+        "name": "Issue rehearsal licenses",
+        "aims.licensing.aims_license_authority": {
+            "authority": f"ledger:{LEDGER}",
+            "licenses": "{{ aims_license_server_licenses }}",
+            "details": GRANTS,
+        },
+    }
+    must(rig.play(rig.write_play("issue", "authority", [task])))
+    variables = rig.inventory["all"]["vars"]
+    variables["aims_license_server_portal"] = f"https://{rig['authority'].address}:8443"
+    variables["aims_license_server_portal_email"] = "licenses@example.com"
+    rig.write_inventory()
 
 
 def carry_by_hand(rig: Rig) -> None:
@@ -94,10 +111,45 @@ def test_by_hand(rig: Rig) -> None:
     carry_by_hand(rig)
     must(rig.play("migrate"))
     assert rig.held("target") == set(NUMBERS) and rig.held("source") == set()
-    assert rig.transfers() == dict.fromkeys(NUMBERS, 1)
+    assert Lab.transfers(rig) == dict.fromkeys(NUMBERS, 1)
     overview = rig.licman("target", "--overview")["overview"]
     assert {one["status"] for one in overview["licenses"]} == {"Active"}
 
     before = {host: rig.digests(host, HOME) for host in ("source", "target")}
     assert must(rig.play("migrate")).changed == 0
     assert {host: rig.digests(host, HOME) for host in ("source", "target")} == before
+
+
+def test_by_the_page(rig: Rig) -> None:
+    """The controller walks to the authority's page for hosts that have no way to it: one run, no stop."""
+    with Inbox(rig.site.here(ONLINE)) as mails:
+        serve_authority_beyond(rig, mails)
+        for host in ("source", "target"):
+            assert rig.curl(host, f"https://{rig['authority'].address}:8443/v1/realm").status == 0
+        must(rig.play(source_play(rig)))
+        assert rig.held("source") == set(NUMBERS)
+
+        def state() -> object:
+            return [rig.digests(host, "/opt", "/etc") for host in ("source", "target")], rig.transfers()
+
+        before = state()
+        must(rig.play("migrate", "--check"))
+        assert state() == before
+
+        must(rig.play("migrate"))
+        assert rig.held("target") == set(NUMBERS) and rig.held("source") == set()
+        assert rig.transfers() == dict.fromkeys(NUMBERS, 1)
+        unit = rig.unit("target")
+        assert (unit["is-enabled"], unit["is-active"]) == ("enabled", "active")
+        taken = rig.licman("target", "--seat-take", "PROSession", "--user", "AIMS\\\\anna")
+        assert taken["license"] == "015.120.065.016"
+        released = rig.licman("target", "--seat-release", taken["seat"])
+        assert released["released"] is True
+        assert must(rig.play("migrate")).changed == 0
+
+        # what came by the page came by mail as well: to activate, to give back, to activate
+        done = {path.read_bytes() for path in (rig.work / "offline" / "done").glob("*.response")}
+        assert len(done) == 3 * len(NUMBERS)
+        until(lambda: len(mails.attachments) == len(done))
+        assert set(mails.attachments) == done
+        assert set(mails.recipients) == {"licenses@example.com"}

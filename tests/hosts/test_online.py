@@ -25,13 +25,12 @@ SESSIONS = 3
 def rig(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """An authority, a source that holds the licenses, a target with nothing on it, and a client."""
     places = {"source": ONLINE, "target": ONLINE, "authority": ONLINE, "client": ONLINE}
-    made = Rig(site, tmp_path_factory.mktemp("online") / "rig", **places)
-    made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
-    made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
-    serve_authority(made)
-    must(made.play("rehearse", "--tags", "prepare"))
-    yield made
-    made.close()
+    with Rig(site, tmp_path_factory.mktemp("online") / "rig", **places) as made:
+        made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
+        made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
+        serve_authority(made)
+        must(made.play("rehearse", "--tags", "prepare"))
+        yield made
 
 
 def take(rig: Rig, host: str, profile: str) -> tuple[str, int]:
@@ -152,6 +151,9 @@ def test_authority(rig: Rig) -> None:
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", told)
     assert exposure and float(exposure[1]) < 2.0, told
     rig["authority"].run(f"sudo -n {COMMANDS}/authority audit --ledger {LEDGER}")
+    before = unit["MainPID"]
+    assert must(rig.play("authority")).changed == 0
+    assert rig.unit("authority", AUTHORITY)["MainPID"] == before
 
 
 def test_authority_comes_back(rig: Rig) -> None:
@@ -167,3 +169,15 @@ def test_authority_comes_back(rig: Rig) -> None:
     assert rig["authority"].reboot() == "running"
     until(answers)
     assert must(rig.play("migrate", "--check")).code == 0
+
+
+def test_no_code_is_left_on_any_host(rig: Rig) -> None:
+    codes = "\n".join(rig.codes.values())
+    for machine in rig.machines.values():
+        found = machine.ask(
+            "cat > /dev/shm/codes; { sudo -n journalctl --no-pager | grep --fixed-strings --file=/dev/shm/codes; "
+            "sudo -n grep --recursive --binary-files=text --fixed-strings --file=/dev/shm/codes --files-with-matches "
+            "/etc /home /opt /root /run /srv /tmp /var --devices=skip; rm /dev/shm/codes; }",
+            codes,
+        )
+        assert found.stdout == "", machine.name
