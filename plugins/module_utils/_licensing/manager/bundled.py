@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Callable
 
-from .. import documents
 from ..channel import Channel
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
@@ -20,62 +19,22 @@ from ..fingerprint import read_fingerprint
 from ..journal import Intent, Journal, unsettled
 from ..model import (
     MACHINE,
-    PERSONAL,
     Profile,
     Wanted,
-    arrange_profiles,
     check_names,
     now_utc,
-    parse_number,
-    parse_user,
     render_time,
 )
-from ..store import FOREIGN, HOST_KEY, OURS, UNMANAGED, Config, Home, Installed, is_carried, is_secret
+from ..store import FOREIGN, OURS, UNMANAGED, Config, Home, is_carried, is_secret
 from . import Change, HomeFile
+from .arranging import arranged, predict
+from .checking import check_given_up, check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import drain, still_held
 from .exchange import Requests, check_response
-from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble, drift, is_here
+from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
 from .service import running, service_of, usage_of, wait_until_healthy
 from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling, spent
-
-
-@dataclass(frozen=True)
-class _State:
-    """The home as it was read at one moment."""
-
-    config: Config
-    installed: Mapping[str, Installed]
-    intents: Mapping[str, Intent]
-    fingerprint: Mapping[str, str]
-
-    def is_active(self, number: str) -> bool:
-        found = self.installed.get(number)
-        return number not in self.intents and found is not None and is_here(found, self.fingerprint)
-
-    def is_as(self, wanted: Wanted) -> bool:
-        """Whether a license is active as wanted, so that the authority need not be asked.
-
-        It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
-        authority knows whether that was given back (invariant I1).
-        """
-        found = self.installed.get(wanted.number)
-        lock = found.nodelock if found else None
-        served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
-        return served and lock is not None and lock.type == wanted.nodelock
-
-    def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:
-        """The open exchanges to finish before any of these licenses is asked for.
-
-        Online that is every one, so that no two licenses are in doubt at a time (invariant I3).
-        """
-        others = [number for number in self.intents if number not in numbers] if channel.online else []
-        return [self.intents[number] for number in [*others, *numbers] if number in self.intents]
-
-    def ends(self, number: str, channel: Channel) -> bool:
-        """Whether what is pending for a license, if anything, ends with this call: its response can be had."""
-        intent = self.intents.get(number)
-        at_hand = intent is None or channel.online or intent.response is not None
-        return at_hand or (intent is not None and channel.exchange(number, intent.request) is not None)
+from .state import State
 
 
 class BundledManager:
@@ -97,39 +56,19 @@ class BundledManager:
         return read_fingerprint(self._home.root)
 
     def obstacles(self) -> list[Problem]:
-        return self._obstacles(self._read()) if self._home.state() == OURS else []
+        return obstacles_of(self._home, self._read()) if self._home.state() == OURS else []
 
-    def _obstacles(self, state: _State) -> list[Problem]:
-        locks = {number: found.nodelock for number, found in state.installed.items() if found.nodelock is not None}
-        return self._home.unwritable() + self._key_problems({n: lock.host_key for n, lock in locks.items()})
-
-    def _key_problems(self, activated_with: Mapping[str, str]) -> list[Problem]:
-        """What is wrong with the key that signs requests, where licenses were activated with it."""
-        if not activated_with:
-            return []
-        where, todo = self._home.folder.place(HOST_KEY), "Restore it from the newest bundle, then run this again."
-        pem = self._home.host_key()
-        if pem is None:
-            return [Problem("The private key that the licenses were activated with is missing.", where, todo)]
-        try:
-            key = documents.public_half(documents.load_private_key(pem, where))
-        except LicensingError as error:
-            return list(error.problems)
-        others = sorted(number for number, other in activated_with.items() if other != key)
-        what = f"The private key is another than the one that was used to activate {', '.join(others)}."
-        return [Problem(what, where, todo)] if others else []
-
-    def _read(self) -> _State:
+    def _read(self) -> State:
         fingerprint = self.fingerprint()
         state = self._home.state()
         if state == FOREIGN:
             self._home.require()
         if state != OURS:
-            return _State(Config(), {}, {}, fingerprint)
+            return State(Config(), {}, {}, fingerprint)
         intents = self._journal.open()
-        return _State(self._home.config(), self._home.installed(unsettled(intents)), intents, fingerprint)
+        return State(self._home.config(), self._home.installed(unsettled(intents)), intents, fingerprint)
 
-    def _overview(self, state: _State) -> dict[str, Any]:
+    def _overview(self, state: State) -> dict[str, Any]:
         # Looked at once: clients come and go, and that is no change of this call's making.
         if not self._usage:
             self._usage.append(usage_of(self._home, state.config))
@@ -146,7 +85,7 @@ class BundledManager:
     def _held(self, dry: bool) -> AbstractContextManager[None]:
         return nullcontext() if dry else self._home.locked()
 
-    def _realm(self, state: _State, channel: Channel, given: Realm | None) -> Realm:
+    def _realm(self, state: State, channel: Channel, given: Realm | None) -> Realm:
         """The realm to deal with: the pinned one, or before the first activation that of the channel or the caller."""
         named = [realm for realm in (state.config.realm, channel.realm, given) if realm is not None]
         if not named:
@@ -170,7 +109,7 @@ class BundledManager:
         return self._quote(self._read(), wanted, channel, realm)
 
     def _quote(
-        self, state: _State, wanted: Sequence[Wanted], channel: Channel, given: Realm | None
+        self, state: State, wanted: Sequence[Wanted], channel: Channel, given: Realm | None
     ) -> list[dict[str, Any]]:
         if not wanted or not channel.online:
             return []
@@ -201,9 +140,9 @@ class BundledManager:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            self._check_wanted(state, wanted, channel)
+            check_wanted(state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
-            self._arranged(state, wanted, extra_profiles, users)
+            arranged(state, wanted, extra_profiles, users)
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by)
             else:
@@ -211,7 +150,7 @@ class BundledManager:
                 state = self._read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
-            config = self._arranged(state, wanted, extra_profiles, users)
+            config = arranged(state, wanted, extra_profiles, users)
             if not dry and config != state.config:
                 self._home.save(config)
             carried = self._carry(files, dry)
@@ -219,7 +158,7 @@ class BundledManager:
             after = self._overview(state)
             if dry:
                 after["files"] = sorted({*after["files"], *carried})
-                _predict(after, list(results), ACTIVE)
+                predict(after, list(results), ACTIVE)
             return self._change(before, after, numbers, results, state.intents)
 
     def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
@@ -231,7 +170,7 @@ class BundledManager:
 
     def _foresee(
         self,
-        state: _State,
+        state: State,
         wanted: Sequence[Wanted],
         channel: Channel,
         realm: Realm | None,
@@ -241,13 +180,13 @@ class BundledManager:
         new = [w for w in wanted if not state.is_as(w) and state.ends(w.number, channel)]
         asked = [w for w in new if w.number not in state.intents]
         quotes = self._quote(state, asked, channel, realm)
-        _raise_refusals(quotes, released_by)
+        raise_refusals(quotes, released_by)
         known = {quote["number"]: quote for quote in quotes}
         live = {number: quote["live"] for number, quote in known.items()}
         return {w.number: {"action": ACTIVATED, "live": live.get(w.number), **spent(known.get(w.number))} for w in new}
 
     def _carry_out(
-        self, state: _State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
+        self, state: State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
@@ -260,7 +199,7 @@ class BundledManager:
             finished, state = settling.results, self._read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
         # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
-        _raise_refusals(self._quote(state, new, channel, realm), ())
+        raise_refusals(self._quote(state, new, channel, realm), ())
         settling, requests = self._settling(state, channel, realm)
         for one in new:
             settling.begin(one.number, requests.activate(one))
@@ -282,38 +221,7 @@ class BundledManager:
         listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
         return Change(before != after, before, after, listed, requests)
 
-    def _check_wanted(self, state: _State, wanted: Sequence[Wanted], channel: Channel) -> None:
-        problems = []
-        for one in wanted:
-            where = f"license {one.number}"
-            found = state.installed.get(one.number)
-            if one.nodelock == PERSONAL and not channel.online:
-                problems.append(
-                    Problem(
-                        "A personal nodelock cannot be activated offline.",
-                        where,
-                        "Use a machine nodelock, or go online.",
-                    )
-                )
-            lock = found.nodelock if found else None
-            if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE:
-                problems.append(
-                    Problem(
-                        "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
-                    )
-                )
-            if found is not None and not _knows_code(found, one):
-                problems.append(
-                    Problem(
-                        f"The activation code declared for license {one.number} is not this license's.",
-                        where,
-                        "Check the license number and its activation code against what was supplied.",
-                    )
-                )
-        if problems:
-            raise LicensingError(problems)
-
-    def _settling(self, state: _State, channel: Channel, given: Realm | None) -> tuple[Settling, Requests]:
+    def _settling(self, state: State, channel: Channel, given: Realm | None) -> tuple[Settling, Requests]:
         """Pin the realm and make the host's key, which the first request needs."""
         realm = self._realm(state, channel, given)
         if realm != state.config.realm:
@@ -321,38 +229,11 @@ class BundledManager:
         requests = Requests(realm, state.fingerprint, self._home.make_host_key(), self._clock())
         return Settling(self._home, channel, realm), requests
 
-    def _arranged(
-        self, state: _State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None
-    ) -> Config:
-        """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
-        profiles: list[Profile] = []
-        named = [*extra, *(Profile(one.profile, one.number) for one in wanted if one.profile)]
-        check_names(named)
-        for one in wanted:
-            others_names = {profile.name for profile in named if profile.name != one.profile}
-            mine = [p for p in state.config.profiles if p.license == one.number and p.name not in others_names]
-            if one.profile:
-                # The declared name is given to the license's first profile, unless one of them has it already.
-                others = [p for p in mine if p.name != one.profile]
-                renamed = len(others) == len(mine)
-                profiles += [Profile(one.profile, one.number, one.default), *(others[1:] if renamed else others)]
-            elif mine:
-                profiles += mine
-            elif all(profile.license != one.number for profile in extra):
-                profiles.append(Profile(_free_name(state.config.profiles, profiles, named), one.number, one.default))
-        served = {w.number for w in wanted if state.is_active(w.number)}
-        return replace(
-            state.config,
-            profiles=arrange_profiles(state.config.profiles, [*profiles, *extra]),
-            users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
-            fenced={n: since for n, since in state.config.fenced.items() if n not in served},
-        )
-
     def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            self._check_given_up(state, numbers)
+            check_given_up(self._home, state, numbers)
             todo = [n for n in numbers if state.is_active(n) or n in state.intents]
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
@@ -365,29 +246,10 @@ class BundledManager:
             if dry:
                 results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo if state.ends(n, channel)}
                 now = render_time(self._clock())
-                _predict(after, list(results), INACTIVE, now)
+                predict(after, list(results), INACTIVE, now)
                 waiting = [n for n in todo if n not in results and n not in state.intents]
-                _predict(after, waiting, PENDING_DEACTIVATION, now)
+                predict(after, waiting, PENDING_DEACTIVATION, now)
             return self._change(before, after, numbers, results, state.intents)
-
-    def _check_given_up(self, state: _State, numbers: Sequence[str]) -> None:
-        problems = self._obstacles(state)
-        for number in numbers:
-            found = state.installed.get(parse_number(number))
-            if found is None and number not in state.intents:
-                todo = "Correct the number; aims_license_info lists the licenses that are here."
-                problems.append(Problem(f"License {number} is not installed here.", self._home.where, todo))
-            changed = drift(found, state.fingerprint) if found else None
-            if changed is not None and not changed.is_same_machine:
-                problems.append(
-                    Problem(
-                        f"License {number} was activated on another machine: {', '.join(changed.changed)} differ.",
-                        self._home.where,
-                        "Deactivate it on the machine that holds it; if this is a copied home, remove the copy.",
-                    )
-                )
-        if problems:
-            raise LicensingError(problems)
 
     def _give_up(self, asked: Sequence[str], settling: Settling, requests: Requests) -> None:
         """Fence all of these licenses that are active at once, then give them back one after the other."""
@@ -404,7 +266,7 @@ class BundledManager:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            self._check_updated(state, numbers)
+            check_updated(self._home, state, numbers)
             results: dict[str, dict[str, Any]] = {}
             if not dry:
                 settling, requests = self._settling(state, channel, None)
@@ -422,22 +284,8 @@ class BundledManager:
                 results = {n: {"action": UPDATED, "spends": 0} for n in numbers if state.ends(n, channel)}
                 waiting = [n for n in numbers if n not in state.intents and not channel.online]
                 results = {n: done for n, done in results.items() if n not in waiting}
-                _predict(after, waiting, PENDING_UPDATE)
+                predict(after, waiting, PENDING_UPDATE)
             return self._change(before, after, numbers, results, state.intents)
-
-    def _check_updated(self, state: _State, numbers: Sequence[str]) -> None:
-        problems = self._obstacles(state)
-        problems += [
-            Problem(
-                f"License {number} is not active here, so that there is nothing to update.",
-                self._home.where,
-                "Correct the number, or activate the license; that brings its newest license file.",
-            )
-            for number in numbers
-            if not state.is_active(parse_number(number)) and number not in state.intents
-        ]
-        if problems:
-            raise LicensingError(problems)
 
     def set_maintenance(
         self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
@@ -505,7 +353,7 @@ class BundledManager:
             others = () if purge else tuple(p for p in state.config.profiles if p.name not in gone)
             return self._configured(state, replace(state.config, profiles=(*wanted, *others)), dry)
 
-    def _configured(self, state: _State, config: Config, dry: bool) -> Change:
+    def _configured(self, state: State, config: Config, dry: bool) -> Change:
         if not dry and config != state.config:
             self._home.save(config)
         after = self._overview(replace(state, config=config))
@@ -525,41 +373,3 @@ class BundledManager:
 _MOMENT = 5.0
 _PENDING = "pending"
 _UNCHANGED = "unchanged"
-
-
-def _knows_code(found: Installed, wanted: Wanted) -> bool:
-    key = documents.key_from_code(wanted.number, wanted.activation_code)
-    return documents.public_half(key) == found.license.code_key
-
-
-def _raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:
-    problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
-    problems += [
-        Problem(
-            f"License {quote['number']} is live on another machine.",
-            f"license {quote['number']}",
-            "Deactivate it there first. If that machine is lost, only the authority's owner can release it.",
-        )
-        for quote in quotes
-        if not quote["reason"] and quote["live"] and quote["spends"] and quote["holder"] not in released_by
-    ]
-    if problems:
-        raise LicensingError(problems)
-
-
-def _predict(overview: dict[str, Any], numbers: Sequence[str], status: str, fenced: str | None = None) -> None:
-    known = {license["number"]: license for license in overview["licenses"]}
-    for number in numbers:
-        if number in known:
-            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced))
-        else:
-            overview["licenses"].append({"number": number, "status": status, "fenced": fenced})
-
-
-def _free_name(*taken: Sequence[Profile]) -> str:
-    # S0: "each is assigned an abstract name", to be renamed afterwards.
-    names = {profile.name for profiles in taken for profile in profiles}
-    at = 1
-    while f"Profile{at}" in names:
-        at += 1
-    return f"Profile{at}"

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How profiles, users and statuses come out of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..model import Profile, Wanted, arrange_profiles, check_names, parse_user
+from ..store import Config
+from .state import State
+
+
+def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None) -> Config:
+    """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
+    profiles: list[Profile] = []
+    named = [*extra, *(Profile(one.profile, one.number) for one in wanted if one.profile)]
+    check_names(named)
+    for one in wanted:
+        others_names = {profile.name for profile in named if profile.name != one.profile}
+        mine = [p for p in state.config.profiles if p.license == one.number and p.name not in others_names]
+        if one.profile:
+            # The declared name is given to the license's first profile, unless one of them has it already.
+            others = [p for p in mine if p.name != one.profile]
+            renamed = len(others) == len(mine)
+            profiles += [Profile(one.profile, one.number, one.default), *(others[1:] if renamed else others)]
+        elif mine:
+            profiles += mine
+        elif all(profile.license != one.number for profile in extra):
+            profiles.append(Profile(_free_name(state.config.profiles, profiles, named), one.number, one.default))
+    served = {w.number for w in wanted if state.is_active(w.number)}
+    return replace(
+        state.config,
+        profiles=arrange_profiles(state.config.profiles, [*profiles, *extra]),
+        users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
+        fenced={n: since for n, since in state.config.fenced.items() if n not in served},
+    )
+
+
+def _free_name(*taken: Sequence[Profile]) -> str:
+    # S0: "each is assigned an abstract name", to be renamed afterwards.
+    names = {profile.name for profiles in taken for profile in profiles}
+    at = 1
+    while f"Profile{at}" in names:
+        at += 1
+    return f"Profile{at}"
+
+
+def predict(overview: dict[str, Any], numbers: Sequence[str], status: str, fenced: str | None = None) -> None:
+    """Write into an overview what the status of licenses will be."""
+    known = {license["number"]: license for license in overview["licenses"]}
+    for number in numbers:
+        if number in known:
+            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced))
+        else:
+            overview["licenses"].append({"number": number, "status": status, "fenced": fenced})

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands against a call on a bundled license server, found before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import documents
+from ..channel import Channel
+from ..errors import LicensingError, Problem
+from ..model import MACHINE, PERSONAL, Wanted, parse_number
+from ..store import HOST_KEY, Home, Installed
+from .overview import drift
+from .state import State
+
+
+def obstacles_of(home: Home, state: State) -> list[Problem]:
+    """Return what would keep a server from giving its licenses up, were it asked to."""
+    locks = {number: found.nodelock for number, found in state.installed.items() if found.nodelock is not None}
+    return home.unwritable() + _key_problems(home, {n: lock.host_key for n, lock in locks.items()})
+
+
+def _key_problems(home: Home, activated_with: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with the key that signs requests, where licenses were activated with it."""
+    if not activated_with:
+        return []
+    where, todo = home.folder.place(HOST_KEY), "Restore it from the newest bundle, then run this again."
+    pem = home.host_key()
+    if pem is None:
+        return [Problem("The private key that the licenses were activated with is missing.", where, todo)]
+    try:
+        key = documents.public_half(documents.load_private_key(pem, where))
+    except LicensingError as error:
+        return list(error.problems)
+    others = sorted(number for number, other in activated_with.items() if other != key)
+    what = f"The private key is another than the one that was used to activate {', '.join(others)}."
+    return [Problem(what, where, todo)] if others else []
+
+
+def check_wanted(state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
+    """Refuse licenses that cannot be activated as wanted, before anybody is asked."""
+    problems = []
+    for one in wanted:
+        where = f"license {one.number}"
+        found = state.installed.get(one.number)
+        if one.nodelock == PERSONAL and not channel.online:
+            problems.append(
+                Problem(
+                    "A personal nodelock cannot be activated offline.",
+                    where,
+                    "Use a machine nodelock, or go online.",
+                )
+            )
+        lock = found.nodelock if found else None
+        if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE:
+            problems.append(
+                Problem(
+                    "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
+                )
+            )
+        if found is not None and not _knows_code(found, one):
+            problems.append(
+                Problem(
+                    f"The activation code declared for license {one.number} is not this license's.",
+                    where,
+                    "Check the license number and its activation code against what was supplied.",
+                )
+            )
+    if problems:
+        raise LicensingError(problems)
+
+
+def _knows_code(found: Installed, wanted: Wanted) -> bool:
+    key = documents.key_from_code(wanted.number, wanted.activation_code)
+    return documents.public_half(key) == found.license.code_key
+
+
+def check_given_up(home: Home, state: State, numbers: Sequence[str]) -> None:
+    """Refuse licenses that cannot be given up here."""
+    problems = obstacles_of(home, state)
+    for number in numbers:
+        found = state.installed.get(parse_number(number))
+        if found is None and number not in state.intents:
+            todo = "Correct the number; aims_license_info lists the licenses that are here."
+            problems.append(Problem(f"License {number} is not installed here.", home.where, todo))
+        changed = drift(found, state.fingerprint) if found else None
+        if changed is not None and not changed.is_same_machine:
+            problems.append(
+                Problem(
+                    f"License {number} was activated on another machine: {', '.join(changed.changed)} differ.",
+                    home.where,
+                    "Deactivate it on the machine that holds it; if this is a copied home, remove the copy.",
+                )
+            )
+    if problems:
+        raise LicensingError(problems)
+
+
+def check_updated(home: Home, state: State, numbers: Sequence[str]) -> None:
+    """Refuse licenses that are not active here."""
+    problems = obstacles_of(home, state)
+    problems += [
+        Problem(
+            f"License {number} is not active here, so that there is nothing to update.",
+            home.where,
+            "Correct the number, or activate the license; that brings its newest license file.",
+        )
+        for number in numbers
+        if not state.is_active(parse_number(number)) and number not in state.intents
+    ]
+    if problems:
+        raise LicensingError(problems)
+
+
+def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:
+    """Refuse what the authority answered to quotes that it would refuse.
+
+    :param released_by: public keys of hosts that will have given their licenses back by then
+    """
+    problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
+    problems += [
+        Problem(
+            f"License {quote['number']} is live on another machine.",
+            f"license {quote['number']}",
+            "Deactivate it there first. If that machine is lost, only the authority's owner can release it.",
+        )
+        for quote in quotes
+        if not quote["reason"] and quote["live"] and quote["spends"] and quote["holder"] not in released_by
+    ]
+    if problems:
+        raise LicensingError(problems)

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The home of a bundled license server as it was read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..channel import Channel
+from ..journal import Intent
+from ..model import Wanted
+from ..store import Config, Installed
+from .overview import is_here
+
+
+@dataclass(frozen=True)
+class State:
+    """The home as it was read at one moment."""
+
+    config: Config
+    installed: Mapping[str, Installed]
+    intents: Mapping[str, Intent]
+    fingerprint: Mapping[str, str]
+
+    def is_active(self, number: str) -> bool:
+        found = self.installed.get(number)
+        return number not in self.intents and found is not None and is_here(found, self.fingerprint)
+
+    def is_as(self, wanted: Wanted) -> bool:
+        """Whether a license is active as wanted, so that the authority need not be asked.
+
+        It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
+        authority knows whether that was given back (invariant I1).
+        """
+        found = self.installed.get(wanted.number)
+        lock = found.nodelock if found else None
+        served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
+        return served and lock is not None and lock.type == wanted.nodelock
+
+    def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:
+        """The open exchanges to finish before any of these licenses is asked for.
+
+        Online that is every one, so that no two licenses are in doubt at a time (invariant I3).
+        """
+        others = [number for number in self.intents if number not in numbers] if channel.online else []
+        return [self.intents[number] for number in [*others, *numbers] if number in self.intents]
+
+    def ends(self, number: str, channel: Channel) -> bool:
+        """Whether what is pending for a license, if anything, ends with this call: its response can be had."""
+        intent = self.intents.get(number)
+        at_hand = intent is None or channel.online or intent.response is not None
+        return at_hand or (intent is not None and channel.exchange(number, intent.request) is not None)
