@@ -29,6 +29,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from browser import open_browser
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
 
 IMAGE = Path(__file__).resolve().parents[2] / "docs" / "images" / "request-page.png"
 WIDTH, HEIGHT, SCALE = 640, 622, 1.25
@@ -54,7 +56,10 @@ def photograph(lab: ServiceLab, service: Service, folder: Path) -> None:
         browser.find_element(By.ID, "email").send_keys("anna@example.com")
         browser.find_element(By.ID, "request").send_keys("\n".join(str(file) for file in folder.glob("*.request")))
         form = shown(browser, WIDTH)
-        browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+        button = browser.find_element(By.CSS_SELECTOR, "button[type=submit]")
+        button.click()
+        # A wrong code is answered slowly.
+        WebDriverWait(browser, 60).until(expected_conditions.staleness_of(button))
         result = shown(browser, WIDTH)
         both = "".join(f'<img src="{image}" width="{WIDTH}" height="{HEIGHT}">' for image in (form, result))
         page = folder / "both.html"
