@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one library that the core needs besides Python's own."""
+"""The libraries that the core needs besides Python's own: one always, the other for the services."""
 
 from __future__ import annotations
 
 import sys
+from typing import Callable
 
-from .errors import refuse
+from .errors import LicensingError, Problem, refuse
 
 
 def require_cryptography() -> None:
@@ -38,3 +39,14 @@ def require_tornado() -> None:
             "Install the distribution's package: 'apt install python3-tornado' (Debian, Ubuntu), "
             "'dnf install python3-tornado' (RHEL, Rocky, Alma), or for another interpreter 'pip install tornado'.",
         ) from None
+
+
+def missing(*required: Callable[[], None]) -> list[Problem]:
+    """Return what the given checks of this file refuse, instead of the first of it alone."""
+    problems: list[Problem] = []
+    for require in required:
+        try:
+            require()
+        except LicensingError as error:
+            problems.extend(error.problems)
+    return problems

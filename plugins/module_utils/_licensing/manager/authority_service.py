@@ -22,11 +22,11 @@ from typing import Any
 from ..channel import check_host
 from ..errors import LicensingError, Problem, refuse
 from ..files import Folder
-from ..library import require_cryptography, require_tornado
+from ..library import missing, require_cryptography, require_tornado
 from ..store import FOREIGN, Home
 from .install import Package, place_problems, stale_files
 from .service import ARCHIVE, PATIENCE, lasting_holders
-from .systemd import HARDENING, Unit
+from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-authority.service"
 USER = "aims-authority"
@@ -130,50 +130,26 @@ def remove_authority(home: Home, dry: bool = False) -> Served:
 
 
 def _unit_text(home: Home, package: Package, serving: Serving) -> str:
-    archive = shlex.quote(home.folder.place(ARCHIVE))
-    command = f"{shlex.quote(sys.executable)} {archive} authority"
-    ledger = shlex.quote(serving.ledger)
-    hosts = " ".join(f"--host {shlex.quote(host)}" for host in serving.hosts)
-    init = f"{command} init --ledger {ledger} --name {shlex.quote(serving.name)} {hosts}"
-    return f"""\
-# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
-[Unit]
-Description=Activation authority (aims.licensing)
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-Type=notify
-User={USER}
-Group={USER}
-# The content of the package: another one is another unit, and restarts it.
-Environment=AIMS_LICENSING_DIGEST={package.digest}
-ExecStartPre=/bin/sh -c {_quoted(f"test -e {ledger} || exec {init} >/dev/null")}
-ExecStart={command} serve {shlex.join(serving.arguments())}
-Restart=on-failure
-RestartSec=1
-TimeoutStopSec=20
-LimitNOFILE=65536
-ReadWritePaths={shlex.quote(str(Path(serving.ledger).parent))}
-{HARDENING}
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def _quoted(text: str) -> str:
-    # systemd expands % and $, and takes double quotes with backslashes in them.
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'
+    command = [sys.executable, home.folder.place(ARCHIVE), "authority"]
+    init = [*command, "init", "--ledger", serving.ledger, "--name", serving.name]
+    for host in serving.hosts:
+        init += ["--host", host]
+    made = f"test -e {shlex.quote(serving.ledger)} || exec {shlex.join(init)} > /dev/null"
+    return unit_text(
+        "Activation authority (aims.licensing)",
+        USER,
+        [*command, "serve", *serving.arguments()],
+        [str(Path(serving.ledger).parent)],
+        [
+            "# The content of the package: another one is another unit, and restarts it.",
+            f"Environment=AIMS_LICENSING_DIGEST={package.digest}",
+            f"ExecStartPre={command_line(['/bin/sh', '-c', made])}",
+        ],
+    )
 
 
 def _check(home: Home, unit: Unit, serving: Serving, starts: bool) -> None:
-    problems: list[Problem] = []
-    for require in (require_cryptography, require_tornado):
-        try:
-            require()
-        except LicensingError as error:
-            problems.extend(error.problems)
+    problems = missing(require_cryptography, require_tornado)
     if home.state() == FOREIGN:
         home.require()
     problems += unit.problems() + place_problems(home)

@@ -20,7 +20,7 @@ from ..channel import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
-from ..library import require_cryptography
+from ..library import missing, require_cryptography
 from ..model import parse_version
 from ..store import FOREIGN, OURS, SYSTEMD, UNMANAGED, Config, Home, Listen
 from .bundled import BundledManager
@@ -214,11 +214,7 @@ def _check(
     service: Service | None,
     status: Mapping[str, Any] | None,
 ) -> None:
-    problems: list[Problem] = []
-    try:
-        require_cryptography()
-    except LicensingError as error:
-        problems.extend(error.problems)
+    problems = missing(require_cryptography)
     if home.state() == FOREIGN:
         home.require()
     installed = server["version"]

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from ..errors import LicensingError, Problem, refuse
 from ..files import SHARED
-from ..library import require_tornado
+from ..library import missing, require_tornado
 from ..store import (
     CLIENTS_PORT,
     MANAGEMENT_PORT,
@@ -33,7 +33,7 @@ from ..store import (
 )
 from .overview import Usage
 from .ports import holders
-from .systemd import HARDENING, Unit
+from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-server.service"
 USER = "aims-license"
@@ -154,7 +154,7 @@ class Systemd:
         todo = "Choose another home, such as /opt/aims-license-server."
         what = f"A service of systemd does not see what lies under {''.join(hidden)}."
         unseen = [Problem(what, self._home.where, todo)] if hidden else []
-        return [*_library_problems(), *self._unit.problems(), *unseen]
+        return [*missing(require_tornado), *self._unit.problems(), *unseen]
 
     def drift(self) -> list[str]:
         words = self._unit.drift()
@@ -215,42 +215,21 @@ class Systemd:
 
 
 def _unit_text(home: Home) -> str:
-    command = f"{shlex.quote(sys.executable)} {shlex.quote(home.folder.place(ARCHIVE))}"
-    where = f"--home {shlex.quote(home.home)}"
-    writable = " ".join(shlex.quote(home.folder.place(name)) for name in SERVICE_DIRECTORIES)
-    # The fingerprint is read by root: DMI tells product and board numbers to nobody else.
-    return f"""\
-# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
-[Unit]
-Description=License server (aims.licensing)
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-Type=notify
-User={USER}
-Group={USER}
-RuntimeDirectory=aims-license-server
-RuntimeDirectoryMode=0750
-ExecStartPre=+/bin/sh -c 'umask 022; exec {command} licman {where} --fingerprint --json > {_FINGERPRINT}'
-ExecStart={command} licsrv {where} --fingerprint-file {_FINGERPRINT}
-Restart=on-failure
-RestartSec=1
-TimeoutStopSec=20
-LimitNOFILE=65536
-ReadWritePaths={writable}
-{HARDENING}
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def _library_problems() -> list[Problem]:
-    try:
-        require_tornado()
-    except LicensingError as error:
-        return list(error.problems)
-    return []
+    command = [sys.executable, home.folder.place(ARCHIVE)]
+    read = [*command, "licman", "--home", home.home, "--fingerprint", "--json"]
+    # By root, because DMI tells product and board numbers to nobody else.
+    fingerprint = ["/bin/sh", "-c", f"umask 022; exec {shlex.join(read)} > {_FINGERPRINT}"]
+    return unit_text(
+        "License server (aims.licensing)",
+        USER,
+        [*command, "licsrv", "--home", home.home, "--fingerprint-file", _FINGERPRINT],
+        [home.folder.place(name) for name in SERVICE_DIRECTORIES],
+        [
+            "RuntimeDirectory=aims-license-server",
+            "RuntimeDirectoryMode=0750",
+            f"ExecStartPre=+{command_line(fingerprint)}",
+        ],
+    )
 
 
 class Process:
@@ -261,7 +240,7 @@ class Process:
         self._config = config
 
     def problems(self) -> list[Problem]:
-        return _library_problems()
+        return missing(require_tornado)
 
     def drift(self) -> list[str]:
         return [] if running(self._home, self._config) else ["start the license server"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,57 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 UMask=0077
 """
+
+
+_TEXT = """\
+# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
+[Unit]
+Description={description}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+User={user}
+Group={user}
+{more}ExecStart={start}
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=20
+LimitNOFILE=65536
+ReadWritePaths={writable}
+{hardening}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit_text(description: str, user: str, start: Sequence[str], writable: Sequence[str], more: Sequence[str]) -> str:
+    """Return the text of a hardened service that tells when it is ready.
+
+    :param start: the command and its arguments
+    :param writable: the only places that it may write to
+    :param more: further lines of its section [Service]
+    """
+    return _TEXT.format(
+        description=description,
+        user=user,
+        more="".join(f"{line}\n" for line in more),
+        start=command_line(start),
+        writable=" ".join(_quoted(path) for path in writable),
+        hardening=HARDENING,
+    )
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as a unit file has it (systemd.service(5), Command lines): nothing of it is expanded."""
+    return " ".join(_quoted(argument).replace("$", "$$") for argument in arguments)
+
+
+def _quoted(text: str) -> str:
+    # systemd.unit(5) and systemd.syntax(7): specifiers begin with %, backslashes escape within quotes.
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return escaped if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text) else f'"{escaped}"'
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_the_vendors_two_documented_commands_do_what_they_say(shell: Shell) -> N
 def test_a_renewed_license_is_fetched(shell: Shell) -> None:
     shell.licman("old", *documented(SERVER, CODES[SERVER]))
     shell.authority("reissue", SERVER, "--seats", "12")
-    code, out, err = shell.licman("old", "--nodelock-update", SERVER)
+    code, _out, err = shell.licman("old", "--nodelock-update", SERVER)
     assert (code, err) == (DONE, "")
     (license,) = shell.overview("old")["licenses"]
     assert (license["seats"], license["status"], license["transfers"]["left"]) == (12, "Active", 3)

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the unit files say; that systemd takes them is seen on the fresh hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import Serving
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.systemd import (
+    HARDENING,
+    Unit,
+    command_line,
+    unit_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["/usr/bin/python3", "--home", "/opt/server"], "/usr/bin/python3 --home /opt/server"),
+        (["a b"], '"a b"'),
+        ([""], '""'),
+        (["it's"], "\"it's\""),
+        (['say "x"'], r'"say \"x\""'),
+        (["100%"], "100%%"),
+        (["$HOME"], '"$$HOME"'),
+        (["back\\slash"], r'"back\\slash"'),
+        (["a;b"], '"a;b"'),
+    ],
+)
+def test_nothing_of_a_command_is_expanded(arguments: list[str], line: str) -> None:
+    assert command_line(arguments) == line
+
+
+def test_a_path_that_may_be_written_is_quoted_and_nothing_else_of_it_is_changed() -> None:
+    text = unit_text("A service", "somebody", ["/bin/true"], ["/opt/a $b", "/opt/c%"], ["RuntimeDirectory=x"])
+    assert 'ReadWritePaths="/opt/a $b" /opt/c%%\n' in text
+    assert "RuntimeDirectory=x\nExecStart=/bin/true\n" in text
+    assert HARDENING in text
+
+
+def test_an_authority_is_served_as_it_was_asked_to() -> None:
+    serving = Serving.from_dict({"hosts": ["Authority.Example.com", "192.0.2.7"], "smtp": "mail:25", "listen": "::"})
+    assert serving.arguments() == [
+        "--ledger",
+        "/var/lib/aims-license-authority/authority.db",
+        "--port",
+        "8443",
+        "--host",
+        "authority.example.com",
+        "--host",
+        "192.0.2.7",
+        "--listen",
+        "::",
+        "--smtp",
+        "mail:25",
+    ]
+
+
+def test_without_systemd_it_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    unit = Unit("x.service", "", "x", root=tmp_path)
+    (problem,) = unit.problems()
+    assert (problem.what, problem.where) == ("systemd does not run here.", "x.service")
