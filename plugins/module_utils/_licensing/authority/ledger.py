@@ -78,7 +78,13 @@ class Ledger:
         if version != _SCHEMA_VERSION or found is None:
             self._db.close()
             raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
-        self.realm = Realm(found[0], found[2], Certificates(path).ca())
+        certificates = Certificates(path)
+        try:
+            named = {"name": found[0], "key": found[2], "ca": certificates.ca()}
+            self.realm = Realm.from_dict(named, f"{certificates.where}/ca.pem")
+        except LicensingError:
+            self._db.close()
+            raise
         self._private_key = bytes(found[1])
 
     @staticmethod
