@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
@@ -25,6 +29,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
+    HOME,
     NUMBERS,
     SERVER,
     SESSION,
@@ -35,6 +40,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     fault_at,
     wanted,
 )
+from licsrv import Server
 
 FAULTS = [OSError, PowerCut]
 LICENSE, LOCK, VERSION = "Licenses/015120064022.lic", "Nodelocks/015120064022.lock", "Nodelocks/015120064022.ver"
@@ -266,3 +272,27 @@ def test_a_license_file_without_a_nodelock_gets_no_digests(lab: CoreLab, tmp_pat
     lab.deactivate(lab.old, SERVER)
     lab.old.home.replace_license(SERVER, lab.old.read(LICENSE) + b" ")
     assert lab.old.read(LICENSE).endswith(b" ") and not (lab.old.folder / VERSION).exists()
+
+
+def test_seats_live_on_through_updates_of_their_license(lab: CoreLab) -> None:
+    lab.clock.now = now_utc()
+    lab.activate(lab.old, SERVER)
+    with Server(HOME, str(lab.old.root)) as server:
+        client, ended = SeatClient(server.address), threading.Event()
+        taken = [client.take(client.new_id(), "PROServer", f"AIMS\\user{at}", "client")["seat"] for at in range(20)]
+        beats = []
+
+        def beat() -> None:
+            while not ended.is_set():
+                beats.extend(client.heartbeat(seat) for seat in taken)
+
+        with ThreadPoolExecutor(1) as pool:
+            beating = pool.submit(beat)
+            for granted in range(101, 121):
+                reissue(lab, seats=granted)
+                update(lab, lab.old)
+            ended.set()
+            beating.result(60)
+        assert len(beats) >= len(taken)
+        overview = Management(server.address).overview()
+        assert (overview["licenses"][0]["seats"], overview["licenses"][0]["in_use"]) == (120, 20)
