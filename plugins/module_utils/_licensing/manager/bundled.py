@@ -32,7 +32,7 @@ from .checking import check_given_up, check_updated, check_wanted, obstacles_of,
 from .draining import drain, still_held
 from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
-from .service import running, service_of, usage_of, wait_until_healthy
+from .running import running, usage_of
 from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling, spent
 from .state import State
 
@@ -310,6 +310,9 @@ class BundledManager:
 
     def _restart(self, config: Config) -> None:
         """Restart what runs the server, as leaving maintenance mode does (D pro/license-server)."""
+        # Imported here, as only this call of the manager has to do with systemd.
+        from .service import service_of, wait_until_healthy
+
         service = service_of(self._home, config)
         status = running(self._home, config) if service is not None else None
         if service is not None and status is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import LicensingError, refuse
 from ..store import UNMANAGED, Config, Home
-from .service import running
+from .running import running
 
 _EVERY = 0.25
 _NAMED = 10

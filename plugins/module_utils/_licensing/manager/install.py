@@ -25,7 +25,8 @@ from ..model import parse_version
 from ..store import FOREIGN, OURS, SYSTEMD, UNMANAGED, Config, Home, Listen
 from .bundled import BundledManager
 from .overview import INACTIVE
-from .service import ARCHIVE, Service, is_current, port_problems, running, service_of, wait_until_healthy
+from .running import running
+from .service import ARCHIVE, Service, is_current, port_problems, service_of, wait_until_healthy
 
 COMMANDS = ("licman", "licsrv", "authority")
 # D licsrv/linux_setup: less than 100 MB of disk.

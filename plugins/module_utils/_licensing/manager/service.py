@@ -27,12 +27,11 @@ from ..store import (
     READ_DIRECTORIES,
     SERVICE_DIRECTORIES,
     SYSTEMD,
-    UNMANAGED,
     Config,
     Home,
 )
-from .overview import Usage
 from .ports import holders
+from .running import running
 from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-server.service"
@@ -40,7 +39,8 @@ USER = "aims-license"
 ARCHIVE = "Bin/aims-licensing.pyz"
 # Seconds that a service may take to answer after it was started.
 PATIENCE = 30.0
-_GLANCE = 2.0
+# Seconds that a process which is ending may hold its ports.
+_ENDING = 2.0
 # What HARDENING hides: ProtectHome and PrivateTmp.
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
 _FINGERPRINT = "/run/aims-license-server/fingerprint.json"
@@ -76,21 +76,6 @@ def service_of(home: Home, config: Config) -> Service | None:
     if config.service == SYSTEMD:
         return Systemd(home)
     return Process(home, config) if config.service == PROCESS else None
-
-
-def running(home: Home, config: Config, timeout: float = _GLANCE) -> dict[str, Any] | None:
-    """Return the status of this home's server, or None where it does not run.
-
-    :param timeout: seconds to wait for it
-    """
-    # Imported here, as a server that nothing runs should not cost every module the HTTP library.
-    from ..client import Management
-
-    try:
-        status = Management(config.listen.reachable.management, timeout=timeout).status()
-    except LicensingError:
-        return None
-    return status if status.get("home_id") == home.home_id else None
 
 
 def wait_until_healthy(
@@ -136,7 +121,7 @@ def port_problems(config: Config) -> list[Problem]:
 
 def lasting_holders(address: str, port: int) -> list[str]:
     """Return who holds a port, and does not let go of it within a moment, as a process that is ending does."""
-    until = time.monotonic() + _GLANCE
+    until = time.monotonic() + _ENDING
     while (names := holders(address, port)) and time.monotonic() < until:
         time.sleep(0.1)
     return names
@@ -296,21 +281,3 @@ class Process:
             self._home.folder.place("Logging/licsrv.out"),
             "Mend the cause, then run this again.",
         )
-
-
-def usage_of(home: Home, config: Config) -> Usage | None:
-    """Return the seats that this home's server has granted, or None where it does not run."""
-    if config.service == UNMANAGED or running(home, config) is None:
-        return None
-    from ..client import Management
-
-    try:
-        seen = Management(config.listen.reachable.management).overview()
-    except LicensingError:
-        return None
-    return Usage(
-        {one["number"]: one["in_use"] for one in seen["licenses"]},
-        {one["name"]: one["in_use"] for one in seen["profiles"]},
-        seen["clients"],
-        seen["clients_total"],
-    )

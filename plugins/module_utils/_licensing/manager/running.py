@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the license server of a home runs, and which seats it has granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import LicensingError
+from ..store import UNMANAGED, Config, Home
+from .overview import Usage
+
+# Seconds that a server on the same host may take to answer.
+GLANCE = 2.0
+
+
+def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, Any] | None:
+    """Return the status of this home's server, or None where it does not run.
+
+    :param timeout: seconds to wait for it
+    """
+    # Imported here, as a server that nothing runs should not cost every module the HTTP library.
+    from ..client import Management
+
+    try:
+        status = Management(config.listen.reachable.management, timeout=timeout).status()
+    except LicensingError:
+        return None
+    return status if status.get("home_id") == home.home_id else None
+
+
+def usage_of(home: Home, config: Config) -> Usage | None:
+    """Return the seats that this home's server has granted, or None where it does not run."""
+    if config.service == UNMANAGED:
+        return None
+    from ..client import Management
+
+    try:
+        seen = Management(config.listen.reachable.management, timeout=GLANCE).overview()
+    except LicensingError:
+        return None
+    if seen["server"]["home_id"] != home.home_id:
+        return None
+    return Usage(
+        {one["number"]: one["in_use"] for one in seen["licenses"]},
+        {one["name"]: one["in_use"] for one in seen["profiles"]},
+        seen["clients"],
+        seen["clients_total"],
+    )
