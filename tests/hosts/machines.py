@@ -220,7 +220,7 @@ class Site:
         if name not in self._subnets:
             full = f"{self.mark}-{name}"
             internal = ["--internal"] if name == OFFLINE else []
-            podman("network", "create", f"--label={_LABEL}={self._owner}", *internal, full)
+            podman("network", "create", "--disable-dns", f"--label={_LABEL}={self._owner}", *internal, full)
             seen = json.loads(podman("network", "inspect", full))[0]
             self._subnets[name] = ipaddress.IPv4Network(seen["subnets"][0]["subnet"])
         return self._subnets[name]
