@@ -143,6 +143,27 @@ def test_back_with_force(rig: Rig) -> None:
     assert rig.curl("client", f"http://source:3400/v1/seats/{seat}", "DELETE").status == 200
 
 
+def test_removal(rig: Rig) -> None:
+    """A server that has given its licenses up is removed; one that holds them is not."""
+    task = {
+        "name": "Remove the license server",
+        "aims.licensing.aims_license_server_install": {"home": HOME, "state": "absent"},
+    }
+    play = rig.write_play("remove", "source:target", [task])
+    kept = rig.digests("target", f"{HOME}/Licenses", f"{HOME}/Journal")
+    run = rig.play(play)
+    assert {host: (counts["failed"], counts["changed"]) for host, counts in run.recap().items()} == {
+        "source": (1, 0),
+        "target": (0, 1),
+    }
+    assert rig.unit("source")["is-active"] == "active"
+    assert rig.curl("target", "http://127.0.0.1:3401/v1/status").status == 0
+    left = rig["target"].ask(f"ls -d /etc/systemd/system/{SERVICE} {HOME}/Bin/licman; systemctl --failed --no-legend")
+    assert left.stdout == ""
+    assert rig.digests("target", f"{HOME}/Licenses", f"{HOME}/Journal") == kept
+    assert must(rig.play(play, "--limit", "target")).changed == 0
+
+
 def test_authority(rig: Rig) -> None:
     unit = rig.unit("authority", AUTHORITY)
     assert (unit["is-enabled"], unit["is-active"]) == ("enabled", "active")

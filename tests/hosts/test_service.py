@@ -153,6 +153,10 @@ def test_leaving_maintenance_restarts_it(rig: Rig) -> None:
     assert take(rig, secrets.token_hex(16)).status == 503
     held = rig.curl("client", f"{SERVER}/v1/seats/{seat}/heartbeat", "POST")
     assert (held.status, held.json["maintenance"]) == (200, True)
+    rig["target"].run(f"sudo -n systemctl kill --signal=KILL {SERVICE}")
+    until(lambda: rig.unit("target")["MainPID"] not in ("0", before) and serves(rig))
+    assert take(rig, secrets.token_hex(16)).status == 503
+    before = rig.unit("target")["MainPID"]
 
     assert must(rig.play(play, "-e", "state=disabled")).changed == 1
     assert rig.unit("target")["MainPID"] not in ("0", before)
