@@ -71,7 +71,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 realm:
-  description: The realm's name, id and public key; null in check mode where there is no ledger yet.
+  description:
+    - The realm's name, id and public key, and its C(ca) where the ledger has certificates for a service.
+    - Null in check mode where there is no ledger yet.
   returned: success
   type: dict
 issued:

@@ -28,7 +28,7 @@ from ..model import ACTIONS, ACTIVATE, DEACTIVATE, NODELOCKS, QUOTE, UPDATE, Lic
 from .ledger import Ledger
 from .policy import Holding, Verdict, judge
 
-_FINGERPRINT_VALUE = re.compile(r"[0-9a-f]{32}\Z")
+_FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.compile(r"[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,8 @@ class RequestDesk:
             and isinstance(fingerprint, dict)
             and 1 <= len(fingerprint) <= 10
             and all(isinstance(value, str) and _FINGERPRINT_VALUE.match(value) for value in fingerprint.values())
+            # Names are repeated in the response and in the audit log: a stranger shall not make them long.
+            and all(_FINGERPRINT_NAME.match(name) for name in fingerprint)
         )
         if not well_formed:
             raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")

@@ -77,7 +77,7 @@ class Guard:
 
         :raises Refused: with the seconds to wait
         """
-        who = _network(address)
+        who = network(address)
         wait = self._calls.wait(who) or self._failures.wait(who)
         if wait:
             self.turned_away += 1
@@ -90,12 +90,12 @@ class Guard:
 
         :param number: the license that it named, whether or not there is one
         """
-        count = max(self._failures.add(_network(address)), self._numbers.add(number) if number else 0)
+        count = max(self._failures.add(network(address)), self._numbers.add(number) if number else 0)
         return min(_SLOWEST, _SLOW + _SLOWER * (count - 1))
 
 
-def _network(address: str) -> str:
-    """What stands for a client: its address, or of IPv6 the network, which one client has all of."""
+def network(address: str) -> str:
+    """Return what stands for a client: its address, or of IPv6 the network, which one client has all of."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -21,7 +21,7 @@ from .. import documents
 from ..errors import LicensingError, Problem
 from ..model import digits
 from .clerk import Clerk
-from .guard import Window
+from .guard import Window, network
 from .mail import Outbox, check_email
 from .templates import ICON, POLICY, render
 from .web import Call, Refused, Reply, Route, as_json
@@ -115,11 +115,12 @@ class Page:
         return Reply(status, body, _HTML, headers)
 
     async def _process(self, call: Call) -> Reply:
-        wait = self._uploads.wait(call.address)
+        client = network(call.address)
+        wait = self._uploads.wait(client)
         if wait:
             problem = Problem("Too many uploads came from this address.", "address", f"Wait {wait} seconds.")
             raise Refused(429, "too_many", problem, wait)
-        self._uploads.add(call.address)
+        self._uploads.add(client)
         email, files = _upload(call)
         try:
             email = check_email(email, "e-mail address") if email and self._outbox.is_open else ""

@@ -4,8 +4,8 @@
 """The authority's front on Tornado's HTTP server: what bounds a client in size, time and number.
 
 Each connection carries one call and is closed. It is closed earlier where its call is not complete in time, and where
-others need its place: then the one that has been sending its call for longest goes first, so that slow clients make
-way for others. How many there can be, and what one of them can hold in memory, is bounded.
+others need its place: then one that is slow at sending its call goes, or else the one that came first, so that a client
+which sends at once is served. How many there can be, and what one of them can hold in memory, is bounded.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ JSON = "application/json"
 # Seconds for the TLS handshake and the header, for the body, and for a call as a whole with its answer.
 HEADER_SECONDS, BODY_SECONDS, CALL_SECONDS = 10.0, 20.0, 90.0
 CONNECTIONS, CONNECTIONS_PER_ADDRESS = 400, 64
+_MOMENTS = 2.0
 _HEADER_BYTES = 16 * 1024
 # A body that is too long is read to here, so that the client gets to see the answer.
 _DRAINED = 1024 * 1024
@@ -149,17 +150,19 @@ class Front:
     def begin(self, key: object, connection: Any) -> Exchange:
         """Take up a new connection, making room for it."""
         made = Exchange(self, connection)
-        self._open[key] = made
         mine = [other for other, one in self._open.items() if one.address == made.address]
-        if len(mine) > CONNECTIONS_PER_ADDRESS:
+        if len(mine) >= CONNECTIONS_PER_ADDRESS:
             self._evict(mine)
-        elif len(self._open) > CONNECTIONS:
+        elif len(self._open) >= CONNECTIONS:
             self._evict(list(self._open))
+        self._open[key] = made
         return made
 
     def _evict(self, among: list[object]) -> None:
-        # The book is in the order in which they came. Where all of them wait for answers, the last one has to go.
-        key = next((key for key in among if self._open[key].reading), among[-1])
+        # The book is in the order in which they came. A client that means well has sent its call within moments; where
+        # nobody is slow at that, the first one goes: what is answered that slowly has proved nothing.
+        late = time.monotonic() - _MOMENTS
+        key = next((key for key in among if self._open[key].reading and self._open[key].begun < late), among[0])
         self.evicted += 1
         self._open[key].close()
         self.end(key)
@@ -185,6 +188,7 @@ class Exchange:
         self._connection = connection
         self.address = str(connection.context.remote_ip)
         self.reading = True
+        self.begun = time.monotonic()
         self._gone = False
         self._task: asyncio.Future[None] | None = None
         self._method, self._path = "", ""

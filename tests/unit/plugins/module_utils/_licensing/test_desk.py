@@ -192,6 +192,8 @@ def test_a_request_that_was_tampered_with_is_refused_and_not_recorded(lab: CoreL
         {"fingerprint": {}},
         {"fingerprint": []},
         {"fingerprint": {"machine-id": "short"}},
+        {"fingerprint": {"x" * 41: "a" * 32}},
+        {"fingerprint": {"": "a" * 32}},
         {"fingerprint": {"machine-id": ["a" * 32]}},
         {"fingerprint": {f"c{at}": "a" * 32 for at in range(11)}},
         {"realm": None},

@@ -162,6 +162,27 @@ def test_wrong_calls_are_refused_in_words(
     assert "Traceback" not in service.log
 
 
+def test_a_head_request_gets_the_head_alone(lab: ServiceLab) -> None:
+    service = lab.serve()
+    for path in ("/requests", "/v1/realm"):
+        status, headers, body = service.call("HEAD", path)
+        assert (status, body) == (200, b"") and int(headers["content-length"]) > 100
+    assert "Traceback" not in service.log
+
+
+def test_where_all_connections_wait_for_slow_answers_a_good_client_is_served_all_the_same(lab: ServiceLab) -> None:
+    service = lab.serve()
+    wrong = requests_of(lab, lab.old).quote(Wanted("999.999.999.999", WRONG_CODE))
+    call = HEAD + f"Content-Length: {len(wrong)}\r\n\r\n".encode() + wrong
+    with contextlib.ExitStack() as lines:
+        for at in range(web.CONNECTIONS + 20):
+            line = lines.enter_context(service.plug(f"127.0.{1 + at // 20}.{1 + at % 20}"))
+            tls = lines.enter_context(service.tls().wrap_socket(line, server_hostname="localhost"))
+            tls.sendall(call)
+        lab.old.manager.activate(wanted(SERVER), service.channel())
+    assert lab.old.statuses() == {SERVER: "Active"}
+
+
 def test_a_ledger_that_fails_is_no_fault_of_the_clients_and_is_not_shown_to_them(lab: ServiceLab) -> None:
     service = lab.serve()
     request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
