@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import NoAnswer, Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -77,12 +77,19 @@ def take(
     return server.seats.take(seat or server.seats.new_id(), profile, user, CLIENT_NAME)
 
 
-def why(call: Callable[..., Any], *arguments: Any, **options: Any) -> str:
-    """Return the code with which a call is refused, or ``granted``."""
+def why(call: Callable[..., Any], *arguments: Any, none: str | None = None, **options: Any) -> str:
+    """Return the code with which a call is refused, or ``granted``.
+
+    :param none: what to return where there is no answer; else that is an error
+    """
     try:
         call(*arguments, **options)
     except Refused as refused:
         return refused.code
+    except NoAnswer:
+        if none is None:
+            raise
+        return none
     return "granted"
 
 
