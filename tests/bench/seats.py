@@ -270,25 +270,26 @@ def report(
             return statistics.median(pair[side][what] for pair in pairs)
 
         ratios = [own["rate"] / floor["rate"] for own, floor in pairs]
-        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         rates = f"{median('rate', 0):.0f}/s", f"{median('rate', 1):.0f}/s"
         times = [f"{median(what, side):.2f}" for what in ("p50", "p99") for side in (0, 1)]
-        rows.append((operation, connections, *rates, ratio, *times, failed))
+        rows.append((operation, connections, *rates, spread, *times, failed))
     heads = ("", "Connections", "licsrv", "{}", "Ratio", "p50 ms", "{}", "p99 ms", "{}", "Errors")
     print(text_table(heads, rows))
     print(f"\nMedians of {options.repeat} rounds of {options.requests} requests, with {options.held} seats held.")
     slowest = max(own["p99"] for own, _floor in found["take 16"])
-    worst = min(
-        statistics.median(own["rate"] / floor["rate"] for own, floor in found[f"take {connections}"])
-        for connections in CONNECTIONS
-    )
-    goals = [
-        ("durable takes beside {}, the worst", f"{worst:.2f}", f"at least {RATIO}", worst >= RATIO),
+    goals = []
+    for connections in CONNECTIONS:
+        ratio = statistics.median(own["rate"] / floor["rate"] for own, floor in found[f"take {connections}"])
+        name = f"durable takes beside {{}}, connections: {connections}"
+        goals.append((name, f"{ratio:.2f}", f"at least {RATIO}", ratio >= RATIO))
+    goals += [
         ("p99 of takes at 16 connections, the worst", f"{slowest:.1f} ms", f"below {P99:g} ms", slowest < P99),
         ("most memory", f"{memory:.0f} MB", f"below {MEMORY:g} MB", memory < MEMORY),
         ("start to first answer, the worst", f"{max(starts):.2f} s", f"below {START:g} s", max(starts) < START),
         ("requests that failed", errors, "0", errors == 0),
     ]
+    print("With one connection nothing comes together: each take waits for a commit of its own.")
     print(text_table(("", "Measured", "Asked for", ""), [(*goal[:3], "" if goal[3] else "missed") for goal in goals]))
     measured = {"found": found, "memory_mb": memory, "start_seconds": starts, "errors": errors}
     (options.folder / "seats.json").write_text(json.dumps(measured, indent=1), encoding="utf-8")

@@ -11,7 +11,8 @@ from typing import Callable
 
 from ..errors import LicensingError, Problem, refuse
 from ..model import parse_profile, parse_user
-from .desk import STATUSES, Desk, Refusal, Wish
+from .desk import Desk, Wish
+from .refusals import STATUSES, Refusal
 from .seats import Seat
 
 # Bytes that a body may have.

@@ -13,38 +13,11 @@ from ..errors import Problem
 from ..model import Profile
 from .grants import Grant, Grants, Snapshot
 from .metrics import Metrics
+from .refusals import Refusal, conflict, gone, maintenance, no_seat, storage
 from .register import Batch, Register
 from .seats import ENDING, HELD, TAKING, Pool, Seat
 
 log = logging.getLogger("licsrv")
-
-# The codes of refusals, with the status that they are answered with.
-STATUSES = {
-    "malformed": 400,
-    "not_registered": 403,
-    "unknown_profile": 404,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "no_seat": 409,
-    "conflict": 409,
-    "gone": 410,
-    "too_large": 413,
-    "not_served": 423,
-    "maintenance": 503,
-    "storage": 503,
-}
-
-
-class Refusal(Exception):
-    """The answer is no.
-
-    :ivar code: one of STATUSES
-    """
-
-    def __init__(self, code: str, problem: Problem) -> None:
-        super().__init__(code)
-        self.code = code
-        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -98,13 +71,10 @@ class Desk:
         seat = self.pool.find(id)
         if seat is None:
             if self.pool.was_ended(id):
-                raise _gone()
+                raise gone()
             seat = self._grant(id, wish, snapshot)
         elif (seat.asked, seat.user) != (wish.profile, wish.user):
-            raise Refusal(
-                "conflict",
-                Problem("The seat's id is in use for another profile or user.", "seat", "Choose a new id at random."),
-            )
+            raise conflict()
         if seat.state == TAKING:
             self._takes[seat.number].append(reply)
         elif self._is_held(seat, snapshot):
@@ -112,7 +82,7 @@ class Desk:
                 self.pool.hold(seat)
             reply(seat)
         else:
-            raise _gone()
+            raise gone()
 
     def _grant(self, id: bytes, wish: Wish, snapshot: Snapshot) -> Seat:
         profile, grant = self._choose(wish, snapshot)
@@ -129,14 +99,7 @@ class Desk:
             self._now(),
         )
         if not self.pool.take(seat, grant.seats):
-            raise Refusal(
-                "no_seat",
-                Problem(
-                    f"All {grant.seats} seats of license {grant.number} are in use.",
-                    f"profile {profile.name}",
-                    "Try again when one has been released.",
-                ),
-            )
+            raise no_seat(profile.name, grant.number, grant.seats)
         self._takes[seat.number] = []
         self._register.add(seat)
         return seat
@@ -195,7 +158,7 @@ class Desk:
         snapshot = self.grants.look()
         seat = self.pool.find(id)
         if seat is None or not self._is_held(seat, snapshot):
-            raise _gone()
+            raise gone()
         if snapshot.problems:
             raise Refusal("not_served", snapshot.problems[0])
         self.pool.hold(seat)
@@ -263,7 +226,7 @@ class Desk:
                 log.error("The seats cannot be recorded: %s. None is granted or released until they can.", batch.error)
             else:
                 log.warning("The seats can be recorded again.")
-        failed = None if batch.error is None else _storage(batch.error)
+        failed = None if batch.error is None else storage(batch.error)
         for seat in batch.taken:
             self._taken(seat, failed)
         for seat in batch.ended:
@@ -281,7 +244,7 @@ class Desk:
         seat.recorded = failed is None
         if seat.state != TAKING:
             # It was released meanwhile; it is freed when the removal of its record has been written.
-            failed = failed or _gone()
+            failed = failed or gone()
         elif failed is None:
             self.pool.hold(seat)
             failed = self._second_look(seat)
@@ -311,39 +274,10 @@ def _check_open(snapshot: Snapshot) -> None:
     if snapshot.problems:
         raise Refusal("not_served", snapshot.problems[0])
     if snapshot.maintenance:
-        raise Refusal(
-            "maintenance",
-            Problem(
-                "The license server is in maintenance mode.",
-                "license server",
-                "Try again when its maintenance is over; seats that are held stay so.",
-            ),
-        )
+        raise maintenance()
 
 
 def _check_served(grant: Grant) -> Grant:
     if grant.problem is not None:
         raise Refusal("not_served", grant.problem)
     return grant
-
-
-def _gone() -> Refusal:
-    return Refusal(
-        "gone",
-        Problem(
-            "The seat is gone: released, not kept alive, or its license is no longer served.",
-            "seat",
-            "Take a seat under a new id.",
-        ),
-    )
-
-
-def _storage(error: Exception) -> Refusal:
-    return Refusal(
-        "storage",
-        Problem(
-            f"The license server cannot record its seats: {error}.",
-            "license server",
-            "Free or mend its disk; try again then.",
-        ),
-    )

@@ -42,10 +42,13 @@ _CLIENTS = (
     "ORDER BY number DESC LIMIT ?"
 )
 _NEWEST = 1 << 62
-# Seconds in which a transaction has to end, on average, for the event loop to wait for it.
+# Seconds in which a transaction has to end, on average, for the event loop to wait for it; what the latest one counts
+# in the average, and how many times as much it may count at most: one that hung says little about the next.
 _QUICK = 0.0005
-# What the latest transaction counts in that average.
 _WEIGHT = 0.2
+_MOST = 2
+# While the thread writes, each so many-th transaction is the event loop's nevertheless, to see how long it takes.
+_PROBE = 16
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Register:
         # Numbers whose insertion failed: should the disk bring them back, they are removed.
         self._undone: list[int] = []
         self._pace = 0.0
+        self._count = 0
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -142,9 +146,12 @@ class Register:
     def _begin(self) -> None:
         self._scheduled = False
         self._busy = True
+        self._count += 1
         batch, self._next = self._next, Batch()
-        if self._pace < _QUICK:
+        if self._pace < _QUICK or self._count % _PROBE == 0:
             self._commit(batch)
+            # What the thread measures is no measure: it includes waiting for its turn.
+            self._pace += _WEIGHT * (min(batch.seconds, _MOST * _QUICK) - self._pace)
             self._end(batch)
         else:
             self._queue.put(batch)
@@ -183,7 +190,6 @@ class Register:
         self._undone.clear()
 
     def _end(self, batch: Batch) -> None:
-        self._pace += _WEIGHT * (batch.seconds - self._pace)
         self._busy = False
         self._written(batch)
         if len(self._next):

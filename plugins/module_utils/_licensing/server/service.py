@@ -23,7 +23,7 @@ from .grants import Grants
 from .listening import bind
 from .management import application
 from .metrics import Metrics
-from .process import allow_files, alone, fingerprint, logging_to, notify
+from .process import allow_files, alone, collect_rarely, fingerprint, logging_to, notify
 from .register import FILE, Register
 from .running import Running
 from .seats import Pool
@@ -93,6 +93,7 @@ class _Service:
         try:
             api = Api(desk)
             servers = self._servers(api, desk, register)
+            collect_rarely()
             log.warning("Version %s serves %s, %d seats are held.", VERSION, self._home.where, len(desk.pool))
             notify("READY=1")
             await self._until(ended, desk)
