@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from . import faults
 from .errors import LicensingError, refuse
 
 PRIVATE = 0o600
@@ -136,18 +137,23 @@ class Folder:
                 mode = PRIVATE
             temporary = f"{_TEMPORARY}{last}-{secrets.token_hex(6)}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            faults.reach("files.write.begin", name)
             handle = os.open(temporary, flags, PRIVATE, dir_fd=folder)
             try:
                 with os.fdopen(handle, "wb") as stream:
+                    faults.reach("files.write.made", name)
                     stream.write(data)
                     stream.flush()
+                    faults.reach("files.write.filled", name)
                     os.fchmod(stream.fileno(), mode)
                     os.fsync(stream.fileno())
+                    faults.reach("files.write.synced", name)
                 os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
                 raise
+            faults.reach("files.write.renamed", name)
             os.fsync(folder)
 
     def sweep(self, seconds: float = 60.0, without: Sequence[str] = ()) -> None:
@@ -164,6 +170,7 @@ class Folder:
                     left = Path(base) / name
                     with contextlib.suppress(FileNotFoundError):
                         if name.startswith(_TEMPORARY) and time.time() - left.lstat().st_mtime > seconds:
+                            faults.reach("files.sweep.found", name)
                             left.unlink()
 
     def move(self, name: str, to: str) -> None:
@@ -177,7 +184,9 @@ class Folder:
             self._parent(to, make=True, mode=0o700) as (target, final),
             contextlib.suppress(FileNotFoundError),
         ):
+            faults.reach("files.move.begin", name)
             os.rename(last, final, src_dir_fd=source, dst_dir_fd=target)
+            faults.reach("files.move.renamed", name)
             os.fsync(target)
             os.fsync(source)
 
@@ -185,7 +194,9 @@ class Folder:
         """Remove a file, durably; say whether there was one."""
         try:
             with self._told(name, "remove"), self._parent(name) as (folder, last):
+                faults.reach("files.remove.begin", name)
                 os.unlink(last, dir_fd=folder)
+                faults.reach("files.remove.unlinked", name)
                 os.fsync(folder)
                 return True
         except LicensingError as error:
@@ -202,6 +213,7 @@ class Folder:
                     # Another run may be making the same directory; whoever makes it sets its mode.
                     with contextlib.suppress(FileExistsError):
                         path.mkdir()
+                        faults.reach("files.make.made", str(path))
                         path.chmod(mode)
                 return
             with self._parent(f"{directory}/x", make=True, mode=mode):
@@ -212,6 +224,7 @@ class Folder:
         """Hold the folder's lock, waiting for another holder for at most ``seconds``."""
         with self._told(name, "lock"), self._parent(name) as (folder, last):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            faults.reach("files.lock.open", name)
             handle = os.open(last, flags, PRIVATE, dir_fd=folder)
         try:
             until = time.monotonic() + seconds
@@ -238,6 +251,7 @@ class Folder:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, dir_fd=folder)
+                        faults.reach("files.make.inner", name)
                         os.chmod(part, mode, dir_fd=folder)
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 inner = os.open(part, flags, dir_fd=folder)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import documents
+from . import documents, faults
 from .documents import Document
 from .errors import LicensingError, Problem, refuse
 from .files import SHARED, Folder
@@ -107,17 +107,20 @@ class Journal:
                 ]
             )
         self._folder.write(f"{_OPEN}/{name}", request, SHARED)
+        faults.reach("journal.begun", number)
         return self._read(name)
 
     def answered(self, intent: Intent, response: bytes) -> None:
         """Archive a response, durably, before anything of it is applied."""
         self._folder.write(f"{_OPEN}/{digits(intent.number)}.response", response, SHARED)
+        faults.reach("journal.archived", intent.number)
 
     def close(self, intent: Intent) -> None:
         """Put an exchange whose outcome is applied among the closed ones."""
         stem = digits(intent.number)
         for kind in ("response", "request"):
             self._folder.move(f"{_OPEN}/{stem}.{kind}", f"{_CLOSED}/{stem}-{intent.request_id}.{kind}")
+        faults.reach("journal.closed", intent.number)
 
     def was_closed(self, number: str, request_id: str) -> bool:
         """Whether the response to this request was applied before."""

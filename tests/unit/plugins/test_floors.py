@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 CORE = Path(_licensing.__file__).parent
 FLOORS = {
     "errors": 0,
+    "faults": 0,
     "library": 0,
     "model": 0,
     "documents": 1,

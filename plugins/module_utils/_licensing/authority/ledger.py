@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import documents
+from .. import documents, faults
 from ..documents import Realm
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE
@@ -149,6 +149,7 @@ class Ledger:
         try:
             yield
             self._rows("COMMIT")
+            faults.reach("ledger.committed", self.path)
         except BaseException:
             # SQLite has rolled back by itself where the disk failed.
             with contextlib.suppress(sqlite3.Error):
@@ -157,6 +158,7 @@ class Ledger:
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
+            faults.reach("ledger.statement", statement)
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise refuse(f"The ledger cannot be used: {error}.", self.path, _ADVICE) from None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Callable, Protocol
 from urllib.parse import urlsplit
 
+from .. import faults
 from ..documents import Realm
 from ..errors import LicensingError, refuse
 
@@ -52,7 +53,10 @@ class Embedded:
         self._answer = answer
 
     def exchange(self, number: str, request: bytes) -> bytes | None:
-        return self._answer(request)
+        faults.reach("channel.embedded.send", number)
+        response = self._answer(request)
+        faults.reach("channel.embedded.received", number)
+        return response
 
 
 class OfflineFiles:
@@ -70,6 +74,7 @@ class OfflineFiles:
         self._responses = responses
 
     def exchange(self, number: str, request: bytes) -> bytes | None:
+        faults.reach("channel.offline.look", number)
         return self._responses.get(number)
 
 

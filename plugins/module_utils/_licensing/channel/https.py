@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from .. import faults
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from . import check_realm, service_address
@@ -108,12 +109,17 @@ class Https:
         sent = False
         with contextlib.closing(connection):
             try:
+                faults.reach("channel.https.connect", self.where)
                 connection.connect()
                 connection.sock.settimeout(_READ)
                 sent = True
+                faults.reach("channel.https.send", self.where)
                 connection.request("POST", REQUESTS, request, {"Content-Type": "application/json"})
+                faults.reach("channel.https.sent", self.where)
                 with contextlib.closing(connection.getresponse()) as reply:
-                    return self._read(reply, _body(reply))
+                    body = _body(reply)
+                    faults.reach("channel.https.received", self.where)
+                    return self._read(reply, body)
             except ssl.SSLCertVerificationError as error:
                 raise refuse(
                     f"The service is not the authority of realm {self.realm.id if self.realm else '?'}: "

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .. import documents
+from .. import documents, faults
 from ..channel import Channel
 from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
@@ -113,12 +113,15 @@ class Settling:
     def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
         if intent.action == DEACTIVATE:
             self._home.drop_nodelock(intent.number)
+            faults.reach("settling.applied.receipt", intent.number)
             return
         if intent.action == UPDATE:
             # The nodelock stays, and so does a fence: what the license grants is another matter than who holds it.
             self._home.replace_license(intent.number, self._license(intent.number, response))
+            faults.reach("settling.applied.update", intent.number)
             return
         self._home.put_license(intent.number, self._license(intent.number, response), data)
+        faults.reach("settling.applied.license", intent.number)
         self._unfence(intent.number)
 
     def _unfence(self, number: str) -> None:
