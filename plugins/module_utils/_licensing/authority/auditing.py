@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import LicensingError, Problem
 from ..model import ACTIVATE, DEACTIVATE
 from .ledger import Ledger
+from .releasing import RELEASE
 
 
 def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
@@ -58,6 +59,6 @@ def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
             said["holdings"][number] = [True, detail["fingerprint"], detail["nodelock"]]
             if detail["spends"]:
                 said["transfers"].setdefault(number, []).append([detail["nodelock"], record["at"]])
-        elif event == DEACTIVATE and number in said["holdings"]:
+        elif event in (DEACTIVATE, RELEASE) and number in said["holdings"]:
             said["holdings"][number] = [False, *said["holdings"][number][1:]]
     return said

@@ -38,6 +38,7 @@ def authority(arguments: Sequence[str]) -> int:
         "realm": _realm,
         "issue": _issue,
         "reissue": _reissue,
+        "release": _release,
         "list": _list,
         "process": _process,
         "audit": _audit,
@@ -68,15 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_serving(serve)
     _add_issuing(commands.add_parser("issue", help="issue a rehearsal license"))
     _add_reissuing(commands.add_parser("reissue", help="change what a license grants; hosts fetch it by an update"))
-    realm = commands.add_parser("realm", help="print the realm that hosts are to be told")
-    listing = commands.add_parser("list", help="list the licenses and where they are live")
+    release = commands.add_parser("release", help="set a license free that a lost machine holds; spends nothing")
+    release.add_argument("number")
+    release.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
+    commands.add_parser("realm", help="print the realm that hosts are to be told")
+    commands.add_parser("list", help="list the licenses and where they are live")
     process = commands.add_parser("process", help="turn a request file into its response file")
     process.add_argument("request", metavar="FILE.request")
     process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
-    audit = commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
-    for command in (init, commands.choices["issue"], commands.choices["reissue"], realm, listing, process, audit):
-        command.add_argument("--json", action="store_true")
-    for command in commands.choices.values():
+    commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
+    for name, command in commands.choices.items():
+        if name != "serve":
+            command.add_argument("--json", action="store_true")
         command.add_argument("--ledger", required=True, metavar="PATH")
     return parser
 
@@ -208,6 +212,14 @@ def _reissue(options: argparse.Namespace) -> dict[str, Any]:
         if license != before:
             ledger.put_license(license, now_utc(), "reissue")
     return {"number": number, "changed": license != before, **{name: getattr(license, name) for name in names}}
+
+
+def _release(options: argparse.Namespace) -> dict[str, Any]:
+    from .ledger import Ledger
+    from .releasing import release
+
+    with Ledger(options.ledger) as ledger:
+        return release(ledger, parse_number(options.number), options.reason, now_utc())
 
 
 def _new_code() -> str:

@@ -27,6 +27,7 @@ from ..fingerprint import compare
 from ..model import ACTIONS, ACTIVATE, DEACTIVATE, NODELOCKS, QUOTE, UPDATE, License, now_utc, parse_number, render_time
 from .ledger import Ledger
 from .policy import Holding, Verdict, judge
+from .releasing import released_problem, released_since
 
 _FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.compile(r"[0-9a-f]{32}\Z")
 
@@ -193,7 +194,7 @@ class RequestDesk:
         number = parse_number(request.body["number"])
         holding, license = self._held(request), self._ledger.license(number)
         if license is None or holding is None:
-            return self._refusal(request, data, _not_live(request))
+            return self._refusal(request, data, self._lost(request))
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         return self._granted(request, data, license, 0)
 
@@ -201,7 +202,7 @@ class RequestDesk:
         """Hand the license file as it is now to the machine that holds the license; nothing else changes."""
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None or self._held(request) is None:
-            return self._refusal(request, data, _not_live(request))
+            return self._refusal(request, data, self._lost(request))
         return self._granted(request, data, license, 0)
 
     def _held(self, request: Document) -> Holding | None:
@@ -215,6 +216,12 @@ class RequestDesk:
             and compare(holding.fingerprint, request.body["fingerprint"]).is_same_machine
         )
         return holding if here else None
+
+    def _lost(self, request: Document) -> Problem:
+        """Why the machine that held a license last does not hold it now."""
+        number = parse_number(request.body["number"])
+        since = released_since(self._ledger, number)
+        return released_problem(number, since) if since else _not_live(request)
 
     def _quote(self, request: Document, data: bytes, license: License | None) -> Mapping[str, Any]:
         if license is None:

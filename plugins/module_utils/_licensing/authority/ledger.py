@@ -219,6 +219,10 @@ class Ledger:
     def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
         self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)
 
+    def replace_response(self, request_id: str, content: bytes) -> None:
+        """Answer a request otherwise from now on: what it was granted has been withdrawn."""
+        self._rows("UPDATE response SET content = ? WHERE request_id = ?", content, request_id)
+
     def unproven(self, request_id: str) -> str | None:
         """Return the digest of a request that was refused before because it proved nothing, if it is remembered."""
         self._make_strangers()
@@ -256,6 +260,11 @@ class Ledger:
         previous = last[0] if last else _START
         row = (serial, render_time(now), event, number, json.dumps(detail, sort_keys=True), previous)
         self._rows("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", *row, _chain(row))
+
+    def records(self, number: str, *events: str) -> list[dict[str, Any]]:
+        """Return what the audit log says of a license, oldest first, as ``{at, event, detail}``; unchecked."""
+        rows = self._rows("SELECT at, event, detail FROM audit WHERE number = ? ORDER BY serial", number)
+        return [{"at": at, "event": event, "detail": json.loads(text)} for at, event, text in rows if event in events]
 
     def contents(self) -> dict[str, dict[str, Any]]:
         """Return what the tables hold, to be compared with what the audit log says.

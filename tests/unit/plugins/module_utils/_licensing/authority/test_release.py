@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``authority release`` sets free what a lost machine holds, and that machine gets nothing from it any more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
+    outcome,
+    requests_of,
+)
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    SERVER,
+    SESSION,
+    CoreLab,
+    LostReply,
+    wanted,
+)
+
+WHY = "The rack burned down."
+
+
+def released(lab: CoreLab, number: str = SERVER, reason: str = WHY, code: int = 0) -> dict[str, object]:
+    done = run("release", number, "--ledger", str(lab.ledger_path), "--reason", reason, "--json")
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+    result: dict[str, object] = json.loads(done.stdout)
+    return result
+
+
+def test_what_a_lost_machine_holds_becomes_free_and_moves_for_one_transfer(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    with pytest.raises(LicensingError, match="only the authority's owner can release it"):
+        lab.activate(lab.new, SERVER)
+    result = released(lab)
+    assert (result["number"], result["changed"], lab.spent()) == (SERVER, True, 0)
+    holding = lab.ledger.holding(SERVER)
+    assert holding is not None and not holding.live
+    assert {n: h.live for n in (SESSION, CLIENT) if (h := lab.ledger.holding(n))} == {SESSION: True, CLIENT: True}
+    lab.activate(lab.new, SERVER)
+    assert lab.spent() == 1 and lab.new.statuses() == {SERVER: "Active"}
+
+
+def test_a_release_is_audited_with_its_reason_and_the_ledger_still_agrees_with_its_log(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    released(lab)
+    record = check_ledger(lab.ledger)[-1]
+    assert (record["event"], record["number"], record["detail"]["reason"]) == ("release", SERVER, WHY)
+    lab.activate(lab.new, SERVER)
+    check_ledger(lab.ledger)
+
+
+def test_a_second_release_changes_nothing(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    first = released(lab)
+    before = lab.ledger_path.read_bytes()
+    assert released(lab) == {**first, "changed": False}
+    assert lab.ledger_path.read_bytes() == before
+    lab.activate(lab.new, SERVER)
+    assert released(lab)["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "told"),
+    [
+        (SERVER, WHY, f"License {SERVER} is not live"),
+        (SESSION, WHY, f"License {SESSION} is not live"),
+        ("999.999.999.999", WHY, "License 999.999.999.999 was not issued."),
+        (CLIENT, "  ", "A release needs a reason."),
+        (CLIENT, "\x1b[2J", "A release needs a reason."),
+        (CLIENT, "x" * 201, "A release needs a reason."),
+        ("015", WHY, "'015' is not a license number."),
+    ],
+)
+def test_what_cannot_be_released_is_refused_and_nothing_written(
+    lab: CoreLab, number: str, reason: str, told: str
+) -> None:
+    lab.activate(lab.old, SESSION, CLIENT)
+    lab.deactivate(lab.old, SESSION)
+    before = lab.ledger_path.read_bytes()
+    problems = released(lab, number, reason, code=1)["problems"]
+    assert isinstance(problems, list) and str(problems[0]["what"]).startswith(told)
+    assert lab.ledger_path.read_bytes() == before
+
+
+def test_a_machine_that_comes_back_is_told_and_gives_up_what_it_no_longer_holds(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    released(lab)
+    with pytest.raises(LicensingError, match=f"License {SERVER} was released from this machine at "):
+        lab.old.manager.update([SERVER], lab.channel())
+    # What it cannot give back it stops serving all the same.
+    with pytest.raises(LicensingError, match="was released from this machine"):
+        lab.deactivate(lab.old, SERVER)
+    assert lab.old.served() == set()
+    lab.activate(lab.new, SERVER)
+    for act in (lambda: lab.deactivate(lab.old, SERVER), lambda: lab.activate(lab.old, SERVER)):
+        with pytest.raises(LicensingError):
+            act()
+    lab.check_one_holder()
+    holding = lab.ledger.holding(SERVER)
+    assert holding is not None and holding.live and lab.spent() == 1
+
+
+def test_an_activation_whose_reply_was_lost_is_not_granted_again_after_a_release(lab: CoreLab) -> None:
+    bad_line = LostReply(lab.realm, lab.desk().answer)
+    with pytest.raises(ConnectionResetError):
+        lab.old.manager.activate(wanted(SERVER), bad_line)
+    assert lab.old.open_requests() == ["015120064022.request"] and lab.old.served() == set()
+    released(lab)
+    lab.activate(lab.new, SERVER)
+    # It asks under the same id, and would have got the very response that granted it.
+    with pytest.raises(LicensingError, match="was released from this machine"):
+        lab.activate(lab.old, SERVER)
+    assert lab.old.open_requests() == [] and lab.old.served() == set()
+    lab.check_one_holder()
+    check_ledger(lab.ledger)
+
+
+def test_others_responses_stay_as_they_were(lab: CoreLab) -> None:
+    requests = {host: requests_of(lab, host).activate(wanted(SERVER)[0]) for host in (lab.old, lab.new)}  # type: ignore[arg-type]
+    asked = {lab.old: lab.desk().answer(requests[lab.old])}
+    released(lab)
+    asked[lab.new] = lab.desk().answer(requests[lab.new])
+    assert outcome(asked[lab.new]) == "granted"
+    released(lab)
+    assert outcome(lab.desk().answer(requests[lab.old])) == "refused"
+    assert outcome(lab.desk().answer(requests[lab.new])) == "refused"
+    lab.activate(lab.old, SERVER)
+    assert lab.spent() == 2
+
+
+def test_a_released_license_may_return_to_its_machine_for_nothing(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    released(lab)
+    lab.old.home.drop_nodelock(SERVER)
+    lab.activate(lab.old, SERVER)
+    assert lab.spent() == 0 and lab.old.statuses() == {SERVER: "Active"}
+    check_ledger(lab.ledger)
