@@ -17,7 +17,6 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Service,
     ServiceLab,
     service_lab,
-    until,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.smtp_lab import MailServer
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
