@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
         (["/usr/bin/python3", "--home", "/opt/server"], "/usr/bin/python3 --home /opt/server"),
         (["a b"], '"a b"'),
         ([""], '""'),
-        (["it's"], "\"it's\""),
+        (["it's"], '"it\'s"'),
         (['say "x"'], r'"say \"x\""'),
         (["100%"], "100%%"),
         (["$HOME"], '"$$HOME"'),
