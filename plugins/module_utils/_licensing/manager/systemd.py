@@ -198,6 +198,8 @@ class Unit:
 
     def failed(self, how: str) -> LicensingError:
         """Return the error for a service that is not as it should be, with the last lines of its journal."""
+        # What a busy journal has not taken yet would be what tells the cause.
+        self._answer(["journalctl", "--sync"])
         journal = self._answer(["journalctl", "--unit", self.name, "--lines", "15", "--no-pager", "--output", "cat"])
         told = " | ".join(line.strip() for line in journal.stdout.splitlines() if line.strip()) or "nothing"
         return refuse(
