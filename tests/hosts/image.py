@@ -96,18 +96,22 @@ def make() -> str:
     name = f"{_NAME}:{key}"
     folder = _cache()
     with _locked(folder / "lock"):
-        archive = folder / f"{RELEASE}-{key}.tar"
-        if not archive.exists():
-            for old in folder.glob("*.tar"):
-                old.unlink()
-            _build(archive)
         if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
+            archive = folder / f"{RELEASE}-{key}.tar"
+            if not archive.exists():
+                for former in folder.glob("*.tar"):
+                    former.unlink()
+                _build(archive)
             _run(["podman", "import", str(archive), name])
-            # Former ones; one that a run still uses stays, which podman says by failing.
-            for former in _run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"]).split():
-                if former.startswith(f"{_NAME}:") and former != name:
-                    subprocess.run(["podman", "rmi", former], capture_output=True, check=False)
+            _forget_all_but(name)
     return name
+
+
+def _forget_all_but(name: str) -> None:
+    """Remove former images; one that a run still uses stays, which podman says by failing."""
+    for former in _run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"]).split():
+        if former.startswith(f"{_NAME}:") and former != name:
+            subprocess.run(["podman", "rmi", former], capture_output=True, check=False)
 
 
 def _cache() -> Path:
