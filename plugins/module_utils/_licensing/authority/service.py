@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import signal
 import socket
 import ssl
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from ..channel import check_host
 from ..errors import refuse
 from ..model import now_utc
+from ..terminal import notify
 from .api import Api
 from .certificates import Certificates
 from .clerk import Clerk
@@ -89,11 +89,11 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         server.add_sockets(sockets)
         port = sockets[0].getsockname()[1]
         LOG.info("serving realm %s on %s port %d", clerk.realm.name, settings.listen or "all addresses", port)
-        _notify("READY=1")
+        notify("READY=1")
         renewing = asyncio.ensure_future(_renew(certificates, clerk.realm.name, settings.hosts, context))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), settings.stop_after)
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
         renewing.cancel()
         server.stop()
         await front.drained(_GRACE)
@@ -128,18 +128,6 @@ async def _renew(certificates: Certificates, name: str, hosts: tuple[str, ...], 
         except Exception:
             # The certificate has 30 days left: the next day's attempt may do better, and the journal says so.
             LOG.exception("the certificate could not be renewed")
-
-
-def _notify(state: str) -> None:
-    """Tell systemd, where it started the service (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = f"\0{address[1:]}"
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.connect(address)
-        channel.sendall(state.encode())
 
 
 def _log_to_stderr() -> None:

@@ -15,7 +15,6 @@ import os
 import re
 import resource
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,15 +142,6 @@ def collect_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
-
-
-def notify(state: str) -> None:
-    """Tell systemd, where it asked to be told (sd_notify)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address.startswith(("/", "@")):
-        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        with sender, contextlib.suppress(OSError):
-            sender.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def start_anew() -> None:

@@ -17,13 +17,14 @@ from .. import VERSION
 from ..errors import LicensingError
 from ..model import now_utc, render_time
 from ..store import CLIENTS_PORT, MANAGEMENT_PORT, Home
+from ..terminal import notify
 from .api import Api
 from .desk import Desk
 from .grants import Grants
 from .listening import bind
 from .management import application
 from .metrics import Metrics
-from .process import allow_files, alone, collect_rarely, fingerprint, logging_to, notify
+from .process import allow_files, alone, collect_rarely, fingerprint, logging_to
 from .register import FILE, Register
 from .running import Running
 from .seats import Pool
