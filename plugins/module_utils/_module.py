@@ -82,7 +82,9 @@ def _view(overview: Any) -> str:
     seen = {
         "server": {key: server[key] for key in ("installed", "version", "authority", "maintenance")},
         "licenses": {
-            license["number"]: license["status"] + (", fenced" if license.get("fenced") else "")
+            license["number"]: license["status"]
+            + (", fenced" if license.get("fenced") else "")
+            + (f", emergency until {license['until']}" if license.get("until") else "")
             for license in overview["licenses"]
         },
         "profiles": [

@@ -91,6 +91,15 @@ options:
         description: The content, base64.
         type: str
         required: true
+  emergency:
+    description:
+      - Numbers of those licenses that, where another machine holds them, are activated for the days that the authority
+        grants in an emergency; 7 with the bundled one, once a license in 365 days. Nothing is spent.
+      - Such a license stays as it is while the other machine holds it, and is activated for good by the next call after
+        the authority's owner has released it. Offline it stays until it has ended.
+    type: list
+    elements: str
+    default: []
   released_by:
     description:
       - For check mode, public keys of license servers that will have given their licenses back by the time of the
@@ -161,7 +170,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_profiles, read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    read_numbers,
+    read_profiles,
+    read_wanted,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,
     REALM,
@@ -186,6 +199,7 @@ def activate(module):
         module.params["users"],
         module.params["released_by"],
         [HomeFile(f["name"], int(f["mode"], 8), True, base64.b64decode(f["content"])) for f in module.params["files"]],
+        read_numbers(module.params["emergency"], "emergency"),
         dry=module.check_mode,
     )
     return described(change)
@@ -221,6 +235,7 @@ def main():
         },
         "users": {"type": "list", "elements": "str"},
         "realm": REALM,
+        "emergency": {"type": "list", "elements": "str", "default": []},
         "released_by": {"type": "list", "elements": "str", "default": []},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), activate)

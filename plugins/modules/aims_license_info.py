@@ -37,6 +37,7 @@ overview:
   description:
     - What the license manager shows. Keys are C(server), C(licenses), C(profiles), C(clients), C(clients_total),
       C(users), C(files), C(pending).
+    - C(until) of a license is null but for an emergency activation, which ends then.
     - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
   returned: success
   type: dict

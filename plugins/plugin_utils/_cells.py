@@ -60,9 +60,10 @@ def code_cell(value: object) -> Cell:
 
 def status_cell(lic: Mapping[str, Any]) -> Cell:
     status = in_words(lic.get("status"))
-    fenced = lic.get("fenced")
+    fenced, until = lic.get("fenced"), lic.get("until")
+    told = f"emergency until {time_in_words(until)}" if until else ""
     return Cell(
-        status, _STATUS_KIND.get(status, "quiet"), sub=f"fenced since {time_in_words(fenced)}" if fenced else ""
+        status, _STATUS_KIND.get(status, "quiet"), sub=f"fenced since {time_in_words(fenced)}" if fenced else told
     )
 
 

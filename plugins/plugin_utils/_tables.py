@@ -55,6 +55,10 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: 
     return "\n".join("  ".join(cell(text, i) for i, text in enumerate(line)).rstrip() for line in lines)
 
 
+def _emergency(lic: Mapping[str, Any]) -> str:
+    return f", emergency until {day_of(lic['until'])}" if lic.get("until") else ""
+
+
 def overview_tables(overview: Mapping[str, Any]) -> str:
     """An overview's licenses, profiles and clients for a terminal; clients only where there are any."""
     overview = as_map(overview)
@@ -65,7 +69,7 @@ def overview_tables(overview: Mapping[str, Any]) -> str:
             lic.get("file"),
             lic.get("type"),
             lic.get("protection"),
-            lic.get("status"),
+            f"{in_words(lic.get('status'))}{_emergency(lic)}",
             day_of(lic.get("expiry")),
             transfer_cells(lic)[0].text,
             day_of(as_map(lic.get("transfers")).get("returns")),

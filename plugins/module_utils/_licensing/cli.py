@@ -79,7 +79,8 @@ def licman(arguments: Sequence[str]) -> int:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
         wanted = Wanted(number, _code(options.activation_code), profile, nodelock=options.type)
-        change = manager.activate([wanted], _channel(options, overview))
+        emergency = [number] if options.emergency else []
+        change = manager.activate([wanted], _channel(options, overview), emergency=emergency)
     elif options.nodelock_deactivate is not None:
         change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
     elif options.nodelock_update is not None:
@@ -111,6 +112,7 @@ def _licman_parser() -> argparse.ArgumentParser:
     parser.add_argument("--type", choices=NODELOCKS, default="machine", help="protection of the nodelock")
     parser.add_argument("--activation-code", metavar="CODE", help="the code, or - to read it from standard input")
     parser.add_argument("--add-license", action="store_true", help="install the license where it is not yet")
+    parser.add_argument("--emergency", action="store_true", help="activate for a few days what a lost machine holds")
     parser.add_argument("--license", metavar="NUMBER", help="the license of the profile")
     parser.add_argument("--profile", metavar="NAME", help="the profile that the activated license gets")
     parser.add_argument("--default", action="store_true", help="mark the added profile Default")
@@ -183,7 +185,8 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
 
 def _print_overview(overview: Any) -> None:
     for license in overview["licenses"]:
-        _say(f"{license['number']}  {license['seats']:>6} seats  {license['status']:<20} {license['type']}")
+        until = f"  (emergency until {license['until']})" if license["until"] else ""
+        _say(f"{license['number']}  {license['seats']:>6} seats  {license['status']:<20} {license['type']}{until}")
     for profile in overview["profiles"]:
         _say(f"{profile['name']:<32} {profile['license']}{'  default' if profile['default'] else ''}")
 

@@ -28,13 +28,14 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from . import documents
 from .documents import Document, Realm
 from .errors import LicensingError, Problem, refuse
 from .files import PRIVATE, PUBLIC, SHARED, Folder, below
-from .model import Account, License, Profile, digits, parse_number, read_profiles
+from .model import Account, License, Profile, digits, parse_number, parse_time, read_profiles
 
 MARKER = ".aims-licensing.json"
 PRODUCT = "aims.licensing"
@@ -160,6 +161,7 @@ class Nodelock:
     """The response that activated a license on a machine.
 
     :ivar serial: the authority's running number of the exchange
+    :ivar until: when an emergency activation ends; None for any other
     """
 
     type: str
@@ -168,6 +170,11 @@ class Nodelock:
     serial: int
     account: Account
     document: Document
+    until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether this was an emergency activation that has ended."""
+        return self.until is not None and now >= self.until
 
 
 @dataclass(frozen=True)
@@ -192,6 +199,7 @@ def read_nodelock(document: Document) -> Nodelock:
         serial=serial,
         account=Account.from_dict(nodelock, body.get("account"), document.where),
         document=document,
+        until=None if body.get("until") is None else parse_time(body["until"], document.where),
     )
 
 
@@ -376,8 +384,10 @@ class Home:
                 )
         open_stems = {digits(number) for number in unsettled}
         for name in self.folder.names("Nodelocks", ".ver"):
-            # A deactivation that was cut short between the two has its exchange still open.
-            if name[:-4] not in open_stems and not self.folder.has(f"Nodelocks/{name[:-4]}.lock"):
+            # A deactivation that was cut short between the two has its exchange still open; the end of an emergency
+            # activation has none, but is fenced.
+            left = name[:-4] not in open_stems and not self.folder.has(f"Nodelocks/{name[:-4]}.lock")
+            if left and name[:-4] not in {digits(number) for number in self.config().fenced}:
                 place = self.folder.place(f"Nodelocks/{name[:-4]}.lock")
                 problems.append(
                     Problem(

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import LicensingError, Problem
 from ..model import ACTIVATE, DEACTIVATE
-from .ledger import Ledger
+from .ledger import SETTING, Ledger
 from .releasing import RELEASE
 
 
@@ -46,11 +46,14 @@ def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
 
 def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What the log's records add up to, in the form of :meth:`Ledger.contents`."""
-    said: dict[str, dict[str, Any]] = {"licenses": {}, "holdings": {}, "transfers": {}, "responses": {}}
+    tables = ("licenses", "holdings", "transfers", "responses", "settings")
+    said: dict[str, dict[str, Any]] = {name: {} for name in tables}
     for record in records:
         number, detail, event = record["number"], record["detail"], record["event"]
         if event in ("issue", "reissue"):
             said["licenses"][number] = detail
+        elif event == SETTING:
+            said["settings"].update(detail)
         elif detail.get("request") and not detail.get("unproven"):
             said["responses"][detail["request"]] = True
         if detail.get("outcome") != "granted":

@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME",
             help="a name or IP address of the service, for its certificate; may be repeated",
         )
+        command.add_argument(
+            "--emergency-days",
+            type=int,
+            metavar="DAYS",
+            help="how long to activate a license that a lost machine holds; 7 unless given, 0 for never",
+        )
     _add_serving(serve)
     _add_issuing(commands.add_parser("issue", help="issue a rehearsal license"))
     _add_reissuing(commands.add_parser("reissue", help="change what a license grants; hosts fetch it by an update"))
@@ -126,8 +132,10 @@ def _add_reissuing(reissue: argparse.ArgumentParser) -> None:
 def _init(options: argparse.Namespace) -> dict[str, Any]:
     from .certificates import Certificates
     from .ledger import Ledger
+    from .policy import check_emergency_days
 
     certificates = Certificates(options.ledger)
+    days = None if options.emergency_days is None else check_emergency_days(options.emergency_days)
     hosts = [check_host(host, "--host") for host in options.host]
     if not Path(options.ledger).exists():
         certificates.check_free()
@@ -135,6 +143,8 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
         certificates.make(ledger.realm.name, hosts, now_utc())
         with ledger.change():
             ledger.record(now_utc(), "init", None, {"realm": ledger.realm.name})
+            if days is not None:
+                ledger.set_emergency_days(days, now_utc())
     return _realm(options)
 
 
@@ -149,8 +159,12 @@ def _serve(options: argparse.Namespace) -> int:
     from ..library import require_tornado
 
     require_tornado()
+    from .ledger import Ledger
     from .service import Settings, serve
 
+    if options.emergency_days is not None:
+        with Ledger(options.ledger) as ledger, ledger.change():
+            ledger.set_emergency_days(options.emergency_days, now_utc())
     serve(
         Settings(
             ledger=options.ledger,

@@ -24,9 +24,21 @@ from .. import documents
 from ..documents import Document
 from ..errors import Problem, refuse
 from ..fingerprint import compare
-from ..model import ACTIONS, ACTIVATE, DEACTIVATE, NODELOCKS, QUOTE, UPDATE, License, now_utc, parse_number, render_time
-from .ledger import Ledger
-from .policy import Holding, Verdict, judge
+from ..model import (
+    ACTIONS,
+    ACTIVATE,
+    DEACTIVATE,
+    NODELOCKS,
+    QUOTE,
+    UPDATE,
+    License,
+    now_utc,
+    parse_number,
+    parse_time,
+    render_time,
+)
+from .ledger import EMERGENCY, Ledger
+from .policy import Holding, Verdict, judge, judge_emergency
 from .releasing import released_problem, released_since
 
 _FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.compile(r"[0-9a-f]{32}\Z")
@@ -135,6 +147,7 @@ class RequestDesk:
             and isinstance(body.get("id"), str)
             and re.fullmatch(r"[0-9a-f]{32}", body["id"])
             and isinstance(body.get("host_key"), str)
+            and isinstance(body.get("emergency", False), bool)
             and isinstance(fingerprint, dict)
             and 1 <= len(fingerprint) <= 10
             and all(isinstance(value, str) and _FINGERPRINT_VALUE.match(value) for value in fingerprint.values())
@@ -181,6 +194,8 @@ class RequestDesk:
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None:
             return self._refusal(request, data, _unknown(request))
+        if request.body.get("emergency"):
+            return self._bridge(request, data, license)
         verdict = self._judge(request, license)
         if verdict.refusal:
             return self._refusal(request, data, verdict.refusal)
@@ -189,6 +204,24 @@ class RequestDesk:
             self._ledger.add_transfer(license.number, body["nodelock"], now)
         self._ledger.put_holding(license.number, Holding(True, body["fingerprint"], body["host_key"], body["nodelock"]))
         return self._granted(request, data, license, verdict.spends)
+
+    def _bridge(self, request: Document, data: bytes, license: License) -> Mapping[str, Any]:
+        """Activate for a few days what a lost machine holds. By the ledger that machine goes on holding it."""
+        problem, until = self._judge_emergency(request, license)
+        if problem:
+            return self._refusal(request, data, problem)
+        ends = {"until": render_time(until)}
+        body = {**self._body(request, data, "granted", None), **self._particulars(request, license, 0), **ends}
+        detail = {**self._detail(request, "granted", 0), **ends}
+        self._ledger.record(self._clock(), EMERGENCY, license.number, detail)
+        return body
+
+    def _judge_emergency(self, request: Document, license: License) -> tuple[Problem | None, datetime]:
+        body, ledger = request.body, self._ledger
+        earlier = [parse_time(record["at"], ledger.path) for record in ledger.records(license.number, EMERGENCY)]
+        holding, days = ledger.holding(license.number), ledger.emergency_days()
+        machine, nodelock = body["fingerprint"], body["nodelock"]
+        return judge_emergency(license, holding, earlier, days, machine, nodelock, self._online, self._clock())
 
     def _deactivate(self, request: Document, data: bytes) -> Mapping[str, Any]:
         number = parse_number(request.body["number"])
@@ -228,7 +261,13 @@ class RequestDesk:
             return self._body(request, data, "refused", _unknown(request).as_dict())
         verdict, holding = self._judge(request, license), self._ledger.holding(license.number)
         outcome = "refused" if verdict.refusal else "granted"
+        emergency = {}
+        if request.body.get("emergency"):
+            problem, until = self._judge_emergency(request, license)
+            told = {"until": None, "reason": problem.as_dict()} if problem else {"until": render_time(until)}
+            emergency = {"emergency": told}
         return {
+            **emergency,
             **self._body(request, data, outcome, verdict.refusal.as_dict() if verdict.refusal else None),
             **self._particulars(request, license, verdict.spends),
             "live": holding is not None and holding.live,

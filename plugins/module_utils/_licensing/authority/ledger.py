@@ -21,7 +21,7 @@ from ..errors import LicensingError, refuse
 from ..files import PRIVATE
 from ..model import Account, License, parse_time, render_time
 from .certificates import Certificates
-from .policy import Holding
+from .policy import EMERGENCY_DAYS, Holding, check_emergency_days
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -40,6 +40,10 @@ _STRANGERS = """
 CREATE TABLE IF NOT EXISTS unproven (at INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS unproven_count (hour TEXT PRIMARY KEY, requests INTEGER NOT NULL);
 """
+_SETTINGS = "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+# Records of the audit log beyond those named like the action that was asked for.
+EMERGENCY = "emergency"
+SETTING = "setting"
 # How many requests that proved nothing are remembered by their ids.
 REMEMBERED = 10_000
 REHEARSAL = "REHEARSAL "
@@ -249,6 +253,23 @@ class Ledger:
             for statement in filter(str.strip, _STRANGERS.split(";")):
                 self._rows(statement)
 
+    def emergency_days(self) -> int:
+        """For how many days this authority activates what a lost machine holds, 0 for never."""
+        return int(self._settings().get("emergency_days", EMERGENCY_DAYS))
+
+    def set_emergency_days(self, days: int, now: datetime) -> bool:
+        """Change that; return whether it was otherwise before. To be called within :meth:`change`."""
+        if check_emergency_days(days) == self.emergency_days():
+            return False
+        self._rows(_SETTINGS)
+        self._rows("INSERT OR REPLACE INTO setting VALUES ('emergency_days', ?)", days)
+        self.record(now, SETTING, None, {"emergency_days": days})
+        return True
+
+    def _settings(self) -> dict[str, int]:
+        there = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'setting'")
+        return dict(self._rows("SELECT name, value FROM setting")) if there else {}
+
     def next_serial(self) -> int:
         """The serial that the next audit record will have."""
         return int(self._rows("SELECT COALESCE(MAX(serial), 0) + 1 FROM audit")[0][0])
@@ -269,7 +290,7 @@ class Ledger:
     def contents(self) -> dict[str, dict[str, Any]]:
         """Return what the tables hold, to be compared with what the audit log says.
 
-        :return: licenses, holdings and transfers by license number, responses by request id
+        :return: licenses, holdings and transfers by license number, responses by request id, settings by name
         """
         holdings = self._rows("SELECT number, live, fingerprint, nodelock FROM holding")
         transfers: dict[str, list[list[str]]] = {}
@@ -280,6 +301,7 @@ class Ledger:
             "holdings": {n: [bool(live), json.loads(machine), lock] for n, live, machine, lock in holdings},
             "transfers": transfers,
             "responses": {request: True for (request,) in self._rows("SELECT request_id FROM response")},
+            "settings": self._settings(),
         }
 
     def audit(self) -> list[dict[str, Any]]:

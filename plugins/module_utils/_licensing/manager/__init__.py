@@ -74,11 +74,14 @@ class LicenseManager(Protocol):
         users: Sequence[str] | None = None,
         released_by: Sequence[str] = (),
         files: Sequence[HomeFile] = (),
+        emergency: Sequence[str] = (),
         dry: bool = False,
     ) -> Change:
         """Make the wanted licenses active here, with their profiles.
 
         :param files: application keys and other files that move with the licenses; one that is here already stays
+        :param emergency: numbers of those that are to be activated for the days that the authority grants, where
+            another machine holds them
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,11 +49,21 @@ def _free_name(*taken: Sequence[Profile]) -> str:
     return f"Profile{at}"
 
 
-def predict(overview: dict[str, Any], numbers: Sequence[str], status: str, fenced: str | None = None) -> None:
-    """Write into an overview what the status of licenses will be."""
+def predict(
+    overview: dict[str, Any],
+    numbers: Sequence[str],
+    status: str,
+    fenced: str | None = None,
+    until: Mapping[str, str | None] | None = None,
+) -> None:
+    """Write into an overview what the status of licenses will be.
+
+    :param until: when those end that are activated in an emergency, by license number
+    """
     known = {license["number"]: license for license in overview["licenses"]}
     for number in numbers:
+        ends = until.get(number) if until else None
         if number in known:
-            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced))
+            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced), until=ends)
         else:
-            overview["licenses"].append({"number": number, "status": status, "fenced": fenced})
+            overview["licenses"].append({"number": number, "status": status, "fenced": fenced, "until": ends})

@@ -28,12 +28,13 @@ from ..model import (
 from ..store import FOREIGN, OURS, UNMANAGED, Config, Home, is_carried, is_secret
 from . import Change, HomeFile
 from .arranging import arranged, predict
+from .bridging import UNCHANGED, bridges, foreseen, raise_ungranted, sort_out
 from .checking import check_given_up, check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import drain, still_held
 from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
 from .running import running, usage_of
-from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling, spent
+from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling
 from .state import State
 
 
@@ -64,9 +65,10 @@ class BundledManager:
         if state == FOREIGN:
             self._home.require()
         if state != OURS:
-            return State(Config(), {}, {}, fingerprint)
+            return State(Config(), {}, {}, fingerprint, self._clock())
         intents = self._journal.open()
-        return State(self._home.config(), self._home.installed(unsettled(intents)), intents, fingerprint)
+        installed = self._home.installed(unsettled(intents))
+        return State(self._home.config(), installed, intents, fingerprint, self._clock())
 
     def _overview(self, state: State) -> dict[str, Any]:
         # Looked at once: clients come and go, and that is no change of this call's making.
@@ -109,7 +111,12 @@ class BundledManager:
         return self._quote(self._read(), wanted, channel, realm)
 
     def _quote(
-        self, state: State, wanted: Sequence[Wanted], channel: Channel, given: Realm | None
+        self,
+        state: State,
+        wanted: Sequence[Wanted],
+        channel: Channel,
+        given: Realm | None,
+        emergency: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         if not wanted or not channel.online:
             return []
@@ -118,10 +125,10 @@ class BundledManager:
         requests = Requests(realm, state.fingerprint, key, self._clock())
         quotes = []
         for one in wanted:
-            request = requests.quote(one)
+            request = requests.quote(one, one.number in emergency)
             data = channel.exchange(one.number, request)
             body = check_response(data or b"", request, realm, channel.where).body
-            keys = ("number", "outcome", "reason", "spends", "account", "live", "holder")
+            keys = ("number", "outcome", "reason", "spends", "account", "live", "holder", "emergency")
             quotes.append({key: body.get(key) for key in keys})
         return quotes
 
@@ -134,6 +141,7 @@ class BundledManager:
         users: Sequence[str] | None = None,
         released_by: Sequence[str] = (),
         files: Sequence[HomeFile] = (),
+        emergency: Sequence[str] = (),
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
@@ -144,9 +152,9 @@ class BundledManager:
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
             if dry:
-                results = self._foresee(state, wanted, channel, realm, released_by)
+                results = self._foresee(state, wanted, channel, realm, released_by, emergency)
             else:
-                finished = self._carry_out(state, wanted, channel, realm)
+                finished = self._carry_out(state, wanted, channel, realm, emergency)
                 state = self._read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
@@ -158,7 +166,8 @@ class BundledManager:
             after = self._overview(state)
             if dry:
                 after["files"] = sorted({*after["files"], *carried})
-                predict(after, list(results), ACTIVE)
+                ends = {number: done["until"] for number, done in results.items() if done.get("until")}
+                predict(after, [n for n in results if results[n]["action"] == ACTIVATED], ACTIVE, until=ends)
             return self._change(before, after, numbers, results, state.intents)
 
     def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
@@ -175,18 +184,25 @@ class BundledManager:
         channel: Channel,
         realm: Realm | None,
         released_by: Sequence[str],
+        emergency: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """What activating would do; refuse where the authority would."""
         new = [w for w in wanted if not state.is_as(w) and state.ends(w.number, channel)]
         asked = [w for w in new if w.number not in state.intents]
-        quotes = self._quote(state, asked, channel, realm)
-        raise_refusals(quotes, released_by)
+        quotes = self._quote(state, asked, channel, realm, emergency)
+        found = sort_out(state, asked, quotes, emergency, channel.online)
+        usual = [one.number for one in found.usual]
+        raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by)
         known = {quote["number"]: quote for quote in quotes}
-        live = {number: quote["live"] for number, quote in known.items()}
-        return {w.number: {"action": ACTIVATED, "live": live.get(w.number), **spent(known.get(w.number))} for w in new}
+        return {**{w.number: foreseen(known.get(w.number)) for w in new}, **bridges(found, known)}
 
     def _carry_out(
-        self, state: State, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None
+        self,
+        state: State,
+        wanted: Sequence[Wanted],
+        channel: Channel,
+        realm: Realm | None,
+        emergency: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
@@ -199,10 +215,16 @@ class BundledManager:
             finished, state = settling.results, self._read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
         # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
-        raise_refusals(self._quote(state, new, channel, realm), ())
+        quotes = self._quote(state, new, channel, realm, emergency)
+        found = sort_out(state, new, quotes, emergency, channel.online)
+        usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
+        raise_ungranted(usual)
+        raise_refusals(usual, ())
         settling, requests = self._settling(state, channel, realm)
-        for one in new:
+        for one in found.usual:
             settling.begin(one.number, requests.activate(one))
+        for one in found.bridged:
+            settling.begin(one.number, requests.activate(one, emergency=True))
         return {**finished, **settling.results}
 
     @staticmethod
@@ -217,7 +239,7 @@ class BundledManager:
         requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
         done = {**{number: {"action": _PENDING, "spends": 0} for number in requests}, **results}
         fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
-        idle = {"action": _UNCHANGED, "spends": 0}
+        idle = {"action": UNCHANGED, "spends": 0}
         listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
         return Change(before != after, before, after, listed, requests)
 
@@ -260,7 +282,10 @@ class BundledManager:
             self._home.save(replace(state.config, fenced=fenced))
         for number in numbers:
             lock = state.installed[number].nodelock
-            settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
+            if lock is not None and lock.until is not None:
+                settling.end(number)
+            else:
+                settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         with self._held(dry):
@@ -375,4 +400,3 @@ class BundledManager:
 # Seconds that the server may take to notice a fence and to record what it ended.
 _MOMENT = 5.0
 _PENDING = "pending"
-_UNCHANGED = "unchanged"

@@ -55,7 +55,7 @@ def check_wanted(state: State, wanted: Sequence[Wanted], channel: Channel) -> No
                 )
             )
         lock = found.nodelock if found else None
-        if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE:
+        if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE and lock.until is None:
             problems.append(
                 Problem(
                     "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."

@@ -32,13 +32,19 @@ class Requests:
         self._key = documents.load_private_key(host_key, "Config/host.key") if host_key else None
         self._now = now
 
-    def activate(self, wanted: Wanted) -> bytes:
-        """Return the request to activate a license here."""
-        return self._make(ACTIVATE, wanted.number, wanted.nodelock, wanted.activation_code)
+    def activate(self, wanted: Wanted, emergency: bool = False) -> bytes:
+        """Return the request to activate a license here.
 
-    def quote(self, wanted: Wanted) -> bytes:
-        """Return the request for what activating a license here would be answered."""
-        return self._make(QUOTE, wanted.number, wanted.nodelock, wanted.activation_code)
+        :param emergency: for a few days only, because the machine that holds it is lost
+        """
+        return self._make(ACTIVATE, wanted.number, wanted.nodelock, wanted.activation_code, emergency)
+
+    def quote(self, wanted: Wanted, emergency: bool = False) -> bytes:
+        """Return the request for what activating a license here would be answered.
+
+        :param emergency: ask what an emergency activation would be answered, too
+        """
+        return self._make(QUOTE, wanted.number, wanted.nodelock, wanted.activation_code, emergency)
 
     def deactivate(self, number: str, nodelock: str) -> bytes:
         """Return the request to give a license back; the key it was activated with is its proof."""
@@ -48,7 +54,7 @@ class Requests:
         """Return the request for the license file of a license that is active here; the same key is its proof."""
         return self._make(UPDATE, number, nodelock, None)
 
-    def _make(self, action: str, number: str, nodelock: str, code: str | None) -> bytes:
+    def _make(self, action: str, number: str, nodelock: str, code: str | None, emergency: bool = False) -> bytes:
         body = {
             "id": uuid.uuid4().hex,
             "action": action,
@@ -58,6 +64,7 @@ class Requests:
             "host_key": documents.public_half(self._key) if self._key else "",
             "realm": self._realm.id,
             "made": render_time(self._now),
+            **({"emergency": True} if emergency else {}),
         }
         keys = {"host": self._key} if self._key else {}
         if code is not None:

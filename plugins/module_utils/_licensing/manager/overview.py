@@ -12,7 +12,7 @@ from typing import Any
 
 from ..fingerprint import Comparison, compare
 from ..journal import Intent
-from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
 from ..store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
 
 ACTIVE = "Active"
@@ -157,6 +157,7 @@ def _license(
         "transfers": lock.account.as_dict(now) if lock else None,
         "serial": lock.serial if lock else None,
         "holder": _holder(lock, intent),
+        "until": render_time(lock.until) if lock is not None and lock.until is not None else None,
         "drift": {"verdict": changed.verdict, "changed": list(changed.changed)} if changed else None,
     }
 
@@ -170,6 +171,6 @@ def _holder(lock: Nodelock | None, intent: Intent | None) -> str | None:
 def _status(found: Installed, intent: Intent | None, fingerprint: Mapping[str, str], now: datetime) -> str:
     if intent is not None:
         return _PENDING.get(intent.action, PENDING_DEACTIVATION)
-    if not is_here(found, fingerprint):
+    if found.nodelock is None or found.nodelock.is_over(now) or not is_here(found, fingerprint):
         return INACTIVE
     return EXPIRED if found.license.problem_on(now.date()) else ACTIVE

@@ -65,6 +65,11 @@ class Settling:
         if self._channel.online:
             self._settle(intent)
 
+    def end(self, number: str) -> None:
+        """End an emergency activation: by the authority's account this machine never held the license."""
+        self._home.drop_nodelock(number)
+        self.results[number] = {"action": DEACTIVATED, **spent(None), "spends": 0}
+
     def _settle(self, intent: Intent) -> None:
         """Take one exchange as far as it goes; what was asked before is asked again under the same id.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from ..channel import Channel
 from ..journal import Intent
@@ -23,21 +24,31 @@ class State:
     installed: Mapping[str, Installed]
     intents: Mapping[str, Intent]
     fingerprint: Mapping[str, str]
+    now: datetime
 
     def is_active(self, number: str) -> bool:
         found = self.installed.get(number)
-        return number not in self.intents and found is not None and is_here(found, self.fingerprint)
+        lock = found.nodelock if found else None
+        over = lock is None or lock.is_over(self.now)
+        return number not in self.intents and found is not None and not over and is_here(found, self.fingerprint)
+
+    def is_bridged(self, number: str) -> bool:
+        """Whether a license is active by an emergency activation that has not ended."""
+        found = self.installed.get(number)
+        ends = found is not None and found.nodelock is not None and found.nodelock.until is not None
+        return ends and self.is_active(number) and number not in self.config.fenced
 
     def is_as(self, wanted: Wanted) -> bool:
         """Whether a license is active as wanted, so that the authority need not be asked.
 
         It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
-        authority knows whether that was given back (invariant I1).
+        authority knows whether that was given back (invariant I1). So it is for an emergency activation, which is to
+        become a real one as soon as it can.
         """
         found = self.installed.get(wanted.number)
         lock = found.nodelock if found else None
         served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
-        return served and lock is not None and lock.type == wanted.nodelock
+        return served and lock is not None and lock.type == wanted.nodelock and lock.until is None
 
     def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:
         """The open exchanges to finish before any of these licenses is asked for.

@@ -17,7 +17,7 @@ from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import compare
 from ..journal import Intent, Journal, unsettled
-from ..model import ACTIVATE, UPDATE, Profile, digits, now_utc
+from ..model import ACTIVATE, UPDATE, Profile, digits, now_utc, render_time
 from ..store import Config, Home, Installed
 
 _WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")
@@ -48,6 +48,7 @@ class Snapshot:
     """A home as it was read at one moment.
 
     :ivar day: the day, UTC, for which the licenses' dates were looked at
+    :ivar until: when the next emergency activation ends; None where there is none
     :ivar problems: why the home cannot be read, so that nothing is granted at all
     :ivar profiles: by name, in their order
     :ivar users: the registered users, case folded; where there are none, any user may have a seat
@@ -55,6 +56,7 @@ class Snapshot:
 
     day: date
     problems: tuple[Problem, ...] = ()
+    until: datetime | None = None
     config: Config = field(default_factory=Config)
     installed: Mapping[str, Installed] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
@@ -95,8 +97,9 @@ class Grants:
 
     def look(self) -> Snapshot:
         """Return the home as it is now; it is read only where its files or the day have changed."""
-        seen = self._look()
-        if not self._settled or seen != self._seen or self._clock().date() != self._snapshot.day:
+        seen, now = self._look(), self._clock()
+        ended = self._snapshot.until is not None and now >= self._snapshot.until
+        if not self._settled or seen != self._seen or now.date() != self._snapshot.day or ended:
             self._read(seen)
         return self._snapshot
 
@@ -121,19 +124,22 @@ class Grants:
         self._seen, self._snapshot = seen, snapshot
 
     def _fresh(self) -> Snapshot:
-        day = self._clock().date()
+        now = self._clock()
+        day = now.date()
         try:
             self._home.require()
             intents = Journal(self._home.folder).open()
             config = self._home.config()
             installed = self._home.installed(unsettled(intents))
             licenses = {
-                number: self._grant(found, config, intents.get(number), day) for number, found in installed.items()
+                number: self._grant(found, config, intents.get(number), now) for number, found in installed.items()
             }
         except LicensingError as error:
             return Snapshot(day, error.problems)
+        ends = [found.nodelock.until for found in installed.values() if found.nodelock and found.nodelock.until]
         return Snapshot(
             day=day,
+            until=min((end for end in ends if end > now), default=None),
             config=config,
             installed=installed,
             intents=intents,
@@ -142,14 +148,14 @@ class Grants:
             users=frozenset(user.casefold() for user in config.users),
         )
 
-    def _grant(self, found: Installed, config: Config, intent: Intent | None, day: date) -> Grant:
+    def _grant(self, found: Installed, config: Config, intent: Intent | None, now: datetime) -> Grant:
         number = found.license.number
-        problem = self._problem(found, config, intent, day)
+        problem = self._problem(found, config, intent, now)
         # A request to activate takes nothing away from a license that was active before.
         pending = intent is not None and intent.action == ACTIVATE and number not in config.fenced
         return Grant(number, found.license.seats, problem, ends=problem is not None and not pending)
 
-    def _problem(self, found: Installed, config: Config, intent: Intent | None, day: date) -> Problem | None:
+    def _problem(self, found: Installed, config: Config, intent: Intent | None, now: datetime) -> Problem | None:
         """Say why a license is not served, or None where it is."""
         number, lock = found.license.number, found.nodelock
         where = f"license {number}"
@@ -165,7 +171,10 @@ class Grants:
         if config.realm is None or not self._is_genuine(found, config.realm):
             todo = "Restore the home from the newest bundle."
             return Problem(f"License {number} is not signed by the authority of this license server.", where, todo)
-        dated = found.license.problem_on(day)
+        if lock.is_over(now):
+            what = f"The emergency activation of license {number} ended at {render_time(lock.until or datetime.min)}."
+            return Problem(what, where, "Have the authority's owner release the license, then activate it here.")
+        dated = found.license.problem_on(now.date())
         todo = "Ask the authority's owner for a license that is valid now."
         return Problem(f"License {number} is not valid today: it {dated}.", where, todo) if dated else None
 

@@ -35,7 +35,8 @@ function seats({ in_use: used, seats: all }) {
 
 function status(license) {
   const found = words(license.status);
-  const sub = license.fenced ? `fenced since ${time(license.fenced).text}` : "";
+  const sub = license.fenced ? `fenced since ${time(license.fenced).text}`
+    : license.until ? `emergency until ${time(license.until).text}` : "";
   return { text: found, badge: STATUS[found] || "quiet", sub };
 }
 
