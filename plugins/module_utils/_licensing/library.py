@@ -26,6 +26,8 @@ def require_cryptography() -> None:
             "'dnf install python3-cryptography' (RHEL, Rocky, Alma), or for another interpreter "
             "'pip install cryptography'.",
         ) from None
+    except Exception as error:
+        raise _broken("cryptography", error) from None
 
 
 def require_tornado() -> None:
@@ -39,6 +41,17 @@ def require_tornado() -> None:
             "Install the distribution's package: 'apt install python3-tornado' (Debian, Ubuntu), "
             "'dnf install python3-tornado' (RHEL, Rocky, Alma), or for another interpreter 'pip install tornado'.",
         ) from None
+    except Exception as error:
+        raise _broken("tornado", error) from None
+
+
+def _broken(library: str, error: Exception) -> LicensingError:
+    # Whatever a library that is there stumbles over: another version of what it needs, a file that was cut short.
+    return refuse(
+        f"The Python library '{library}' does not load: {str(error) or type(error).__name__}.",
+        f"python {sys.executable}",
+        "Install the distribution's package again.",
+    )
 
 
 def missing(*required: Callable[[], None]) -> list[Problem]:

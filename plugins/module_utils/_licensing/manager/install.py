@@ -241,6 +241,9 @@ def place_problems(home: Home) -> list[Problem]:
         problems.append(
             Problem("The home cannot be written.", str(standing), "Run with become: true, or mend its rights.")
         )
+    if os.statvfs(standing).f_flag & os.ST_NOEXEC:
+        todo = "Mount it with exec, or choose a home on another file system."
+        problems.append(Problem("Commands cannot run from here: it is mounted noexec.", str(standing), todo))
     free = shutil.disk_usage(standing).free
     if free < SPACE:
         todo = "Free some space, or choose a home on another file system."

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shlex
-import shutil
 import signal
 import stat
 import subprocess
@@ -187,16 +188,16 @@ class Systemd:
         return True
 
     def _share(self) -> None:
-        base = self._home.folder.path
+        # A link is never followed: the service may put one into its own two folders at any moment.
         for place, mode, owner, group in self._entries():
             if place.exists() and not place.is_symlink():
-                shutil.chown(place, owner, group)
+                os.chown(place, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
                 place.chmod(mode)
+        user = pwd.getpwnam(USER)
         # What the service wrote before under another user, as after a restore, stays its own.
         for name in SERVICE_DIRECTORIES:
-            for place in (base / name).iterdir():
-                if not place.is_symlink():
-                    shutil.chown(place, USER, USER)
+            for place in (self._home.folder.path / name).iterdir():
+                os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _unit_text(home: Home) -> str:
