@@ -17,13 +17,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 import yaml
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import ACTIVE, EXPIRED
@@ -37,6 +39,7 @@ OVERVIEW = "overview.yml"
 PAGE = "overview.html"
 LATEST = "latest"
 _LIMIT = 32 << 20
+_MAKING = ".tmp-"
 
 
 class Vault(Protocol):
@@ -116,20 +119,43 @@ def write_bundle(
     digest = digest_of(files)
     name = f"{made.replace('-', '').replace(':', '')}-{digest[:12]}"
     Folder(folder).make(mode=0o700)
-    making = folder / f".tmp-{name}"
-    shutil.rmtree(making, ignore_errors=True)
+
+    def fill(making: Folder) -> None:
+        _fill(making, host, files, overview, made, digest, vault)
+
+    try:
+        with Folder(folder).locked():
+            return _written(folder, name, fill, vault, files)
+    except OSError as error:
+        raise refuse(
+            f"The bundle cannot be written: {error.strerror or error}.",
+            error.filename or str(folder),
+            "Mend the cause on the controller (space, rights), then run this again.",
+        ) from error
+
+
+def _written(
+    folder: Path, name: str, fill: Callable[[Folder], None], vault: Vault, files: Sequence[BundleFile]
+) -> Bundle:
+    making, final = folder / f"{_MAKING}{name}", folder / name
+    for left in folder.glob(f"{_MAKING}*"):
+        # The lock is ours: whoever made these was killed.
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    faults.reach("bundle.begin", name)
     making.mkdir(mode=0o700)
-    _fill(Folder(making), host, files, overview, made, digest, vault)
+    fill(Folder(making))
+    faults.reach("bundle.filled", name)
     read = read_bundle(making)
     for file in files:
         if file.secret and vault.decrypt((making / "files" / file.name).read_bytes()) != file.content:
             raise refuse(
                 "A secret cannot be read back from the bundle.", str(making), "Check the vault passwords of this run."
             )
-    final = folder / name
     if final.exists():
         shutil.rmtree(final)
+    faults.reach("bundle.verified", name)
     making.rename(final)
+    faults.reach("bundle.renamed", name)
     _point(folder, name)
     return Bundle(final, read.manifest, read.overview)
 
@@ -185,10 +211,22 @@ def _yaml(data: Mapping[str, Any]) -> bytes:
 
 
 def _point(folder: Path, name: str) -> None:
-    link = folder / f".tmp-{LATEST}"
-    link.unlink(missing_ok=True)
+    _sync(folder)
+    link = folder / f"{_MAKING}{LATEST}"
     link.symlink_to(name)
+    faults.reach("bundle.linked", name)
     link.replace(folder / LATEST)
+    faults.reach("bundle.pointed", name)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make what was renamed in a folder durable: licenses are given up on the strength of it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_bundle(path: Path) -> Bundle:

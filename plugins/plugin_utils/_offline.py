@@ -80,6 +80,8 @@ class RequestFolder:
 
         :return: what to do next, in words, or None where nothing waits
         """
+        if self._folder.path.is_dir():
+            self._folder.sweep()
         waiting = {request["number"]: base64.b64decode(request["content"]) for request in result["requests"]}
         for number in numbers:
             if number not in waiting:

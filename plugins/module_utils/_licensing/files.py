@@ -212,9 +212,7 @@ class Folder:
                 for path in reversed(missing):
                     # Another run may be making the same directory; whoever makes it sets its mode.
                     with contextlib.suppress(FileExistsError):
-                        path.mkdir()
-                        faults.reach("files.make.made", str(path))
-                        path.chmod(mode)
+                        _make_directory(str(path), mode)
                 return
             with self._parent(f"{directory}/x", make=True, mode=mode):
                 pass
@@ -250,9 +248,8 @@ class Folder:
             for part in parts[:-1]:
                 if make:
                     with contextlib.suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=folder)
-                        faults.reach("files.make.inner", name)
-                        os.chmod(part, mode, dir_fd=folder)
+                        _make_directory(part, mode, folder)
+                        os.fsync(folder)
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 inner = os.open(part, flags, dir_fd=folder)
                 os.close(folder)
@@ -267,6 +264,17 @@ class Folder:
             yield
         except OSError as error:
             raise refuse(f"Cannot {doing} it: {error.strerror or error}.", self.place(name), _advice(error)) from error
+
+
+def _make_directory(name: str, mode: int, folder: int | None = None) -> None:
+    # What the umask took away, a chmod would have to give back; killed before it, the directory would stay as it is.
+    faults.reach("files.make.begin", name)
+    before = os.umask(0)
+    try:
+        os.mkdir(name, mode, dir_fd=folder)
+    finally:
+        os.umask(before)
+    faults.reach("files.make.made", name)
 
 
 def _raise(error: OSError) -> None:

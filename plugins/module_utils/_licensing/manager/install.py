@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import documents
+from .. import documents, faults
 from ..channel import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
 from ..library import missing, require_cryptography
 from ..model import parse_version
-from ..store import FOREIGN, OURS, SYSTEMD, UNMANAGED, Config, Home, Listen
+from ..store import CONFIG, FOREIGN, OURS, PACKAGE, SYSTEMD, UNMANAGED, Config, Home, Listen
 from .bundled import BundledManager
 from .overview import INACTIVE
 from .running import running
@@ -124,7 +124,8 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
         that does not run is reported after its files were written.
     """
     before = BundledManager(home).overview()
-    fresh = not before["server"]["installed"]
+    # An installation that was killed before it wrote its configuration is begun anew.
+    fresh = not before["server"]["installed"] or not home.folder.has(CONFIG)
     current = home.config() if home.state() == OURS else Config()
     config = settings.applied(current, fresh, home.root)
     service, status = service_of(home, config), None if fresh else running(home, current)
@@ -133,10 +134,16 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     changes = _in_words(package, before["server"], current, config, bool(stale))
     restart = _service_words(service, status, config, package.digest)
     if (changes or restart) and not dry:
-        _write(home, stale, config)
+        _write(home, stale)
         if stale:
             _check_health(home, package)
+        # The configuration comes last: as long as it is the old one, so is what is known to run the server.
         _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
+        faults.reach("install.left", config.service)
+        with home.locked():
+            if config != current or not home.folder.has(CONFIG):
+                home.save(settings.applied(home.config(), fresh, home.root))
+        faults.reach("install.configured", config.service)
         if service is not None and restart:
             service.bring()
             wait_until_healthy(home, config, service, package.digest)
@@ -154,13 +161,12 @@ def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
         old.stop()
 
 
-def _write(home: Home, stale: Mapping[str, tuple[bytes, int]], config: Config) -> None:
+def _write(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
     home.create()
     with home.locked():
         for name, (content, mode) in stale.items():
             home.folder.write(name, content, mode)
-        if config != home.config() or not home.folder.has("Config/server.json"):
-            home.save(config)
+    faults.reach("install.written", home.where)
 
 
 def _in_words(
@@ -287,10 +293,13 @@ def remove(home: Home, dry: bool = False) -> Installation:
     if not dry:
         if service is not None:
             service.remove()
+        faults.reach("remove.left", home.where)
         with home.locked():
-            for name in ("package.json", *COMMANDS, Path(ARCHIVE).name):
+            for name in (*COMMANDS, Path(ARCHIVE).name):
                 home.folder.remove(f"Bin/{name}")
             home.save(replace(config, service=UNMANAGED))
+            # What says that a package is here goes last, so that a removal which was cut short is taken up again.
+            home.folder.remove(PACKAGE)
     gone = {"installed": False, "version": None, "digest": None, "service": UNMANAGED, "running": None}
     after = {**before, "server": {**before["server"], **gone}}
     return Installation((f"remove {before['server']['version']}",), before, after)

@@ -163,7 +163,7 @@ def test_an_upgrade_leaves_licenses_and_their_profiles_alone(lab: CoreLab) -> No
 def test_a_package_that_does_not_run_is_told(bare: Host) -> None:
     with pytest.raises(LicensingError, match="The installed package does not run"):
         put(bare, Package(VERSION, b"this is no archive"))
-    assert put(bare).changes == (f"restore the files of {VERSION}",)
+    assert put(bare).changes == (f"restore the files of {VERSION}", "set the authority to offline")
     licman(bare.folder, "--overview", "--json")
 
 
