@@ -15,11 +15,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Protocol
@@ -124,7 +126,9 @@ def write_bundle(
         _fill(making, host, files, overview, made, digest, vault)
 
     try:
-        with Folder(folder).locked():
+        with _opened(folder) as handle:
+            # The folder itself is what is locked, until it is closed: nothing is left in it.
+            fcntl.flock(handle, fcntl.LOCK_EX)
             return _written(folder, name, fill, vault, files)
     except OSError as error:
         raise refuse(
@@ -222,9 +226,15 @@ def _point(folder: Path, name: str) -> None:
 
 def _sync(folder: Path) -> None:
     """Make what was renamed in a folder durable: licenses are given up on the strength of it."""
+    with _opened(folder) as handle:
+        os.fsync(handle)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
 
