@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,20 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.library import missing, require_tornado
 
 
+def _loaded() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] == "tornado"]
+
+
 @pytest.fixture
-def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in which Python looks for tornado first, as if it had never been loaded."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tornado"]:
-        monkeypatch.delitem(sys.modules, name)
+    real = {name: sys.modules.pop(name) for name in _loaded()}
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "tornado").mkdir()
-    return tmp_path / "tornado"
+    yield tmp_path / "tornado"
+    for name in _loaded():
+        del sys.modules[name]
+    sys.modules.update(real)
 
 
 def test_a_library_that_is_not_there_is_named_with_its_packages(other: Path) -> None:
