@@ -129,6 +129,10 @@ def write_bundle(
         with _opened(folder) as handle:
             # The folder itself is what is locked, until it is closed: nothing is left in it.
             fcntl.flock(handle, fcntl.LOCK_EX)
+            last = newest(folder)
+            if last is not None and last.manifest["digest"] == digest:
+                # Another run has made it while this one waited.
+                return last
             return _written(folder, name, fill, vault, files)
     except OSError as error:
         raise refuse(

@@ -338,7 +338,8 @@ class Home:
 
     def unwritable(self) -> list[Problem]:
         """Say whether any of the places that changes are written to cannot be written."""
-        places = [self.folder.path / name for name in ("", "Config", "Journal", "Nodelocks", LOCK)]
+        names = ("", "Config", "Journal", "Journal/closed", "Licenses", "Nodelocks", LOCK)
+        places = [self.folder.path / name for name in names]
         refused = [
             str(place.relative_to(self.folder.path))
             for place in places

@@ -148,7 +148,7 @@ class BundledManager:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            check_wanted(state, wanted, channel)
+            check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
             if dry:

@@ -40,9 +40,10 @@ def _key_problems(home: Home, activated_with: Mapping[str, str]) -> list[Problem
     return [Problem(what, where, todo)] if others else []
 
 
-def check_wanted(state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
+def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
     """Refuse licenses that cannot be activated as wanted, before anybody is asked."""
-    problems = []
+    # What is granted has to be written: a transfer shall not be spent where it cannot be.
+    problems = [] if all(state.is_as(one) for one in wanted) else home.unwritable()
     for one in wanted:
         where = f"license {one.number}"
         found = state.installed.get(one.number)

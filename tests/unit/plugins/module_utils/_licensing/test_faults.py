@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,10 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Req
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
+    SERVER,
     CoreLab,
     PowerCut,
+    let_others_come_to,
     wanted,
 )
 
@@ -204,12 +206,11 @@ def test_a_backup_that_was_killed_leaves_the_bundle_before_and_nothing_half_made
     lab.activate(lab.old)
     folder = tmp_path / "bundles"
     first = bundled(lab, folder, "2026-01-01T00:00:00Z")
-    cut: Callable[[], Any] = lambda: bundled(lab, folder, "2026-01-02T00:00:00Z")  # noqa: E731
+    lab.old.manager.set_maintenance(True)
     pid = os.fork()
     if pid == 0:
-        with cut_at(point, error=SystemExit()):
-            faults.hook = lambda reached, _what: reached == point and os.kill(os.getpid(), signal.SIGKILL)
-            cut()
+        faults.hook = lambda reached, _what: reached == point and os.kill(os.getpid(), signal.SIGKILL)
+        bundled(lab, folder, "2026-01-02T00:00:00Z")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     found = newest(folder)
@@ -217,6 +218,44 @@ def test_a_backup_that_was_killed_leaves_the_bundle_before_and_nothing_half_made
     second = bundled(lab, folder, "2026-01-03T00:00:00Z")
     assert newest(folder).path == second.path  # type: ignore[union-attr]
     assert list(folder.glob(".tmp-*")) == []
+
+
+def test_two_backups_at_once_never_remove_the_newest_bundle(lab: CoreLab, tmp_path: Path) -> None:
+    lab.activate(lab.old)
+    first = bundled(lab, tmp_path / "bundles", "2026-01-01T00:00:00Z")
+    with cut_at("bundle.begin"):
+        second = bundled(lab, tmp_path / "bundles", "2026-01-01T00:00:00Z")
+    assert second.path.samefile(first.path)
+
+
+@pytest.mark.parametrize("place", ["Nodelocks", "Licenses", "Journal", "Config"])
+def test_where_a_nodelock_cannot_be_written_no_transfer_is_spent(lab: CoreLab, place: str) -> None:
+    lab.activate(lab.old, SERVER)
+    lab.deactivate(lab.old, SERVER)
+    let_others_come_to(lab.folder)
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    for path in [lab.folder, *lab.folder.rglob("*")]:
+        os.chown(path, nobody, -1)
+    (lab.new.folder / place).chmod(0o500)
+    before = lab.new.files()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.setuid(nobody)
+            lab.activate(lab.new, SERVER)
+        except LicensingError as error:
+            code = 42 if f"cannot be written: {place}" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
+    after = lab.new.files()
+    after.pop("opt/aims-license-server/.lock", None)
+    before.pop("opt/aims-license-server/.lock", None)
+    assert (after, lab.spent()) == (before, 0)
+    (lab.new.folder / place).chmod(0o755)
+    lab.activate(lab.new, SERVER)
+    assert lab.spent() == 1
 
 
 @pytest.mark.parametrize("point", ["bundle.begin", "bundle.verified", "bundle.linked", "files.write.filled"])
