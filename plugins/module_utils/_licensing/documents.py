@@ -144,9 +144,10 @@ def digest(data: bytes) -> str:
 
 def new_private_key() -> bytes:
     """Make an Ed25519 key; return it as unencrypted PEM, for a file of mode 0600."""
+    ed25519 = _ed25519()
     from cryptography.hazmat.primitives import serialization as s
 
-    key = _ed25519().Ed25519PrivateKey.generate()
+    key = ed25519.Ed25519PrivateKey.generate()
     pem: bytes = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
     return pem
 
