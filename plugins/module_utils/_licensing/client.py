@@ -68,7 +68,7 @@ class _Server:
     def _read(self, status: int, content: bytes) -> dict[str, Any]:
         try:
             found = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise refuse(

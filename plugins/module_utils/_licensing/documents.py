@@ -31,6 +31,8 @@ REQUEST = "request"
 RESPONSE = "response"
 MAX_BYTES = 64 * 1024
 _ROUNDS = 2_000
+# Levels of lists and mappings in a document; a response with its license has six.
+_DEEPEST = 50
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def read(data: bytes, kind: str, where: str) -> Document:
         parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
         # What has no canonical form was signed by nobody: too deep, 1e999, half a surrogate pair.
         _dump({"all": parsed})
+        if not _is_shallow(parsed):
+            raise ValueError("nested too deep")
     except (ValueError, RecursionError):
         raise refuse(f"The {kind} is truncated or damaged: it cannot be read.", where, hint) from None
     if not isinstance(parsed, dict) or set(parsed) != {"format", "kind", "body", "signatures"}:
@@ -124,6 +128,21 @@ def read(data: bytes, kind: str, where: str) -> Document:
     if not isinstance(body, dict) or not isinstance(signatures, dict):
         raise refuse(f"The {kind} is damaged.", where, hint)
     return Document(kind, body, {str(k): str(v) for k, v in signatures.items()}, where)
+
+
+def _is_shallow(parsed: Any) -> bool:
+    # A limit of our own, and not that of the stack: what was read here is written again where less of it is left.
+    level = [parsed]
+    for _depth in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -155,11 +174,12 @@ def new_private_key() -> bytes:
 def load_private_key(pem: bytes, where: str) -> Ed25519PrivateKey:
     """Read an Ed25519 key from PEM, or refuse."""
     ed25519 = _ed25519()
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if key is None or not isinstance(key, ed25519.Ed25519PrivateKey):
         raise refuse("The private key is damaged.", where, "Restore it from the newest bundle.")
@@ -229,7 +249,13 @@ def _certificate(text: object, where: str) -> str | None:
         return None
     body = str(text).strip()
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    if len(body) > MAX_BYTES or not body.startswith(begin) or not body.endswith(end) or body.count(begin) != 1:
+    if (
+        not body.isascii()
+        or len(body) > MAX_BYTES
+        or not body.startswith(begin)
+        or not body.endswith(end)
+        or body.count(begin) != 1
+    ):
         raise refuse(
             "The realm's ca is not a certificate.",
             where,

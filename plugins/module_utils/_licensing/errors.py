@@ -17,6 +17,10 @@ class Problem:
     where: str
     todo: str
 
+    def __post_init__(self) -> None:
+        for part in ("what", "where", "todo"):
+            object.__setattr__(self, part, _tellable(getattr(self, part)))
+
     def __str__(self) -> str:
         return f"{self.what} [{self.where}] {self.todo}"
 
@@ -34,6 +38,27 @@ class LicensingError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+# Characters of a wrong value that a message repeats, and of each part of a message.
+_SHOWN = 100
+_TOLD = 3000
+
+
+def _tellable(text: str) -> str:
+    """Return a text in a length that can be read, and that every terminal and file takes: no half characters."""
+    short = text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
+    return short.encode("utf-8", "backslashreplace").decode()
+
+
+def shown(value: object) -> str:
+    """Return a value that somebody gave as a message repeats it: in short, and fit for a terminal and a file."""
+    try:
+        text = repr(value)
+    # Python refuses to write very large numbers, and what is nested too deep.
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def refuse(what: str, where: str, todo: str) -> LicensingError:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from .errors import LicensingError, Problem, refuse
+from .errors import LicensingError, Problem, refuse, shown
 
 _NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
 # Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
 _CODE = re.compile(r"(?:[A-Za-z0-9]{5}(?:-[A-Za-z0-9]{5}){4}|[A-Za-z0-9]{6}(?:-[A-Za-z0-9]{6}){4})\Z")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}\Z")
 _USER = re.compile(r"[^\\\s\x00-\x1f/]{1,64}\\[^\\\x00-\x1f/]{1,64}\Z")
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 MACHINE = "machine"
 PERSONAL = "personal"
@@ -35,12 +37,14 @@ def parse_number(text: object, where: str = "license number") -> str:
 
     The twelve digits without dots, as the license file is named, are accepted too.
     """
-    raw = str(text).strip() if isinstance(text, (str, int)) else ""
+    # A number that lost its quotes has twelve digits at most; Python refuses to write very large ones.
+    small = isinstance(text, int) and 0 <= text < 10**12
+    raw = str(text).strip() if isinstance(text, str) or small else ""
     if re.fullmatch(r"[0-9]{12}", raw):
         raw = ".".join(raw[at : at + 3] for at in range(0, 12, 3))
     if not _NUMBER.match(raw):
         raise refuse(
-            f"{text!r} is not a license number.",
+            f"{shown(text)} is not a license number.",
             where,
             "Write it as four groups of three digits, such as 015.120.064.022, in quotes.",
         )
@@ -68,7 +72,7 @@ def parse_profile(text: object, where: str = "profile") -> str:
     """Return the profile name, or refuse."""
     if not isinstance(text, str) or not _PROFILE.match(text) or text != text.strip():
         raise refuse(
-            f"{text!r} is not a profile name.",
+            f"{shown(text)} is not a profile name.",
             where,
             "Use 1 to 64 letters, digits, blanks, '.', '_' or '-', beginning with a letter or digit.",
         )
@@ -77,8 +81,8 @@ def parse_profile(text: object, where: str = "profile") -> str:
 
 def parse_user(text: object, where: str = "registered user") -> str:
     """Return a registered user of the form ``DOMAIN\\user`` (H105), or refuse."""
-    if not isinstance(text, str) or not _USER.match(text):
-        raise refuse(f"{text!r} is not a registered user.", where, "Write it as DOMAIN\\user.")
+    if not isinstance(text, str) or not _USER.match(text) or not text.isprintable():
+        raise refuse(f"{shown(text)} is not a registered user.", where, "Write it as DOMAIN\\user.")
     return text
 
 
@@ -91,7 +95,7 @@ def parse_date(text: object, where: str) -> str:
             raise ValueError("another form")
         return made
     except ValueError:
-        raise refuse(f"{text!r} is not a date.", where, "Write it as YYYY-MM-DD.") from None
+        raise refuse(f"{shown(text)} is not a date.", where, "Write it as YYYY-MM-DD.") from None
 
 
 def now_utc() -> datetime:
@@ -107,9 +111,13 @@ def render_time(moment: datetime) -> str:
 def parse_time(text: object, where: str) -> datetime:
     """Return the time that :func:`render_time` wrote, or refuse."""
     try:
-        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        made = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        # A rule's window has to fit in before and after; other ways to write a time are not ours.
+        if not _FIRST_YEAR <= made.year <= _LAST_YEAR or render_time(made) != text:
+            raise ValueError("another form")
+        return made
     except ValueError:
-        raise refuse(f"{text!r} is not a time.", where, "It should read YYYY-MM-DDTHH:MM:SSZ.") from None
+        raise refuse(f"{shown(text)} is not a time.", where, "It should read YYYY-MM-DDTHH:MM:SSZ.") from None
 
 
 @dataclass(frozen=True)
@@ -147,9 +155,9 @@ class License:
         seats = data.get("seats")
         kind = data.get("type")
         if not isinstance(seats, int) or isinstance(seats, bool) or not 1 <= seats <= 1_000_000:
-            raise refuse(f"{seats!r} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
+            raise refuse(f"{shown(seats)} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
         if not isinstance(kind, str) or not 1 <= len(kind) <= 100 or not kind.isprintable():
-            raise refuse(f"{kind!r} is not a license type.", where, "Use up to 100 printable characters.")
+            raise refuse(f"{shown(kind)} is not a license type.", where, "Use up to 100 printable characters.")
         made = cls(
             number=parse_number(data.get("number"), where),
             type=kind,
@@ -313,7 +321,7 @@ def _read_one(entry: object, where: str) -> Wanted:
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
         )
     problems: list[Problem] = []
-    unknown = sorted(str(key) for key in entry if key not in _WANTED_KEYS)
+    unknown = sorted(key if isinstance(key, str) else shown(key) for key in entry if key not in _WANTED_KEYS)
     if unknown:
         problems.append(
             Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
@@ -329,10 +337,14 @@ def _read_one(entry: object, where: str) -> Wanted:
             problems.extend(error.problems)
     nodelock = entry.get("nodelock") or MACHINE
     if nodelock not in NODELOCKS:
-        problems.append(Problem(f"{nodelock!r} is not a nodelock.", f"{where}.nodelock", "Use machine or personal."))
+        problems.append(
+            Problem(f"{shown(nodelock)} is not a nodelock.", f"{where}.nodelock", "Use machine or personal.")
+        )
     default = entry.get("default")
     if default is not None and not isinstance(default, bool):
-        problems.append(Problem(f"{default!r} is neither true nor false.", f"{where}.default", "Use true or false."))
+        problems.append(
+            Problem(f"{shown(default)} is neither true nor false.", f"{where}.default", "Use true or false.")
+        )
     if problems:
         raise LicensingError(problems)
     return Wanted(nodelock=nodelock, default=bool(default), **values)

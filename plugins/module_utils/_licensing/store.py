@@ -33,7 +33,7 @@ from typing import Any
 
 from . import documents
 from .documents import Document, Realm
-from .errors import LicensingError, Problem, refuse
+from .errors import LicensingError, Problem, refuse, shown
 from .files import PRIVATE, PUBLIC, SHARED, Folder, below
 from .model import Account, License, Profile, digits, parse_number, parse_time, read_profiles
 
@@ -86,10 +86,13 @@ class Listen:
             if text == "" and name == "clients":
                 continue
             try:
+                # A number would be read as an address too.
+                if not isinstance(text, str) or not text.isprintable():
+                    raise ValueError("no text")
                 ipaddress.ip_address(text)
             except ValueError:
                 raise refuse(
-                    f"{text!r} is not an IP address.",
+                    f"{shown(text)} is not an IP address.",
                     f"{where}, {name}",
                     "Write an address of this host, such as 192.0.2.10 or ::; leave clients empty for all of them.",
                 ) from None
@@ -245,7 +248,7 @@ class Home:
             raise self._foreign()
         if data.get("format") != HOME_FORMAT:
             raise refuse(
-                f"The home has format {data.get('format')!r}; this version knows format {HOME_FORMAT}.",
+                f"The home has format {shown(data.get('format'))}; this version knows format {HOME_FORMAT}.",
                 self.folder.place(MARKER),
                 "Use the version of the collection that made it, or a newer one.",
             )

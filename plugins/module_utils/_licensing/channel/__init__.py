@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .. import faults
 from ..documents import Realm
-from ..errors import LicensingError, refuse
+from ..errors import LicensingError, refuse, shown
 
 LEDGER = "ledger:"
 OFFLINE = "offline"
@@ -84,14 +84,15 @@ def check_authority(authority: str | None) -> str:
     :param authority: ``ledger:/absolute/path``, ``https://host[:port]`` or ``offline``
     """
     text = (authority or "").strip()
-    if text == OFFLINE or (text.startswith(f"{LEDGER}/") and len(text) > len(LEDGER) + 1):
+    is_ledger = text.startswith(f"{LEDGER}/") and len(text) > len(LEDGER) + 1 and text.isprintable()
+    if text == OFFLINE or is_ledger:
         return text
     if text.lower().startswith(HTTPS):
         host, port = service_address(text)
         named = f"[{host}]" if ":" in host else host
         return f"{HTTPS}{named}" if port == HTTPS_PORT else f"{HTTPS}{named}:{port}"
     raise refuse(
-        f"{authority!r} is not an authority." if text else "No authority is given.",
+        f"{shown(authority)} is not an authority." if text else "No authority is given.",
         "authority",
         "Use 'ledger:/absolute/path/authority.db' or 'offline', or 'https://host:8443' of an authority's service "
         "(variable aims_license_server_authority).",
@@ -113,9 +114,9 @@ def service_address(authority: str) -> tuple[str, int]:
             raise ValueError("more than host and port")
     except (ValueError, LicensingError):
         # What stands before an @ is a password, as likely as not.
-        shown = re.sub(r"//.*@", "//…@", authority.strip())
+        named = re.sub(r"//.*@", "//…@", authority.strip())
         raise refuse(
-            f"{shown!r} is not the address of an authority's service.",
+            f"{shown(named)} is not the address of an authority's service.",
             "authority",
             "Write it as 'https://host:8443': a host name or IP address and the port, nothing else.",
         ) from None
@@ -126,12 +127,15 @@ def check_host(text: str, where: str = "host") -> str:
     """Return a host name (ASCII, in lower case) or IP address in its one form, or refuse."""
     host = text.strip().lower().rstrip(".")
     try:
+        # What stands after the % of an address may be anything, for Python.
+        if not host.isprintable() or " " in host:
+            raise ValueError("no address")
         return str(ipaddress.ip_address(host))
     except ValueError:
         # Digits and dots that are no address are no name either: a resolver would guess.
         if not _NAME.match(host) or re.fullmatch(r"[0-9.]+", host):
             todo = "Write a name such as authority.example.com, or an IP address."
-            raise refuse(f"{text!r} is not a host.", where, todo) from None
+            raise refuse(f"{shown(text)} is not a host.", where, todo) from None
     return host
 
 
@@ -139,7 +143,7 @@ def ledger_path(authority: str | None) -> str:
     """Return the path of the ledger that an authority's address names, or refuse any other kind of authority."""
     text = check_authority(authority)
     if not text.startswith(LEDGER):
-        raise refuse(f"{text!r} names no ledger.", "authority", "Give 'ledger:/absolute/path/authority.db'.")
+        raise refuse(f"{shown(text)} names no ledger.", "authority", "Give 'ledger:/absolute/path/authority.db'.")
     return text[len(LEDGER) :]
 
 

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints how many inputs each format was given, over all processes that ran the tests."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, COUNTS
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
+
+# Bytes that a process of the tests may come to hold in all, whatever it is given.
+MEMORY = 2 << 30
+
+
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return CoreLab.new_ledger(tmp_path_factory.mktemp("ledger"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_disk() -> Iterator[None]:
+    # No test cuts the power, and waiting for the disk is what takes most of a test's time.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["fuzz"] = COUNTS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for format, (inputs, refused) in getattr(node, "workeroutput", {}).get("fuzz", {}).items():
+        counted = COUNTS.setdefault(format, [0, 0])
+        counted[0] += inputs
+        counted[1] += refused
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not COUNTS:
+        return
+    terminalreporter.section("inputs by format")
+    for format, (inputs, refused) in sorted(COUNTS.items()):
+        terminalreporter.write_line(f"{format:<32} {inputs:>9,} inputs, {refused:>9,} refused")
+    total = sum(inputs for inputs, _refused in COUNTS.values())
+    terminalreporter.write_line(f"{len(COUNTS)} formats, {total:,} inputs")
+    few = sorted(format for format, (inputs, _refused) in COUNTS.items() if inputs < ASKED)
+    if few:
+        terminalreporter.write_line(f"fewer than the {ASKED:,} that were asked for: {', '.join(few)}", red=True)
+
+
+@pytest.fixture(autouse=True)
+def bounded_memory() -> Iterator[None]:
+    yield
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MEMORY

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inputs that were once taken, or ended in a traceback: each stays, under a name that says what was wrong."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import channel, client, documents, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Listen
+
+
+def refused(call: Any, *arguments: Any) -> str:
+    with pytest.raises(LicensingError) as error:
+        call(*arguments)
+    return str(error.value)
+
+
+def test_a_number_too_large_for_python_to_write_is_refused_in_words() -> None:
+    assert refused(model.parse_number, 1 << 40000).startswith("a int is not a license number.")
+    assert refused(model.parse_date, 1 << 40000, "here").startswith("a int is not a date.")
+    wanted = [{"number": "1", "activation_code": 1, "default": 1 << 40000, "nodelock": 1 << 40000}]
+    assert "a int is neither true nor false." in refused(model.read_wanted, wanted, "here")
+
+
+def test_a_user_with_half_a_character_cannot_be_declared_and_then_not_be_written() -> None:
+    for user in ("DOMAIN\\\ud800", "DOMAIN\\a\u2028b", "DOMAIN\\\x7f"):
+        assert "is not a registered user" in refused(model.parse_user, user)
+
+
+def test_a_ledger_path_with_half_a_character_cannot_be_set_and_then_not_be_written() -> None:
+    for text in ("ledger:/\ud800", "ledger:/a\nb", "ledger:/\x1b[2J"):
+        assert "is not an authority" in refused(channel.check_authority, text)
+
+
+def test_a_certificate_with_half_a_character_cannot_be_pinned_and_then_not_be_written() -> None:
+    ca = "-----BEGIN CERTIFICATE-----\n\ud800\n-----END CERTIFICATE-----\n"
+    told = refused(Realm.from_dict, {"name": "x", "key": "A" * 43 + "=", "ca": ca}, "here")
+    assert "The realm's ca is not a certificate." in told
+
+
+def test_a_number_is_no_address_to_listen_on() -> None:
+    for value in (5, True, 0, "fe80::1%a\nb"):
+        assert "is not an IP address" in refused(Listen.from_dict, {"clients": value}, "here")
+
+
+def test_a_host_has_no_line_break_behind_the_percent_sign_of_its_address() -> None:
+    for text in ("fe80::1%a\r\nHost: x", "fe80::1%a b"):
+        assert "is not a host" in refused(channel.check_host, text)
+
+
+def test_a_transfer_in_the_year_9999_cannot_return_after_the_end_of_time() -> None:
+    assert "is not a time" in refused(Account.from_dict, "machine", {"spent": ["9999-12-31T00:00:00Z"]}, "here")
+
+
+def test_a_time_has_one_form() -> None:
+    for text in ("2026-1-1T1:1:1Z", "0999-01-01T00:00:00Z", "2026-01-01T00:00:00Z\n"):
+        assert "is not a time" in refused(model.parse_time, text, "here")
+
+
+def test_a_message_stays_short_and_can_be_written_whatever_it_repeats() -> None:
+    problem = Problem("x" * 100_000, "a\ud800b", "do")
+    assert len(problem.what) == 3001
+    assert problem.where == "a\\ud800b"
+    assert len(refused(model.read_wanted, [{"x" * 100_000: 1}], "here")) < 10_000
+
+
+def test_a_document_nested_almost_as_deep_as_the_stack_is_refused_when_read() -> None:
+    body = b'{"a":' * 60 + b"1" + b"}" * 60
+    data = b'{"format":"aims-licensing/1","kind":"request","body":%s,"signatures":{}}' % body
+    assert "cannot be read" in refused(documents.read, data, documents.REQUEST, "here")
+
+
+def test_an_answer_nested_deeper_than_the_stack_is_not_our_license_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            taken, _address = listening.accept()
+            with taken:
+                taken.recv(4096)
+                taken.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 100_000)
+
+        threading.Thread(target=answer, daemon=True).start()
+        asked = client.Management("127.0.0.1", listening.getsockname()[1])
+        assert "What answers is not our license server." in refused(asked.status)
