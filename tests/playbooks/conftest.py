@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from events import Events
 from lab import NUMBERS, USERS, Lab, must
 
 
@@ -45,11 +47,24 @@ def rehearsed(_rehearsed: Lab, tmp_path: Path) -> Lab:
 def migrated_once(_rehearsed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The worked example moved to the target. Shared by the whole session: only look at it."""
     made = _rehearsed.copy_to(tmp_path_factory.mktemp("migrated") / "lab")
-    must(made.play("migrate"))
+    must(Events(made).play("migrate"))
     return made
+
+
+@pytest.fixture(scope="session")
+def places(migrated_once: Lab) -> list[str]:
+    """Where a whole migration can be cut off: the beginnings and ends of its tasks; see events.py."""
+    return Events(migrated_once).seen()
 
 
 @pytest.fixture
 def migrated(migrated_once: Lab, tmp_path: Path) -> Lab:
     """The worked example moved to the target."""
     return migrated_once.copy_to(tmp_path / "migrated")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many faults were tried; the tests note it as a property, which also comes from other processes."""
+    reports = terminalreporter.stats.get("passed", [])
+    for told in sorted(str(value) for one in reports for name, value in one.user_properties if name == "faults"):
+        terminalreporter.write_line(told)
