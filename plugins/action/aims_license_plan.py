@@ -14,7 +14,12 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import newest
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+    Bundle,
+    newest,
+    read_bundle,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
 
 display = Display()
@@ -23,32 +28,41 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
-    options = frozenset({"giver", "taker", "licenses", "quotes", "bundles"})
+    options = frozenset({"giver", "taker", "licenses", "quotes", "bundles", "lost", "emergency"})
     required = frozenset({"giver", "taker", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         giver, taker = args["giver"], args["taker"]
         wanted = read_wanted(args.get("licenses"), "licenses")
-        quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if quote.get("action") == "activated"}
+        # What was asked has an answer or, offline, none; the rest is active as it is.
+        quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
         bundles = self.path("bundles")
+        lost = self.path("lost")
         giver = {
             **giver,
             "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)],
             "reachable": boolean(giver.get("reachable", True)),
         }
-        bundle = newest(bundles / giver["host"]) if bundles else None
-        planner = Planner(giver, taker, wanted, quotes, bundle.overview if bundle else None, now_utc())
+        if lost is not None:
+            bundle: Bundle | None = read_bundle(lost)
+        else:
+            bundle = newest(bundles / giver["host"]) if bundles else None
+        remembered = bundle.overview if bundle else None
+        if lost is not None and remembered is not None:
+            emergency = boolean(args.get("emergency", False))
+            planner: Planner = LostPlanner(giver, taker, wanted, quotes, remembered, now_utc(), emergency)
+        else:
+            planner = Planner(giver, taker, wanted, quotes, remembered, now_utc())
         plan = planner.plan()
         text = plan_text(plan, giver["host"], taker["host"])
         display.display(text)
-        remembered = bundle.overview if bundle else giver["overview"]
         return {
             "changed": False,
             "plan": plan,
             "text": text,
             "bundle": str(bundle.path) if bundle else "",
-            "before": remembered,
+            "before": remembered or giver["overview"],
         }
 
     @staticmethod

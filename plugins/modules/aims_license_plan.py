@@ -37,6 +37,15 @@ options:
   bundles:
     description: The folder of bundles on the controller, for what the giver no longer shows.
     type: path
+  lost:
+    description:
+      - The bundle of a giver that is lost for good. The plan then is what can be done without that host, and its
+        C(next_step) what only the authority's owner can do.
+    type: path
+  emergency:
+    description: Whether licenses that a lost giver holds are to be bridged by an emergency activation.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -54,7 +63,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan, with C(licenses), C(give_up), C(settled), C(notes) and C(users).
+  description:
+    - The plan, with C(licenses), C(give_up), C(settled), C(notes) and C(users).
+    - Where a lost giver holds licenses, they are in C(release), those that are bridged also in C(emergency), those that
+      are not in C(left_out), and C(next_step) has the commands that set them free.
   returned: success
   type: dict
 text:

@@ -59,14 +59,17 @@ VARIABLES = frozenset(
         "aims_license_server_root",
         "aims_license_server_service",
         "aims_license_server_users",
+        "aims_license_migrate_bundle",
         "aims_license_migrate_dir",
         "aims_license_migrate_direction",
         "aims_license_migrate_drain_force",
         "aims_license_migrate_drain_seconds",
+        "aims_license_migrate_emergency",
         "aims_license_migrate_rehearse_authority",
         "aims_license_migrate_rehearse_bundle",
         "aims_license_migrate_rehearse_licenses",
         "aims_license_migrate_source",
+        "aims_license_migrate_source_lost",
     }
 )
 

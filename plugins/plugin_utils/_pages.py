@@ -31,6 +31,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._words import (
     as_map,
     as_maps,
     counted,
+    day_of,
     duration_in_words,
     in_words,
     part_of,
@@ -169,7 +170,8 @@ def _plan_table(report: Mapping[str, Any], waiting: set[str]) -> Table:
             result = Cell("Moved", "good") if number in moved else Cell("In place", "quiet")
         planned = {"transfers": {"left": item.get("left"), "returns": item.get("returns")}}
         left, returns = transfer_cells(known.get(number, planned))
-        state, step = Cell(in_words(item.get("state"))), Cell(in_words(item.get("step")))
+        until = f" until {day_of(item['until'])}" if item.get("until") else ""
+        state, step = Cell(in_words(item.get("state"))), Cell(f"{in_words(item.get('step'))}{until}")
         name = Cell(in_words(item.get("profile")))
         rows.append([name, code_cell(number), state, step, result, Cell(in_words(item.get("spends"))), left, returns])
     headers = ("Profile", "License", "State", "Step", "Result", "Spends", "Transfers left", "Next one returns")
@@ -210,6 +212,9 @@ def report_page(report: Mapping[str, Any]) -> str:
     if pending:
         kind, headline = "warn", f"Waiting for {counted(len(pending), 'response')}"
         summary = f"{done} on {target} so far."
+    elif plan.get("release"):
+        kind, headline = "warn", f"{counted(len(as_list(plan['release'])), 'license')} to be released"
+        summary = f"{done} on {target} so far."
     elif missing:
         kind, headline = "bad", f"{noun} not complete"
         summary = f"{done} on {target}; missing: {', '.join(missing)}."
@@ -234,6 +239,7 @@ def report_page(report: Mapping[str, Any]) -> str:
     compared = bool(before) and bool(after) and not pending
     bare = "No license server is installed."
     nothing = "No licenses and no profiles."
+    seen = "When last seen" if plan.get("lost") else "Now"
     return ENVIRONMENT.get_template("report").render(
         title=f"{headline}: {source} to {target}",
         noun=noun,
@@ -256,7 +262,7 @@ def report_page(report: Mapping[str, Any]) -> str:
         requests=Table("Responses awaited", ("Host", "License", "Action", "Request file"), requests, ""),
         before=linked_table(before, f"Before, on {source}", nothing if is_installed(before) else bare),
         after=linked_table(after, f"After, on {target}", nothing if is_installed(after) else bare),
-        left_behind=linked_table(source_after, f"Now, on {source}", nothing if is_installed(source_after) else bare),
+        left_behind=linked_table(source_after, f"{seen}, on {source}", nothing if is_installed(source_after) else bare),
         plan=_plan_table(report, {in_words(request.get("number")) for request in pending}),
         notes=[*(in_words(note) for note in as_list(plan.get("notes"))), *_drained_note(report, source)],
         strings=[

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     PENDING_DEACTIVATION,
     PENDING_UPDATE,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import UPDATE, Account, Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    UPDATE,
+    Account,
+    Wanted,
+    digits,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
@@ -28,6 +34,8 @@ MOVE = "move"
 FINISH_MOVE = "finish moving"
 FINISH = "finish activating"
 ACTIVATE = "activate"
+RELEASE = "needs release"
+EMERGENCY = "emergency"
 _HELD = (ACTIVE, EXPIRED, PENDING_UPDATE)
 
 
@@ -58,8 +66,11 @@ class Planner:
     def plan(self) -> dict[str, Any]:
         """Return the plan.
 
-        ``licenses``: one ``{number, profile, state, step, spends, left, returns}`` each · ``give_up``: numbers to
-        deactivate on the giver · ``settled``: whether nothing is left to do · ``notes`` · ``users`` to register
+        ``licenses``: one ``{number, profile, state, step, until, spends, left, returns}`` each · ``give_up``: numbers
+        to deactivate on the giver · ``release``: numbers that only the authority's owner can set free ·
+        ``emergency``: those of them that are bridged meanwhile · ``left_out``: the others, as they may be declared ·
+        ``lost``: whether the giver is · ``settled``: whether nothing is left to do · ``next_step``: what only others
+        can do, in words, or None · ``notes`` · ``users`` to register
 
         :raises LicensingError: with everything that stands against it
         """
@@ -68,8 +79,15 @@ class Planner:
         if problems:
             raise LicensingError(problems)
         steps = {row["number"]: row["step"] for row in rows}
+        held = [number for number, step in steps.items() if step in (RELEASE, EMERGENCY)]
+        barred = [number for number in held if steps[number] == RELEASE]
         return {
             "licenses": rows,
+            "release": held,
+            "emergency": [number for number in held if steps[number] == EMERGENCY],
+            "left_out": [*barred, *(digits(number) for number in barred)],
+            "lost": self._lost,
+            "next_step": release_advice(held, self._giver["host"], self._taker.get("authority")),
             "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
@@ -77,10 +95,17 @@ class Planner:
             "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
         }
 
+    @property
+    def _lost(self) -> bool:
+        return False
+
     def _missed(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
         """What a giver that cannot be reached leaves undone."""
         giver, taker = self._giver["host"], self._taker["host"]
-        todo = "Bring it up, or correct its address. If it is lost for good, only the authority's owner can release it."
+        todo = (
+            "Bring it up, or correct its address. If it is lost for good, set aims_license_migrate_source_lost: true; "
+            "only the authority's owner can release it."
+        )
         return [
             Problem(f"License {row['number']} is not active on {taker}, and {giver} cannot be reached.", giver, todo)
             for row in rows
@@ -99,6 +124,7 @@ class Planner:
             "profile": one.profile,
             "state": state,
             "step": step,
+            "until": self._until(one.number) if step == EMERGENCY else None,
             "spends": spends,
             "left": transfers.get("left"),
             "returns": transfers.get("returns"),
@@ -106,7 +132,8 @@ class Planner:
 
     def _step(self, number: str) -> tuple[str, str]:
         taken, given = self._taken.get(number, {}), self._given.get(number, {})
-        if taken.get("status") in _HELD:
+        bridged = taken.get("status") == ACTIVE and taken.get("until")
+        if taken.get("status") in _HELD and not bridged:
             where = f"{taken['status'].lower()} on {self._taker['host']}"
             return (f"{where}, fenced", SERVE) if taken.get("fenced") else (where, KEEP)
         if number in self._opening:
@@ -116,11 +143,22 @@ class Planner:
         if given.get("status") in _HELD:
             fenced = ", fenced" if given.get("fenced") else ""
             return f"{given['status'].lower()} on {self._giver['host']}{fenced}", MOVE
+        if bridged and self._quotes.get(number, {}).get("live") is not False:
+            return f"active on {self._taker['host']}", EMERGENCY
         return "active on neither", ACTIVATE
 
+    def _until(self, number: str) -> str | None:
+        """When the emergency activation ends that the taker has, or would get."""
+        taken = self._taken.get(number, {})
+        running = taken.get("until") if taken.get("status") == ACTIVE else None
+        found = running or self._quotes.get(number, {}).get("until")
+        return str(found) if found else None
+
     def _spends(self, number: str, step: str) -> int | None:
-        if step in (KEEP, SERVE):
+        if step in (KEEP, SERVE, EMERGENCY):
             return 0
+        if step in (MOVE, FINISH_MOVE) and self._taken.get(number, {}).get("until"):
+            return 1  # what bridges spends nothing, which is all that was asked about
         quoted = self._quotes.get(number, {}).get("spends")
         if quoted is not None:
             return int(quoted)
@@ -235,6 +273,31 @@ def _by_number(overview: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {license["number"]: license for license in overview["licenses"]}
 
 
+def step_in_words(row: Mapping[str, Any]) -> str:
+    """Return the step of a plan's license, with the day on which it ends where it does."""
+    until = str(row.get("until") or "")[:10]
+    return f"{row['step']} until {until}" if until else str(row["step"])
+
+
+def release_advice(numbers: Sequence[str], host: str, authority: str | None) -> str | None:
+    """Say what only the authority's owner can do about licenses that a lost host holds, with the commands."""
+    if not numbers:
+        return None
+    commands = "".join(f"\n  {release_command(number, host, authority)}" for number in numbers)
+    return (
+        f"Live on {host} by the authority's account: {', '.join(numbers)}. If {host} is lost for good, have the "
+        f"authority's owner release each, then run the same command again:{commands}"
+    )
+
+
+def release_command(number: str, host: str, authority: str | None) -> str:
+    """Return the command by which the authority's owner releases a license that a lost host holds."""
+    found = str(authority or "")
+    ledger = found.partition(":")[2] if found.startswith("ledger:") else "PATH"
+    reason = shlex.quote(f"{host} is lost")
+    return f"authority release {number} --ledger {shlex.quote(ledger)} --reason {reason}"
+
+
 def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
     """Return the plan as a table for a terminal."""
     rows = [
@@ -242,7 +305,7 @@ def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
             row["number"],
             row["profile"] or "",
             row["state"],
-            row["step"],
+            step_in_words(row),
             "?" if row["spends"] is None else row["spends"],
             "?" if row["left"] is None else row["left"],
             row["returns"] or "",
@@ -250,6 +313,7 @@ def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
         for row in plan["licenses"]
     ]
     headers = ("License", "Profile", "Now", "Step", "Spends", "Left then", "Next returns")
-    notes = "".join(f"\nNote: {note}" for note in plan["notes"])
+    told = [*(f"Note: {note}" for note in plan["notes"]), *([plan["next_step"]] if plan["next_step"] else [])]
+    notes = "".join(f"\n{line}" for line in told)
     done = "Nothing is left to do." if plan["settled"] else ""
     return f"Plan {giver} -> {taker}\n{text_table(headers, rows)}{notes}\n{done}".rstrip() + "\n"

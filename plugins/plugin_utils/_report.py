@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses
+from ansible_collections.aims.licensing.plugins.plugin_utils._plan import release_advice
 
 
 def build_report(
@@ -39,6 +40,13 @@ def build_report(
     source_after = given_up.get("overview") or giver["overview"]
     pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
     arrived = moved(planned["before"], after, activated, [row["number"] for row in planned["plan"]["licenses"]])
+    plan = planned["plan"]
+    # Offline, what was planned as a pending activation may have come as one for a few days.
+    bridged = {one["number"] for one in after["licenses"] if one.get("until")}
+    release = [
+        r["number"] for r in plan["licenses"] if r["number"] in bridged or r["number"] in plan.get("release", [])
+    ]
+    advice = release_advice(release, giver["host"], (after.get("server") or {}).get("authority"))
     seconds = None if pending else seconds_without_service(given_up, activated, source_after, arrived)
     return {
         "pair": {"source": giver["host"], "target": taker["host"]},
@@ -47,7 +55,7 @@ def build_report(
         "before": planned["before"],
         "after": after,
         "source_after": source_after,
-        "plan": planned["plan"],
+        "plan": {**plan, "release": release},
         "moved": arrived,
         "without_service_seconds": seconds,
         "tried": [dict(row) for row in tried],
@@ -56,7 +64,7 @@ def build_report(
         "connection_strings": connection_strings(address, after),
         "licenses_cfg": licenses_cfg(address),
         "pending": pending,
-        "next_step": given_up.get("next_step") or activated.get("next_step"),
+        "next_step": given_up.get("next_step") or activated.get("next_step") or plan.get("next_step") or advice,
     }
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Setting a license free that a lost machine holds: what only the authority's owner may do.
 
-The ledger is all that is changed. A machine that is not lost goes on serving the license until it asks the authority
-for something, or its license server is removed: no ledger can promise invariant I1 for it.
+The ledger is all that is changed. A machine that is not lost goes on serving the license until somebody deactivates it
+there, or stops its license server: no ledger can promise invariant I1 for it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def released_problem(number: str, since: str) -> Problem:
     return Problem(
         f"License {number} was released from this machine at {since}.",
         f"license {number}",
-        "Stop serving it here: deactivate it or remove this license server, then activate it where it shall be.",
+        "Deactivate it here, which ends its service whatever the answer; then activate it where it shall be.",
     )
 
 
