@@ -12,7 +12,12 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import CLONED, compare
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import (
+    CLONED,
+    DRIFTED,
+    MEANINGS,
+    compare,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
@@ -185,8 +190,10 @@ class Planner:
                 continue
             drift = given.get("drift")
             if drift and drift["verdict"] not in ("same", "drifted"):
-                changed = ", ".join(drift["changed"])
-                todo = "Undo the change, or have the authority's owner release the license."
+                changed = drift.get("components") or ", ".join(drift["changed"])
+                todo = (
+                    f"{MEANINGS[drift['verdict']]} Undo the change, or have the authority's owner release the license."
+                )
                 host = self._giver["host"]
                 what = f"License {one.number} was activated on another machine than {host} is now: {changed} differ."
                 problems.append(Problem(what, place, todo))
@@ -250,6 +257,12 @@ class Planner:
         ]
         if not self._giver.get("reachable", True):
             notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")
+        for side in (self._giver, self._taker):
+            drifts = [one.get("drift") or {} for one in side["overview"]["licenses"]]
+            told = [f"{one['components']}. {one['means']}" for one in drifts if one.get("verdict") == DRIFTED]
+            notes += [
+                f"{side['host']} has changed since its licenses were activated: {what}" for what in dict.fromkeys(told)
+            ]
         for one in self._wanted:
             names = [p["name"] for p in self._giver["overview"]["profiles"] if p["license"] == one.number]
             if one.profile and names and one.profile not in names:

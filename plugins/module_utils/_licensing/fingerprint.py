@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,15 @@ SAME = "same"
 DRIFTED = "drifted"
 CLONED = "cloned"
 OTHER = "other"
+
+
+# What a verdict means for a license that was activated here.
+MEANINGS = {
+    SAME: "Nothing has changed.",
+    DRIFTED: "It counts as the same machine, as all else agrees; with one more component changed it would not.",
+    CLONED: "The machine-id is the same on other hardware: this is a copy of the machine that holds the license.",
+    OTHER: "By its components this is another machine than the one that holds the license.",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,11 @@ def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
     if MACHINE_ID in both and MACHINE_ID not in changed:
         return Comparison(CLONED, changed)
     return Comparison(OTHER, changed)
+
+
+def in_words(then: Mapping[str, str], now: Mapping[str, str], changed: Iterable[str]) -> str:
+    """Name components that differ, each with the first digits of its hash then and now."""
+    return ", ".join(f"{name} ({then[name][:8]} then, {now[name][:8]} now)" for name in changed)
 
 
 def read_fingerprint(root: str = "") -> dict[str, str]:

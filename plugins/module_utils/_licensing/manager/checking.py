@@ -11,6 +11,7 @@ from typing import Any
 from .. import documents
 from ..channel import Channel
 from ..errors import LicensingError, Problem
+from ..fingerprint import in_words
 from ..model import MACHINE, PERSONAL, Wanted, parse_number
 from ..store import HOST_KEY, Home, Installed
 from .overview import drift
@@ -88,10 +89,11 @@ def check_given_up(home: Home, state: State, numbers: Sequence[str]) -> None:
             todo = "Correct the number; aims_license_info lists the licenses that are here."
             problems.append(Problem(f"License {number} is not installed here.", home.where, todo))
         changed = drift(found, state.fingerprint) if found else None
-        if changed is not None and not changed.is_same_machine:
+        if found is not None and found.nodelock and changed is not None and not changed.is_same_machine:
+            differing = in_words(found.nodelock.fingerprint, state.fingerprint, changed.changed)
             problems.append(
                 Problem(
-                    f"License {number} was activated on another machine: {', '.join(changed.changed)} differ.",
+                    f"License {number} was activated on another machine: {differing} differ.",
                     home.where,
                     "Deactivate it on the machine that holds it; if this is a copied home, remove the copy.",
                 )

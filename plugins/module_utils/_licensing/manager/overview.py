@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..fingerprint import Comparison, compare
+from ..fingerprint import MEANINGS, Comparison, compare, in_words
 from ..journal import Intent
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
 from ..store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
@@ -158,7 +158,17 @@ def _license(
         "serial": lock.serial if lock else None,
         "holder": _holder(lock, intent),
         "until": render_time(lock.until) if lock is not None and lock.until is not None else None,
-        "drift": {"verdict": changed.verdict, "changed": list(changed.changed)} if changed else None,
+        "drift": drift_told(changed, lock.fingerprint, fingerprint) if changed and lock else None,
+    }
+
+
+def drift_told(found: Comparison, then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, Any]:
+    """Give a difference as the overview's ``drift``: verdict, changed, components in words, and what it means."""
+    return {
+        "verdict": found.verdict,
+        "changed": list(found.changed),
+        "components": in_words(then, now, found.changed),
+        "means": MEANINGS[found.verdict],
     }
 
 

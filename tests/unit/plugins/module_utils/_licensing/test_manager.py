@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -179,13 +180,17 @@ def test_an_expired_license_is_shown_as_expired_and_can_be_given_back(lab: CoreL
 
 def test_a_copied_home_is_not_active_on_another_machine_and_gives_nothing_back(lab: CoreLab) -> None:
     lab.activate(lab.old)
+    then = read_fingerprint(str(lab.old.root))["machine-id"][:8]
     lab.old.set_machine_id("3" * 31 + "c")
+    now = read_fingerprint(str(lab.old.root))["machine-id"][:8]
     assert lab.old.statuses() == INACTIVE
+    assert f"machine-id ({then} then, {now} now)" in lab.old.overview["licenses"][0]["drift"]["components"]
     before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
     with pytest.raises(LicensingError) as refused:
         lab.deactivate(lab.old)
     assert problems_of(refused) == [
-        f"License {number} was activated on another machine: machine-id differ." for number in NUMBERS
+        f"License {number} was activated on another machine: machine-id ({then} then, {now} now) differ."
+        for number in NUMBERS
     ]
     assert lab.old.files() == before
     assert lab.ledger_path.read_bytes() == ledger

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine that changed since its licenses were activated: the plan says what changed, and what that means."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import drift_told
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
+
+NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
+THEN = {"machine-id": "a" * 32, "product-uuid": "b" * 32, "mac-addresses": "c" * 32}
+OTHER = {"machine-id": "9" * 32}
+
+
+def overview(now: dict[str, str], status: str) -> dict[str, Any]:
+    found = compare(THEN, now)
+    license = {
+        "number": NUMBER,
+        "status": status,
+        "fenced": None,
+        "until": None,
+        "expiry": "2099-12-31",
+        "transfers": None,
+        "code_key": documents.public_half(documents.key_from_code(NUMBER, CODE)),
+        "drift": drift_told(found, THEN, now) if found.changed else None,
+    }
+    return {"server": {"realm": None, "root": ""}, "licenses": [license], "profiles": [], "users": [], "pending": []}
+
+
+def planner(now: dict[str, str], status: str = "Active") -> Planner:
+    empty = {"server": {"realm": None, "root": ""}, "licenses": [], "profiles": [], "users": [], "pending": []}
+    giver = {"host": "old", "overview": overview(now, status), "fingerprint": now, "obstacles": []}
+    taker = {"host": "new", "overview": empty, "fingerprint": OTHER}
+    return Planner(giver, taker, [Wanted(NUMBER, CODE)], {}, None, datetime(2026, 1, 1, tzinfo=timezone.utc))
+
+
+@pytest.mark.parametrize("component", ["machine-id", "product-uuid", "mac-addresses"])
+def test_one_changed_component_is_noted_with_its_hashes_and_stops_nothing(component: str) -> None:
+    now = {**THEN, component: "1234567890" + "0" * 22}
+    plan = planner(now).plan()
+    assert plan["licenses"][0]["step"] == "move"
+    note = next(note for note in plan["notes"] if "has changed since" in note)
+    assert note.startswith("old has changed since its licenses were activated: ")
+    assert f"{component} ({THEN[component][:8]} then, 12345678 now)" in note
+    assert "counts as the same machine" in note and "one more component changed" in note
+
+
+@pytest.mark.parametrize(
+    ("changed", "means"),
+    [
+        (("product-uuid", "mac-addresses"), "The machine-id is the same on other hardware"),
+        (("machine-id", "mac-addresses"), "this is another machine"),
+    ],
+)
+def test_another_machine_is_told_with_all_that_differs_before_anything_is_touched(
+    changed: tuple[str, ...], means: str
+) -> None:
+    now = {**THEN, **dict.fromkeys(changed, "f" * 32)}
+    with pytest.raises(LicensingError) as refused:
+        planner(now, "Inactive Nodelock").plan()
+    problem = next(problem for problem in refused.value.problems if "another machine than old is now" in problem.what)
+    assert all(f"{name} ({THEN[name][:8]} then, ffffffff now)" in problem.what for name in changed)
+    assert means in problem.todo and "have the authority's owner release" in problem.todo
+
+
+def test_only_the_first_digits_of_a_hash_are_told() -> None:
+    assert in_words(THEN, OTHER, ["machine-id"]) == "machine-id (aaaaaaaa then, 99999999 now)"
+
+
+def test_a_machine_that_did_not_change_has_no_note() -> None:
+    assert planner(dict(THEN)).plan()["notes"] == []
