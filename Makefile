@@ -65,7 +65,7 @@ bench: .venv/.dev link  ## time a migration against what Ansible itself costs, a
 	python tests/bench/seats.py
 
 .PHONY: test
-test: lint unit integration sanity  ## all of the checks below
+test: lint unit some-faults integration sanity  ## all of the checks below but the whole of what is long
 
 .PHONY: lint
 lint: venv  ## ruff, mypy, shellcheck, ansible-lint
@@ -77,6 +77,21 @@ lint: venv  ## ruff, mypy, shellcheck, ansible-lint
 .PHONY: unit
 unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: venv  ## the fault matrix: each failpoint, each fault, each call, each channel; docs/faults.md
+	PYTHONPATH="$(BUILD)/collections" python tests/faults/run.py
+
+.PHONY: some-faults
+some-faults: venv  ## of the fault matrix some of each kind, and a kill at each failpoint
+	PYTHONPATH="$(BUILD)/collections" python tests/faults/run.py --bounded
+
+# Inputs for each format.
+INPUTS ?= 100000
+
+.PHONY: fuzz
+fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fewer with INPUTS=…
+	AIMS_FUZZ="$(INPUTS)" PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/fuzz $(PYTEST_ARGS)
 
 .PHONY: integration
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium

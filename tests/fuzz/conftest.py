@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, COUNTS
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 
+# These have as many inputs as there are places in a home.
+FIXED = ("links", "home: huge file")
 # Bytes that a process of the tests may come to hold in all, whatever it is given.
 MEMORY = 2 << 30
 
@@ -53,7 +55,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{format:<32} {inputs:>9,} inputs, {refused:>9,} refused")
     total = sum(inputs for inputs, _refused in COUNTS.values())
     terminalreporter.write_line(f"{len(COUNTS)} formats, {total:,} inputs")
-    few = sorted(format for format, (inputs, _refused) in COUNTS.items() if inputs < ASKED)
+    few = sorted(format for format, (inputs, _refused) in COUNTS.items() if inputs < ASKED and format not in FIXED)
     if few:
         terminalreporter.write_line(f"fewer than the {ASKED:,} that were asked for: {', '.join(few)}", red=True)
 

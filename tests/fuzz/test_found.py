@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import c
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
 
 
 def refused(call: Any, *arguments: Any) -> str:
@@ -90,3 +91,10 @@ def test_an_answer_nested_deeper_than_the_stack_is_not_our_license_server() -> N
         threading.Thread(target=answer, daemon=True).start()
         asked = client.Management("127.0.0.1", listening.getsockname()[1])
         assert "What answers is not our license server." in refused(asked.status)
+
+
+def test_a_home_file_with_half_a_character_is_damaged_and_not_read_and_then_not_written(tmp_path: Path) -> None:
+    home = Home("/home", str(tmp_path))
+    home.create()
+    (home.folder.path / "Config" / "server.json").write_text('{"users": ["DOMAIN\\\\\\ud800"]}', encoding="utf-8")
+    assert "half-written or damaged" in refused(home.config)

@@ -301,6 +301,8 @@ class Home:
         data = self.folder.read(name)
         try:
             parsed = json.loads(data.decode("utf-8"))
+            # What cannot be written again, such as half a character, was not written by us.
+            json.dumps(parsed, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):

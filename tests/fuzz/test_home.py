@@ -1,0 +1,229 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home of which one file is broken, replaced by a link, or too large: told in words, and left as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, faults
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, give, runs
+from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, broken, edited
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    SERVER,
+    CoreLab,
+    Host,
+    all_files,
+    wanted,
+)
+from hypothesis import given
+
+_BATCH = 25
+STEM = digits(SERVER)
+PENDING = digits(CLIENT)
+KINDS = ("elsewhere", "dangling", "itself", "up")
+SEALED = (("Licenses", "lic"), ("Nodelocks", "lock"))
+FILES = [
+    ".aims-licensing.json",
+    "Config/server.json",
+    "Config/host.key",
+    f"Licenses/{STEM}.lic",
+    f"Nodelocks/{STEM}.lock",
+    f"Nodelocks/{STEM}.ver",
+    f"Journal/{PENDING}.request",
+    f"Journal/{PENDING}.response",
+    "Bin/package.json",
+]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterator[Host]:
+    """A host with a license that is active, and one whose response waits to be applied."""
+    lab = CoreLab(tmp_path_factory.mktemp("home"), new_ledger)
+    lab.activate(lab.old, SERVER, users=["DOMAIN\\user"])
+    asked = lab.old.manager.activate(wanted(CLIENT), lab.offline())
+    lab.old.write(f"Journal/{PENDING}.response", lab.process(asked.requests)[CLIENT])
+    (lab.old.folder / "Bin" / "package.json").write_text('{"version": "1.0.0", "digest": "00"}\n', encoding="utf-8")
+    yield lab.old
+    lab.close()
+
+
+def look(host: Host, all_of_it: bool = True) -> None:
+    """Read the home as modules, service and bundles do, then change it."""
+    fingerprint = host.manager.fingerprint()
+    Grants(host.home, fingerprint, host.clock).look()
+    json.dumps(host.overview, ensure_ascii=False).encode()
+    if not all_of_it:
+        return
+    host.manager.files()
+    host.manager.obstacles()
+    change = host.manager.set_maintenance(True)
+    assert change.after["server"]["maintenance"]
+    host.manager.set_maintenance(False)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_broken_file_is_told_and_left_as_it_is(host: Host, name: str) -> None:
+    original = host.read(name)
+    config = host.read("Config/server.json")
+    kind = name.replace(STEM, "N").replace(PENDING, "N")
+
+    @runs(150, _BATCH)
+    @given(batch(EDIT, _BATCH))
+    def check(edits: list[Any]) -> None:
+        inputs = broken(original, edits) if original[:1] == b"{" else (edited(original, edit) for edit in edits)
+        for at, data in enumerate(inputs):
+            host.write(name, data)
+            if name.endswith((".lic", ".lock")) and at % 3:
+                seal(host)
+            # Reading all of it and changing it takes the longest, and fails by little else.
+            outcome = give(f"home: {kind}", lambda at=at: look(host, at % 5 < 2))
+            if isinstance(outcome, LicensingError):
+                assert host.read(name) == data
+                assert name == "Config/server.json" or host.read("Config/server.json") == config
+            host.write("Config/server.json", config)
+
+    seal(host)
+    before = {**host.files(), **{f"opt/aims-license-server/{name}": None}}
+    try:
+        check()
+    finally:
+        host.write(name, original)
+        host.write("Config/server.json", config)
+        seal(host)
+    assert {**host.files(), **{f"opt/aims-license-server/{name}": None}} == before
+
+
+@pytest.mark.parametrize("size", [1 << 21, 1 << 33])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_any_size_takes_no_memory(host: Host, name: str, size: int) -> None:
+    original = host.read(name)
+    tracemalloc.start()
+    try:
+        os.truncate(host.folder / name, size)
+        tracemalloc.reset_peak()
+        give("home: huge file", lambda: look(host))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+        host.write(name, original)
+
+
+def seal(host: Host) -> None:
+    """Let the digests fit the files again, which nothing signs."""
+    digests = {kind: documents.digest(host.read(f"{folder}/{STEM}.{kind}")) for folder, kind in SEALED}
+    host.write(f"Nodelocks/{STEM}.ver", json.dumps(digests))
+
+
+def every_place(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def use(host: Host) -> list[str]:
+    """Make every kind of call; return what was refused."""
+    manager = host.manager
+    calls: list[Any] = [
+        manager.overview,
+        manager.files,
+        lambda: Grants(host.home, manager.fingerprint(), host.clock).look(),
+        host.home.create,
+        lambda: manager.set_maintenance(True),
+        lambda: manager.set_maintenance(False),
+        lambda: manager.set_profiles([], purge=True),
+        lambda: host.home.make_host_key(),
+        lambda: host.home.folder.sweep(0.0, ("Seats", "Logging")),
+    ]
+    told = []
+    for call in calls:
+        outcome = give("links", call)
+        if isinstance(outcome, LicensingError):
+            told.append(str(outcome))
+    return told
+
+
+def test_no_link_in_a_home_is_followed_wherever_it_is(tmp_path: Path, new_ledger: bytes) -> None:
+    lab = CoreLab(tmp_path, new_ledger)
+    lab.activate(lab.old, SERVER)
+    lab.deactivate(lab.old, SERVER)
+    lab.activate(lab.old, SERVER)
+    (lab.old.folder / "ApplicationKeys" / "app.pem").write_text("secret", encoding="utf-8")
+    outside = tmp_path / "outside"
+    places = every_place(lab.old.folder)
+    lab.close()
+    for at, name in enumerate(places):
+        for kind in KINDS if ASKED else KINDS[at % 4 :][:1]:
+            (tmp_path / f"{at}-{kind}").mkdir()
+            lab = CoreLab(tmp_path / f"{at}-{kind}", new_ledger)
+            host = lab.old
+            lab.activate(host, SERVER)
+            lab.deactivate(host, SERVER)
+            lab.activate(host, SERVER)
+            (host.folder / "ApplicationKeys" / "app.pem").write_text("secret", encoding="utf-8")
+            here = host.folder / name
+            outside = tmp_path / f"{at}-{kind}" / "outside"
+            outside.mkdir()
+            there = outside / "moved"
+            if not here.exists() and not here.is_symlink():
+                # The names of closed requests are other ones in every home.
+                lab.close()
+                continue
+            here.rename(there)
+            here.symlink_to({"elsewhere": there, "dangling": outside / "no", "itself": here, "up": host.folder}[kind])
+            before = all_files(outside)
+            use(host)
+            assert all_files(outside) == before, (name, kind)
+            assert not any(file.name.endswith("app.pem") and "ApplicationKeys" in name for file in files_of(host)), name
+            lab.close()
+
+
+def files_of(host: Host) -> Any:
+    outcome = give("links", host.manager.files)
+    return () if isinstance(outcome, LicensingError) else outcome
+
+
+SECRET = ("Config", "Journal", "Seats", "ApplicationKeys", "host.key", ".lock")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077, 0o177])
+def test_nothing_secret_is_ever_readable_by_others_whatever_the_umask(
+    tmp_path: Path, new_ledger: bytes, umask: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked at again at every failpoint: what is private has to be so from the moment that it is made."""
+    seen: list[str] = []
+    umasks: list[int] = []
+
+    def look_around(point: str, what: str) -> None:
+        for path in (tmp_path / "hosts").glob("*/opt/aims-license-server/**/*"):
+            found = path.lstat().st_mode
+            private = any(part in SECRET for part in path.relative_to(tmp_path).parts)
+            if private and found & 0o007:
+                seen.append(f"{path.relative_to(tmp_path)} {stat.filemode(found)} at {point}")
+            assert stat.S_ISLNK(found) or not found & 0o002, f"{path} can be written by others at {point}"
+            umasks.append(1)
+
+    before = os.umask(umask)
+    monkeypatch.setattr(faults, "hook", look_around)
+    try:
+        lab = CoreLab(tmp_path, new_ledger)
+        lab.activate(lab.old)
+        lab.old.manager.activate(wanted(SERVER), lab.channel())
+        lab.deactivate(lab.old, CLIENT)
+        lab.new.manager.activate(wanted(CLIENT), lab.offline(), realm=lab.realm)
+        lab.close()
+    finally:
+        monkeypatch.setattr(faults, "hook", None)
+        os.umask(before)
+    assert umasks
+    assert not seen
