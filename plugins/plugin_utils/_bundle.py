@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,12 @@ from typing import Any, Callable, Protocol
 
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import ACTIVE, EXPIRED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
@@ -41,6 +47,7 @@ OVERVIEW = "overview.yml"
 PAGE = "overview.html"
 LATEST = "latest"
 _LIMIT = 32 << 20
+_MODE = re.compile(r"[0-7]{4}")
 _MAKING = ".tmp-"
 
 
@@ -128,6 +135,7 @@ def write_bundle(
     try:
         with _opened(folder) as handle:
             # The folder itself is what is locked, until it is closed: nothing is left in it.
+            faults.reach("bundle.lock", name)
             fcntl.flock(handle, fcntl.LOCK_EX)
             last = newest(folder)
             if last is not None and last.manifest["digest"] == digest:
@@ -257,27 +265,56 @@ def read_bundle(path: Path) -> Bundle:
     manifest = _mapping(folder, MANIFEST, text)
     if manifest.get("format") != FORMAT:
         todo = "Use the version of the collection that made it, or a newer one."
-        raise refuse(f"The bundle has format {manifest.get('format')!r}, not {FORMAT}.", str(path), todo)
+        raise refuse(f"The bundle has format {shown(manifest.get('format'))}, not {FORMAT}.", str(path), todo)
     try:
         pages = {name: manifest["pages"][name] for name in (OVERVIEW, PAGE)}
         expected = {f"files/{file['name']}": file["stored_sha256"] for file in manifest["files"]} | pages
-    except (KeyError, TypeError):
+        if not _is_whole(manifest):
+            raise ValueError("incomplete")
+    except (KeyError, TypeError, ValueError):
         raise LicensingError([_changed(folder, MANIFEST)]) from None
     problems = [_changed(folder, name) for name, digest in expected.items() if _digest(folder, name) != digest]
     if problems:
         raise LicensingError(problems)
-    return Bundle(folder.path, manifest, _mapping(folder, OVERVIEW, folder.read(OVERVIEW, _LIMIT)))
+    overview = _mapping(folder, OVERVIEW, folder.read(OVERVIEW, _LIMIT))
+    if not _tells(overview):
+        raise LicensingError([_changed(folder, OVERVIEW)])
+    return Bundle(folder.path, manifest, overview)
 
 
 def _mapping(folder: Folder, name: str, text: bytes) -> Mapping[str, Any]:
     """Read a file that somebody may have written anew, with its digest."""
     try:
         parsed = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    # A value that is not what its tag says ends in errors of many types in the YAML library.
+    except Exception:
         parsed = None
     if not isinstance(parsed, dict):
         raise LicensingError([_changed(folder, name)])
     return parsed
+
+
+def _is_whole(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest has all that is read from it later."""
+    files = manifest.get("files")
+    texts = [manifest.get(name) for name in ("host", "made", "digest")]
+    return (
+        isinstance(files, list)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(manifest.get("home_id"), (str, type(None)))
+        and all(isinstance(file, dict) and isinstance(file.get("secret"), bool) for file in files)
+        and all(isinstance(file.get("name"), str) and _MODE.fullmatch(str(file.get("mode"))) for file in files)
+    )
+
+
+def _tells(overview: Mapping[str, Any]) -> bool:
+    """Whether an overview has the licenses and profiles that are read from it later."""
+    wanted = {"licenses": ("number", "status"), "profiles": ("name", "license")}
+    return isinstance(overview.get("server"), dict) and all(
+        isinstance(overview.get(name), list)
+        and all(isinstance(row, dict) and all(isinstance(row.get(key), str) for key in keys) for row in overview[name])
+        for name, keys in wanted.items()
+    )
 
 
 def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:

@@ -246,7 +246,7 @@ class Folder:
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in parts[:-1]:
-                if make:
+                if make and not _is_there(part, folder):
                     with contextlib.suppress(FileExistsError):
                         _make_directory(part, mode, folder)
                         os.fsync(folder)
@@ -275,6 +275,14 @@ def _make_directory(name: str, mode: int, folder: int | None = None) -> None:
     finally:
         os.umask(before)
     faults.reach("files.make.made", name)
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _raise(error: OSError) -> None:
