@@ -8,106 +8,34 @@ from __future__ import annotations
 import base64
 import contextlib
 import sqlite3
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import quote_plus
+from collections.abc import Callable
 
 import pytest
-from lab import NUMBERS, Lab, Run, Started, must, new_code
+from events import Events, some
+from lab import NUMBERS, Lab, Run, must, new_code
+from leaks import Watch, keys, leaks, seed
 
-
-def pem_of(lab: Lab) -> bytes:
-    """The realm's private key."""
-    with contextlib.closing(sqlite3.connect(f"file:{lab.ledger}?mode=ro", uri=True)) as ledger:
-        return bytes(ledger.execute("SELECT private_key FROM realm").fetchone()[0])
-
-
-def inner(pem: bytes) -> bytes:
-    """What stands between the markers of a PEM file: short enough for one line."""
-    lines = [line for line in pem.splitlines() if line and not line.startswith(b"-----")]
-    return b"".join(lines)
-
-
-def seed(pem: bytes) -> bytes:
-    """The 32 bytes that make an Ed25519 key."""
-    return base64.b64decode(inner(pem))[-32:]
-
-
-def disguises(secret: bytes) -> set[bytes]:
-    """The secret in plain, base64 (whatever stands before it), hex and URL encoding."""
-    made = {secret, secret.hex().encode(), secret.hex().upper().encode(), quote_plus(secret).encode()}
-    for shift in range(3):
-        # The first and last letters also depend on the neighbours; those between do not.
-        encoded = base64.b64encode(bytes(shift) + secret)
-        made.add(encoded[4 if shift else 0 :].rstrip(b"=")[:-2])
-        made.add(base64.urlsafe_b64encode(bytes(shift) + secret)[4 if shift else 0 :].rstrip(b"=")[:-2])
-    return {one for one in made if len(one) >= 12}
-
-
-def keys(lab: Lab) -> dict[str, bytes]:
-    """The private keys there are by now."""
-    found = {"realm": pem_of(lab)} if lab.ledger.exists() else {}
-    for place in lab.folder.glob("hosts/*/opt/*/Config/host.key"):
-        found[str(place.relative_to(lab.folder))] = place.read_bytes()
-    return found
-
-
-def secrets_of(lab: Lab) -> dict[str, set[bytes]]:
-    made: dict[str, set[bytes]] = {}
-    for number, code in lab.codes.items():
-        made[f"code of {number}"] = disguises(code.encode()) | disguises(code.replace("-", "").encode())
-    for name, pem in keys(lab).items():
-        made[f"key {name}"] = disguises(inner(pem)) | disguises(seed(pem))
-    return made
-
-
-class Watch:
-    """Looks at the command lines of a run's processes, over and over."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-
-    @contextlib.contextmanager
-    def over(self, started: Started) -> Iterator[None]:
-        stop = threading.Event()
-
-        def look() -> None:
-            while not stop.is_set():
-                for process in started.processes():
-                    with contextlib.suppress(OSError):
-                        self.seen.add(Path(f"/proc/{process}/cmdline").read_bytes())
-                stop.wait(0.02)
-
-        thread = threading.Thread(target=look)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-
-def leaks(lab: Lab, outputs: dict[str, bytes]) -> list[str]:
-    """Where a secret stands that does not belong there."""
-    allowed = {lab.ledger, lab.folder / "vault-password", lab.folder / "group_vars" / "all" / "vault.yml"}
-    allowed |= set(lab.folder.glob("hosts/*/opt/*/Config/host.key"))
-    contents = dict(outputs)
-    for path in lab.folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path not in allowed:
-            contents[str(path.relative_to(lab.folder))] = path.read_bytes()
-    found = []
-    for name, forms in secrets_of(lab).items():
-        found += [f"{name} in {place}" for place, content in contents.items() if any(form in content for form in forms)]
-    # The ledger holds the realm's key and what proves the codes, but no code and no host's key.
-    for name, forms in secrets_of(lab).items():
-        if name != "key realm" and any(form in lab.ledger.read_bytes() for form in forms):
-            found.append(f"{name} in the ledger")
-    return found
+LOUD = ("-vvvv", "--diff")
+# Those of a migration that take options, in their order.
+TASKS = [
+    "Check the inventory|1",
+    "Check the inventory|2",
+    "Look at the giver|1",
+    "Look at the taker|1",
+    "Ask what activating on the taker would spend|1",
+    "Plan|1",
+    "Install the license server on the taker|1",
+    "Back up the giver|1",
+    "Put the giver into maintenance mode and wait for the seats in use|1",
+    "Deactivate the licenses on the giver|1",
+    "Activate the licenses on the taker, with their profiles|1",
+    "Take and return a seat on every profile of the taker|1",
+    "Verify the pair and write its report|1",
+]
 
 
 def run_watched(lab: Lab, watch: Watch, playbook: str, *options: str, **environment: str) -> Run:
-    started = lab.start(playbook, "-vvvv", "--diff", *options, **environment)
+    started = lab.start(playbook, *LOUD, *options, **environment)
     with watch.over(started):
         return started.wait()
 
@@ -130,10 +58,26 @@ def test_the_search_finds_what_it_is_for(rehearsed: Lab) -> None:
     assert leaks(rehearsed, {})
 
 
+def kept(lab: Lab) -> dict[str, str]:
+    """Settings that have Ansible keep a log and every fact, and copy its modules to the hosts as files.
+
+    It removes these files itself; to have it leave them there (``keep_remote_files``) is to have it leave the codes.
+    """
+    return {
+        "ANSIBLE_LOG_PATH": str(lab.folder / "ansible.log"),
+        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(lab.folder / "facts"),
+        "ANSIBLE_PIPELINING": "false",
+    }
+
+
 @pytest.mark.parametrize("pipelining", ["true", "false"])
 def test_nothing_leaks_at_any_verbosity(lab: Lab, pipelining: str) -> None:
     watch, outputs = Watch(), {}
-    environment = {"ANSIBLE_PIPELINING": pipelining, "ANSIBLE_LOG_PATH": str(lab.folder / "ansible.log")}
+    environment = {**kept(lab), "ANSIBLE_PIPELINING": pipelining}
+    facts = [{"name": "Cache facts", "ansible.builtin.setup": {"gather_subset": ["env"]}}]
+    must(lab.play(lab.write_play("facts", "all", facts), **environment))
+    assert len(list((lab.folder / "facts").iterdir())) == 2
     prepared = must(run_watched(lab, watch, "rehearse", "--tags", "prepare", **environment))
     outputs["rehearse"] = prepared.output.encode()
     outputs["check"] = must(run_watched(lab, watch, "migrate", "--check", **environment)).output.encode()
@@ -141,7 +85,7 @@ def test_nothing_leaks_at_any_verbosity(lab: Lab, pipelining: str) -> None:
     outputs["reconcile"] = must(run_watched(lab, watch, "reconcile", **environment)).output.encode()
     assert lab.held("new") == set(NUMBERS)
     assert len(watch.seen) > 5
-    outputs["command lines"] = b"\n".join(watch.seen)
+    outputs["processes"] = b"\n".join(watch.seen)
     assert leaks(lab, outputs) == []
 
 
@@ -180,10 +124,29 @@ def test_nothing_leaks_from_runs_that_fail(rehearsed: Lab, pipelining: str) -> N
             assert run.code != 0 and "activation code" in run.output, run.output
             outputs[f"{playbook} {at}"] = run.output.encode()
         secret.write_bytes(kept)
-    outputs["command lines"] = b"\n".join(watch.seen)
+    outputs["processes"] = b"\n".join(watch.seen)
     assert leaks(rehearsed, outputs) == []
     after = rehearsed.everything()
     assert {place: seen for place, seen in after.items() if place.startswith("hosts/old/")} == {
         place: seen for place, seen in before.items() if place.startswith("hosts/old/")
     }
     assert rehearsed.held("old") == set(NUMBERS)
+
+
+def test_nothing_leaks_from_runs_that_fail_at_each_task(
+    rehearsed: Lab, record_property: Callable[[str, object], None]
+) -> None:
+    watch, outputs = Watch(), {}
+    tasks = some(TASKS, 1)
+    for task in tasks:
+        # An option that nobody knows: each tells what it was given instead.
+        started = Events(rehearsed).start("migrate", *LOUD, AIMS_EVENTS_SPOIL=f"start|{task}", **kept(rehearsed))
+        with watch.over(started):
+            run = started.wait()
+        outputs[task] = run.output.encode()
+        assert run.code != 0 and "spoiled" in run.output and "Traceback" not in run.output, run.output
+        outputs["processes"] = b"\n".join(watch.seen)
+        assert leaks(rehearsed, outputs) == [], task
+    record_property("faults", f"secrets: searched after {len(tasks)} of {len(TASKS)} tasks failed, each in its own run")
+    must(rehearsed.play("migrate"))
+    assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)
