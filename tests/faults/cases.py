@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cases of the matrix: what befalls which call, where."""
+
+from __future__ import annotations
+
+import ast
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from children import Cut, Fault, Trace, fits
+from world import OFFLINE, Call
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+DAY = timedelta(days=1)
+CUTS = {"reply lost": 0.0, "reply truncated": 0.6}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault in one call.
+
+    :ivar kind: of the fault
+    :ivar where: the point, or the exchange, in words
+    :ivar fault: what befalls the host's process
+    :ivar served: what befalls the authority's service
+    :ivar cut: what befalls replies
+    :ivar skew: how far the host's clock is ahead when the call is made again; without a fault, from the beginning
+    :ivar dies: whether the first of two runs is killed where it stands, or else goes on
+    """
+
+    call: Call
+    channel: str
+    kind: str
+    where: str
+    fault: Fault | None = None
+    served: Fault | None = None
+    cut: Cut | None = None
+    skew: timedelta = timedelta()
+    dies: bool = False
+
+    @property
+    def umask(self) -> int:
+        # the most open and the strictest there are, by turns
+        return 0o077 if zlib.crc32(self.name.encode()) % 2 else 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.call.name}/{self.channel}: {self.kind} at {self.where}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a call does without a fault."""
+
+    trace: Trace
+    served: Trace
+    shape: Mapping[str, Any]
+    exchanges: int
+
+
+def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
+    """Every fault that makes sense in a call."""
+    for at, (point, what) in enumerate(reference.trace):
+        where = f"{at} {point} {what[:60]}"
+        for kind, fault in (("killed", "kill"), ("error", "error"), ("disk full", "full"), ("read-only", "readonly")):
+            if fits(fault, point, what):
+                yield Case(call, channel, kind, where, Fault(fault, at))
+        for skew, words in ((DAY, "a day ahead"), (-DAY, "a day behind")):
+            if at % 5 == 0 and call.action:
+                yield Case(call, channel, "killed", f"{where}, {words} after it", Fault("kill", at), skew=skew)
+        # The folder of requests is one controller's.
+        if at % 4 == 0 and channel != OFFLINE:
+            for dies, words in ((False, "goes on"), (True, "is killed")):
+                yield Case(call, channel, "two runs", f"{where}, where the first {words}", Fault("stop", at), dies=dies)
+    for skew, words in ((DAY, "ahead"), (-DAY, "behind")):
+        yield Case(call, channel, "clock", f"the beginning, a day {words}", skew=skew)
+    for at, (point, what) in enumerate(reference.served):
+        where = f"the service's {at} {point} {what[:40]}"
+        for kind, fault in (
+            ("authority killed", "kill"),
+            ("authority's error", "error"),
+            ("authority's disk full", "full"),
+        ):
+            if fits(fault, point, what):
+                yield Case(call, channel, kind, where, served=Fault(fault, at))
+    for at in range(reference.exchanges):
+        for kind, keep in CUTS.items():
+            for lasting in (False, True):
+                where = f"exchange {at}{' and all after it' if lasting else ''}"
+                yield Case(call, channel, kind, where, cut=Cut(at, lasting, keep))
+
+
+def bounded(cases: list[Case], seen: set[str], each: int) -> list[Case]:
+    """Some cases of each kind, evenly spread, and a kill at each point that no other call has had one at."""
+    chosen: dict[str, Case] = {}
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(case.kind, []).append(case)
+        point = case.where.split()[1]
+        if case.kind == "killed" and point not in seen:
+            seen.add(point)
+            chosen[case.name] = case
+    for some in kinds.values():
+        step = max(1.0, len(some) / each)
+        chosen.update((some[int(at * step)].name, some[int(at * step)]) for at in range(min(each, len(some))))
+    return list(chosen.values())
+
+
+def points() -> set[str]:
+    """The names of all failpoints, from the source."""
+    found = set()
+    for path in PLUGINS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "faults.reach":
+                found.add(ast.literal_eval(node.args[0]))
+    return found
