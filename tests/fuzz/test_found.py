@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import socket
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import channel, client, documents, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
 
 
 def refused(call: Any, *arguments: Any) -> str:
@@ -98,3 +104,37 @@ def test_a_home_file_with_half_a_character_is_damaged_and_not_read_and_then_not_
     home.create()
     (home.folder.path / "Config" / "server.json").write_text('{"users": ["DOMAIN\\\\\\ud800"]}', encoding="utf-8")
     assert "half-written or damaged" in refused(home.config)
+
+
+@pytest.mark.parametrize("column", ["private_key", "content"])
+def test_a_number_in_the_place_of_bytes_is_not_made_into_as_many(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "authority.db"
+    with Ledger.create(str(path), "test") as ledger, ledger.change():
+        ledger.put_response("id", "digest", b"content")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(f"UPDATE {'realm' if column == 'private_key' else 'response'} SET {column} = ?", (1 << 62,))
+
+    def use() -> None:
+        with Ledger(str(path)) as ledger:
+            ledger.response("id")
+
+    assert "The ledger is damaged" in refused(use)
+
+
+def test_a_record_that_is_no_json_is_told_by_the_audit_and_by_the_desk(tmp_path: Path) -> None:
+    path = tmp_path / "authority.db"
+    with Ledger.create(str(path), "test") as ledger, ledger.change():
+        ledger.record(model.now_utc(), "issue", "1", {})
+    for value in ("", "[]", b"\xff"):
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("UPDATE audit SET detail = ?", (value,))
+        with Ledger(str(path)) as ledger:
+            assert "The audit log is broken" in refused(check_ledger, ledger)
+            assert "The ledger is damaged" in refused(ledger.records, "1", "issue")
+
+
+@pytest.mark.parametrize("manifest", [b"a: !!timestamp x", b"a: !!int ''", b"a: !!bool x", b"format: 0x" + b"f" * 5000])
+def test_a_manifest_whose_values_are_not_what_their_tags_say_is_refused(tmp_path: Path, manifest: bytes) -> None:
+    (tmp_path / "manifest.yml").write_bytes(manifest)
+    (tmp_path / "manifest.sha256").write_text(hashlib.sha256(manifest).hexdigest(), encoding="utf-8")
+    assert "bundle" in refused(read_bundle, tmp_path)

@@ -41,7 +41,7 @@ def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
+    return sorted(str(key) for key in {*one, *two} if one.get(key) != two.get(key))
 
 
 def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -89,7 +89,11 @@ class Ledger:
         except LicensingError:
             self._db.close()
             raise
-        self._private_key = bytes(found[1])
+        try:
+            self._private_key = self._blob(found[1])
+        except LicensingError:
+            self._db.close()
+            raise
 
     @staticmethod
     def _connect(path: str) -> sqlite3.Connection:
@@ -170,6 +174,24 @@ class Ledger:
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
         return next(iter(self._rows(statement, *values)), None)
 
+    def _damaged(self) -> LicensingError:
+        return refuse("The ledger is damaged: what is in one of its tables cannot be read.", self.path, _ADVICE)
+
+    def _blob(self, value: object) -> bytes:
+        # Python takes a number for the size of what it is to make.
+        if not isinstance(value, bytes):
+            raise self._damaged()
+        return value
+
+    def _mapping(self, text: object) -> dict[str, Any]:
+        try:
+            found = json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise self._damaged()
+        return found
+
     def sign(self, kind: str, body: Mapping[str, Any]) -> bytes:
         """Return a document signed by the realm."""
         return documents.sign(kind, body, {"realm": documents.load_private_key(self._private_key, self.path)})
@@ -177,11 +199,11 @@ class Ledger:
     def licenses(self) -> list[License]:
         """Return all issued licenses, in order of their numbers."""
         rows = self._rows("SELECT body FROM license ORDER BY number")
-        return [License.from_dict(json.loads(body), self.path) for (body,) in rows]
+        return [License.from_dict(self._mapping(body), self.path) for (body,) in rows]
 
     def license(self, number: str) -> License | None:
         row = self._row("SELECT body FROM license WHERE number = ?", number)
-        return License.from_dict(json.loads(row[0]), self.path) if row else None
+        return License.from_dict(self._mapping(row[0]), self.path) if row else None
 
     def put_license(self, license: License, now: datetime, event: str = "issue") -> None:
         """Issue a license, or replace what it grants. To be called within :meth:`change`."""
@@ -195,7 +217,7 @@ class Ledger:
 
     def holding(self, number: str) -> Holding | None:
         row = self._row("SELECT live, fingerprint, host_key, nodelock FROM holding WHERE number = ?", number)
-        return Holding(bool(row[0]), json.loads(row[1]), row[2], row[3]) if row else None
+        return Holding(bool(row[0]), self._mapping(row[1]), str(row[2]), str(row[3])) if row else None
 
     def put_holding(self, number: str, holding: Holding) -> None:
         self._rows(
@@ -218,7 +240,7 @@ class Ledger:
     def response(self, request_id: str) -> tuple[str, bytes] | None:
         """Return ``(request digest, response)`` of a request that was answered before."""
         row = self._row("SELECT request_digest, content FROM response WHERE request_id = ?", request_id)
-        return (row[0], bytes(row[1])) if row else None
+        return (row[0], self._blob(row[1])) if row else None
 
     def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
         self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)
@@ -268,7 +290,10 @@ class Ledger:
 
     def _settings(self) -> dict[str, int]:
         there = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'setting'")
-        return dict(self._rows("SELECT name, value FROM setting")) if there else {}
+        found = dict(self._rows("SELECT name, value FROM setting")) if there else {}
+        if not all(isinstance(value, int) for value in found.values()):
+            raise self._damaged()
+        return found
 
     def next_serial(self) -> int:
         """The serial that the next audit record will have."""
@@ -285,7 +310,9 @@ class Ledger:
     def records(self, number: str, *events: str) -> list[dict[str, Any]]:
         """Return what the audit log says of a license, oldest first, as ``{at, event, detail}``; unchecked."""
         rows = self._rows("SELECT at, event, detail FROM audit WHERE number = ? ORDER BY serial", number)
-        return [{"at": at, "event": event, "detail": json.loads(text)} for at, event, text in rows if event in events]
+        return [
+            {"at": at, "event": event, "detail": self._mapping(text)} for at, event, text in rows if event in events
+        ]
 
     def contents(self) -> dict[str, dict[str, Any]]:
         """Return what the tables hold, to be compared with what the audit log says.
@@ -297,8 +324,8 @@ class Ledger:
         for number, nodelock, at in self._rows("SELECT number, nodelock, at FROM transfer ORDER BY rowid"):
             transfers.setdefault(number, []).append([nodelock, at])
         return {
-            "licenses": {n: json.loads(body) for n, body in self._rows("SELECT number, body FROM license")},
-            "holdings": {n: [bool(live), json.loads(machine), lock] for n, live, machine, lock in holdings},
+            "licenses": {n: self._mapping(body) for n, body in self._rows("SELECT number, body FROM license")},
+            "holdings": {n: [bool(live), self._mapping(machine), lock] for n, live, machine, lock in holdings},
             "transfers": transfers,
             "responses": {request: True for (request,) in self._rows("SELECT request_id FROM response")},
             "settings": self._settings(),
@@ -320,10 +347,10 @@ class Ledger:
                 )
             previous = row[6]
             records.append(
-                {"serial": row[0], "at": row[1], "event": row[2], "number": row[3], "detail": json.loads(row[4])}
+                {"serial": row[0], "at": row[1], "event": row[2], "number": row[3], "detail": self._mapping(row[4])}
             )
         return records
 
 
 def _chain(row: tuple[Any, ...]) -> str:
-    return hashlib.sha256(json.dumps(row).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()

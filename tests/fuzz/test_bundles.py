@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles that somebody changed and sealed again: told in words, and nothing is written or read outside of them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.plugin_utils import _bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle, BundleFile, read_bundle
+from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
+from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, edited, rewritten
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    SERVER,
+    CoreLab,
+    all_files,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+_BATCH = 10
+
+
+class Plain:
+    """Stands for no encryption at all: what is looked for is not the vault's."""
+
+    def encrypt(self, plaintext: bytes) -> bytes:
+        return b"sealed:" + plaintext
+
+    def decrypt(self, vaulttext: bytes) -> bytes:
+        return vaulttext.removeprefix(b"sealed:")
+
+
+@pytest.fixture(scope="module")
+def overview(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Any:
+    lab = CoreLab(tmp_path_factory.mktemp("home"), new_ledger)
+    lab.activate(lab.old, SERVER)
+    found = lab.old.overview
+    lab.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, overview: Any) -> Iterator[Bundle]:
+    folder = tmp_path_factory.mktemp("bundles") / "old"
+    files = [BundleFile("ApplicationKeys/app.pem", "0600", True, b"a key")]
+    yield _bundle.write_bundle(folder, "old", files, overview, "2026-01-01T12:00:00Z", Plain())
+
+
+def sealed(bundle: Bundle, manifest: bytes) -> None:
+    (bundle.path / _bundle.MANIFEST).write_bytes(manifest)
+    seal = f"{hashlib.sha256(manifest).hexdigest()}  {_bundle.MANIFEST}\n"
+    (bundle.path / _bundle.SEAL).write_text(seal, encoding="utf-8")
+
+
+def use(bundle: Bundle) -> Any:
+    """Read a bundle as the modules do that rely on one."""
+    found = read_bundle(bundle.path)
+    _ = found.live
+    carried = _bundle.carried_files(found, Plain())
+    assert all(".." not in file["name"] and not file["name"].startswith("/") for file in carried)
+    return carried
+
+
+@pytest.mark.parametrize("part", [_bundle.MANIFEST, _bundle.OVERVIEW])
+def test_a_bundle_that_was_changed_and_sealed_again_is_used_or_refused(bundle: Bundle, part: str) -> None:
+    manifest, overview = ((bundle.path / name).read_bytes() for name in (_bundle.MANIFEST, _bundle.OVERVIEW))
+    original = manifest if part == _bundle.MANIFEST else overview
+    parsed = yaml.safe_load(original)
+
+    @runs(60, _BATCH, asked=100_000)
+    @given(batch(EDIT, _BATCH))
+    def check(edits: list[Any]) -> None:
+        before = all_files(bundle.path.parent.parent)
+        for at, edit in enumerate(edits):
+            data = edited(original, edit)
+            if at % 2:
+                with contextlib.suppress(ValueError, yaml.YAMLError):
+                    data = yaml.safe_dump(rewritten(parsed, edit)).encode()
+            if part == _bundle.OVERVIEW:
+                (bundle.path / part).write_bytes(data)
+                told = yaml.safe_load(manifest)
+                told["pages"][part] = hashlib.sha256(data).hexdigest()
+                sealed(bundle, yaml.safe_dump(told).encode())
+            else:
+                sealed(bundle, data)
+            try:
+                give(f"bundle: {part}", lambda: use(bundle))
+            finally:
+                (bundle.path / _bundle.OVERVIEW).write_bytes(overview)
+                sealed(bundle, manifest)
+        assert all_files(bundle.path.parent.parent) == before
+
+    check()
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["../x", "a/../../x", "/etc/x", "x", "Config/host.key", "", ".", "a//b", "a/./b", "\0", "\ud800", "\udcff"]
+    ),
+    st.text(max_size=8),
+    st.text("./ab", max_size=8),
+)
+
+
+@runs(40, 1, asked=2000)
+@given(name=NAMES, content=st.binary(max_size=20), secret=st.booleans())
+def test_a_bundle_holds_what_was_put_in_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, overview: Any, name: str, content: bytes, secret: bool
+) -> None:
+    top = tmp_path_factory.mktemp("top")
+    folder = top / "in" / "old"
+    files = [BundleFile(name, "0600", secret, content)]
+    made = give(
+        "bundle: files written",
+        lambda: _bundle.write_bundle(folder, "old", files, overview, "2026-01-01T12:00:00Z", Plain()),
+    )
+    if not isinstance(made, LicensingError):
+        stored = (made.path / "files" / name.lstrip("/")).read_bytes()
+        assert stored == (b"sealed:" + content if secret else content)
+        assert all(path.lstat().st_mode & 0o077 == 0 or path.is_symlink() for path in folder.rglob("*"))
+    assert [path.name for path in top.iterdir()] in ([], ["in"])
+    assert not (folder.parent / "x").exists()
