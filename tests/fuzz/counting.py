@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How many inputs each format is given, and what every input has to end in.
 
-Without ``AIMS_FUZZ`` a bounded number that is the same in every run; with ``AIMS_FUZZ=100000`` at least so many for
+Without ``AIMS_FUZZ`` a bounded number, drawn without chance; with ``AIMS_FUZZ=100000`` at least so many for
 each format, other ones in every run.
 """
 

@@ -19,6 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
@@ -138,3 +139,10 @@ def test_a_manifest_whose_values_are_not_what_their_tags_say_is_refused(tmp_path
     (tmp_path / "manifest.yml").write_bytes(manifest)
     (tmp_path / "manifest.sha256").write_text(hashlib.sha256(manifest).hexdigest(), encoding="utf-8")
     assert "bundle" in refused(read_bundle, tmp_path)
+
+
+def test_a_name_with_half_a_character_is_no_file(tmp_path: Path) -> None:
+    for name in ("\ud800", "files/\ud800", "\ud800/x"):
+        assert "leads out of its folder" in refused(Folder(tmp_path).write, name, b"")
+        assert "leads out of its folder" in refused(Folder(tmp_path).find, name)
+    assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from . import faults
-from .errors import LicensingError, refuse
+from .errors import LicensingError, refuse, shown
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -241,8 +241,9 @@ class Folder:
     @contextlib.contextmanager
     def _parent(self, name: str, make: bool = False, mode: int = 0o755) -> Iterator[tuple[int, str]]:
         parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or "\0" in name or any(part in ("..", ".") for part in parts):
-            raise refuse(f"{name!r} leads out of its folder.", str(self.path), "Use a name inside the folder.")
+        known = parts and "\0" not in name and _is_name(name)
+        if not known or name.startswith("/") or any(part in ("..", ".") for part in parts):
+            raise refuse(f"{shown(name)} leads out of its folder.", str(self.path), "Use a name inside the folder.")
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in parts[:-1]:
@@ -281,6 +282,15 @@ def _is_there(name: str, folder: int) -> bool:
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_name(name: str) -> bool:
+    """Whether the system can have a file of this name: not with half a character of a pair, which YAML can say."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
         return False
     return True
 
