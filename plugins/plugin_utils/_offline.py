@@ -108,7 +108,8 @@ class RequestFolder:
         if request is None:
             return
         mark = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body.get("id")
-        for kind in ("request", "response"):
+        # The request last: as long as it is there, this is taken up again, and no response is left without one.
+        for kind in ("response", "request"):
             self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")
 
 

@@ -191,6 +191,21 @@ def test_what_killed_writes_left_in_the_folder_of_requests_is_removed(lab: CoreL
     )
 
 
+@pytest.mark.parametrize("point", ["files.move.begin", "files.move.renamed"])
+@pytest.mark.parametrize("kind", ["request", "response"])
+def test_no_response_is_left_for_a_later_request_to_meet(lab: CoreLab, tmp_path: Path, point: str, kind: str) -> None:
+    place = tmp_path / "requests"
+    folder, numbers = RequestFolder(place), [SERVER]
+    asked = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm).requests
+    folder.take({"requests": [{"number": SERVER, "content": base64.b64encode(asked[SERVER]).decode()}]}, numbers)
+    (place / "015120064022.response").write_bytes(lab.process(asked)[SERVER])
+    with cut_at(point, kind), pytest.raises(PowerCut):
+        folder.take({"requests": []}, numbers)
+    folder.take({"requests": []}, numbers)
+    assert [path.name for path in place.iterdir()] == ["done"]
+    assert sorted(path.suffix for path in (place / "done").iterdir()) == [".request", ".response"]
+
+
 def bundled(lab: CoreLab, folder: Path, made: str) -> Any:
     manager = lab.old.manager
     files = [BundleFile(one.name, f"{one.mode:04o}", one.secret, one.content) for one in manager.files()]
