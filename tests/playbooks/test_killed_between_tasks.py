@@ -4,7 +4,7 @@
 """A migration whose controller is killed between any two of its tasks, or whose hosts restart there.
 
 The long form kills it at each place alone. The bounded form takes every third place, with license servers that run
-every sixth, and offline every ninth of each leg; what resumes is killed at the next of them, as long as it comes there.
+every sixth, and offline every fifteenth of each leg; what resumes is killed at the next of them, if it comes there.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def each_alone(way: Way, leg: int, part: int) -> int:
 def one_after_the_other(way: Way, leg: int) -> int:
     """Kill a run at a place, and what resumes at the next, as long as it comes there; return how many there were."""
     pair = way.fresh(leg)
-    steps = {"ledger": 3, "served": 6, "offline": 9}
+    steps = {"ledger": 3, "served": 6, "offline": 15}
     events = way.legs[leg].events[WAYS.index(way.name) + leg :: steps[way.name]]
     for at in events:
         if not pair.killed(at):
