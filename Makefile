@@ -79,8 +79,10 @@ unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: venv  ## the fault matrix: each failpoint, each fault, each call, each channel; docs/faults.md
+faults: venv  ## the fault matrix, then migrations killed between any two tasks, for an hour or more; docs/faults.md
 	PYTHONPATH="$(BUILD)/collections" python tests/faults/run.py
+	AIMS_FAULTS_LONG=1 PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto \
+	  tests/playbooks/test_killed_between_tasks.py tests/playbooks/test_two_controllers.py tests/playbooks/test_secrets.py $(PYTEST_ARGS)
 
 .PHONY: some-faults
 some-faults: venv  ## of the fault matrix some of each kind, and a kill at each failpoint
