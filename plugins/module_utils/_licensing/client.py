@@ -54,7 +54,7 @@ class _Server:
             connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
             answer = connection.getresponse()
             status, content = answer.status, answer.read(_LIMIT)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             problem = Problem(
                 f"The license server does not answer: {str(error) or type(error).__name__}.",
                 self.where,
