@@ -64,6 +64,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         ("server_install", {}),
         ("info", {}),
         ("backup", {"dest": f"{dest}/bundles"}),
+        ("bundle", {"bundle": "{{ backup.bundle }}", "licenses": LICENSES}),
         ("profile", {"profiles": [{"name": "Nightly", "license": NUMBERS[1]}]}),
         ("maintenance", {"state": "enabled"}),
         ("deactivate", {"licenses": NUMBERS, "bundle": "{{ backup.bundle }}"}),
