@@ -160,7 +160,7 @@ def batch(strategy: st.SearchStrategy[Any], size: int) -> st.SearchStrategy[list
 
 # An edit is four numbers: what is done, where, how much of it, and with what.
 EDIT = st.tuples(st.integers(0, 15), st.integers(0, 65535), st.integers(0, 255), st.integers(0, 255))
-Edit = tuple[int, int, int, int] if False else Any
+Edit = tuple[int, int, int, int]
 
 _TOKENS = [
     b"",

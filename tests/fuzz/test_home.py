@@ -142,7 +142,7 @@ def use(host: Host) -> list[str]:
         lambda: manager.set_maintenance(True),
         lambda: manager.set_maintenance(False),
         lambda: manager.set_profiles([], purge=True),
-        lambda: host.home.make_host_key(),
+        host.home.make_host_key,
         lambda: host.home.folder.sweep(0.0, ("Seats", "Logging")),
     ]
     told = []
