@@ -77,6 +77,11 @@ def release(started: Started) -> None:
     os.kill(started.process.pid, signal.SIGCONT)
 
 
+def gaps(events: list[str]) -> list[str]:
+    """The places between tasks: before the first, and after each. Where the next begins nothing else has happened."""
+    return [events[0], *(event for event in events if event.startswith("end|"))]
+
+
 def some(events: list[str], first: int = 0) -> list[str]:
     """All events, or in the bounded form every third, from some on."""
     return events if LONG else events[first % 3 :: 3]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -62,12 +63,21 @@ class Authority:
         self._port = found[1].decode()
         self.address = f"https://127.0.0.1:{self._port}"
 
-    def stop(self) -> None:
-        """End it as systemd does."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it as systemd does, or as a crash does."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             self._process.wait(timeout=30)
             self._process = None
+
+    def declare(self) -> None:
+        """Have the inventory name it, and what hosts are told of it."""
+        variables = self._lab.inventory["all"]["vars"]
+        variables["aims_license_server_authority"] = self.address
+        # The realm of a copied laboratory is the same one.
+        if "aims_license_server_realm" not in variables:
+            variables["aims_license_server_realm"] = {key: value for key, value in self.realm.items() if key != "id"}
+        self._lab.write_inventory()
 
     @property
     def log(self) -> str:

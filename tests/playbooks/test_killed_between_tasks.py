@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A migration whose controller is killed between any two of its tasks, or whose hosts restart there.
 
-The long form kills it at each place alone. The bounded form takes every third place, with license servers that run
-every sixth, and offline every fifteenth of each leg; what resumes is killed at the next of them, if it comes there.
+The long form kills it at each place alone. The bounded form takes every second place, with license servers that run
+and over HTTPS every third, and offline every seventh of each leg; what resumes is killed at the next of them, if it
+comes there.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from events import LONG, Events, held, release, some
+from events import LONG, Events, gaps, held, release, some
 from invariants import Model, grants
 from lab import NUMBERS, WORKED_EXAMPLE, Lab, must
 from leaks import leaks
 from licsrv import free_address
+from playbooks.serving import Authority
 
-PARTS = 8 if LONG else 1
+PARTS = 6 if LONG else 1
 LIFETIME = 1200
-WAYS = ["ledger", "served", "offline"]
+# Of each way, the bounded form takes one place in so many.
+WAYS = {"ledger": 2, "served": 3, "https": 3, "offline": 7}
 # Whatever was cut off has told as much as it ever would.
 LOUD = ("-vvvv", "--diff")
 
@@ -61,7 +64,8 @@ class Way:
     def __init__(self, name: str, rehearsed: Lab, places: list[str], folder: Path) -> None:
         self.name = name
         self._folder = folder
-        self._made: list[Lab] = []
+        self._made: list[Pair] = []
+        places = gaps(places)
         self.legs = [Leg(rehearsed, places)]
         if name == "served":
             # The tasks are the same ones, so the places are.
@@ -69,6 +73,11 @@ class Way:
             serve(lab)
             must(lab.play("rehearse", "--tags", "prepare"))
             lab.stop_services()
+            self.legs = [Leg(lab, places)]
+        elif name == "https":
+            lab = rehearsed.copy_to(folder / "https")
+            with Authority(lab, "--host", "127.0.0.1") as authority:
+                authority.declare()
             self.legs = [Leg(lab, places)]
         elif name == "offline":
             lab = rehearsed.copy_to(folder / "offline")
@@ -79,7 +88,7 @@ class Way:
                 start = lab.copy_to(folder / f"leg-{leg}")
                 events = Events(lab)
                 self.step(lab, leg, events.play)
-                self.legs.append(Leg(start, events.seen()))
+                self.legs.append(Leg(start, gaps(events.seen())))
                 carry(lab)
 
     @property
@@ -96,10 +105,9 @@ class Way:
         return run.output
 
     def fresh(self, leg: int) -> Pair:
-        """A laboratory before a leg, with its license servers running."""
+        """A laboratory before a leg, with its license servers or its authority running."""
         lab = self.legs[leg].lab.copy_to(self._folder / str(len(self._made)))
-        self._made.append(lab)
-        addresses = {}
+        addresses, authority = {}, None
         if self.name == "served":
             listen = lab.home(lab.source) / "Config" / "server.json"
             hosts = lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]
@@ -107,18 +115,23 @@ class Way:
             addresses = serve(lab)
             listen.write_bytes(listen.read_bytes().replace(before.encode(), addresses[lab.source].encode()))
             lab.start_service(lab.source)
-        return Pair(self, lab, leg, addresses)
+        elif self.name == "https":
+            authority = Authority(lab, "--host", "127.0.0.1")
+            authority.start()
+            authority.declare()
+        self._made.append(Pair(self, lab, leg, addresses, authority))
+        return self._made[-1]
 
     def stop(self) -> None:
-        for lab in self._made:
-            lab.stop_services()
+        for pair in self._made:
+            pair.stop()
 
 
 class Pair:
     """A pair on a way, and what has to hold for it from now on."""
 
-    def __init__(self, way: Way, lab: Lab, leg: int, addresses: dict[str, str]) -> None:
-        self.way, self.lab, self.leg, self.addresses = way, lab, leg, addresses
+    def __init__(self, way: Way, lab: Lab, leg: int, addresses: dict[str, str], authority: Authority | None) -> None:
+        self.way, self.lab, self.leg, self.addresses, self._authority = way, lab, leg, addresses, authority
         self.events = Events(lab)
         self.model = Model(lab, online=way.name != "offline", since=way.legs[0].lab)
 
@@ -142,6 +155,9 @@ class Pair:
             self.holds(at, self.way.step(self.lab, leg))
             carry(self.lab)
         assert self.model.unsettled() == [], at
+        if self._authority:
+            config = (self.lab.home(self.lab.target) / "Config" / "server.json").read_text(encoding="utf-8")
+            assert self._authority.address in config
         report = (self.lab.work / "reports" / "old-to-new.html").read_text(encoding="utf-8")
         assert "3 of 3" in report or not self.addresses
         for one in WORKED_EXAMPLE if self.addresses else []:
@@ -151,7 +167,27 @@ class Pair:
             assert must(self.lab.play("migrate")).changed == 0, at
             assert before is None or self.lab.everything() == before, at
             assert self.model.unsettled() == [], at
+        self.stop()
+
+    def restart(self) -> int:
+        """Have what serves die and come back, as with its machine; return how many did."""
+        running = [host for host in (self.lab.source, self.lab.target) if self.lab.service_of(host) is not None]
+        for host in running:
+            process = self.lab.service_of(host)
+            assert process is not None
+            os.kill(process, signal.SIGKILL)
+            while self.lab.service_of(host) is not None:
+                pass
+            self.lab.start_service(host)
+        if self._authority:
+            self._authority.stop(signal.SIGKILL)
+            self._authority.start()
+        return len(running)
+
+    def stop(self) -> None:
         self.lab.stop_services()
+        if self._authority:
+            self._authority.stop()
 
 
 @pytest.fixture
@@ -166,7 +202,7 @@ def way(request: pytest.FixtureRequest, _rehearsed: Lab, places: list[str], tmp_
 def test_the_controller_is_killed(way: Way, part: int, record_property: Callable[[str, object], None]) -> None:
     kills = total = 0
     for leg, events in enumerate(leg.events for leg in way.legs):
-        assert len(events) > 20
+        assert len(events) > 15
         total += len(events)
         kills += each_alone(way, leg, part) if LONG else one_after_the_other(way, leg)
     record_property("faults", f"{way.name}: the controller was killed at {kills} of {total} places between tasks")
@@ -179,7 +215,7 @@ def each_alone(way: Way, leg: int, part: int) -> int:
         pair = way.fresh(leg)
         assert pair.killed(at), at
         if part % 2:
-            restart(pair.lab)
+            pair.restart()
         pair.completes(at)
     return len(events)
 
@@ -187,16 +223,16 @@ def each_alone(way: Way, leg: int, part: int) -> int:
 def one_after_the_other(way: Way, leg: int) -> int:
     """Kill a run at a place, and what resumes at the next, as long as it comes there; return how many there were."""
     pair = way.fresh(leg)
-    steps = {"ledger": 3, "served": 6, "offline": 15}
-    events = way.legs[leg].events[WAYS.index(way.name) + leg :: steps[way.name]]
+    step = WAYS[way.name]
+    events = way.legs[leg].events[(step + leg) % 3 :: step]
     for at in events:
         if not pair.killed(at):
             # The step was taken before, and what resumes does not come there again.
             assert leg < way.last or pair.model.unsettled() == []
-            pair.lab.stop_services()
+            pair.stop()
             pair = way.fresh(leg)
             assert pair.killed(at), at
-        restart(pair.lab)
+        pair.restart()
     pair.completes("the last of them", again=leg == way.last)
     return len(events)
 
@@ -208,7 +244,7 @@ def test_both_hosts_restart_between_tasks(way: Way, record_property: Callable[[s
     started = pair.events.start("migrate", AIMS_EVENTS_HOLD="\n".join(events))
     for _event in events:
         assert held(started), started.wait().output
-        restarts += restart(pair.lab)
+        restarts += pair.restart()
         release(started)
     run = must(started.wait())
     pair.holds("restarts", run.output)
@@ -216,16 +252,3 @@ def test_both_hosts_restart_between_tasks(way: Way, record_property: Callable[[s
     pair.completes("restarts")
     record_property("faults", f"served: the hosts restarted at {len(events)} of {len(way.legs[0].events)} places")
     assert restarts > len(events)
-
-
-def restart(lab: Lab) -> int:
-    """Have the license servers that run die and come back, as with their machines; return how many there were."""
-    running = [host for host in (lab.source, lab.target) if lab.service_of(host) is not None]
-    for host in running:
-        process = lab.service_of(host)
-        assert process is not None
-        os.kill(process, signal.SIGKILL)
-        while lab.service_of(host) is not None:
-            pass
-        lab.start_service(host)
-    return len(running)
