@@ -157,10 +157,11 @@ class Portal:
     def _problem(said: object, where: str) -> Problem:
         """A problem as the page tells it, fit to be shown."""
         told = said if isinstance(said, dict) else {}
-        if not isinstance(told.get("what"), str):
+        what = plain(told["what"]) if isinstance(told.get("what"), str) else ""
+        if not what:
             return Problem("The page returned no response to this request.", where, _AGAIN)
         todo = plain(told.get("todo")) or "Ask the authority's owner."
-        return Problem(plain(told["what"]), f"{where}: {plain(told.get('where'))}", todo)
+        return Problem(what, f"{where}: {plain(told.get('where'))}", todo)
 
     # -- the wire
 
@@ -217,7 +218,7 @@ class Portal:
                 reply = error
             with reply:
                 asked_for = str(reply.headers.get("Retry-After") or "")
-                wait = float(asked_for) if asked_for.isdigit() and len(asked_for) < 7 else 0.0
+                wait = float(asked_for) if asked_for.isascii() and asked_for.isdigit() and len(asked_for) < 7 else 0.0
                 return int(reply.code), bytes(reply.read(_FILES * _REPLY)), wait
 
 

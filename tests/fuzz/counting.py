@@ -96,4 +96,4 @@ def check_told(error: LicensingError) -> None:
         assert problem.what
         for part in (problem.what, problem.where, problem.todo):
             assert len(part) <= LONGEST, f"{len(part)} characters: {part[:200]}"
-            part.encode()
+            assert all(letter.isprintable() or letter in "\n\t" for letter in part), repr(part)

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import socket
+import json
 import sqlite3
-import threading
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import channel, client, documents, model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
+from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
 
 
 def refused(call: Any, *arguments: Any) -> str:
@@ -86,18 +91,80 @@ def test_a_document_nested_almost_as_deep_as_the_stack_is_refused_when_read() ->
     assert "cannot be read" in refused(documents.read, data, documents.REQUEST, "here")
 
 
+OPEN: list[Replying] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+NOT_OURS = "What answers is not our license server."
+
+
+def answered(body: object, status: int = 200) -> client.Management:
+    """Return the line to somebody who answers once."""
+    line = Replying()
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    line.reply = b"HTTP/1.0 %d x\r\n\r\n%s" % (status, content)
+    OPEN.append(line)
+    return client.Management("127.0.0.1", line.port)
+
+
 def test_an_answer_nested_deeper_than_the_stack_is_not_our_license_server() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    assert NOT_OURS in refused(answered(b"[" * 100_000).status)
 
-        def answer() -> None:
-            taken, _address = listening.accept()
-            with taken:
-                taken.recv(4096)
-                taken.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 100_000)
 
-        threading.Thread(target=answer, daemon=True).start()
-        asked = client.Management("127.0.0.1", listening.getsockname()[1])
-        assert "What answers is not our license server." in refused(asked.status)
+@pytest.mark.parametrize("process", [-1, 0, 1, True, "5", None, 1 << 80])
+def test_a_server_that_names_no_process_of_its_own_is_not_ours_and_nobody_is_signalled(process: Any) -> None:
+    assert NOT_OURS in refused(answered({"home_id": "a", "pid": process}).status)
+
+
+def test_an_answer_that_lacks_what_is_used_of_it_is_not_our_license_servers() -> None:
+    assert NOT_OURS in refused(answered({"server": {}, "licenses": []}).overview)
+    assert NOT_OURS in refused(answered({"clients": [{"user": 5}], "total": 1}).clients)
+    assert NOT_OURS in refused(answered({"clients": [], "total": "1"}).clients)
+    assert NOT_OURS in refused(answered({"home_id": "a", "pid": 7, "version": "\ud800"}).status)
+
+
+def test_a_refusal_without_words_is_not_our_license_servers() -> None:
+    assert NOT_OURS in refused(answered({"code": "gone", "problem": {"what": "", "where": "", "todo": ""}}, 410).status)
+
+
+def test_a_message_does_not_steer_the_terminal_whoever_said_it() -> None:
+    problem = {"what": "\x1b[2J\u202e", "where": "a\nb", "todo": "\r"}
+    told = refused(answered({"code": "gone", "problem": problem}, 410).status)
+    assert told == "\\x1b[2J\\u202e [a\nb] \\r"
+
+
+def test_a_pause_in_other_digits_than_ours_is_no_number_of_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_portal, "_PAUSES", ())
+    certificates = Certificates(str(tmp_path / "x"))
+    certificates.make("test", ["127.0.0.1"], model.now_utc())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificates.load(context)
+    line = Replying(context)
+    line.reply = "HTTP/1.1 503 x\r\nRetry-After: \u00b2\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    realm, address = Realm("x", "A" * 43 + "=", certificates.ca()), f"https://127.0.0.1:{line.port}"
+    assert "it said 503" in refused(Https(address, realm, pauses=()).exchange, "1", b"")
+    assert "is busy or being restarted" in refused(_portal.Portal(address, realm, "", 30).check)
+    line.close()
+
+
+def test_a_request_page_that_refuses_without_words_is_told_in_ours() -> None:
+    told = _portal.Portal._problem({"what": "\u202e "}, "here")
+    assert told.what == "The page returned no response to this request."
+
+
+def test_a_number_is_no_certificate_however_large() -> None:
+    for ca in (1 << 40000, 5, [], ["x"]):
+        realm = {"name": "x", "key": "A" * 43 + "=", "ca": ca}
+        if ca:
+            assert "The realm's ca is not a certificate." in refused(Realm.from_dict, realm, "here")
 
 
 def test_a_home_file_with_half_a_character_is_damaged_and_not_read_and_then_not_written(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,6 +20,8 @@ from .store import CLIENTS_PORT, MANAGEMENT_PORT
 
 TIMEOUT = 10.0
 _LIMIT = 8 << 20
+# Characters of the longest text that is used of an answer.
+_TEXT = 1000
 
 
 class Refused(LicensingError):
@@ -36,6 +39,61 @@ class NoAnswer(LicensingError):
     """No license server answered."""
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _TEXT and value.isprintable()
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_told(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
+
+
+def _is_process(value: object) -> bool:
+    # A signal to process 1, or to a negative number, would reach others.
+    return _is_count(value) and value not in (0, 1)
+
+
+def _is_lease(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+# What is used of each answer (docs/api.md): whoever listens at a port may answer anything.
+_CLIENT = dict.fromkeys(("client", "address", "user", "profile", "license", "since"), _is_text)
+_SEAT = {"seat": _is_text, "profile": _is_text, "license": _is_text, "lease_seconds": _is_lease, "since": _is_text}
+_KEPT = {"seat": _is_text, "lease_seconds": _is_lease, "maintenance": _is_flag}
+_RELEASED = {"seat": _is_text, "released": _is_flag}
+_STATUS = {"home_id": _is_text, "pid": _is_process}
+_PAGE = {"clients": [_CLIENT], "total": _is_count}
+_OVERVIEW = {
+    "server": {"home_id": _is_text},
+    "licenses": [{"number": _is_text, "in_use": _is_count}],
+    "profiles": [{"name": _is_text, "in_use": _is_count}],
+    "clients": [_CLIENT],
+    "clients_total": _is_count,
+}
+_REFUSED = {"code": _is_text, "problem": {"what": _is_told, "where": _is_words, "todo": _is_words}}
+
+
+def _fits(value: object, shape: Any) -> bool:
+    """Whether a JSON value has the members of a shape; it may have others too."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(_fits(value.get(name), part) for name, part in shape.items())
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(one, shape[0]) for one in value)
+    return bool(shape(value))
+
+
 class _Server:
     """One port of a license server.
 
@@ -47,13 +105,14 @@ class _Server:
         self._address, self._port, self._timeout = address, port, timeout
         self.where = f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, shape: Mapping[str, Any], body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         connection = http.client.HTTPConnection(self._address, self._port, timeout=self._timeout)
         try:
             connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-            answer = connection.getresponse()
-            status, content = answer.status, answer.read(_LIMIT)
+            # Closing the connection alone leaves an answer of unknown length open.
+            with connection.getresponse() as answer:
+                status, content = answer.status, answer.read(_LIMIT)
         except (OSError, UnicodeError, http.client.HTTPException) as error:
             problem = Problem(
                 f"The license server does not answer: {str(error) or type(error).__name__}.",
@@ -63,23 +122,23 @@ class _Server:
             raise NoAnswer([problem]) from error
         finally:
             connection.close()
-        return self._read(status, content)
+        return self._read(status, content, shape)
 
-    def _read(self, status: int, content: bytes) -> dict[str, Any]:
+    def _read(self, status: int, content: bytes, shape: Mapping[str, Any]) -> dict[str, Any]:
         try:
             found = json.loads(content)
+            # What cannot be written, such as half a character, could not be shown either.
+            json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or not _fits(found, shape if status == http.client.OK else _REFUSED):
             raise refuse(
                 "What answers is not our license server.", self.where, "See which process listens there (ss -ltnp)."
             )
         if status == http.client.OK:
             return found
-        told = found.get("problem")
-        told = told if isinstance(told, dict) else {}
-        parts = [str(told.get(part) or "") for part in ("what", "where", "todo")]
-        raise Refused(str(found.get("code")), Problem(*parts))
+        told = found["problem"]
+        raise Refused(found["code"], Problem(told["what"], told["where"], told["todo"]))
 
 
 class SeatClient(_Server):
@@ -100,18 +159,18 @@ class SeatClient(_Server):
         :param profile: None takes the first valid Default
         :raises Refused: none is to be had
         """
-        return self._ask("PUT", f"/v1/seats/{quote(seat)}", {"profile": profile, "user": user, "client": client})
+        return self._ask("PUT", f"/v1/seats/{quote(seat)}", _SEAT, {"profile": profile, "user": user, "client": client})
 
     def heartbeat(self, seat: str) -> dict[str, Any]:
         """Keep a seat for another lease; return ``{seat, lease_seconds, maintenance}``.
 
         :raises Refused: the seat is gone
         """
-        return self._ask("POST", f"/v1/seats/{quote(seat)}/heartbeat")
+        return self._ask("POST", f"/v1/seats/{quote(seat)}/heartbeat", _KEPT)
 
     def release(self, seat: str) -> dict[str, Any]:
         """Give a seat back; return ``{seat, released}``."""
-        return self._ask("DELETE", f"/v1/seats/{quote(seat)}")
+        return self._ask("DELETE", f"/v1/seats/{quote(seat)}", _RELEASED)
 
 
 class Management(_Server):
@@ -122,11 +181,11 @@ class Management(_Server):
 
     def status(self) -> dict[str, Any]:
         """Return ``{version, digest, home, home_id, pid, started, maintenance, seats, listen, …}``."""
-        return self._ask("GET", "/v1/status")
+        return self._ask("GET", "/v1/status", _STATUS)
 
     def overview(self) -> dict[str, Any]:
         """Return the overview, with the seats in use."""
-        return self._ask("GET", "/v1/overview")
+        return self._ask("GET", "/v1/overview", _OVERVIEW)
 
     def clients(self, after: str | None = None, limit: int = 100) -> dict[str, Any]:
         """Return ``{clients, next, total}``: who holds seats, a page of them.
@@ -134,4 +193,4 @@ class Management(_Server):
         :param after: what the page before gave as ``next``
         """
         query = {"limit": str(limit), **({} if after is None else {"after": after})}
-        return self._ask("GET", f"/v1/clients?{urlencode(query)}")
+        return self._ask("GET", f"/v1/clients?{urlencode(query)}", _PAGE)

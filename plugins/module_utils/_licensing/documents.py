@@ -247,7 +247,7 @@ def _certificate(text: object, where: str) -> str | None:
     """Return a certificate in PEM, or None for none; refuse anything else."""
     if not text:
         return None
-    body = str(text).strip()
+    body = text.strip() if isinstance(text, str) else ""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     if (
         not body.isascii()

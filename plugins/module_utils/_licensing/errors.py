@@ -46,9 +46,18 @@ _TOLD = 3000
 
 
 def _tellable(text: str) -> str:
-    """Return a text in a length that can be read, and that every terminal and file takes: no half characters."""
+    """Return a text in a length that can be read, and that every terminal and file takes.
+
+    Half characters and what steers a terminal are written as Python writes them; lines stay lines.
+    """
     short = text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
-    return short.encode("utf-8", "backslashreplace").decode()
+    if short.isprintable():
+        return short
+    told = "".join(
+        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode()
+        for letter in short
+    )
+    return told if len(told) <= _TOLD + 1 else f"{told[:_TOLD]}…"
 
 
 def shown(value: object) -> str:

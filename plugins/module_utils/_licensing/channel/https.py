@@ -197,7 +197,7 @@ def _problem(body: bytes) -> Problem | None:
 
 def _seconds(reply: http.client.HTTPResponse) -> float | None:
     text = reply.getheader("Retry-After") or ""
-    return float(text) if text.isdigit() and len(text) < 7 else None
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
 def _words(error: Exception) -> str:

@@ -110,7 +110,7 @@ def refusal(response: Document) -> LicensingError | None:
     return LicensingError(
         [
             Problem(
-                str(data.get("what", "The authority refused without a reason.")),
+                str(data.get("what") or "The authority refused without a reason."),
                 str(data.get("where", response.where)),
                 str(data.get("todo", "Ask the authority's owner.")),
             )
