@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts made from nothing: containers in which systemd runs, reached over SSH by a user who is not root.
 
-A site is what one run makes: networks, hosts and an SSH key. It carries a label, by which a later run finds and removes
-what a run that was killed has left.
+A site is networks, hosts and an SSH key. It carries a label that says who owns it: a process, so that a later run finds
+and removes what a run that was killed has left, or a name, under which one command makes it and another takes it away.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _LABEL = "aims-licensing.hosts"
 # SYS_PTRACE, /proc of a service cannot be hidden from it.
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "AUDIT_WRITE")
 _PATIENCE = 90
+# before the name of an owner that is no process
+_NAMED = "name:"
 ONLINE, OFFLINE = "online", "offline"
 
 
@@ -164,9 +166,10 @@ class Site:
     """What one run makes; leaving it takes everything away.
 
     :param folder: for the keys and the configuration of SSH
+    :param owner: a name under which it stays until :func:`take_away`; where there is none, this process owns it
     """
 
-    def __init__(self, folder: Path, image: str) -> None:
+    def __init__(self, folder: Path, image: str, owner: str = "") -> None:
         sweep()
         self.folder = folder
         folder.mkdir(parents=True)
@@ -175,7 +178,7 @@ class Site:
         self.machines: dict[str, Machine] = {}
         self.key = folder / "id"
         self._image = image
-        self._owner = _owner(os.getpid())
+        self._owner = f"{_NAMED}{owner}" if owner else _owner(os.getpid())
         self._subnets: dict[str, ipaddress.IPv4Network] = {}
         self._booted = 0
         _keygen(self.key)
@@ -225,6 +228,11 @@ class Site:
             self._subnets[name] = ipaddress.IPv4Network(seen["subnets"][0]["subnet"])
         return self._subnets[name]
 
+    @property
+    def networks(self) -> list[str]:
+        """The networks in which there are hosts."""
+        return list(self._subnets)
+
     def here(self, network: str) -> str:
         """The address of this machine, the controller, in a network."""
         return str(next(self._subnets[network].hosts()))
@@ -261,6 +269,11 @@ def sweep() -> None:
     _remove(lambda owner: not _alive(owner))
 
 
+def take_away(owner: str) -> None:
+    """Remove what was made under a name."""
+    _remove(lambda found: found == f"{_NAMED}{owner}")
+
+
 def _remove(is_meant: Callable[[str], bool]) -> None:
     """Remove the containers and networks of some owners."""
     found = json.loads(podman("ps", "--all", f"--filter=label={_LABEL}", "--format=json"))
@@ -279,6 +292,8 @@ def _owner(process: int) -> str:
 
 
 def _alive(owner: str) -> bool:
+    if owner.startswith(_NAMED):
+        return True
     try:
         return _owner(int(owner.partition("-")[0])) == owner
     except (OSError, ValueError):
