@@ -213,7 +213,8 @@ def bring(module):
         "changed": bool(done.changes),
         "changes": list(done.changes),
         "overview": done.after,
-        "diff": diff(done.before, done.after),
+        # The overview does not have the unit, modes and files that are mended; the words do.
+        "diff": {**diff(done.before, done.after), "prepared": "".join(f"{word}\n" for word in done.changes)},
     }
 
 

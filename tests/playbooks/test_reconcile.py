@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
 
 
@@ -46,13 +47,24 @@ def profiles(lab: Lab) -> list[tuple[str, bool]]:
 DECLARED = [*((one["profile"], one.get("default", False)) for one in WORKED_EXAMPLE), ("Nightly", False)]
 
 
+def shown(run: Run) -> list[str]:
+    """What a run with ``--diff`` shows of what it changes."""
+    heads = ("---", "+++")
+    marks = ("-", "+", "restore ", "write ", "start ")
+    return [line for line in run.output.splitlines() if line.startswith(marks) and not line.startswith(heads)]
+
+
 def mended(lab: Lab) -> Run:
-    """Check mode predicts the mending and changes nothing; the run mends; a second one has nothing to do."""
+    """Check mode predicts the mending and changes nothing; the run mends; a second one has nothing to do.
+
+    :returns: the run that mended, which shows the difference that check mode showed
+    """
     before = lab.everything()
     predicted = must(lab.play("reconcile", "--check", "--diff"))
     assert lab.everything() == before
     run = must(lab.play("reconcile", "--diff"))
     assert run.changed == predicted.changed == 1
+    assert shown(run) == shown(predicted)
     settled = lab.everything()
     assert must(lab.play("reconcile")).changed == 0
     assert lab.everything() == settled
@@ -80,16 +92,15 @@ def test_a_renamed_and_a_removed_profile_come_back(reconciled: Lab) -> None:
     assert ("Customer", False) in profiles(reconciled)
     run = mended(reconciled)
     assert profiles(reconciled) == DECLARED
-    shown = [line.strip() for line in run.output.splitlines() if line.startswith(("-", "+"))]
-    assert any(line.startswith("-") and "Customer" in line for line in shown)
-    assert any(line.startswith("+") and "PROSession" in line for line in shown)
+    assert any(line.startswith("-") and "Customer" in line for line in shown(run))
+    assert any(line.startswith("+") and "PROSession" in line for line in shown(run))
 
 
 def test_the_files_of_the_package_come_back(reconciled: Lab) -> None:
     licman = reconciled.home("new") / "Bin" / "licman"
     original = reconciled.tree(licman.parent, times=False)
     licman.chmod(0o777)
-    mended(reconciled)
+    assert shown(mended(reconciled)) == [f"restore the files of {VERSION}"]
     assert reconciled.tree(licman.parent, times=False) == original
     licman.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
     mended(reconciled)
