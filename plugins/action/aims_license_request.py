@@ -79,6 +79,7 @@ class ActionModule(LicensingAction):
                     "outcome": answer.outcome if answer else unanswered,
                     "file": request.response_name,
                     "mailed": answer.mailed if answer else False,
+                    "repeated": answer.repeated if answer else False,
                     "problem": answer.problem.as_dict() if answer and answer.problem else None,
                 }
             )

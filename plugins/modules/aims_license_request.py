@@ -92,6 +92,7 @@ results:
     - One entry per request file that was looked at. C(outcome) is V(granted) or V(refused) where it was answered now,
       V(there) where its response was there already, and V(waiting) where it has none, as in check mode.
     - C(problem) is the reason of a refusal; C(mailed) says whether the response was sent by e-mail too.
+    - C(repeated) says that the page had answered the request before, and that this is the same response again.
   returned: success
   type: list
   elements: dict
@@ -101,6 +102,7 @@ results:
       outcome: granted
       file: 015120064022.response
       mailed: true
+      repeated: false
       problem:
 sent:
   description: The request files that were handed over, or would be.

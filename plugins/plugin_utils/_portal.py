@@ -50,12 +50,14 @@ class Answer:
     :ivar content: the response file
     :ivar problem: why the authority refused, or None where it granted
     :ivar mailed: whether the page says that it was sent by e-mail too
+    :ivar repeated: whether it says that the request had been answered before
     """
 
     request: Request
     content: bytes
     problem: Problem | None
     mailed: bool
+    repeated: bool = False
 
     @property
     def outcome(self) -> str:
@@ -127,7 +129,9 @@ class Portal:
                 continue
             refused = refusal(response)
             reason = refused.problems[0] if refused else None
-            answers[request.name] = Answer(request, content, reason, given.get("mailed") is True)
+            answers[request.name] = Answer(
+                request, content, reason, given.get("mailed") is True, given.get("repeated") is True
+            )
         for request in requests:
             if request.name not in answers and request.name not in problems:
                 lost = Problem("The page returned no response to this request.", self._at(request), _AGAIN)

@@ -103,6 +103,7 @@ def test_requests_are_answered_once(asked: Lab) -> None:
                 "outcome": "granted",
                 "file": one,
                 "mailed": False,
+                "repeated": False,
                 "problem": None,
             }
         ]

@@ -23,6 +23,7 @@ from ..terminal import print_json, read_file, read_line, say
 from .issuing import changed_license, new_license
 
 if TYPE_CHECKING:
+    from .desk import Answer
     from .mail import MailServer
 
 STOP_AFTER = "AIMS_AUTHORITY_STOP_AFTER"
@@ -41,6 +42,7 @@ def authority(arguments: Sequence[str]) -> int:
         "release": _release,
         "list": _list,
         "process": _process,
+        "status": _status,
         "audit": _audit,
     }
     result = commands[options.command](options)
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     process = commands.add_parser("process", help="turn a request file into its response file")
     process.add_argument("request", metavar="FILE.request")
     process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
+    status = commands.add_parser("status", help="say whether a request file was processed, and change nothing")
+    status.add_argument("request", metavar="FILE.request")
     commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
     for name, command in commands.choices.items():
         if name != "serve":
@@ -278,19 +282,36 @@ def _process(options: argparse.Namespace) -> dict[str, Any]:
 
     request = read_file(options.request)
     with Ledger(options.ledger) as ledger:
-        response = RequestDesk(ledger, online=False).answer(request, options.request)
-    body = documents.read(response, documents.RESPONSE, options.request).body
+        answer = RequestDesk(ledger, online=False).consider(request, options.request)
     folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
-    name = f"{digits(body['number'])}.response"
-    Folder(folder).write(name, response, PRIVATE)
-    reason = body["reason"]
+    name = f"{digits(answer.number)}.response"
+    Folder(folder).write(name, answer.content, PRIVATE)
+    return {**_answered(answer), "repeated": answer.repeated, "response": str(folder / name)}
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
     return {
-        "number": body["number"],
-        "action": body["action"],
-        "outcome": body["outcome"],
-        "reason": reason["what"] if reason else None,
-        "response": str(folder / name),
+        "number": answer.number,
+        "action": answer.action,
+        "outcome": answer.outcome,
+        "reason": answer.reason["what"] if answer.reason else None,
+        "answered": answer.issued,
     }
+
+
+def _status(options: argparse.Namespace) -> dict[str, Any]:
+    from .desk import RequestDesk
+    from .ledger import Ledger
+
+    request = read_file(options.request)
+    with Ledger(options.ledger) as ledger:
+        answer = RequestDesk(ledger, online=False).seen(request, options.request)
+    if answer is not None:
+        todo = "Process the same file again where its response was lost: the same one comes, and nothing more is spent."
+        return {"processed": True, **_answered(answer), "todo": todo}
+    body = documents.read(request, documents.REQUEST, options.request).body
+    told = {"number": body["number"], "action": body["action"], "outcome": None, "reason": None, "answered": None}
+    return {"processed": False, **told, "todo": "Nothing was decided and nothing spent: process it."}
 
 
 def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -53,6 +53,8 @@ class Answer:
     :ivar outcome: ``granted`` or ``refused``
     :ivar reason: of a refusal
     :ivar proven: whether the request proved to come from somebody who may know about the license
+    :ivar issued: when it was answered first; None of a request that proved nothing
+    :ivar repeated: whether that was before, so that this is the very same response again
     """
 
     content: bytes
@@ -61,6 +63,8 @@ class Answer:
     outcome: str
     reason: Mapping[str, str] | None
     proven: bool
+    issued: str | None
+    repeated: bool
 
 
 class RequestDesk:
@@ -93,29 +97,45 @@ class RequestDesk:
             content = self._ledger.sign(documents.RESPONSE, self._quote(request, data, license))
             return self._told(content, license is not None)
         with self._ledger.change():
-            known = self._ledger.response(body["id"])
-            digest = known[0] if known else self._ledger.unproven(body["id"])
-            if digest not in (None, documents.digest(data)):
-                todo = "Take the original request file again."
-                raise refuse("Another request was answered under this id.", where, todo)
-            if known:
-                return self._told(known[1], proven=True)
-            proven = digest is None and self._is_proven(request, license)
+            earlier = self._earlier(request, data)
+            if earlier is not None:
+                return earlier
+            proven = self._is_proven(request, license)
             if proven:
                 acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
                 content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data))
                 self._ledger.put_response(body["id"], documents.digest(data), content)
             else:
-                refusal = self._stranger(request, data)
-                content = self._ledger.sign(documents.RESPONSE, refusal)
-                if digest is None:
-                    self._remember(request, documents.digest(data))
+                content = self._ledger.sign(documents.RESPONSE, self._stranger(request, data))
+                self._remember(request, documents.digest(data))
         return self._told(content, proven)
 
+    def seen(self, data: bytes, where: str = "request") -> Answer | None:
+        """Return the answer that a request got before, or None where it was never processed; nothing is answered.
+
+        :raises LicensingError: as :meth:`consider` does
+        """
+        request = documents.read(data, documents.REQUEST, where)
+        self._checked(request)
+        with self._ledger.change():
+            return self._earlier(request, data)
+
+    def _earlier(self, request: Document, data: bytes) -> Answer | None:
+        known = self._ledger.response(request.body["id"])
+        digest = known[0] if known else self._ledger.unproven(request.body["id"])
+        if digest is None:
+            return None
+        if digest != documents.digest(data):
+            todo = "Take the original request file again."
+            raise refuse("Another request was answered under this id.", request.where, todo)
+        content = known[1] if known else self._ledger.sign(documents.RESPONSE, self._stranger(request, data))
+        return self._told(content, proven=known is not None, repeated=True)
+
     @staticmethod
-    def _told(content: bytes, proven: bool) -> Answer:
+    def _told(content: bytes, proven: bool, repeated: bool = False) -> Answer:
         body = documents.read(content, documents.RESPONSE, "response").body
-        return Answer(content, body["action"], body["number"], body["outcome"], body["reason"], proven)
+        told = (body["action"], body["number"], body["outcome"], body["reason"])
+        return Answer(content, *told, proven, body["issued"], repeated)
 
     def _is_proven(self, request: Document, license: License | None) -> bool:
         if request.body["action"] == ACTIVATE:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import documents
@@ -41,6 +41,7 @@ class Result:
     :ivar uploaded: what the file was called when it was uploaded; shown on the page that its sender sees, nowhere else
     :ivar content: the response file, None where there is none
     :ivar problem: why it was refused, or could not be answered
+    :ivar before: when the same request was answered first, where this is its response again
     """
 
     uploaded: str
@@ -50,6 +51,7 @@ class Result:
     problem: Problem | None
     spends: int = 0
     left: int | None = None
+    before: str | None = None
 
     @property
     def file(self) -> str | None:
@@ -70,6 +72,7 @@ class Result:
             "outcome": self.outcome,
             "file": self.file,
             "content": base64.b64encode(self.content).decode() if self.content is not None else None,
+            "repeated": self.before is not None,
             "mailed": mailed,
             "problem": self.problem.as_dict() if self.problem else None,
         }
@@ -156,7 +159,9 @@ class Page:
         reason = Problem(**body["reason"]) if body["reason"] else None
         account = body.get("account")
         left = account.get("left") if isinstance(account, Mapping) else None
-        return Result(name, answer.number, answer.action, answer.content, reason, body.get("spends") or 0, left)
+        before = answer.issued if answer.repeated else None
+        spends = body.get("spends") or 0
+        return Result(name, answer.number, answer.action, answer.content, reason, spends, left, before)
 
     def _mail(self, to: str, results: Sequence[Result]) -> tuple[bool, str]:
         """Mail the results; return whether a mail is on its way, and the words for it."""
@@ -235,6 +240,9 @@ def _shown(one: Result, name: str = "") -> _Shown:
 
 
 def _lines(one: Result) -> list[str]:
+    if one.before is not None:
+        again = f"It was answered before, at {one.before}. This is the same response again; nothing more is spent."
+        return [again, *(_lines(replace(one, before=None)) if one.problem else [])]
     if one.problem is not None:
         return [one.problem.what, one.problem.todo]
     if one.action != "activate":

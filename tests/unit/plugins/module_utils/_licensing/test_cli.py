@@ -165,12 +165,24 @@ def test_an_offline_exchange_waits_with_exit_code_3_and_ends_with_0(shell: Shell
     assert (code, json.loads(out)["requests"]) == (WAITING, [str(request)])
     assert request.read_bytes() == content
 
+    ledger = Path(shell.ledger).read_bytes()
+    unseen = shell.authority("status", str(request))
+    assert (unseen["processed"], unseen["action"], unseen["answered"]) == (False, "deactivate", None)
+    assert "process it" in unseen["todo"] and Path(shell.ledger).read_bytes() == ledger
     answered = shell.authority("process", str(request))
     response = shell.folder / "015120055014.response"
     assert (answered["outcome"], answered["response"]) == ("granted", str(response))
+    assert answered["repeated"] is False
     first = response.read_bytes()
-    shell.authority("process", str(request), "--out", str(shell.folder / "new"))
+    # The response is lost. The authority knows that it was given, and gives it again.
+    ledger = Path(shell.ledger).read_bytes()
+    seen = shell.authority("status", str(request))
+    assert (seen["processed"], seen["outcome"], seen["answered"]) == (True, "granted", answered["answered"])
+    assert "the same one comes" in seen["todo"]
+    again = shell.authority("process", str(request), "--out", str(shell.folder / "new"))
     assert (shell.folder / "new" / response.name).read_bytes() == first
+    assert (again["repeated"], again["answered"]) == (True, answered["answered"])
+    assert Path(shell.ledger).read_bytes() == ledger
 
     code, out, err = shell.licman("old", *give, "--response", str(response))
     assert code == DONE
@@ -319,7 +331,8 @@ class TestAuthority:
 
     def test_a_request_that_is_not_there_or_no_file_is_refused(self, shell: Shell) -> None:
         for path in (shell.folder / "gone.request", shell.folder, Path("/"), Path("/dev/null")):
-            assert shell.authority("process", str(path), code=REFUSED)["problems"]
+            for command in ("process", "status"):
+                assert shell.authority(command, str(path), code=REFUSED)["problems"]
 
     @pytest.mark.parametrize(
         "content", [b"", b"garbage" * 999, b"SQLite format 3\0" + b"\0" * 5000], ids=["empty", "text", "header"]

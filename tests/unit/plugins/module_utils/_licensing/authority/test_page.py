@@ -63,7 +63,12 @@ def test_licenses_are_activated_offline_by_way_of_the_page(lab: ServiceLab) -> N
     responses = {one["number"]: base64.b64decode(one["content"]) for one in results}
     lab.old.manager.activate(wanted(), lab.offline(responses))
     assert set(lab.old.statuses().values()) == {"Active"}
+    assert [one["repeated"] for one in results] == [False] * 3
     again = upload(service, "", *files)
+    assert [one["repeated"] for one in again] == [True] * 3
+    body, headers = form("", files)
+    shown = service.call("POST", "/requests", body, headers)[2].decode()
+    assert shown.count("It was answered before, at ") == 3 and "spends one transfer" not in shown
     assert [one["content"] for one in again] == [one["content"] for one in results]
     assert [one["detail"]["online"] for one in audited(service)[3:]] == [False] * 3
 
