@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test hosts that are virtual machines: their own kernel, firmware and disk, and a reboot that is one.
+
+They stand in the networks of a site beside its containers. podman makes a network's bridge with its first container,
+so that one is booted before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hosts import disk, machines, qemu
+from hosts.machines import Answer, Machine, Site, podman
+
+# Seconds for a boot of an emulated machine beside others.
+_PATIENCE = 300
+# Seconds for an answer: a host that goes down while it is asked may never say so.
+_ASKED = 15
+
+
+class VirtualMachine(Machine):
+    """A host that is a virtual machine.
+
+    :ivar uuid: what the firmware says it is
+    """
+
+    def __init__(self, site: Site, name: str, network: str, address: str) -> None:
+        super().__init__(site, name, network, address)
+        self.uuid = str(uuid.uuid4())
+        self._guest = qemu.Guest(self.container, site.folder / self.container, self._mac, self.uuid)
+
+    def make(self, image: str, owner: str, names: Mapping[str, str]) -> None:
+        """Create the host, give it its identity, and boot it.
+
+        :param image: that of containers; a disk is made of it
+        """
+        made = disk.make()
+        self._guest.folder.mkdir()
+        made.copy(self._guest.root, self._files(names))
+        self._guest.start(owner, made, _bridge(f"{self._site.mark}-{self.network}"))
+
+    def _files(self, names: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+        """What makes this host another one than its siblings, and what podman tells a container from outside."""
+        subnet = self._site._network(self.network)
+        gateway = f"Gateway={self._site.here(self.network)}\n" if self.network == machines.ONLINE else ""
+        network = f"[Match]\nName=eth0\n[Network]\nAddress={self.address}/{subnet.prefixlen}\n{gateway}"
+        with tarfile.open(fileobj=io.BytesIO(self._identity(names))) as archive:
+            files = {entry.name: (entry.mode, _text(archive, entry)) for entry in archive}
+        return {
+            **files,
+            "etc/hostname": (0o644, f"{self.name}\n"),
+            "etc/systemd/network/10-eth0.network": (0o644, network),
+        }
+
+    def wait(self) -> str:
+        """Wait until the host has booted; return systemd's word for its state."""
+        return self._answer("systemctl is-system-running --wait", (0, 1)).stdout.strip()
+
+    def reboot(self) -> str:
+        """Have the host reboot itself; return systemd's word for its state."""
+        before = self.run("cat /proc/sys/kernel/random/boot_id")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.ask("sudo -n systemctl --no-block reboot", timeout=_ASKED)
+        self._answer(f"grep --invert-match {before} /proc/sys/kernel/random/boot_id", (0,))
+        return self.wait()
+
+    def _answer(self, command: str, codes: Iterable[int]) -> Answer:
+        """Ask until the host answers with one of some codes."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                answer = self.ask(command, timeout=_ASKED)
+            except subprocess.TimeoutExpired as error:
+                said = str(error)
+            else:
+                if answer.code in codes:
+                    return answer
+                said = answer.stderr
+            if time.monotonic() > until:
+                console = self._guest.console.read_text(encoding="utf-8", errors="replace")
+                raise TimeoutError(f"{self.name} does not answer: {said}\n{console}")
+            time.sleep(0.2)
+
+    def remove(self) -> None:
+        """Take the host away."""
+        qemu.end(self._guest.name)
+
+
+def _text(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> str:
+    content = archive.extractfile(entry)
+    return content.read().decode() if content else ""
+
+
+def _bridge(network: str) -> str:
+    """The interface that a network of podman is, on this machine."""
+    name = str(json.loads(podman("network", "inspect", network))[0]["network_interface"])
+    if not Path("/sys/class/net", name).exists():
+        raise RuntimeError(f"{network} has no bridge: boot a container in it before a virtual machine.")
+    return name
+
+
+def boot(site: Site, **places: str) -> dict[str, VirtualMachine]:
+    """Boot fresh virtual machines in a site, beside its containers; see :meth:`Site.boot`."""
+    made = {}
+    for name, network in places.items():
+        site._booted += 1
+        address = str(site._network(network)[10 + site._booted])
+        made[name] = site.machines[name] = VirtualMachine(site, name, network, address)
+    site._write_config()
+    names = {machine.name: machine.address for machine in site.machines.values()}
+    for machine in made.values():
+        machine.make(site._image, site._owner, names)
+    return made
