@@ -80,13 +80,13 @@ unit: venv  ## pytest
 
 .PHONY: faults
 faults: venv  ## the fault matrix, then migrations killed between any two tasks, for an hour or more; docs/faults.md
-	PYTHONPATH="$(BUILD)/collections" python tests/faults/run.py
+	PYTHONPATH="$(BUILD)/collections:tests" python tests/faults/run.py
 	AIMS_FAULTS_LONG=1 PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto \
 	  tests/playbooks/test_killed_between_tasks.py tests/playbooks/test_two_controllers.py tests/playbooks/test_secrets.py $(PYTEST_ARGS)
 
 .PHONY: some-faults
 some-faults: venv  ## of the fault matrix some of each kind, and a kill at each failpoint
-	PYTHONPATH="$(BUILD)/collections" python tests/faults/run.py --bounded
+	PYTHONPATH="$(BUILD)/collections:tests" python tests/faults/run.py --bounded
 
 # Inputs for each format.
 INPUTS ?= 100000

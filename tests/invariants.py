@@ -1,23 +1,24 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An independent model of authority and hosts for whole laboratories: what their files and the ledger's tables say.
+"""An independent model of authority and hosts: what their files and the ledger's tables say.
 
 It knows nothing of the core's code. Each check names the invariant (docs/design.md) that it holds, and tells what is
-broken in words.
+broken in words. The fault matrix (tests/faults/model.py) looks at its worlds with it, :class:`Model` at laboratories.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import http.client
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Ledger:
             answers = ledger.execute("SELECT request_id, content FROM response").fetchall()
             spent = ledger.execute("SELECT number, count(*) FROM transfer GROUP BY number").fetchall()
             (self._key,) = ledger.execute("SELECT public_key FROM realm").fetchone()
+            log = "SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial"
+            self._log = ledger.execute(log).fetchall()
         self.live: dict[str, Any] = {number: json.loads(machine) for number, machine in held}
         self.answers: dict[str, bytes] = {mark: bytes(data) for mark, data in answers}
         self.spent: dict[str, int] = dict(spent)
@@ -60,6 +63,11 @@ class Ledger:
         said = [body(data) for data in self.answers.values()]
         found = [one for one in said if (one["action"], one["outcome"]) == (action, "granted")]
         return sorted(found, key=lambda one: one["serial"])
+
+    def asked(self, action: str, number: str) -> set[str]:
+        """The ids of the requests that were answered."""
+        said = {mark: body(data) for mark, data in self.answers.items()}
+        return {mark for mark, one in said.items() if (one["action"], one["number"]) == (action, number)}
 
     def moved(self) -> dict[str, int]:
         """How often each license came to another machine, counted from what was answered alone."""
@@ -83,10 +91,20 @@ class Ledger:
             return False
         return True
 
+    def broken(self) -> Iterator[str]:
+        if self.spent != self.moved():
+            yield f"I2: transfers spent {self.spent}, licenses moved {self.moved()}"
+        previous = "0" * 64
+        for row in self._log:
+            if row[5] != previous or row[6] != hashlib.sha256(json.dumps(row[:6]).encode()).hexdigest():
+                yield f"the audit log is broken at {row[0]}"
+            previous = row[6]
+
 
 class Host:
     """What a host's files say.
 
+    :param root: the folder that stands for its root
     :ivar locks: license number → nodelock as it lies there
     :ivar fenced: license numbers
     :ivar open: license number → id of the request that is open
@@ -95,10 +113,9 @@ class Host:
     :ivar foreign: every file outside the home, with its content
     """
 
-    def __init__(self, lab: Lab, name: str) -> None:
+    def __init__(self, name: str, root: Path) -> None:
         self.name = name
-        root = lab.root(name)
-        self.home = lab.home(name)
+        self.home = root / HOME.lstrip("/")
         self.locks = {number_of(path): path.read_bytes() for path in self.home.glob("Nodelocks/*.lock")}
         config = self.home / "Config" / "server.json"
         self.fenced = set(json.loads(config.read_bytes())["fenced"]) if config.exists() else set()
@@ -121,6 +138,11 @@ class Host:
         return package.exists() and (self.home / "Bin" / "licsrv").exists()
 
 
+@functools.lru_cache(maxsize=64)
+def parsed(text: bytes) -> Any:
+    return yaml.safe_load(text)
+
+
 class Bundle:
     """A bundle on the controller, read without the code that wrote it."""
 
@@ -134,7 +156,7 @@ class Bundle:
         listed = (self.path / "manifest.sha256").read_text(encoding="utf-8").split()[0]
         if hashlib.sha256(manifest.read_bytes()).hexdigest() != listed:
             return False
-        told = yaml.safe_load(manifest.read_bytes())
+        told = parsed(manifest.read_bytes())
         wanted = {f"files/{one['name']}": one["stored_sha256"] for one in told["files"]} | told["pages"]
         return all(
             (self.path / name).exists() and hashlib.sha256((self.path / name).read_bytes()).hexdigest() == digest
@@ -142,8 +164,82 @@ class Bundle:
         )
 
     def active(self) -> set[str]:
-        overview = yaml.safe_load((self.path / "overview.yml").read_bytes())
+        overview = parsed((self.path / "overview.yml").read_bytes())
         return {one["number"] for one in overview["licenses"] if one["status"] == "Active"}
+
+
+class Pair:
+    """A source and a target at one moment, their authority, and the bundles on their controller.
+
+    :param roots: name → root, the source's first
+    :param bundles: a folder for each host
+    :ivar written: every file of the bundles but the mark of the newest, with its mode and content
+    """
+
+    def __init__(self, ledger: Path, roots: Mapping[str, Path], bundles: Path) -> None:
+        self.ledger = Ledger(ledger)
+        self.hosts = [Host(name, root) for name, root in roots.items()]
+        self.bundles = bundles
+        files = [path for path in bundles.glob("*/2*/**/*") if path.is_file()]
+        self.written = {str(path.relative_to(bundles)): (path.lstat().st_mode, path.read_bytes()) for path in files}
+
+    def broken(self, start: Pair, online: bool) -> Iterator[str]:
+        """What does not hold at this moment, whatever has befallen the pair.
+
+        :param start: the pair before
+        :param online: the hosts reach the authority themselves, so that only one outcome is unknown at a time
+        """
+        yield from self.ledger.broken()
+        yield from self._one_machine()
+        for host, before in zip(self.hosts, start.hosts):
+            yield from self._exchanges(host, before, online)
+            for name in sorted({*host.foreign, *before.foreign}):
+                if host.foreign.get(name) != before.foreign.get(name):
+                    yield f"I9: {name} on {host.name} was changed"
+        yield from self._kept(start)
+
+    def _one_machine(self) -> Iterator[str]:
+        source, target = self.hosts
+        for number in source.served & target.served:
+            yield f"I1: {number} may be served by both hosts"
+        for host in self.hosts:
+            for number in host.served:
+                if self.ledger.live.get(number) != host.machine:
+                    yield f"I1: {host.name} may serve {number}, which is not live there for the authority"
+        for number, machine in self.ledger.live.items():
+            holders = [host for host in self.hosts if host.machine == machine]
+            if not any(number in {**host.locks, **host.open} for host in holders):
+                yield f"lost: the authority holds {number} for live on a host that knows nothing of it"
+
+    def _exchanges(self, host: Host, start: Host, online: bool) -> Iterator[str]:
+        doubt = [number for number, mark in host.open.items() if mark not in host.archived]
+        if online and len(doubt) > 1:
+            yield f"I3: {len(doubt)} licenses are in doubt at a time on {host.name}"
+        for mark, data in host.archived.items():
+            if self.ledger.answers.get(mark) != data or not self.ledger.signed(data):
+                yield f"I5: {host.name} archived what the authority never answered to {mark}"
+        for number, data in host.locks.items():
+            if start.locks.get(number) != data and data not in host.archived.values():
+                yield f"I5: {host.name} applied an activation of {number} that it had not archived"
+        receipts = [body(data) for mark, data in host.archived.items() if mark not in start.archived]
+        given = {one["number"] for one in receipts if one["action"] == "deactivate"}
+        for number in set(start.locks) - set(host.locks) - given:
+            yield f"I5: {host.name} dropped the nodelock of {number} without an archived receipt"
+
+    def _kept(self, start: Pair) -> Iterator[str]:
+        for name, seen in start.written.items():
+            if self.written.get(name) != seen:
+                yield f"I6: {name} of a bundle that was there before was changed"
+        for host in self.hosts:
+            newest = Bundle(self.bundles / host.name / "latest")
+            made = [Bundle(path) for path in self.bundles.glob(f"{host.name}/2*")]
+            if not newest.path.exists():
+                if (start.bundles / host.name / "latest").exists():
+                    yield "I6: the newest bundle is gone"
+            elif not newest.whole():
+                yield "I6: the newest bundle is not whole"
+            elif any(one.whole() and one.active() > newest.active() for one in made):
+                yield "I6: the newest bundle is poorer than one before"
 
 
 class Model:
@@ -154,117 +250,61 @@ class Model:
     """
 
     def __init__(self, lab: Lab, online: bool = True, since: Lab | None = None) -> None:
-        start = since or lab
         self._lab = lab
         self._online = online
-        self._start = {name: Host(start, name) for name in (lab.source, lab.target)}
-        self._answered = set(Ledger(start.ledger).answers)
-        self._bundles = lab.tree(*start.work.glob("bundles/*/2*")) if since is None else {}
+        self._start = pair_of(since or lab)
 
     def broken(self, *outputs: str) -> list[str]:
         """What does not hold at this moment.
 
         :param outputs: what runs have told
         """
-        ledger = Ledger(self._lab.ledger)
-        hosts = [Host(self._lab, name) for name in self._start]
-        found = [*self._one_machine(ledger, hosts), *self._spent(ledger), *self._given_up(ledger, hosts)]
-        for host in hosts:
-            found += [*self._exchanges(ledger, host), *self._foreign(host)]
-        return [*found, *self._kept(), *_told(outputs)]
+        pair = pair_of(self._lab)
+        return [*pair.broken(self._start, self._online), *self._given_up(pair), *_told(outputs)]
 
-    def _one_machine(self, ledger: Ledger, hosts: list[Host]) -> Iterator[str]:
-        source, target = hosts
-        for number in source.served & target.served:
-            yield f"I1: {number} may be served by both hosts"
-        for host in hosts:
-            for number in host.served:
-                if ledger.live.get(number) != host.machine:
-                    yield f"I1: {host.name} may serve {number}, which is not live there for the authority"
-        for number, machine in ledger.live.items():
-            holders = [host for host in hosts if host.machine == machine]
-            if not any(number in {**host.locks, **host.open} for host in holders):
-                yield f"lost: the authority holds {number} for live on a host that knows nothing of it"
-
-    def _spent(self, ledger: Ledger) -> Iterator[str]:
-        if ledger.spent != ledger.moved():
-            yield f"I2: transfers spent {ledger.spent}, licenses moved {ledger.moved()}"
-
-    def _given_up(self, ledger: Ledger, hosts: list[Host]) -> Iterator[str]:
+    def _given_up(self, pair: Pair) -> Iterator[str]:
         """What stands on the hosts and on the controller once something was given up."""
-        source, target = hosts
-        new = set(ledger.answers) - self._answered
-        gone = [one for one in ledger.granted("deactivate") if one["request_id"] in new]
+        source, target = pair.hosts
+        new = set(pair.ledger.answers) - set(self._start.ledger.answers)
+        gone = [one for one in pair.ledger.granted("deactivate") if one["request_id"] in new]
         numbers = {one["number"] for one in gone if one["fingerprint"] == source.machine}
-        numbers |= source.fenced - self._start[source.name].fenced
+        numbers |= source.fenced - self._start.hosts[0].fenced
         if numbers and not target.installed():
             yield "I4: the source gave licenses up before the target was installed"
-        bundles = [Bundle(path) for path in self._lab.work.glob(f"bundles/{source.name}/2*")]
+        bundles = [Bundle(path) for path in pair.bundles.glob(f"{source.name}/2*")]
         covered = [bundle.active() for bundle in bundles if bundle.whole()]
         if numbers and not any(numbers <= one for one in covered):
             yield f"I4: {sorted(numbers)} were given up without a whole bundle on the controller that covers them"
 
-    def _exchanges(self, ledger: Ledger, host: Host) -> Iterator[str]:
-        doubt = [number for number, mark in host.open.items() if mark not in host.archived]
-        if self._online and len(doubt) > 1:
-            yield f"I3: {len(doubt)} licenses are in doubt at a time on {host.name}"
-        start = self._start[host.name]
-        for mark, data in host.archived.items():
-            if ledger.answers.get(mark) != data or not ledger.signed(data):
-                yield f"I5: {host.name} archived what the authority never answered to {mark}"
-        for number, data in host.locks.items():
-            if start.locks.get(number) != data and data not in host.archived.values():
-                yield f"I5: {host.name} applied an activation of {number} that it had not archived"
-        receipts = [body(data) for mark, data in host.archived.items() if mark not in start.archived]
-        given = {one["number"] for one in receipts if one["action"] == "deactivate"}
-        for number in set(start.locks) - set(host.locks) - given:
-            yield f"I5: {host.name} dropped the nodelock of {number} without an archived receipt"
-
-    def _foreign(self, host: Host) -> Iterator[str]:
-        for name, content in self._start[host.name].foreign.items():
-            if host.foreign.get(name) != content:
-                yield f"I9: {name} on {host.name} was changed"
-        for name in set(host.foreign) - set(self._start[host.name].foreign):
-            yield f"I9: {name} on {host.name} was made outside the home"
-
-    def _kept(self) -> Iterator[str]:
-        now = self._lab.tree(*self._lab.work.glob("bundles/*/2*"))
-        for name, seen in self._bundles.items():
-            if now.get(name) != seen:
-                yield f"I6: {name} of a bundle that was there before was changed"
-        for latest in self._lab.work.glob("bundles/*/latest"):
-            if not Bundle(latest).whole():
-                yield "I6: the newest bundle is not whole"
-        newest = [Bundle(path) for path in self._lab.work.glob("bundles/*/latest")]
-        best = [Bundle(path) for path in self._lab.work.glob("bundles/*/2*")]
-        for bundle in newest:
-            if any(one.whole() and one.active() > bundle.active() for one in best):
-                yield "I6: the newest bundle is poorer than one before"
-
     def unsettled(self) -> list[str]:
         """What does not hold now that the migration has ended well: every license moved once, under one id each."""
-        ledger = Ledger(self._lab.ledger)
-        source, target = (Host(self._lab, name) for name in self._start)
-        numbers = set(self._start[source.name].locks)
+        pair = pair_of(self._lab)
+        source, target = pair.hosts
+        numbers = set(self._start.hosts[0].locks)
         found = []
         if (source.locks.keys(), target.locks.keys()) != (set(), numbers):
             found.append(f"the source holds {sorted(source.locks)}, the target {sorted(target.locks)}")
-        if ledger.spent != dict.fromkeys(numbers, 1):
-            found.append(f"I2: {ledger.spent} transfers are spent")
-        if ledger.live != dict.fromkeys(numbers, target.machine):
+        if pair.ledger.spent != dict.fromkeys(numbers, 1):
+            found.append(f"I2: {pair.ledger.spent} transfers are spent")
+        if pair.ledger.live != dict.fromkeys(numbers, target.machine):
             found.append("I1: the authority does not hold every license for live on the target")
         for host in (source, target):
             if host.open:
                 found.append(f"I3: requests are open on {host.name}: {sorted(host.open)}")
         archived = {**source.archived, **target.archived}
-        found += [f"I3: the answer to {mark} was never archived" for mark in set(ledger.answers) - set(archived)]
+        found += [f"I3: the answer to {mark} was never archived" for mark in set(pair.ledger.answers) - set(archived)]
         for action in ("deactivate", "activate"):
-            new = [body(data) for mark, data in archived.items() if mark not in self._answered]
+            new = [body(data) for mark, data in archived.items() if mark not in self._start.ledger.answers]
             asked = sorted(one["number"] for one in new if one["action"] == action)
             if asked != sorted(numbers):
                 found.append(f"I3: asked to {action}: {asked}")
         left = [path for path in self._lab.folder.glob("*/**/.tmp-*") if path.parts[-2] != "ansible"]
         return found + [f"left behind: {path.relative_to(self._lab.folder)}" for path in left]
+
+
+def pair_of(lab: Lab) -> Pair:
+    """A laboratory's pair as it is now."""
+    return Pair(lab.ledger, {name: lab.root(name) for name in (lab.source, lab.target)}, lab.work / "bundles")
 
 
 def _told(outputs: tuple[str, ...]) -> Iterator[str]:

@@ -75,7 +75,7 @@ def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
             if at % 5 == 0 and call.action:
                 yield Case(call, channel, "killed", f"{where}, {words} after it", Fault("kill", at), skew=skew)
         # The folder of requests is one controller's.
-        if at % 4 == 0 and channel != OFFLINE:
+        if at % 4 == 0 and channel != OFFLINE and not call.alone:
             for dies, words in ((False, "goes on"), (True, "is killed")):
                 yield Case(call, channel, "two runs", f"{where}, where the first {words}", Fault("stop", at), dies=dies)
     for skew, words in ((DAY, "ahead"), (-DAY, "behind")):

@@ -26,7 +26,18 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 
 REFUSED, CRASHED = 1, 70
 _SECONDS = 60
-_WRITES = ("files.write.begin", "files.write.made", "files.write.filled", "files.write.synced", "files.make", "bundle")
+_WRITES = (
+    "files.write.begin",
+    "files.write.made",
+    "files.write.filled",
+    "files.write.synced",
+    "files.make",
+    "bundle",
+    "ledger.create.made",
+    "ledger.create.filled",
+)
+# Where SQLite is asked for something.
+_SQL = ("ledger.statement", "register.statement", "register.opened", "register.schema")
 _CHANGING = ("INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE")
 Trace = list[tuple[str, str]]
 
@@ -64,14 +75,15 @@ def fits(kind: str, point: str, what: str) -> bool:
     if kind in ("kill", "stop"):
         return True
     if kind == "error":
-        return point.startswith(("files.", "ledger.statement", "channel.https.", "bundle."))
+        return point in _SQL or point.startswith(("files.", "ledger.create.", "channel.https.", "bundle."))
     if kind == "full":
-        return point.startswith(_WRITES) or (point == "ledger.statement" and what.startswith(_CHANGING))
+        changes = point == "register.schema" or what.startswith(_CHANGING)
+        return point.startswith(_WRITES) or (point in _SQL and changes)
     return what.startswith("Nodelocks/") and point in ("files.write.synced", "files.remove.begin")
 
 
 def fail(kind: str, point: str) -> None:
-    if point == "ledger.statement":
+    if point in _SQL:
         raise sqlite3.OperationalError("database or disk is full" if kind == "full" else "disk I/O error")
     number = {"error": errno.EIO, "full": errno.ENOSPC, "readonly": errno.EPERM}[kind]
     raise OSError(number, os.strerror(number))

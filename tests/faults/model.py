@@ -1,124 +1,42 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An independent model of authority and hosts: reads files and SQLite by itself, and knows nothing of the core's code.
+"""What the matrix looks at in its worlds: the model of tests/invariants.py, secrets, seats, and what is left behind.
 
-Each check names the invariant (docs/design.md) that it holds, and returns what is broken in words.
+It knows nothing of the core's code. Each check names the invariant (docs/design.md) that it holds, and returns what is
+broken in words.
 """
 
 from __future__ import annotations
 
-import functools
+import ast
+import contextlib
 import hashlib
-import json
 import re
+import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
+from invariants import Pair
 
 HOME = "opt/aims-license-server"
 HOSTS = ("old", "new")
 _ID = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(rb"20\d\d-\d\d-\d\dT[0-9:]+Z")
 _PRIVATE = {"Config", "Journal", "Seats", "ApplicationKeys", "Journal/closed"}
+# Where private keys lie, or what is to become such a file.
+_KEYS = re.compile(
+    r"(\.tmp-)?(authority|fresh)\.db(-.*)?|.*/(\.tmp-)?host\.key(-.*)?|.*\.tls/(\.tmp-)?(ca|server)\.key(-.*)?"
+)
+# What is on record at each step of the call that takes seats; each is told once it is there.
+_SEATS = [[], [0], [1], [1, 2]]
 
 
-def number_of(stem: str) -> str:
-    return ".".join(stem[at : at + 3] for at in range(0, 12, 3))
-
-
-def body(data: bytes) -> dict[str, Any]:
-    return dict(json.loads(data)["body"])
-
-
-def rows(world: Path, statement: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(world / "authority.db") as db:
-        found = db.execute(statement).fetchall()
-    db.close()
-    return found
-
-
-class Authority:
-    """What the ledger says."""
-
-    def __init__(self, world: Path) -> None:
-        self.live = {
-            number: json.loads(machine)
-            for number, live, machine in rows(world, "SELECT number, live, fingerprint FROM holding")
-            if live
-        }
-        self.answers = {mark: bytes(data) for mark, data in rows(world, "SELECT request_id, content FROM response")}
-        self.transfers: dict[str, int] = dict(rows(world, "SELECT number, COUNT(*) FROM transfer GROUP BY number"))
-        self.log = rows(world, "SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial")
-
-    def granted(self, action: str) -> list[dict[str, Any]]:
-        said = [body(data) for data in self.answers.values()]
-        found = [one for one in said if one["action"] == action and one["outcome"] == "granted"]
-        return sorted(found, key=lambda one: one["serial"])
-
-    def asked(self, action: str, number: str) -> set[str]:
-        """The ids of the requests that were answered."""
-        said = {mark: body(data) for mark, data in self.answers.items()}
-        return {mark for mark, one in said.items() if (one["action"], one["number"]) == (action, number)}
-
-    def moves(self) -> dict[str, int]:
-        """How often each license came to another machine, counted from the answers alone."""
-        at: dict[str, Any] = {}
-        moved: dict[str, int] = {}
-        for one in self.granted("activate"):
-            before = at.get(one["number"])
-            if before is not None and before != one["fingerprint"]:
-                moved[one["number"]] = moved.get(one["number"], 0) + 1
-            at[one["number"]] = one["fingerprint"]
-        return moved
-
-    def broken(self) -> Iterator[str]:
-        if self.transfers != self.moves():
-            yield f"I2: transfers spent {self.transfers}, licenses moved {self.moves()}"
-        previous = "0" * 64
-        for row in self.log:
-            if row[5] != previous or row[6] != hashlib.sha256(json.dumps(row[:6]).encode()).hexdigest():
-                yield f"the audit log is broken at {row[0]}"
-            previous = row[6]
-
-
-class Host:
-    """What the files of a host's home say."""
-
-    def __init__(self, world: Path, name: str) -> None:
-        self.name = name
-        self.home = world / name / HOME
-
-    def read(self, place: str) -> bytes | None:
-        found = self.home / place
-        return found.read_bytes() if found.exists() else None
-
-    @property
-    def config(self) -> dict[str, Any]:
-        data = self.read("Config/server.json")
-        return dict(json.loads(data)) if data else {"fenced": {}}
-
-    def locks(self) -> dict[str, bytes]:
-        return {number_of(place.stem): place.read_bytes() for place in self.home.glob("Nodelocks/*.lock")}
-
-    def served(self) -> dict[str, dict[str, Any]]:
-        """License number → machine, of what this host would serve."""
-        fenced = self.config["fenced"]
-        return {number: body(data)["fingerprint"] for number, data in self.locks().items() if number not in fenced}
-
-    def pending(self) -> dict[str, str]:
-        """License number → id of its open request."""
-        found = self.home.glob("Journal/*.request")
-        return {number_of(place.stem): body(place.read_bytes())["id"] for place in found}
-
-    def archived(self) -> dict[str, bytes]:
-        """Request id → response, of what was ever answered here, applied or not."""
-        places = [*self.home.glob("Journal/*.response"), *self.home.glob("Journal/closed/*.response")]
-        return {body(data)["request_id"]: data for data in (place.read_bytes() for place in places)}
+def pair_of(world: Path) -> Pair:
+    return Pair(world / "authority.db", {name: world / name for name in HOSTS}, world / "bundles")
 
 
 def check(world: Path, start: Path, online: bool) -> list[str]:
@@ -126,32 +44,7 @@ def check(world: Path, start: Path, online: bool) -> list[str]:
 
     :param start: the world before the call
     """
-    authority = Authority(world)
-    broken = list(authority.broken())
-    hosts = [Host(world, name) for name in HOSTS]
-    served = [(host, number, machine) for host in hosts for number, machine in host.served().items()]
-    for host, number, machine in served:
-        if sum(number == other for _host, other, _machine in served) > 1:
-            broken.append(f"I1: {number} is served by several machines")
-        if authority.live.get(number) != machine:
-            broken.append(f"I1: {host.name} serves {number}, which the authority holds for live elsewhere or nowhere")
-    for host in hosts:
-        archived, before = host.archived(), Host(start, host.name)
-        doubt = [number for number, mark in host.pending().items() if mark not in archived]
-        if online and len(doubt) > 1:
-            broken.append(f"I3: {len(doubt)} licenses are in doubt at a time on {host.name}")
-        for mark, data in archived.items():
-            if authority.answers.get(mark) != data:
-                broken.append(f"I5: {host.name} archived what the authority did not answer to {mark}")
-        was, now = before.locks(), host.locks()
-        new = set(archived) - set(before.archived())
-        for number, data in now.items():
-            if was.get(number) != data and data not in archived.values():
-                broken.append(f"I5: {host.name} applied an activation of {number} that it did not archive")
-        receipts = {body(archived[mark])["number"] for mark in new if body(archived[mark])["action"] == "deactivate"}
-        if lost := set(was) - set(now) - receipts:
-            broken.append(f"I5: {host.name} dropped the nodelocks of {lost} without an archived receipt")
-    return broken + list(_secrets(world)) + list(_foreign(world, start)) + list(_bundles(world, start))
+    return [*pair_of(world).broken(pair_of(start), online), *_secrets(world), *_seats(world)]
 
 
 def _secrets(world: Path) -> Iterator[str]:
@@ -159,7 +52,7 @@ def _secrets(world: Path) -> Iterator[str]:
     codes = (world / "codes").read_bytes().split()
     for place in sorted(world.rglob("*")):
         name = place.relative_to(world).as_posix()
-        if place.is_symlink() or name == "codes" or name.startswith("authority.db"):
+        if place.is_symlink() or name == "codes":
             continue
         mode = stat.S_IMODE(place.lstat().st_mode)
         if place.is_dir():
@@ -173,48 +66,24 @@ def _secrets(world: Path) -> Iterator[str]:
         if b"PRIVATE KEY" in data:
             if mode & 0o077:
                 yield f"I7: {name} holds a private key and has mode {mode:04o}"
-            if not re.search(r"/(host\.key|\.tmp-host\.key-[0-9a-f]+)$", name):
+            if not _KEYS.fullmatch(name):
                 yield f"I7: a private key stands in {name}"
 
 
-def _foreign(world: Path, start: Path) -> Iterator[str]:
-    """I9: another product's folder beside the home, and the machine's own files."""
-    for host in HOSTS:
-        for place in (start / host).rglob("*"):
-            name = place.relative_to(start)
-            if HOME not in name.as_posix() and place.is_file() and (world / name).read_bytes() != place.read_bytes():
-                yield f"I9: {name} was changed"
-
-
-def _bundles(world: Path, start: Path) -> Iterator[str]:
-    """I6: the newest bundle is whole and no poorer than the one before, which is as it was."""
-    old = start / "bundles/old"
-    for place in old.glob("2*/**/*"):
-        name = place.relative_to(start)
-        if place.is_file() and (not (world / name).exists() or (world / name).read_bytes() != place.read_bytes()):
-            yield f"I6: {name} of the bundle before was changed"
-    latest = world / "bundles/old/latest"
-    text = (latest / "manifest.yml").read_bytes() if (latest / "manifest.yml").exists() else b""
-    if not text or (latest / "manifest.sha256").read_text().split()[0] != hashlib.sha256(text).hexdigest():
-        yield "I6: the newest bundle has no valid manifest"
-        return
-    manifest = parsed(text)
-    listed = {f"files/{one['name']}": one["stored_sha256"] for one in manifest["files"]} | manifest["pages"]
-    for name, digest in listed.items():
-        if hashlib.sha256((latest / name).read_bytes()).hexdigest() != digest:
-            yield f"I6: {name} of the newest bundle is damaged"
-    if live(latest) < live(old / "latest"):
-        yield "I6: the newest bundle is poorer than the one before"
-
-
-@functools.lru_cache(maxsize=64)
-def parsed(text: bytes) -> Any:
-    return yaml.safe_load(text)
-
-
-def live(bundle: Path) -> set[str]:
-    overview = parsed((bundle / "overview.yml").read_bytes())
-    return {one["number"] for one in overview["licenses"] if one["status"] == "Active"}
+def _seats(world: Path) -> Iterator[str]:
+    """The record of the seats holds what was told to be there, or the step after it, and nothing in between."""
+    record = world / "old" / HOME / "Seats" / "seats.db"
+    told = world / "told"
+    heard = ast.literal_eval(told.read_text(encoding="utf-8").splitlines()[-1]) if told.exists() else []
+    # Read in a copy, as the first reader takes back what was cut off.
+    with tempfile.TemporaryDirectory(dir=world.parent) as folder:
+        for part in record.parent.glob("seats.db*"):
+            shutil.copy(part, folder)
+        found: list[int] = []
+        with contextlib.closing(sqlite3.connect(f"{folder}/seats.db")) as db, contextlib.suppress(sqlite3.Error):
+            found = [number for (number,) in db.execute("SELECT number FROM seats ORDER BY number")]
+    if found not in _SEATS or _SEATS.index(found) - _SEATS.index(heard) not in (0, 1):
+        yield f"seats: {heard} were told, {found} are on record"
 
 
 def shape(world: Path) -> dict[str, tuple[int, str]]:
@@ -223,13 +92,15 @@ def shape(world: Path) -> dict[str, tuple[int, str]]:
     Ids, which differ from run to run, are left out; so are the bundles, whose names tell the time.
     """
     found = {}
-    for base in (*HOSTS, "requests"):
-        for place in sorted((world / base).rglob("*")):
+    for base in (*HOSTS, "requests", "fresh.db*"):
+        for place in sorted([*world.glob(base), *world.glob(f"{base}/**/*")]):
             name = _ID.sub("ID", place.relative_to(world).as_posix())
             plain = place.suffix in (".lic", ".cpx", ".key", ".pyz", "") or name.endswith(
                 ("server.json", "package.json")
             )
-            content = place.read_bytes() if place.is_file() and plain and "host.key" not in name else b""
+            content = (
+                place.read_bytes() if place.is_file() and plain and not re.search(r"host\.key|\.tls/", name) else b""
+            )
             content = _TIME.sub(b"TIME", content)
             found[name] = (place.lstat().st_mode, hashlib.sha256(content).hexdigest()[:12])
     return found
@@ -242,7 +113,9 @@ def everything(world: Path) -> dict[str, str]:
         for place in sorted(world.rglob("*"))
         if place.is_file() and not place.name.startswith("authority.db")
     }
-    dump = [rows(world, f"SELECT * FROM {table}") for table in ("license", "holding", "transfer", "response")]
+    with contextlib.closing(sqlite3.connect(world / "authority.db")) as db:
+        tables = ("license", "holding", "transfer", "response")
+        dump = [db.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
     return {**found, "ledger": hashlib.sha256(repr(dump).encode()).hexdigest()}
 
 
@@ -252,18 +125,18 @@ def check_end(world: Path, start: Path, action: str | None, numbers: tuple[str, 
     :param action: what was asked of the authority, if anything
     :param moved: how many transfers each license is to have spent by now
     """
-    authority, before = Authority(world), Authority(start)
+    pair, before = pair_of(world), pair_of(start).ledger
+    ledger, hosts = pair.ledger, pair.hosts
     broken = []
-    hosts = [Host(world, name) for name in HOSTS]
-    archived = {mark: data for host in hosts for mark, data in host.archived().items()}
-    if pending := {host.name: host.pending() for host in hosts if host.pending()}:
+    archived = {mark: data for host in hosts for mark, data in host.archived.items()}
+    if pending := {host.name: host.open for host in hosts if host.open}:
         broken.append(f"I3: still pending: {pending}")
-    if lost := set(authority.answers) - set(archived):
+    if lost := set(ledger.answers) - set(archived):
         broken.append(f"I3: what the authority answered never came to be applied: {sorted(lost)}")
     for number in numbers:
-        if authority.transfers.get(number, 0) != moved:
-            broken.append(f"I2: {number} has spent {authority.transfers.get(number, 0)} transfers, not {moved}")
-        asked = authority.asked(action, number) - before.asked(action, number) if action else set()
+        if ledger.spent.get(number, 0) != moved:
+            broken.append(f"I2: {number} has spent {ledger.spent.get(number, 0)} transfers, not {moved}")
+        asked = ledger.asked(action, number) - before.asked(action, number) if action else set()
         if action in ("activate", "deactivate") and len(asked) != 1:
             broken.append(f"I3: {number} was asked for under {len(asked)} ids")
     left = {place.relative_to(world) for place in world.rglob(".tmp-*")}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import os
@@ -38,6 +39,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     remove,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import FILE, Batch, Register
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import Seat
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import OURS, Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
@@ -205,6 +208,53 @@ def _remove(world: World, way: Way) -> bool:
     return bool(remove(world.home("old")).changes)
 
 
+def _init(world: World, way: Way) -> bool:
+    """Make another authority, with certificates for its service, unless it is there."""
+    path = str(world.folder / "fresh.db")
+    made = not Path(path).exists()
+    with Ledger.create(path, "fresh") if made else Ledger(path) as ledger:
+        name = ledger.realm.name
+    return Certificates(path).make(name, ["localhost"], now_utc()) or made
+
+
+_SEATS = [Seat(bytes([at]) * 16, at, None, "PROServer", SERVER, "anna", "pc", "127.0.0.1", "2026") for at in range(3)]
+
+
+def _seats(world: World, way: Way) -> bool:
+    """Put seats on record as a license server does: one; then, at once, another one and its end; then a third.
+
+    What it is told to be on disk it writes into the file ``told``, as a client hears of it.
+    """
+
+    async def act() -> int:
+        ends: asyncio.Queue[Batch] = asyncio.Queue()
+        register = Register(world.home("old").folder.path / FILE, ends.put_nowait)
+        known = {seat.number for seat in register.load()}
+        # What is on record → what is taken, and what ends.
+        steps: dict[frozenset[int], tuple[list[int], list[int]]] = {
+            frozenset(): ([0], []),
+            frozenset({0}): ([1], [0]),
+            frozenset({1}): ([2], []),
+        }
+        done = 0
+        while step := steps.get(frozenset(known)):
+            for number in step[0]:
+                register.add(_SEATS[number])
+            for number in step[1]:
+                register.remove(_SEATS[number])
+            batch = await ends.get()
+            if batch.error:
+                raise refuse(f"Nothing was recorded: {batch.error}.", FILE, "Try again.")
+            known = (known | set(step[0])) - set(step[1])
+            done += 1
+            with (world.folder / "told").open("a", encoding="utf-8") as told:
+                told.write(f"{sorted(known)}\n")
+        await register.close()
+        return done
+
+    return bool(asyncio.run(act()))
+
+
 def _backup(world: World, way: Way) -> bool:
     manager = world.manager("old", way.skew)
     files = [BundleFile(one.name, f"{one.mode:04o}", one.secret, one.content) for one in manager.files()]
@@ -221,6 +271,7 @@ class Call:
     :ivar host: where it is made
     :ivar action: what it asks of the authority
     :ivar moved: how many transfers each license has spent after it
+    :ivar alone: whether something else than a lock keeps a second one from being made at the same time
     """
 
     name: str
@@ -230,6 +281,7 @@ class Call:
     action: str | None = None
     moved: int = 0
     host: str = "old"
+    alone: bool = False
 
 
 ASKED = (EMBEDDED, SERVICE, OFFLINE)
@@ -243,6 +295,8 @@ CALLS = (
     Call("upgrade", _upgrade, "held"),
     Call("remove", _remove, "free"),
     Call("backup", _backup, "held"),
+    Call("authority", _init, "held", alone=True),
+    Call("seats", _seats, "held", alone=True),
 )
 
 

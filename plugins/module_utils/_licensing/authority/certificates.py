@@ -88,6 +88,8 @@ class Certificates:
         :param hosts: names and addresses; those of this machine where none are given and none are known
         """
         require_cryptography()
+        if self._folder.path.is_dir():
+            self._folder.sweep()
         ca, key = self._authority(name, now)
         known, until = self._current(ca)
         asked = [check_host(host, "--host") for host in hosts]
@@ -119,6 +121,7 @@ class Certificates:
         return self._current(ca)[0] if ca is not None else []
 
     def _authority(self, name: str, now: datetime) -> tuple[Certificate, EllipticCurvePrivateKey]:
+        from cryptography.exceptions import InternalError
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         ca, pem = self._read(_CA), self._folder.find(_CA_KEY) if self._folder.path.is_dir() else None
@@ -132,7 +135,7 @@ class Certificates:
         todo = "Restore it from a backup. Hosts pin this CA: with another one each has to be told the new realm."
         try:
             key: Any = load_pem_private_key(pem or b"", password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, InternalError):
             key = None
         if key is None or _public(key) != _public(ca):
             raise refuse("The private key of the CA is missing or damaged.", self._folder.place(_CA_KEY), todo)
@@ -141,6 +144,7 @@ class Certificates:
     def _current(self, ca: Certificate) -> tuple[list[str], datetime | None]:
         """Hosts and end of the server's certificate; no end where it cannot be used."""
         from cryptography import x509
+        from cryptography.exceptions import InternalError
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
@@ -153,7 +157,7 @@ class Certificates:
             names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             hosts = [str(entry.value) for entry in names]
             key: Any = load_pem_private_key(self._folder.find(_SERVER_KEY) or b"", password=None)
-        except (x509.ExtensionNotFound, ValueError, TypeError):
+        except (x509.ExtensionNotFound, ValueError, TypeError, InternalError):
             return [], None
         fits = _public(key) == _public(found) and found.issuer == ca.subject
         return hosts, _until(found) if fits else None

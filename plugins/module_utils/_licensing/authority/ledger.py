@@ -9,11 +9,13 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from .. import documents, faults
 from ..documents import Realm
@@ -48,6 +50,8 @@ SETTING = "setting"
 REMEMBERED = 10_000
 REHEARSAL = "REHEARSAL "
 _START = "0" * 64
+# Seconds after which what lies there half made is nobody's any more.
+_UNDER_WAY = 60.0
 _ADVICE = "Check its rights, the free space and who else holds it; where it is damaged, restore it from a backup."
 
 
@@ -61,6 +65,9 @@ class Ledger:
         self.path = path
         try:
             there = Path(path).is_file()
+            if there and Path(path).stat().st_nlink > 1:
+                # Its creation was killed at its very end, and left its other name.
+                _sweep(Path(path).absolute(), lambda found: os.path.samestat(found, Path(path).stat()))
         except OSError as error:
             raise refuse(f"The ledger cannot be reached: {error.strerror}.", path, _ADVICE) from error
         if not there:
@@ -117,15 +124,21 @@ class Ledger:
         Realm.from_dict({"name": realm, "key": "A" * 43 + "="}, "realm name")
         pem = documents.new_private_key()
         public = documents.public_half(documents.load_private_key(pem, path))
-        temporary = f"{path}.tmp-{os.getpid()}"
+        place = Path(path).absolute()
+        temporary = place.with_name(f"{_made_as(place)}{secrets.token_hex(6)}")
         try:
+            _sweep(place, lambda found: time.time() - found.st_mtime > _UNDER_WAY)
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
-            db = cls._connect(temporary)
+            faults.reach("ledger.create.made", path)
+            db = cls._connect(str(temporary))
             db.executescript(_SCHEMA + _STRANGERS)
             db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
             db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             db.close()
-            os.link(temporary, path)
+            faults.reach("ledger.create.filled", path)
+            os.link(temporary, place)
+            faults.reach("ledger.create.linked", path)
+            _sync(place.parent)
         except FileExistsError:
             raise refuse(
                 "There is a file already.", path, "Use the ledger that is there, or choose another path."
@@ -138,7 +151,7 @@ class Ledger:
             raise refuse(f"Cannot make the ledger: {error}.", path, _ADVICE) from None
         finally:
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+                temporary.unlink()
         return cls(path)
 
     def close(self) -> None:
@@ -354,3 +367,26 @@ class Ledger:
 
 def _chain(row: tuple[Any, ...]) -> str:
     return hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()
+
+
+def _made_as(place: Path) -> str:
+    """How the names begin that a ledger has while it is made."""
+    return f".tmp-{place.name}-"
+
+
+def _sweep(place: Path, is_left: Callable[[os.stat_result], bool]) -> None:
+    """Remove what creations of a ledger have left that were killed; it holds a private key."""
+    begins = _made_as(place)
+    for left in place.parent.iterdir():
+        if left.name.startswith(begins):
+            with contextlib.suppress(FileNotFoundError):
+                if is_left(left.lstat()):
+                    left.unlink()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
+from .. import faults
 from ..errors import refuse
+from ..files import PRIVATE
 from .seats import Seat
 
 FILE = "Seats/seats.db"
@@ -180,14 +183,21 @@ class Register:
             (s.number, s.id, s.asked, s.profile, s.license, s.user, s.client, s.address, s.since) for s in batch.taken
         ]
         self._undone += [seat.number for seat in batch.taken]
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
+        self._do("BEGIN IMMEDIATE")
         if taken:
-            db.executemany(_INSERT, taken)
+            self._do(_INSERT, taken)
         if ended or undone:
-            db.executemany(_DELETE, ended + undone)
-        db.execute("COMMIT")
+            self._do(_DELETE, ended + undone)
+        self._do("COMMIT")
+        faults.reach("register.committed")
         self._undone.clear()
+
+    def _do(self, statement: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
+        faults.reach("register.statement", statement)
+        if rows:
+            self._db.executemany(statement, rows)
+        else:
+            self._db.execute(statement)
 
     def _end(self, batch: Batch) -> None:
         self._busy = False
@@ -208,12 +218,16 @@ class Register:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    # Whatever the umask: the record says who works with what.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE))
+    faults.reach("register.opened", path.name)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
     db.execute("PRAGMA journal_mode = WAL")
     # In WAL mode, FULL syncs the log at each commit: what was committed survives a power cut.
     db.execute("PRAGMA synchronous = FULL")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
+        faults.reach("register.schema", path.name)
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the unknown format {version}")

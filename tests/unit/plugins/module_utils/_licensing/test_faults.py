@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
+import contextlib
 import errno
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION, faults
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import install as installing
@@ -31,6 +36,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import Register
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, SYSTEMD, UNMANAGED, Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile, newest, write_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
@@ -280,3 +286,69 @@ def test_a_controller_whose_disk_is_full_is_told_in_words(lab: CoreLab, tmp_path
     with cut_at(point, error=full), pytest.raises(LicensingError, match="No space left on device"):
         bundled(lab, tmp_path / "bundles", "2026-01-01T00:00:00Z")
     assert newest(tmp_path / "bundles") is None
+
+
+def killed_at(point: str, act: Callable[[], object]) -> None:
+    """Do something in a child that is killed at a point."""
+    pid = os.fork()
+    if pid == 0:
+        faults.hook = lambda reached, _what: reached == point and os.kill(os.getpid(), signal.SIGKILL)
+        with contextlib.suppress(BaseException):
+            act()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("point", ["ledger.create.made", "ledger.create.filled", "ledger.create.linked"])
+def test_a_ledger_whose_making_was_killed_leaves_no_second_one_with_its_key(tmp_path: Path, point: str) -> None:
+    path = tmp_path / "authority.db"
+    killed_at(point, lambda: Ledger.create(str(path), "test"))
+    assert [one.stat().st_mode & 0o777 for one in tmp_path.iterdir()] == [0o600] * len(list(tmp_path.iterdir()))
+    young = tmp_path / f".tmp-{path.name}-0123"
+    young.write_bytes(b"another run is making it")
+    for left in tmp_path.glob(".tmp-*"):
+        if left != young:
+            os.utime(left, (0, 0))
+    with Ledger(str(path)) if path.exists() else Ledger.create(str(path), "test") as ledger:
+        assert ledger.realm.name == "REHEARSAL test"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [young.name, path.name]
+    assert path.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("point", ["files.write.made", "files.write.filled", "files.write.synced"])
+def test_keys_that_killed_writes_left_beside_the_ledger_are_removed(tmp_path: Path, point: str) -> None:
+    now = datetime.now(timezone.utc)
+    certificates = Certificates(str(tmp_path / "authority.db"))
+    killed_at(point, lambda: certificates.make("test", ["localhost"], now))
+    (left,) = Path(certificates.where).glob(".tmp-ca.key-*")
+    os.utime(left, (0, 0))
+    assert certificates.make("test", ["localhost"], now)
+    assert sorted(one.name for one in Path(certificates.where).iterdir()) == [
+        "ca.key",
+        "ca.pem",
+        "server.key",
+        "server.pem",
+    ]
+
+
+def test_the_record_of_the_seats_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await Register(tmp_path / "seats.db", lambda _batch: None).close()
+
+    before = os.umask(0)
+    try:
+        asyncio.run(scenario())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "seats.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_record_of_the_seats_is_no_link(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        Register(tmp_path / "seats.db", lambda _batch: None)
+
+    (tmp_path / "other").write_bytes(b"")
+    (tmp_path / "seats.db").symlink_to("other")
+    with pytest.raises(LicensingError, match="cannot be read"):
+        asyncio.run(scenario())
+    assert (tmp_path / "other").read_bytes() == b""
