@@ -286,6 +286,8 @@ def _mapping(folder: Folder, name: str, text: bytes) -> Mapping[str, Any]:
     """Read a file that somebody may have written anew, with its digest."""
     try:
         parsed = yaml.safe_load(text)
+        # What cannot be written again, such as half a character, was not written by us.
+        json.dumps(parsed, ensure_ascii=False, default=str).encode()
     # A value that is not what its tag says ends in errors of many types in the YAML library.
     except Exception:
         parsed = None
@@ -308,13 +310,30 @@ def _is_whole(manifest: Mapping[str, Any]) -> bool:
 
 
 def _tells(overview: Mapping[str, Any]) -> bool:
-    """Whether an overview has the licenses and profiles that are read from it later."""
+    """Whether an overview has what is read from it later."""
     wanted = {"licenses": ("number", "status"), "profiles": ("name", "license")}
-    return isinstance(overview.get("server"), dict) and all(
-        isinstance(overview.get(name), list)
-        and all(isinstance(row, dict) and all(isinstance(row.get(key), str) for key in keys) for row in overview[name])
-        for name, keys in wanted.items()
+    rows = [overview.get(name) for name in (*wanted, "users")]
+    return (
+        isinstance(overview.get("server"), dict)
+        and _is_realm(overview["server"].get("realm"))
+        and all(isinstance(row, list) for row in rows)
+        and all(isinstance(user, str) for user in overview["users"])
+        and all(
+            isinstance(row, dict) and all(isinstance(row.get(key), str) for key in keys)
+            for name, keys in wanted.items()
+            for row in overview[name]
+        )
+        and all(
+            isinstance(row.get(key), (str, type(None)))
+            for row in overview["licenses"]
+            for key in ("holder", "code_key")
+        )
     )
+
+
+def _is_realm(found: object) -> bool:
+    keys = ("name", "id", "key")
+    return found is None or (isinstance(found, dict) and all(isinstance(found.get(key), str) for key in keys))
 
 
 def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:

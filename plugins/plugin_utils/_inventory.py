@@ -17,7 +17,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel 
     check_realm,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+    unsecret,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     parse_number,
@@ -143,7 +149,7 @@ class HostVariables:
             return None
 
     def _cannot_resolve(self, where: str, error: Exception) -> None:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first = unsecret((str(error).strip().splitlines() or [type(error).__name__])[0])
         self.unresolved.add(where)
         self.problems.append(Problem(f"The variable cannot be resolved: {first}", where, "Define what it refers to."))
 
@@ -156,7 +162,7 @@ class HostVariables:
         for name in sorted(self._names - VARIABLES):
             near = difflib.get_close_matches(name, VARIABLES, 1)
             todo = f"Did you mean {near[0]}?" if near else "Remove it; the README lists the variables."
-            problems.append(Problem(f"There is no variable {name}.", f"inventory host {self.host}", todo))
+            problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))
         return problems
 
 
@@ -164,11 +170,11 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     """Return a host's license server with its defaults, and what is wrong with it."""
     server = Server(
         host=host.host,
-        home=str(host.get("aims_license_server_home", DEFAULT_HOME)),
-        root=str(host.get("aims_license_server_root", "")),
-        backend=str(host.get("aims_license_server_backend", BUNDLED)),
-        authority=str(host.get("aims_license_server_authority", "")),
-        service=str(host.get("aims_license_server_service", "")),
+        home=_text(host.get("aims_license_server_home", DEFAULT_HOME)),
+        root=_text(host.get("aims_license_server_root", "")),
+        backend=_text(host.get("aims_license_server_backend", BUNDLED)),
+        authority=_text(host.get("aims_license_server_authority", "")),
+        service=_text(host.get("aims_license_server_service", "")),
         listen=_listen(host.get("aims_license_server_listen", {})),
     )
     realm = host.get("aims_license_server_realm")
@@ -189,9 +195,14 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     return server, problems
 
 
+def _text(value: object) -> str:
+    """A value that should be a text; what is none is told as what it is."""
+    return value if isinstance(value, str) else shown(value)
+
+
 def _service(name: str) -> None:
     if name and name not in SERVICES:
-        raise refuse(f"{name!r} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}.")
+        raise refuse(f"{shown(name)} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}.")
 
 
 def _listen(given: object) -> dict[str, Any]:
@@ -213,8 +224,8 @@ def _authority(authority: str, realm: object) -> None:
 
 
 def _absolute(path: str) -> None:
-    if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "":
-        raise refuse(f"{path!r} is not an absolute path of a folder.", "", "Write it with its full path.")
+    if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "" or not path.isprintable():
+        raise refuse(f"{shown(path)} is not an absolute path of a folder.", "", "Write it with its full path.")
 
 
 def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
@@ -326,19 +337,20 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
 
 def _source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
     name = "aims_license_migrate_source"
-    source = host.get(name)
-    if source is None:
+    given = host.get(name)
+    source = _text(given)
+    if given is None:
         problems.append(
             Problem("The target names no source.", host.where(name), "Name the host that the licenses come from.")
         )
     elif source == host.host:
         problems.append(Problem("Source and target are the same host.", host.where(name), "Name the other host."))
-    elif str(source) not in hosts:
-        near = difflib.get_close_matches(str(source), list(hosts), 1)
+    elif source not in hosts:
+        near = difflib.get_close_matches(source[:300], list(hosts), 1)
         todo = f"Add it to the group {SOURCES}" + (f", or did you mean {near[0]}?" if near else ".")
-        problems.append(Problem(f"The source {source} is not in the inventory.", host.where(name), todo))
+        problems.append(Problem(f"The source {unsecret(source)} is not in the inventory.", host.where(name), todo))
     else:
-        return str(source)
+        return source
     return None
 
 

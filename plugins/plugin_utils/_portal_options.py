@@ -10,7 +10,12 @@ import ssl
 from typing import Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
 
 _ADDRESS = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}")
@@ -18,13 +23,13 @@ _EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}
 
 def check_portal(address: object, where: str) -> str:
     """Return the address of a request page, ``https://host`` or ``https://host:port``, or refuse."""
-    text = str(address).strip().rstrip("/")
+    text = (address if isinstance(address, str) else shown(address)).strip().rstrip("/")
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[1] or 443) < 65536:
         # What stands before an @ is a password, as likely as not.
-        shown = re.sub("//.*@", "//…@", plain(text))
+        named = re.sub("//.*@", "//…@", plain(text))
         raise refuse(
-            f"{shown!r} is not the address of a request page.",
+            f"{shown(named)} is not the address of a request page.",
             where,
             "Write it as https://host or https://host:port, without a path.",
         )
@@ -33,9 +38,9 @@ def check_portal(address: object, where: str) -> str:
 
 def check_email(address: object, where: str) -> str:
     """Return an e-mail address, or refuse what cannot be one."""
-    text = str(address).strip()
+    text = (address if isinstance(address, str) else shown(address)).strip()
     if not _EMAIL.fullmatch(text):
-        raise refuse(f"{plain(text)!r} is not an e-mail address.", where, "Write it as name@example.com.")
+        raise refuse(f"{shown(plain(text))} is not an e-mail address.", where, "Write it as name@example.com.")
     return text
 
 

@@ -33,6 +33,12 @@ def quick_disk() -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # It comes with a failure, of which it would hide what failed.
+        item.add_marker(pytest.mark.filterwarnings("ignore:Generating overly large repr"))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     told = getattr(session.config, "workeroutput", None)
     if told is not None:

@@ -142,7 +142,7 @@ def ask(port: int, data: bytes) -> Answer | None:
             line.sendall(data)
             if not select.select([line], [], [], _SOON)[0]:
                 line.shutdown(socket.SHUT_WR)
-            reply = http.client.HTTPResponse(line)
+            reply = http.client.HTTPResponse(line, method="HEAD" if data.startswith(b"HEAD ") else None)
             try:
                 reply.begin()
                 return Answer(reply.status, reply.headers, reply.read())

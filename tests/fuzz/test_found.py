@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -23,10 +24,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import _tells, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import HostVariables, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
 
 
@@ -213,3 +217,51 @@ def test_a_name_with_half_a_character_is_no_file(tmp_path: Path) -> None:
         assert "leads out of its folder" in refused(Folder(tmp_path).write, name, b"")
         assert "leads out of its folder" in refused(Folder(tmp_path).find, name)
     assert not list(tmp_path.iterdir())
+
+
+CODE = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
+
+
+def test_a_code_or_a_password_in_the_wrong_place_is_not_repeated_by_a_message() -> None:
+    for call in (
+        lambda: model.parse_number(CODE),
+        lambda: model.parse_profile(CODE),
+        lambda: model.read_wanted([{CODE: 1}], "here"),
+        lambda: model.read_profiles([{"name": CODE, "license": CODE}] * 2, "here"),
+        lambda: channel.check_authority(f"ledger:{CODE}"),
+        lambda: open_manager(f"https://user:{CODE[:5]}@x", "/a"),
+        lambda: check_portal([CODE], "here"),
+    ):
+        told = refused(call).replace("such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE", "")
+        assert "…" in told or "profile name" in told
+        assert "AAAAA" not in told
+
+
+def test_a_home_whose_path_no_message_and_no_unit_can_hold_is_refused() -> None:
+    for path, root in (("/\ud800", ""), ("/a\nb", ""), ("/a", "/\udcff"), ("/a\x1b", "")):
+        assert "is not an absolute path" in refused(Home, path, root)
+
+
+def test_a_value_too_large_to_be_written_is_told_by_the_inventory() -> None:
+    values = {"aims_license_server_home": 1 << 40000, "aims_license_migrate_source": 1 << 40000}
+    host = HostVariables("new", values, values.__getitem__, values.__getitem__, lambda value: value)
+    told = refused(read_pairs, ["new"], {"new": host})
+    assert "'a int' is not an absolute path" in told
+    assert "The source a int is not in the inventory." in told
+    for call in (check_portal, check_email):
+        assert "'a int' is not" in refused(call, 1 << 40000, "here")
+
+
+def test_a_key_that_openssl_stumbles_over_is_damaged() -> None:
+    """OpenSSL tells a key that is too short for the kind it says to be by an error of its own."""
+    for kind in ("6f", "71"):
+        short = base64.b64encode(bytes.fromhex(f"302e020100300506032b65{kind}04220420" + "11" * 32))
+        pem = b"-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n" % short
+        assert "The private key is damaged." in refused(documents.load_private_key, pem, "here")
+
+
+def test_an_overview_without_users_or_with_a_realm_of_no_key_is_no_bundles() -> None:
+    whole = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": []}
+    assert _tells(whole)
+    for changed in ({"users": 5}, {"users": [5]}, {"server": {"realm": {"name": "x"}}}, {"licenses": None}):
+        assert not _tells({**whole, **changed})

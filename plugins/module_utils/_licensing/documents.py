@@ -174,12 +174,12 @@ def new_private_key() -> bytes:
 def load_private_key(pem: bytes, where: str) -> Ed25519PrivateKey:
     """Read an Ed25519 key from PEM, or refuse."""
     ed25519 = _ed25519()
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         key = None
     if key is None or not isinstance(key, ed25519.Ed25519PrivateKey):
         raise refuse("The private key is damaged.", where, "Restore it from the newest bundle.")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,13 +61,27 @@ def _tellable(text: str) -> str:
     return told if len(told) <= _TOLD + 1 else f"{told[:_TOLD]}…"
 
 
+# What an activation code looks like, wherever somebody pasted it (model.py).
+_CODE = re.compile(r"[A-Za-z0-9]{5,6}(?:-[A-Za-z0-9]{5,6}){4}")
+
+
+# What stands before the @ of an address: a password, as likely as not.
+_LOGIN = re.compile(r"//\S*@")
+
+
+def unsecret(text: str) -> str:
+    """Return a text that somebody gave without any activation code or login in it."""
+    return _LOGIN.sub("//…@", _CODE.sub("…", text))
+
+
 def shown(value: object) -> str:
-    """Return a value that somebody gave as a message repeats it: in short, and fit for a terminal and a file."""
+    """Return a value that somebody gave as a message repeats it: in short, fit for a terminal, without its secrets."""
     try:
         text = repr(value)
     # Python refuses to write very large numbers, and what is nested too deep.
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__}"
+    text = unsecret(text[: 4 * _SHOWN])
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

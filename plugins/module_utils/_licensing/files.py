@@ -327,13 +327,21 @@ def below(root: str, path: str) -> Path:
 
     :raises LicensingError: either is not absolute, or links make the result leave the root.
     """
-    if not path.startswith("/") or ".." in PurePosixPath(path).parts or path.strip("/") == "" or "\0" in path + root:
-        raise refuse(f"{path!r} is not an absolute path of a folder.", "home", "Write it as /opt/aims-license-server.")
+    if (
+        not path.startswith("/")
+        or ".." in PurePosixPath(path).parts
+        or path.strip("/") == ""
+        # A line end or half a character could be written into no unit and no message.
+        or not (path + root).isprintable()
+    ):
+        raise refuse(
+            f"{shown(path)} is not an absolute path of a folder.", "home", "Write it as /opt/aims-license-server."
+        )
     if not root:
         return Path(path)
     if not root.startswith("/"):
         raise refuse(
-            f"{root!r} is not an absolute path.",
+            f"{shown(root)} is not an absolute path.",
             "root",
             "Write the alternate root with its full path, or leave it empty.",
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from .errors import LicensingError, Problem, refuse, shown
+from .errors import LicensingError, Problem, refuse, shown, unsecret
 
 _NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
 # Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
@@ -70,7 +70,8 @@ def parse_code(text: object, where: str = "activation code") -> str:
 
 def parse_profile(text: object, where: str = "profile") -> str:
     """Return the profile name, or refuse."""
-    if not isinstance(text, str) or not _PROFILE.match(text) or text != text.strip():
+    # A code in the place of a name would be shown wherever profiles are.
+    if not isinstance(text, str) or not _PROFILE.match(text) or text != text.strip() or _CODE.match(text):
         raise refuse(
             f"{shown(text)} is not a profile name.",
             where,
@@ -321,7 +322,7 @@ def _read_one(entry: object, where: str) -> Wanted:
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
         )
     problems: list[Problem] = []
-    unknown = sorted(key if isinstance(key, str) else shown(key) for key in entry if key not in _WANTED_KEYS)
+    unknown = sorted(unsecret(key) if isinstance(key, str) else shown(key) for key in entry if key not in _WANTED_KEYS)
     if unknown:
         problems.append(
             Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ..channel import Channel
 from ..documents import Realm
-from ..errors import Problem, refuse
+from ..errors import Problem, refuse, shown
 from ..model import Profile, Wanted
 from .draining import Drained
 
@@ -134,4 +134,4 @@ def open_manager(backend: str, home: str, root: str = "") -> LicenseManager:
             "backend",
             "Rehearse with aims_license_server_backend: bundled; move the vendor's licenses by hand for now.",
         )
-    raise refuse(f"{backend!r} is not a backend.", "backend", "Use 'bundled'.")
+    raise refuse(f"{shown(backend)} is not a backend.", "backend", "Use 'bundled'.")
