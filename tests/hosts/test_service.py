@@ -190,8 +190,10 @@ def test_it_ends_cleanly_and_logs(rig: Rig) -> None:
         f"sed -i /^Restart=/d /etc/systemd/system/{SERVICE}",
         f"chmod 0644 {HOME}/Config/server.json",
         f"chown nobody {HOME}/Seats",
+        f"chmod 0644 {HOME}/Config/host.key",
+        f"sh -c 'chmod 0600 {HOME}/Licenses/*.lic && chmod 0700 {HOME}/Licenses'",
     ],
-    ids=["disabled", "masked", "rewritten", "mode", "owner"],
+    ids=["disabled", "masked", "rewritten", "mode", "owner", "key", "hidden"],
 )
 def test_drift_is_repaired(rig: Rig, drift: str) -> None:
     watched = (*PLACES, "/etc/systemd/system")

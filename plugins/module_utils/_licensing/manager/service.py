@@ -16,14 +16,17 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import LicensingError, Problem, refuse
-from ..files import SHARED
+from ..files import PRIVATE, PUBLIC, SHARED
 from ..library import missing, require_tornado
 from ..store import (
     CLIENTS_PORT,
+    CONFIG,
+    HOST_KEY,
     MANAGEMENT_PORT,
+    MARKER,
     PROCESS,
     READ_DIRECTORIES,
     SERVICE_DIRECTORIES,
@@ -128,6 +131,15 @@ def lasting_holders(address: str, port: int) -> list[str]:
     return names
 
 
+class _Entry(NamedTuple):
+    """What a file or directory of the home is to be; a group of None is any."""
+
+    name: str
+    mode: int
+    owner: str
+    group: str | None = None
+
+
 class Systemd:
     """The server as a unit of systemd, with a user of its own that may read the home and write two folders of it."""
 
@@ -144,8 +156,10 @@ class Systemd:
 
     def drift(self) -> list[str]:
         words = self._unit.drift()
-        if not self._is_shared():
-            words.append(f"give {USER} its share of the home")
+        strayed = [entry.name for entry in self._entries() if not _is_as(self._home.folder.path, entry)]
+        if strayed:
+            more = f" and {len(strayed) - 3} more" if len(strayed) > 3 else ""
+            words.append(f"set mode and owner of {', '.join(strayed[:3])}{more}")
         return words
 
     def bring(self) -> None:
@@ -165,39 +179,45 @@ class Systemd:
     def failed(self, how: str) -> LicensingError:
         return self._unit.failed(how)
 
-    def _entries(self) -> list[tuple[Path, int, str, str]]:
-        """The places of the home that the service needs, with the mode, owner and group that they are to have."""
-        base = self._home.folder.path
-        entries = [(base / name, 0o750, USER, USER) for name in SERVICE_DIRECTORIES]
-        entries += [(base / name, 0o2750, "root", USER) for name in READ_DIRECTORIES]
-        shared = ["Config/server.json"] + [
-            f"{folder}/{name}" for folder in ("Journal", "Nodelocks") for name in self._home.folder.names(folder)
-        ]
-        wanted = {name: 0o644 if name.endswith(".ver") else SHARED for name in shared}
-        return entries + [(base / name, mode, "root", USER) for name, mode in wanted.items()]
-
-    def _is_shared(self) -> bool:
-        for place, mode, owner, group in self._entries():
-            try:
-                found = place.lstat()
-                names = (place.owner(), place.group())
-            except (OSError, KeyError):
-                return False
-            if stat.S_IMODE(found.st_mode) != mode or names != (owner, group):
-                return False
-        return True
+    def _entries(self) -> list[_Entry]:
+        """What the service needs of the home, and the key that it may not read."""
+        names = self._home.folder.names
+        entries = [_Entry(name, 0o750, USER, USER) for name in SERVICE_DIRECTORIES]
+        entries += [_Entry(name, 0o2750, "root", USER) for name in READ_DIRECTORIES]
+        shared = [CONFIG] + [f"{folder}/{name}" for folder in ("Journal", "Nodelocks") for name in names(folder)]
+        entries += [_Entry(name, PUBLIC if name.endswith(".ver") else SHARED, "root", USER) for name in shared]
+        # Everybody may read these; so their group is the file system's affair.
+        entries += [_Entry(name, 0o755, "root") for name in ("Bin", "Licenses")]
+        licenses = [f"Licenses/{name}" for name in names("Licenses", ".lic")]
+        entries += [_Entry(name, PUBLIC, "root") for name in (MARKER, *licenses)]
+        return entries + [_Entry(name, PRIVATE, "root") for name in [HOST_KEY] if self._home.folder.has(name)]
 
     def _share(self) -> None:
         # A link is never followed: the service may put one into its own two folders at any moment.
-        for place, mode, owner, group in self._entries():
+        for entry in self._entries():
+            place = self._home.folder.path / entry.name
             if place.exists() and not place.is_symlink():
-                os.chown(place, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
-                place.chmod(mode)
+                group = -1 if entry.group is None else grp.getgrnam(entry.group).gr_gid
+                os.chown(place, pwd.getpwnam(entry.owner).pw_uid, group, follow_symlinks=False)
+                place.chmod(entry.mode)
         user = pwd.getpwnam(USER)
         # What the service wrote before under another user, as after a restore, stays its own.
         for name in SERVICE_DIRECTORIES:
             for place in (self._home.folder.path / name).iterdir():
                 os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _is_as(home: Path, entry: _Entry) -> bool:
+    place = home / entry.name
+    try:
+        found = place.lstat()
+        return (
+            stat.S_IMODE(found.st_mode) == entry.mode
+            and place.owner() == entry.owner
+            and entry.group in (None, place.group())
+        )
+    except (OSError, KeyError):
+        return False
 
 
 def _unit_text(home: Home) -> str:
