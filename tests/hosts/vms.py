@@ -22,8 +22,8 @@ from pathlib import Path
 from hosts import disk, machines, qemu
 from hosts.machines import Answer, Machine, Site, podman
 
-# Seconds for a boot of an emulated machine beside others.
-_PATIENCE = 300
+# Seconds for a boot: an emulated machine takes 20 of a processor, and has to share that with others.
+_PATIENCE = 600
 # Seconds for an answer: a host that goes down while it is asked may never say so.
 _ASKED = 15
 
