@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes fresh hosts that stay until they are taken away, with what an inventory has to say of them.
 
-``command.py up FOLDER INVENTORY NAME=NETWORK …`` makes hosts in the networks ``online`` and ``offline`` and writes
-into INVENTORY how to reach them; ``--code NAME`` adds an activation code as the variable ``vault_NAME``, encrypted.
-``command.py down FOLDER`` takes them away. ``command.py password FOLDER`` prints the password of what is encrypted.
+``command.py up FOLDER INVENTORY NAME=NETWORK[/vm][=ALIAS] …`` makes hosts in the networks ``online`` and ``offline``,
+some as virtual machines, and writes into INVENTORY how to reach them; SSH knows them by an alias as well.
+``--code NAME`` adds an activation code as the variable ``vault_NAME``, encrypted. ``command.py lose FOLDER NAME``
+destroys one of them, ``command.py down FOLDER`` takes all away. ``command.py password FOLDER`` prints the password of
+what is encrypted.
 """
 
 from __future__ import annotations
@@ -19,28 +21,33 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from hosts import vms
 from hosts.image import USER, Missing, make
-from hosts.machines import OFFLINE, Site, take_away
+from hosts.machines import OFFLINE, Site, lose, take_away
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "password"):
+    for name in ("up", "lose", "down", "password"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name == "up":
             command.add_argument("inventory", type=Path)
-            command.add_argument("hosts", nargs="+", metavar="NAME=NETWORK")
+            command.add_argument("hosts", nargs="+", metavar="NAME=NETWORK[/vm][=ALIAS]")
             command.add_argument("--code", action="append", default=[], metavar="NAME")
+        elif name == "lose":
+            command.add_argument("host")
     asked = parser.parse_args(arguments)
     folder = asked.folder.resolve()
     if asked.command == "password":
         sys.stdout.write(password(folder))
+    elif asked.command == "lose":
+        lose(str(folder), asked.host)
     else:
         down(folder)
         if asked.command == "up":
-            made = up(folder, dict(host.partition("=")[::2] for host in asked.hosts))
+            made = up(folder, [host.split("=") for host in asked.hosts])
             secret = {f"vault_{name}": _encrypted(folder, _new_code()) for name in asked.code}
             asked.inventory.write_text(_inventory(made, secret), encoding="utf-8")
 
@@ -63,16 +70,21 @@ def down(folder: Path) -> None:
     shutil.rmtree(folder / "site", ignore_errors=True)
 
 
-def up(folder: Path, places: dict[str, str]) -> Site:
+def up(folder: Path, asked: list[list[str]]) -> Site:
     """Make hosts and wait until they have booted.
 
-    :param places: the network of each host
+    :param asked: name, network and perhaps an alias of each host
     """
+    places = {name: network.partition("/") for name, network, *_alias in asked}
     site = Site(folder / "site", make(), str(folder))
-    machines = site.boot(**places)
-    if OFFLINE in places.values():
+    site.aliases = {name: alias for name, _network, *aliases in asked for alias in aliases if alias}
+    site.boot(**{name: network for name, (network, _slash, kind) in places.items() if kind != "vm"})
+    # after the containers, whose networks they stand in
+    if virtual := {name: network for name, (network, _slash, kind) in places.items() if kind == "vm"}:
+        vms.boot(site, **virtual)
+    if OFFLINE in site.networks:
         site.open_offline()
-    for machine in machines.values():
+    for machine in site.machines.values():
         state = machine.wait()
         if state != "running":
             raise RuntimeError(f"{machine.name} is {state}: {machine.ask('systemctl --failed --no-legend').stdout}")

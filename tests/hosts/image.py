@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The image of the test hosts: a Debian 12 with systemd and an SSH server, made from nothing and kept between runs.
 
-``python image.py`` makes it where it is missing and prints its name.
+``python image.py`` makes it where it is missing and prints its name; with ``--install``, root of a Debian gets the
+packages first that this machine lacks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,13 +75,28 @@ def check_machine() -> None:
     problems = []
     if os.geteuid() != 0:
         problems.append(
-            "Test hosts with systemd are containers that only root can start here: run this as root (sudo make hosts)."
+            "Test hosts with systemd are containers that only root can start here: run this as root (sudo make …)."
         )
-    packages = sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
+    packages = _packages()
     if packages:
         problems.append(f"Not installed: {' '.join(packages)}. On Debian: apt-get install {' '.join(packages)}.")
     if problems:
         raise Missing(" ".join(problems))
+
+
+def _packages() -> list[str]:
+    """The packages that this machine lacks."""
+    return sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
+
+
+def install() -> None:
+    """Get the packages that this machine lacks, where that is in this user's power; otherwise nothing is done."""
+    packages = _packages()
+    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
+        sys.stderr.write(f"Installing {' '.join(packages)}\n")
+        _run(["apt-get", "--quiet", "update"])
+        options = ["--quiet", "--yes", "--no-install-recommends"]
+        _run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, "install", *packages])
 
 
 def make() -> str:
@@ -90,7 +107,7 @@ def make() -> str:
     """
     check_machine()
     if named := os.environ.get("AIMS_HOSTS_IMAGE"):
-        return named
+        return _named(named)
     recipe = "\n".join([RELEASE, *sorted(PACKAGES), FINISH])
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     name = f"{_NAME}:{key}"
@@ -105,6 +122,13 @@ def make() -> str:
             _run(["podman", "import", str(archive), name])
             _forget_all_but(name)
     return name
+
+
+def _named(image: str) -> str:
+    """An image of the user's own: one that podman has, or gets from a registry, an archive or Docker."""
+    if subprocess.run(["podman", "image", "exists", image], check=False).returncode:
+        return _run(["podman", "pull", "--quiet", image]).strip()
+    return image
 
 
 def _forget_all_but(name: str) -> None:
@@ -189,6 +213,8 @@ def _run(command: list[str]) -> str:
 
 if __name__ == "__main__":
     try:
+        if "--install" in sys.argv[1:]:
+            install()
         print(make())
     except Missing as missing:
         raise SystemExit(str(missing)) from None

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hosts import qemu
 from hosts.image import USER
 
 _LABEL = "aims-licensing.hosts"
@@ -93,6 +94,7 @@ class Machine:
             f"--name={self.container}",
             f"--hostname={self.name}",
             f"--label={_LABEL}={owner}",
+            f"--label={_LABEL}.name={self.name}",
             f"--network={self._site.mark}-{self.network}",
             f"--ip={self.address}",
             # kept over a reboot, as a real host's is: its neighbours remember it
@@ -176,6 +178,8 @@ class Site:
         # Short, because the names of network interfaces and sockets are made of it.
         self.mark = f"aims-{secrets.token_hex(3)}"
         self.machines: dict[str, Machine] = {}
+        # what SSH is to know a host by beside its name
+        self.aliases: dict[str, str] = {}
         self.key = folder / "id"
         self._image = image
         self._owner = f"{_NAMED}{owner}" if owner else _owner(os.getpid())
@@ -247,7 +251,10 @@ class Site:
             _run(["ip", "address", "add", f"{self.here(OFFLINE)}/{subnet.prefixlen}", "dev", bridge])
 
     def _write_config(self) -> None:
-        hosts = "".join(f"Host {one.name}\n  HostName {one.address}\n" for one in self.machines.values())
+        hosts = "".join(
+            f"Host {one.name} {self.aliases.get(one.name, '')}\n  HostName {one.address}\n"
+            for one in self.machines.values()
+        )
         self.ssh_config.write_text(
             f"{hosts}Host *\n"
             f"  User {USER}\n"
@@ -274,8 +281,16 @@ def take_away(owner: str) -> None:
     _remove(lambda found: found == f"{_NAMED}{owner}")
 
 
+def lose(owner: str, host: str) -> None:
+    """Destroy one of the hosts that were made under a name."""
+    labels = f"--filter=label={_LABEL}={_NAMED}{owner}", f"--filter=label={_LABEL}.name={host}"
+    (container,) = podman("ps", "--all", "--quiet", *labels).split()
+    podman("rm", "--force", "--time=0", container)
+
+
 def _remove(is_meant: Callable[[str], bool]) -> None:
-    """Remove the containers and networks of some owners."""
+    """Remove the virtual machines, containers and networks of some owners."""
+    qemu.remove(is_meant)
     found = json.loads(podman("ps", "--all", f"--filter=label={_LABEL}", "--format=json"))
     containers = [one["Id"] for one in found if is_meant(one["Labels"][_LABEL])]
     if containers:
