@@ -35,10 +35,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table  # noqa: E402
-from fleet_rig import Fleet, licenses_of  # noqa: E402
+from fleet_rig import Fleet, check_limits, licenses_of  # noqa: E402
 from hosts.image import Missing, make  # noqa: E402
 from hosts.machines import Site, podman  # noqa: E402
-from lab import USERS  # noqa: E402
+from lab import USERS, Run  # noqa: E402
 from run import Execution, plays_of  # noqa: E402
 
 OURS, HAND, FLOOR, HAND_FLOOR = "collection", "by hand", "pings", "pings by hand"
@@ -55,11 +55,13 @@ class Measured:
 
     :ivar wall: seconds until ansible-playbook ended
     :ivar cpu: seconds of processor time, user and system, of it and all that it started here
+    :ivar hosts: seconds of processor time on all hosts
     :ivar without: seconds that a client of each pair had no license server
     """
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    hosts: list[float] = field(default_factory=list)
     without: list[list[float]] = field(default_factory=list)
 
 
@@ -101,9 +103,9 @@ class Bench:
 
     def run(self, pairs: int, who: str, kind: str, playbook: str, *options: str) -> Measured:
         """Run a playbook to its end and keep its times; stop everything where it fails or takes too long."""
-        for socket in self.fleet.folder.glob("ansible/cp/*"):
-            sys.exit(f"A connection of the last run is still there: {socket}")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if sockets := list(self.fleet.folder.glob("ansible/cp/*")):
+            sys.exit(f"Connections of the last run are still there: {sockets}")
+        hosts, before = self.fleet.processor_seconds(), resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
         run = self.fleet.start(playbook, *options)
         try:
@@ -118,12 +120,17 @@ class Bench:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if code:
             sys.exit(f"{who}, {kind}, {pairs} pairs: ansible-playbook ended with {code}:\n{output}")
-        if kind == AGAIN and "changed=0" not in output or kind == AGAIN and _changes(output):
+        if kind == AGAIN and Run(code, output).changed:
             sys.exit(f"{who}: the second run changed something:\n{output}")
         measured = self.results.setdefault((pairs, who, kind), Measured())
         measured.wall.append(took)
         measured.cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        print(f"{pairs:3} pairs  {who:<14} {kind:<14} {took:7.1f} s  {measured.cpu[-1]:7.1f} s CPU", flush=True)
+        measured.hosts.append(self.fleet.processor_seconds() - hosts)
+        print(
+            f"{pairs:3} pairs  {who:<11} {kind:<14} {took:7.1f} s  CPU {measured.cpu[-1]:6.1f} s, "
+            f"hosts {measured.hosts[-1]:6.1f} s  load {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
         return measured
 
     def migrate(self, pairs: int, who: str, playbook: str) -> None:
@@ -132,6 +139,7 @@ class Bench:
         with Watch(self.fleet, pairs) as watch:
             measured = self.run(pairs, who, FIRST, playbook)
         measured.without.append(watch.without)
+        print(f"           without a license server: {', '.join(f'{one:.1f}' for one in watch.without)} s", flush=True)
         check(self.fleet, pairs)
         self.run(pairs, who, AGAIN, playbook)
         check(self.fleet, pairs)
@@ -173,10 +181,6 @@ class Bench:
                         self.run(pairs, FLOOR, kind, self.pings(FLOOR, kind))
 
 
-def _changes(output: str) -> bool:
-    return any(f"changed={number}" in output for number in range(1, 10))
-
-
 def _reap() -> None:
     """Collect what was started by what has ended, so that its processor time counts."""
     with contextlib.suppress(ChildProcessError):
@@ -206,52 +210,63 @@ def check(fleet: Fleet, pairs: int) -> None:
             if any(transfers[one] != 1 for one in numbers):
                 wrong.append("transfers")
             if wrong:
-                sys.exit(f"Pair {number}: {', '.join(wrong)} are not what they should be:\n{json.dumps(seen, indent=1)}")
+                sys.exit(
+                    f"Pair {number}: {', '.join(wrong)} are not what they should be:\n{json.dumps(seen, indent=1)}"
+                )
 
 
-def table(bench: Bench) -> str:
-    """The results, one row per number of pairs and kind of run."""
+def middle(bench: Bench, pairs: int, kind: str, what: str) -> dict[str, float]:
+    """The medians of one measure, by who was measured."""
+    found = {who: bench.results[pairs, who, kind] for who in (OURS, HAND, FLOOR)}
+    return {who: statistics.median(getattr(measured, what)) for who, measured in found.items()}
+
+
+def times(bench: Bench) -> str:
+    """How long the runs took."""
     rows = []
-    for pairs in sorted({key[0] for key in bench.results}):
-        for kind in (FIRST, AGAIN):
-            wall, cpu = (
-                {who: statistics.median(getattr(bench.results[pairs, who, kind], what)) for who in (OURS, HAND, FLOOR)}
-                for what in ("wall", "cpu")
-            )
-            rows.append(
-                [
-                    pairs,
-                    kind,
-                    len(bench.results[pairs, OURS, kind].wall),
-                    *(f"{wall[who]:.1f}" for who in (OURS, HAND, FLOOR)),
-                    f"{wall[OURS] / wall[HAND]:.2f}",
-                    f"{wall[OURS] / wall[FLOOR]:.2f}",
-                    f"{wall[OURS] / pairs:.2f}",
-                    *(f"{cpu[who] / pairs:.2f}" for who in (OURS, HAND, FLOOR)),
-                    f"{cpu[OURS] / cpu[HAND]:.2f}",
-                ]
-            )
-    head = ("Pairs", "Run", "Times", "Collection", "By hand", "Pings", "to hand", "to pings", "a pair")
-    return text_table((*head, "CPU a pair", "By hand", "Pings", "to hand"), rows)
+    for pairs, kind in kinds(bench):
+        wall = middle(bench, pairs, kind, "wall")
+        seconds = [f"{wall[who]:.1f}" for who in (OURS, HAND, FLOOR)]
+        a_pair = [f"{wall[who] / pairs:.2f}" for who in (OURS, HAND)]
+        ratios = [f"{wall[OURS] / wall[who]:.2f}" for who in (HAND, FLOOR)]
+        rows.append([pairs, kind, len(bench.results[pairs, OURS, kind].wall), *seconds, *a_pair, *ratios])
+    head = ("Pairs", "Run", "Runs", "Collection", "By hand", "Pings", "Collection/pair", "By hand/pair")
+    return text_table((*head, "to by hand", "to pings"), rows)
+
+
+def processors(bench: Bench) -> str:
+    """What a pair took from the processors."""
+    rows = []
+    for pairs, kind in kinds(bench):
+        here, there = (middle(bench, pairs, kind, what) for what in ("cpu", "hosts"))
+        seconds = [f"{one[who] / pairs:.2f}" for one in (here, there) for who in (OURS, HAND, FLOOR)]
+        ratio = (here[OURS] + there[OURS]) / (here[HAND] + there[HAND])
+        rows.append([pairs, kind, *seconds, f"{here[OURS] / here[HAND]:.2f}", f"{ratio:.2f}"])
+    head = ("Pairs", "Run", "Collection", "By hand", "Pings", "Hosts, collection", "by hand", "pings")
+    return text_table((*head, "to by hand", "with hosts"), rows)
 
 
 def gaps(bench: Bench) -> str:
     """The seconds that clients had no license server."""
     rows = []
     for pairs in sorted({key[0] for key in bench.results}):
-        found = {who: bench.results[pairs, who, FIRST].without for who in (OURS, HAND)}
-        middle = {who: statistics.median(one for run in runs for one in run) for who, runs in found.items()}
-        most = {who: max(one for run in runs for one in run) for who, runs in found.items()}
-        ratio = f"{middle[OURS] / middle[HAND]:.2f}"
-        rows.append([pairs, *(f"{value:.1f}" for both in (middle, most) for value in both.values()), ratio])
-    return text_table(("Pairs", "Collection", "By hand", "Collection, most", "By hand, most", "to hand"), rows)
+        found = {who: [one for run in bench.results[pairs, who, FIRST].without for one in run] for who in (OURS, HAND)}
+        half = {who: statistics.median(values) for who, values in found.items()}
+        most = {who: max(values) for who, values in found.items()}
+        seconds = [f"{one[who]:.1f}" for one in (half, most) for who in (OURS, HAND)]
+        rows.append([pairs, *seconds, f"{half[OURS] / half[HAND]:.2f}"])
+    return text_table(("Pairs", "Collection", "By hand", "Collection, longest", "By hand, longest", "to by hand"), rows)
+
+
+def kinds(bench: Bench) -> list[tuple[int, str]]:
+    return [(pairs, kind) for pairs in sorted({key[0] for key in bench.results}) for kind in (FIRST, AGAIN)]
 
 
 def about(bench: Bench, forks: int) -> str:
     """What was measured on what."""
     ansible, python = version("ansible-core"), platform.python_version()
     lines = [
-        f"Seconds, medians. {os.cpu_count()} cores for the controller and all hosts; ansible-core {ansible}, Python {python},",
+        f"Medians. {os.cpu_count()} cores for the controller and all hosts; ansible-core {ansible}, Python {python},",
         f"{podman('--version')}, forks {forks}, pipelining. Modules that a pair's runs start on its hosts:",
     ]
     for (who, kind), (_plays, executions) in bench.shapes.items():
@@ -281,6 +296,7 @@ def main() -> int:
     # The hosts are taken away on Ctrl-C; a runner that gives up says it with the other signal.
     signal.signal(signal.SIGTERM, _stop)
     try:
+        check_limits(max(options.pairs))
         image = make()
     except Missing as missing:
         sys.exit(str(missing))
@@ -293,7 +309,10 @@ def main() -> int:
             for pairs in options.pairs:
                 # a large fleet takes minutes, and its many hosts are repetitions of each other
                 bench.measure(pairs, options.repeat if pairs <= 5 else min(options.repeat, 2 if pairs <= 10 else 1))
-        print(f"\n{table(bench)}\n\nWithout a license server\n\n{gaps(bench)}\n\n{about(bench, options.forks)}")
+        print(f"\nSeconds for all pairs\n\n{times(bench)}\n\nSeconds of processor time a pair\n\n{processors(bench)}")
+        print(
+            f"\nSeconds that a pair's clients had no license server\n\n{gaps(bench)}\n\n{about(bench, options.forks)}"
+        )
     return 0
 
 

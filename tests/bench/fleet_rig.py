@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many pairs of fresh hosts over SSH and an authority for all of them, which can be put back to before the migration."""
+"""Many pairs of fresh hosts over SSH and an authority for all, which can be put back to before the migration."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
+from hosts.image import Missing
 from hosts.machines import ONLINE, Machine, Site, podman
 from hosts.rig import AUTHORITY, LEDGER, SERVICE, Rig
 from hosts.walks import URL, serve_authority
@@ -109,6 +110,31 @@ with zipfile.ZipFile(sys.argv[0]) as archive, tempfile.TemporaryDirectory() as f
 '''
 
 
+def check_limits(pairs: int) -> None:
+    """Say where the kernel would not let so many hosts boot.
+
+    :raises Missing: with the command that lets it
+    """
+    hosts = 2 * pairs + 1
+    file = Path("/proc/sys/fs/inotify/max_user_instances")
+    # eight for each host, and as many as a machine in use has
+    wanted, limit = 8 * hosts + 100, int(file.read_text(encoding="utf-8"))
+    if limit < wanted:
+        todo = f"Run sysctl fs.inotify.max_user_instances={wanted}, or take fewer pairs."
+        raise Missing(
+            f"{hosts} hosts with systemd want {wanted} inotify instances; this machine allows {limit}. {todo}"
+        )
+
+
+def _processor_seconds(group: str) -> float:
+    """How long a control group has had a processor, by either hierarchy."""
+    former = Path(f"/sys/fs/cgroup/cpuacct{group}/cpuacct.usage")
+    if former.exists():
+        return int(former.read_text(encoding="utf-8")) / 1e9
+    stat = Path(f"/sys/fs/cgroup{group}/cpu.stat").read_text(encoding="utf-8").split()
+    return int(stat[stat.index("usage_usec") + 1]) / 1e6
+
+
 def licenses_of(pair: int) -> list[dict[str, Any]]:
     """The licenses of a pair: those of the worked example, with numbers of its own."""
     return [{**license, "number": f"{pair:03}{license['number'][3:]}"} for license in WORKED_EXAMPLE]
@@ -193,6 +219,8 @@ class Fleet(Rig):
         self._on((self.pair(number)[0] for number in range(1, self.pairs + 1)), _KEEP_SOURCE)
         self._on([self["authority"]], _KEEP_LEDGER)
         self._whole = self.inventory
+        containers = [machine.container for machine in self.machines.values()]
+        self._groups = podman("inspect", "--format={{.State.CgroupPath}}", *containers).split()
 
     def choose(self, pairs: int) -> None:
         """Write an inventory of the first pairs only."""
@@ -234,6 +262,10 @@ class Fleet(Rig):
             overview, enabled, active = text.rsplit("\n", 2)
             told.append({**json.loads(overview)["overview"], "enabled": enabled, "active": active})
         return list(zip(told[::2], told[1::2]))
+
+    def processor_seconds(self) -> float:
+        """How long all hosts have had a processor since they were made."""
+        return sum(_processor_seconds(group) for group in self._groups)
 
     def _on(self, machines: Iterable[Machine], script: str) -> list[str]:
         """Run a script as root on hosts, not over SSH, so that nothing of it is left in the connections."""

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients of many pairs, in a process of their own: for how long each pair granted no seats, as its clients see it.
 
-watch.py, with a JSON list of ``[source, target]`` addresses on standard input. Each client holds a seat on every profile
-of its source, gives them back as soon as one is announced to end or is gone, and asks the target until it has a seat on
-every profile there. Prints a line when all sources are held, and at the end of standard input a JSON list: the seconds
-between the two for each pair, null where the pair did not move.
+watch.py, with a JSON list of ``[source, target]`` addresses on standard input. Each client holds a seat on every
+profile of its source, gives them back as soon as one is announced to end or is gone, and asks the target until it has a
+seat on every profile there. Prints a line when all sources are held, and at the end of standard input a JSON list: the
+seconds between the two for each pair, null where the pair did not move.
 """
 
 from __future__ import annotations
