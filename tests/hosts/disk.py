@@ -137,7 +137,7 @@ def make() -> Disk:
     check_machine()
     name = image.make()
     # The name of an image that is made here says what is in it; that of another one does not.
-    if name == os.environ.get("AIMS_HOSTS_IMAGE"):
+    if os.environ.get("AIMS_HOSTS_IMAGE"):
         content = image._run(["podman", "image", "inspect", "--format={{.Id}}", name])
     else:
         content = name
