@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The image of the test hosts: a Debian 12 with systemd and an SSH server, made from nothing and kept between runs.
+"""The image of the test hosts: a Debian with systemd and an SSH server, made from nothing and kept between runs.
 
 ``python image.py`` makes it where it is missing and prints its name; with ``--install``, root of a Debian gets the
-packages first that this machine lacks.
+packages first that this machine lacks. It is Debian 12 where AIMS_HOSTS_RELEASE gives no other release's code name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-RELEASE = "bookworm"
+RELEASE = os.environ.get("AIMS_HOSTS_RELEASE") or "bookworm"
 PACKAGES = [
     "curl",
     "dbus",
@@ -112,15 +112,15 @@ def make() -> str:
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     name = f"{_NAME}:{key}"
     folder = _cache()
-    with _locked(folder / "lock"):
+    with _locked(folder / f"{RELEASE}.lock"):
         if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
             archive = folder / f"{RELEASE}-{key}.tar"
             if not archive.exists():
-                for former in folder.glob("*.tar"):
+                for former in folder.glob(f"{RELEASE}-*.tar"):
                     former.unlink()
                 _build(archive)
             _run(["podman", "import", str(archive), name])
-            _forget_all_but(name)
+            _forget_former(folder)
     return name
 
 
@@ -131,11 +131,12 @@ def _named(image: str) -> str:
     return image
 
 
-def _forget_all_but(name: str) -> None:
-    """Remove former images; one that a run still uses stays, which podman says by failing."""
-    for former in _run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"]).split():
-        if former.startswith(f"{_NAME}:") and former != name:
-            subprocess.run(["podman", "rmi", former], capture_output=True, check=False)
+def _forget_former(folder: Path) -> None:
+    """Remove the images whose archives are gone; one that a run still uses stays, which podman says by failing."""
+    kept = {f"{_NAME}:{archive.stem.rpartition('-')[2]}" for archive in folder.glob("*.tar")}
+    for image in _run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"]).split():
+        if image.startswith(f"{_NAME}:") and image not in kept:
+            subprocess.run(["podman", "rmi", image], capture_output=True, check=False)
 
 
 def _cache() -> Path:
