@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ class Authority:
     """Serves a laboratory's ledger while the block lasts, and by itself no longer than five minutes.
 
     :param options: more options of ``authority serve``
+    :param command: what runs it: this Python and the checkout, or what is installed on a host
     :ivar address: ``https://127.0.0.1:PORT``; the port stays the same when it is started again
     """
 
-    def __init__(self, lab: Lab, *options: str) -> None:
+    def __init__(self, lab: Lab, *options: str, command: Sequence[str] = _COMMAND) -> None:
         self._lab = lab
+        self._command = command
         self._options = options
         self._log = lab.folder / "authority.log"
         self._port = "0"
@@ -50,7 +53,7 @@ class Authority:
         where = ["--ledger", str(self._lab.ledger), "--host", "127.0.0.1", "--listen", "127.0.0.1"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*_COMMAND, "serve", *where, "--port", self._port, "--stop-after", "300", *self._options],
+                [*self._command, "serve", *where, "--port", self._port, "--stop-after", "300", *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -86,7 +89,7 @@ class Authority:
     @property
     def realm(self) -> dict[str, Any]:
         """What hosts and controllers are told of it."""
-        realm: dict[str, Any] = subprocess_json([*_COMMAND, "realm", "--ledger", str(self._lab.ledger), "--json"])
+        realm: dict[str, Any] = subprocess_json([*self._command, "realm", "--ledger", str(self._lab.ledger), "--json"])
         return realm
 
     def answered(self) -> int:
