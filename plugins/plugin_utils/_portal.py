@@ -161,11 +161,10 @@ class Portal:
     def _problem(said: object, where: str) -> Problem:
         """A problem as the page tells it, fit to be shown."""
         told = said if isinstance(said, dict) else {}
-        what = plain(told["what"]) if isinstance(told.get("what"), str) else ""
-        if not what:
+        if not isinstance(told.get("what"), str) or not plain(told["what"]):
             return Problem("The page returned no response to this request.", where, _AGAIN)
         todo = plain(told.get("todo")) or "Ask the authority's owner."
-        return Problem(what, f"{where}: {plain(told.get('where'))}", todo)
+        return Problem(plain(told["what"]), f"{where}: {plain(told.get('where'))}", todo)
 
     # -- the wire
 

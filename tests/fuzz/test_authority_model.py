@@ -16,8 +16,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import EMERGENCY_WINDOW
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, give, runs
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CODES,
@@ -44,6 +46,7 @@ class Model:
         self.live: str | None = None
         self.last: str | None = None
         self.moves: list[datetime] = []
+        self.bridges: list[datetime] = []
 
     def activate(self, machine: str, now: datetime) -> bool:
         moves = self.last not in (None, machine)
@@ -52,6 +55,13 @@ class Model:
         if moves:
             self.moves.append(now)
         self.live = self.last = machine
+        return True
+
+    def bridge(self, machine: str, now: datetime) -> bool:
+        """Whether what another machine holds may be activated here for a few days: once in a window."""
+        if self.live in (None, machine) or any(one > now - EMERGENCY_WINDOW for one in self.bridges):
+            return False
+        self.bridges.append(now)
         return True
 
 
@@ -72,7 +82,7 @@ class Authority(RuleBasedStateMachine):
         self.model = Model()
         self.answered: list[tuple[str, bytes, bytes]] = []
 
-    def ask(self, action: str, machine: str, code: Any = None, mark: str = "") -> tuple[bytes, bytes | LicensingError]:
+    def request(self, action: str, machine: str, code: Any = None, mark: str = "", **more: Any) -> bytes:
         body = {
             "id": mark or uuid.uuid4().hex,
             "action": action,
@@ -82,13 +92,19 @@ class Authority(RuleBasedStateMachine):
             "host_key": documents.public_half(KEYS[machine]),
             "realm": self.ledger.realm.id,
             "made": "2026-01-01T12:00:00Z",
+            **more,
         }
         keys = {"host": KEYS[machine], **({"code": code} if code else {})}
-        request = documents.sign(documents.REQUEST, body, keys)
+        return documents.sign(documents.REQUEST, body, keys)
+
+    def ask(self, *what: Any, **more: Any) -> tuple[bytes, bytes | LicensingError]:
+        request = self.request(*what, **more)
         return request, give(FORMAT, lambda: self.desk.answer(request))
 
-    def expect(self, action: str, machine: str, granted: bool, spends: int = 0, code: Any = None) -> None:
-        request, response = self.ask(action, machine, code)
+    def expect(
+        self, action: str, machine: str, granted: bool, spends: int = 0, code: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        request, response = self.ask(action, machine, code, **more)
         assert isinstance(response, bytes)
         body = json.loads(response)["body"]
         assert (body["outcome"] == "granted") is granted, body
@@ -97,6 +113,7 @@ class Authority(RuleBasedStateMachine):
         if action != "quote":
             self.answered.append((machine, request, response))
         self.same()
+        return dict(body)
 
     def same(self) -> None:
         holding = self.ledger.holding(SERVER)
@@ -121,6 +138,34 @@ class Authority(RuleBasedStateMachine):
         moves = self.model.last not in (None, machine)
         left = sum(self.clock() - YEAR < one for one in self.model.moves) < 3
         self.expect("quote", machine, left or not moves, int(moves), CODE)
+
+    @rule(machine=machines, ask_first=st.booleans())
+    def bridge(self, machine: str, ask_first: bool) -> None:
+        """An emergency activation spends nothing, moves nothing, and ends."""
+        if ask_first:
+            _request, quote = self.ask("quote", machine, CODE, emergency=True)
+            assert isinstance(quote, bytes)
+            told = json.loads(quote)["body"]["emergency"]
+            again = Model()
+            again.live, again.bridges = self.model.live, list(self.model.bridges)
+            assert (told["until"] is not None) is again.bridge(machine, self.clock())
+        granted = self.model.bridge(machine, self.clock())
+        body = self.expect("activate", machine, granted, 0, CODE, emergency=True)
+        until = render_time(self.clock() + timedelta(days=self.ledger.emergency_days()))
+        assert body.get("until") == (until if granted else None)
+
+    @rule(machine=machines)
+    def bridge_with_a_wrong_code(self, machine: str) -> None:
+        self.expect("activate", machine, False, code=WRONG, emergency=True)
+
+    @rule(machine=machines)
+    def ask_for_what_a_carried_file_may_not_have(self, machine: str) -> None:
+        """A personal nodelock is refused offline, and after a machine one."""
+        request = self.request("activate", machine, CODE, nodelock="personal")
+        outcome = give(FORMAT, lambda: RequestDesk(self.ledger, False, self.clock).answer(request))
+        assert isinstance(outcome, bytes)
+        assert json.loads(outcome)["body"]["outcome"] == "refused"
+        self.same()
 
     @rule(machine=machines)
     def deactivate(self, machine: str) -> None:

@@ -24,6 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.journal import Journal
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
@@ -265,3 +266,26 @@ def test_an_overview_without_users_or_with_a_realm_of_no_key_is_no_bundles() -> 
     assert _tells(whole)
     for changed in ({"users": 5}, {"users": [5]}, {"server": {"realm": {"name": "x"}}}, {"licenses": None}):
         assert not _tells({**whole, **changed})
+
+
+def test_a_pending_request_that_lacks_a_part_is_damaged_and_not_compared_with_its_response(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.make("Journal")
+    key = documents.load_private_key(documents.new_private_key(), "key")
+    whole = {
+        "id": "0" * 32,
+        "action": "activate",
+        "number": "015.120.064.022",
+        "nodelock": "machine",
+        "fingerprint": {"machine-id": "0" * 32},
+        "host_key": documents.public_half(key),
+        "realm": "0" * 16,
+        "made": "2026-01-01T12:00:00Z",
+    }
+    for part in ("id", "action", "fingerprint", "host_key", "realm", "made", ""):
+        body = {name: value for name, value in whole.items() if name != part}
+        folder.write("Journal/015120064022.request", documents.sign(documents.REQUEST, body, {"host": key}))
+        if part:
+            assert "half-written or damaged" in refused(Journal(folder).open)
+        else:
+            assert list(Journal(folder).open()) == ["015.120.064.022"]

@@ -10,6 +10,7 @@ import os
 import stat
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,57 @@ FILES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterator[Host]:
+@dataclass
+class Site:
     """A host with a license that is active, and one whose response waits to be applied."""
+
+    lab: CoreLab
+    host: Host
+    files: dict[str, tuple[int, bytes]]
+
+    def use_the_key(self) -> None:
+        """Sign a request, which changes nothing but the license file."""
+        self.host.manager.update([SERVER], self.lab.channel())
+
+    def use_the_journal(self) -> None:
+        """Apply the response that waits."""
+        change = self.host.manager.activate(wanted(CLIENT), self.lab.offline())
+        assert [one["action"] for one in change.results] == ["activated"]
+
+    def put_back(self) -> None:
+        """Let the home be as it was."""
+        folder = self.host.folder
+        for path in sorted(folder.rglob("*"), reverse=True):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and name not in self.files:
+                path.unlink()
+        for name, (mode, content) in self.files.items():
+            path = folder / name
+            if not path.is_file() or path.read_bytes() != content:
+                path.write_bytes(content)
+                path.chmod(mode)
+
+
+@pytest.fixture(scope="module")
+def host(site: Site) -> Host:
+    return site.host
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterator[Site]:
     lab = CoreLab(tmp_path_factory.mktemp("home"), new_ledger)
     lab.activate(lab.old, SERVER, users=["DOMAIN\\user"])
     asked = lab.old.manager.activate(wanted(CLIENT), lab.offline())
     lab.old.write(f"Journal/{PENDING}.response", lab.process(asked.requests)[CLIENT])
     (lab.old.folder / "Bin" / "package.json").write_text('{"version": "1.0.0", "digest": "00"}\n', encoding="utf-8")
-    yield lab.old
+    seal(lab.old)
+    (lab.old.folder / "Journal" / "closed").mkdir(mode=0o700, exist_ok=True)
+    files = {
+        path.relative_to(lab.old.folder).as_posix(): (path.stat().st_mode & 0o777, path.read_bytes())
+        for path in lab.old.folder.rglob("*")
+        if path.is_file()
+    }
+    yield Site(lab, lab.old, files)
     lab.close()
 
 
@@ -75,8 +118,11 @@ def look(host: Host, all_of_it: bool = True) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_broken_file_is_told_and_left_as_it_is(host: Host, name: str) -> None:
+def test_a_broken_file_is_told_and_left_as_it_is(site: Site, name: str) -> None:
+    host = site.host
     original = host.read(name)
+    # What reads the file for more than to show it.
+    uses = {"Config/host.key": site.use_the_key}.get(name, site.use_the_journal if "Journal" in name else None)
     config = host.read("Config/server.json")
     kind = name.replace(STEM, "N").replace(PENDING, "N")
 
@@ -89,10 +135,13 @@ def test_a_broken_file_is_told_and_left_as_it_is(host: Host, name: str) -> None:
             if name.endswith((".lic", ".lock")) and at % 3:
                 seal(host)
             # Reading all of it and changing it takes the longest, and fails by little else.
-            outcome = give(f"home: {kind}", lambda at=at: look(host, at % 5 < 2))
+            act = uses if uses and at % 4 else lambda at=at: look(host, at % 5 < 2)
+            outcome = give(f"home: {kind}", act)
             if isinstance(outcome, LicensingError):
                 assert host.read(name) == data
                 assert name == "Config/server.json" or host.read("Config/server.json") == config
+            if uses:
+                site.put_back()
             host.write("Config/server.json", config)
 
     seal(host)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import documents, faults
 from .documents import Document
 from .errors import LicensingError, Problem, refuse
 from .files import SHARED, Folder
-from .model import UPDATE, digits, parse_number
+from .model import ACTIVATE, DEACTIVATE, UPDATE, digits, parse_number
 
 _OPEN = "Journal"
 _CLOSED = "Journal/closed"
@@ -50,6 +51,18 @@ def unsettled(intents: Mapping[str, Intent]) -> dict[str, Intent]:
     return {number: intent for number, intent in intents.items() if intent.action != UPDATE}
 
 
+def _is_whole(body: Mapping[str, Any]) -> bool:
+    """Whether a request of this home has what its response is compared with."""
+    texts = [body.get(name) for name in ("id", "made", "realm", "host_key")]
+    machine = body.get("fingerprint")
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and body.get("action") in (ACTIVATE, DEACTIVATE, UPDATE)
+        and isinstance(machine, dict)
+        and all(isinstance(value, str) for value in machine.values())
+    )
+
+
 class Journal:
     """The open and closed exchanges of one home."""
 
@@ -74,17 +87,21 @@ class Journal:
         where = self._folder.place(f"{_OPEN}/{name}")
         data = self._folder.read(f"{_OPEN}/{name}")
         document = documents.read(data, documents.REQUEST, where)
+        if not _is_whole(document.body):
+            raise refuse(
+                "The file is half-written or damaged.", where, "Restore it from the newest bundle, then run this again."
+            )
         number = parse_number(document.body.get("number"), where)
         if name != f"{digits(number)}.request":
             raise refuse(f"The request is for license {number}.", where, "Restore the journal from the newest bundle.")
         return Intent(
             number=number,
-            action=str(document.body.get("action")),
-            request_id=str(document.body.get("id")),
-            made=str(document.body.get("made")),
+            action=document.body["action"],
+            request_id=document.body["id"],
+            made=document.body["made"],
             document=document,
             request=data,
-            response=self._response(number, str(document.body.get("id"))),
+            response=self._response(number, document.body["id"]),
         )
 
     def _response(self, number: str, request_id: str) -> bytes | None:
