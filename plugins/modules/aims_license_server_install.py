@@ -73,6 +73,11 @@ options:
         description: The port.
         type: int
         default: 8443
+      emergency_days:
+        description:
+          - For how many days it activates what a lost machine holds, at most 30; 0 for never.
+          - The ledger keeps what was said last, at first 7.
+        type: int
       smtp:
         description: The mail server, C(host) or C(host:port). Without one no mail is sent.
         type: str
@@ -152,6 +157,7 @@ import base64
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import (
     LEDGER,
@@ -183,6 +189,8 @@ def settings_of(params):
 def bring_authority(module, home):
     """Install or remove the service of an authority."""
     serving = Serving.from_dict(module.params["authority_service"])
+    if serving.emergency_days is not None:
+        check_emergency_days(serving.emergency_days, "emergency_days")
     if module.params["state"] == "absent":
         done = remove_authority(home, dry=module.check_mode)
     else:
@@ -239,6 +247,7 @@ def main():
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "listen": {"type": "str", "default": ""},
                 "port": {"type": "int", "default": 8443},
+                "emergency_days": {"type": "int"},
                 "smtp": {"type": "str"},
                 "smtp_starttls": {"type": "bool", "default": False},
                 "smtp_user": {"type": "str"},

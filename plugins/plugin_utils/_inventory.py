@@ -41,6 +41,7 @@ DEFAULT_HOME = "/opt/aims-license-server"
 # Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
 VARIABLES = frozenset(
     {
+        "aims_license_authority_emergency_days",
         "aims_license_authority_home",
         "aims_license_authority_hosts",
         "aims_license_authority_ledger",

@@ -87,11 +87,11 @@ def judge(
     return Verdict(None, spends)
 
 
-def check_emergency_days(days: int) -> int:
+def check_emergency_days(days: int, where: str = "--emergency-days") -> int:
     """Return for how many days an authority may grant an emergency activation, or refuse."""
     if not 0 <= days <= _MOST_EMERGENCY_DAYS:
         todo = f"Use 1 to {_MOST_EMERGENCY_DAYS}, or 0 for no emergency activations."
-        raise refuse(f"An emergency activation cannot last {days} days.", "--emergency-days", todo)
+        raise refuse(f"An emergency activation cannot last {days} days.", where, todo)
     return days
 
 

@@ -24,7 +24,7 @@ from ..errors import LicensingError, Problem, refuse
 from ..files import Folder
 from ..library import missing, require_cryptography, require_tornado
 from ..store import FOREIGN, Home
-from .install import Package, place_problems, stale_files
+from .install import Package, place_problems, stale_files, version_problems
 from .service import ARCHIVE, PATIENCE, lasting_holders
 from .systemd import Unit, command_line, unit_text
 
@@ -41,6 +41,7 @@ class Serving:
     :ivar name: the realm's name; REHEARSAL is put before it
     :ivar hosts: the names and IP addresses that its certificate is to hold; the machine's own where there are none
     :ivar listen: an IP address; "" is all of them
+    :ivar emergency_days: for how long it activates what a lost machine holds; None leaves it as the ledger has it
     :ivar smtp: the mail server, ``host[:port]``; None sends no mail
     """
 
@@ -49,6 +50,7 @@ class Serving:
     hosts: tuple[str, ...] = ()
     listen: str = ""
     port: int = 8443
+    emergency_days: int | None = None
     smtp: str | None = None
     smtp_starttls: bool = False
     smtp_user: str | None = None
@@ -71,6 +73,7 @@ class Serving:
             found += ["--host", host]
         named = {
             "--listen": self.listen,
+            "--emergency-days": None if self.emergency_days is None else str(self.emergency_days),
             "--smtp": self.smtp,
             "--smtp-user": self.smtp_user,
             "--smtp-password-file": self.smtp_password_file,
@@ -102,7 +105,7 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     stale = stale_files(home, package)
     unit = Unit(UNIT, _unit_text(home, package, serving), USER)
     words = unit.drift()
-    _check(home, unit, serving, "start" in " ".join(words))
+    _check(home, package, unit, serving, "start" in " ".join(words))
     if stale:
         words.insert(0, f"install {package.version}")
     if not words or dry:
@@ -148,10 +151,12 @@ def _unit_text(home: Home, package: Package, serving: Serving) -> str:
     )
 
 
-def _check(home: Home, unit: Unit, serving: Serving, starts: bool) -> None:
+def _check(home: Home, package: Package, unit: Unit, serving: Serving, starts: bool) -> None:
     problems = missing(require_cryptography, require_tornado)
     if home.state() == FOREIGN:
         home.require()
+    # A removal leaves the package, which is nobody's then.
+    problems += version_problems(home, package) if unit.is_written() else []
     problems += unit.problems() + place_problems(home)
     names = lasting_holders(serving.listen, serving.port) if starts else []
     if names:

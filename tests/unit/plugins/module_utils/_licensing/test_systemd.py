@@ -43,7 +43,8 @@ def test_a_path_that_may_be_written_is_quoted_and_nothing_else_of_it_is_changed(
 
 
 def test_an_authority_is_served_as_it_was_asked_to() -> None:
-    serving = Serving.from_dict({"hosts": ["Authority.Example.com", "192.0.2.7"], "smtp": "mail:25", "listen": "::"})
+    asked = {"hosts": ["Authority.Example.com", "192.0.2.7"], "smtp": "mail:25", "listen": "::", "emergency_days": 0}
+    serving = Serving.from_dict(asked)
     assert serving.arguments() == [
         "--ledger",
         "/var/lib/aims-license-authority/authority.db",
@@ -55,6 +56,8 @@ def test_an_authority_is_served_as_it_was_asked_to() -> None:
         "192.0.2.7",
         "--listen",
         "::",
+        "--emergency-days",
+        "0",
         "--smtp",
         "mail:25",
     ]
