@@ -224,19 +224,24 @@ def _check(
     problems = missing(require_cryptography)
     if home.state() == FOREIGN:
         home.require()
-    installed = server["version"]
-    if installed and parse_version(installed) > parse_version(package.version):
-        todo = "Use the collection's newer version here too, or remove the server first."
-        problems.append(Problem(f"Version {installed} is installed; {package.version} is older.", home.where, todo))
-    problems += place_problems(home)
+    problems += version_problems(home, package) + place_problems(home)
     if service is not None:
         problems += service.problems()
     # A server of this home that runs, or hangs, holds the ports itself.
     stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
-    if stopped and (service is not None or not (installed or home.root)):
+    if stopped and (service is not None or not (server["version"] or home.root)):
         problems += port_problems(config)
     if problems:
         raise LicensingError(problems)
+
+
+def version_problems(home: Home, package: Package) -> list[Problem]:
+    """Say whether a newer version is installed than the package is."""
+    found = home.package() if home.state() == OURS else None
+    if found is None or parse_version(found["version"]) <= parse_version(package.version):
+        return []
+    todo = "Use the collection's newer version here too, or remove the server first."
+    return [Problem(f"Version {found['version']} is installed; {package.version} is older.", home.where, todo)]
 
 
 def place_problems(home: Home) -> list[Problem]:
