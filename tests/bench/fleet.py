@@ -100,6 +100,7 @@ class Bench:
         self.fleet = fleet
         self.results: dict[tuple[int, str, str], Measured] = {}
         self.shapes: dict[tuple[str, str], tuple[int, list[Execution]]] = {}
+        self.loads: list[float] = []
 
     def run(self, pairs: int, who: str, kind: str, playbook: str, *options: str) -> Measured:
         """Run a playbook to its end and keep its times; stop everything where it fails or takes too long."""
@@ -126,9 +127,10 @@ class Bench:
         measured.wall.append(took)
         measured.cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         measured.hosts.append(self.fleet.processor_seconds() - hosts)
+        self.loads.append(os.getloadavg()[0])
         print(
             f"{pairs:3} pairs  {who:<11} {kind:<14} {took:7.1f} s  CPU {measured.cpu[-1]:6.1f} s, "
-            f"hosts {measured.hosts[-1]:6.1f} s  load {os.getloadavg()[0]:.1f}",
+            f"hosts {measured.hosts[-1]:6.1f} s  load {self.loads[-1]:.1f}",
             flush=True,
         )
         return measured
@@ -267,7 +269,9 @@ def about(bench: Bench, forks: int) -> str:
     ansible, python = version("ansible-core"), platform.python_version()
     lines = [
         f"Medians. {os.cpu_count()} cores for the controller and all hosts; ansible-core {ansible}, Python {python},",
-        f"{podman('--version')}, forks {forks}, pipelining. Modules that a pair's runs start on its hosts:",
+        f"{podman('--version')}, forks {forks}, pipelining.",
+        f"Load average {min(bench.loads):.0f} to {max(bench.loads):.0f} while it was measured.",
+        "Modules that the runs of a pair start on its hosts:",
     ]
     for (who, kind), (_plays, executions) in bench.shapes.items():
         lines.append(f"  {who}, {kind}: {len(executions)}")
