@@ -64,6 +64,13 @@ bench: .venv/.dev link  ## time a migration against what Ansible itself costs, a
 	python tests/bench/run.py
 	python tests/bench/seats.py
 
+# How many pairs at once.
+PAIRS ?= 1 5 10 25
+
+.PHONY: bench-fleet
+bench-fleet: .venv/.dev link  ## time migrations of many pairs over SSH beside one written by hand; wants root and podman; docs/bench.md
+	python tests/bench/fleet.py --pairs $(PAIRS)
+
 .PHONY: test
 test: lint unit some-faults integration sanity  ## all of the checks below but the whole of what is long
 
