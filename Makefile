@@ -114,6 +114,13 @@ hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and
 hosts-image: | python  ## make the image of those hosts where it is missing, and print its name
 	"$(PYTHON)" tests/hosts/image.py
 
+# Fewer of them: make versions VERSIONS_ARGS="--core 2.21 --host 3.9".
+VERSIONS_ARGS ?=
+
+.PHONY: versions
+versions: link | python  ## playbooks with each ansible-core on hosts with each Python; wants all of these, and says so
+	"$(PYTHON)" tests/versions/run.py $(VERSIONS_ARGS)
+
 .PHONY: sanity
 sanity: venv  ## ansible-test sanity, in a copy
 	python tests/run_ansible_test.py sanity $(SANITY_ARGS)
