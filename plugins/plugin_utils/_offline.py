@@ -82,7 +82,7 @@ class RequestFolder:
         """
         if self._folder.path.is_dir():
             self._folder.sweep()
-        waiting = {request["number"]: base64.b64decode(request["content"]) for request in result["requests"]}
+        waiting = dict(_returned(request) for request in result["requests"])
         for number in numbers:
             if number not in waiting:
                 self._settle(number)
@@ -111,6 +111,18 @@ class RequestFolder:
         # The request last: as long as it is there, this is taken up again, and no response is left without one.
         for kind in ("response", "request"):
             self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")
+
+
+def _returned(request: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The number and the content of a request as a host returned it; both name or fill a file here."""
+    number = parse_number(request.get("number"), "request")
+    try:
+        content = base64.b64decode(request["content"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise refuse(
+            "The request is incomplete or damaged.", number, "Make it again on the license server's host."
+        ) from None
+    return number, content
 
 
 def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Request]:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, COUNTS
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 
-# These have as many inputs as there are places in a home.
-FIXED = ("links", "home: huge file")
+# These have as many inputs as there are places in a home, or sizes.
+FIXED = ("links", "home: huge file", "answer: huge")
+# Of these an input is a folder of its own, so that a few thousand are what an hour has room for.
+SLOW = ("bundle: files written",)
+HERE = Path(__file__).absolute().parent
 # Bytes that a process of the tests may come to hold in all, whatever it is given.
 MEMORY = 2 << 30
 
@@ -39,10 +43,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.filterwarnings("ignore:Generating overly large repr"))
 
 
+def too_few() -> list[str]:
+    """The formats that were given fewer inputs than were asked for."""
+    asked = {**dict.fromkeys(COUNTS, ASKED), **dict.fromkeys(SLOW, min(ASKED, 2000)), **dict.fromkeys(FIXED, 0)}
+    return sorted(format for format, (inputs, _refused) in COUNTS.items() if inputs < asked[format])
+
+
+def is_whole(session: pytest.Session) -> bool:
+    """Whether every test of this folder was to run, and not a choice of them."""
+    config = session.config
+    chosen = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
+    chosen = chosen or config.option.collectonly
+    places = [Path(str(argument)).absolute() for argument in config.args]
+    return not chosen and any(place in (HERE, *HERE.parents) for place in places)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     told = getattr(session.config, "workeroutput", None)
     if told is not None:
         told["fuzz"] = COUNTS
+    elif ASKED and is_whole(session) and too_few():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -61,9 +83,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{format:<32} {inputs:>9,} inputs, {refused:>9,} refused")
     total = sum(inputs for inputs, _refused in COUNTS.values())
     terminalreporter.write_line(f"{len(COUNTS)} formats, {total:,} inputs")
-    few = sorted(format for format, (inputs, _refused) in COUNTS.items() if inputs < ASKED and format not in FIXED)
-    if few:
-        terminalreporter.write_line(f"fewer than the {ASKED:,} that were asked for: {', '.join(few)}", red=True)
+    if too_few():
+        terminalreporter.write_line(f"fewer than the {ASKED:,} that were asked for: {', '.join(too_few())}", red=True)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.store im
 from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import _tells, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import HostVariables, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
 
@@ -289,3 +290,14 @@ def test_a_pending_request_that_lacks_a_part_is_damaged_and_not_compared_with_it
             assert "half-written or damaged" in refused(Journal(folder).open)
         else:
             assert list(Journal(folder).open()) == ["015.120.064.022"]
+
+
+def test_a_host_does_not_choose_the_names_of_files_on_the_controller(tmp_path: Path) -> None:
+    folder = RequestFolder(tmp_path)
+    for number in ("a/b", ".", "../x", "", 5):
+        told = refused(folder.take, {"requests": [{"number": number, "content": "AAAA"}]}, [])
+        assert "is not a license number" in told
+    for content in ("A", None, 5, "\ud800"):
+        request = {"number": "015.120.064.022", "content": content}
+        assert "incomplete or damaged" in refused(folder.take, {"requests": [request]}, [])
+    assert not list(tmp_path.iterdir())
