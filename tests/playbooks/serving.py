@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import sqlite3
@@ -19,7 +20,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from lab import Lab
 
-_COLLECTIONS = Path(str(_licensing.__file__)).parents[5]
+_COLLECTIONS = Path(str(_licensing.__file__)).parents[6]
 _MAIN = f"import sys; sys.path.insert(0, {str(_COLLECTIONS)!r}); from {_licensing.__name__}.cli import main"
 _COMMAND = [sys.executable, "-c", f"{_MAIN}; sys.exit(main(sys.argv[1:]))", "authority"]
 
@@ -29,12 +30,14 @@ class Authority:
 
     :param options: more options of ``authority serve``
     :param command: what runs it: this Python and the checkout, or what is installed on a host
+    :param environment: what else its process finds in its environment
     :ivar address: ``https://127.0.0.1:PORT``; the port stays the same when it is started again
     """
 
-    def __init__(self, lab: Lab, *options: str, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(self, lab: Lab, *options: str, command: Sequence[str] = _COMMAND, **environment: str) -> None:
         self._lab = lab
         self._command = command
+        self._environment = {**os.environ, **environment}
         self._options = options
         self._log = lab.folder / "authority.log"
         self._port = "0"
@@ -54,6 +57,7 @@ class Authority:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*self._command, "serve", *where, "--port", self._port, "--stop-after", "300", *self._options],
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
