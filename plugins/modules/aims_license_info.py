@@ -11,13 +11,14 @@ short_description: Show what a license server holds
 version_added: "0.1.0"
 description:
   - Returns the overview of a license server as data. Licenses, profiles, registered users, pending requests,
-    transfers left.
+    transfers left. C(standing) says of each license where it stands, as at the end of a run that stopped.
   - Changes nothing. A host without a license server gives an overview with nothing in it.
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes.no_diff
 seealso:
+  - module: aims.licensing.aims_license_standing
   - module: aims.licensing.aims_license_backup
 """
 
@@ -26,6 +27,10 @@ EXAMPLES = r"""
   aims.licensing.aims_license_info:
     home: /opt/aims-license-server
   register: server
+
+- name: Show where its licenses stand
+  ansible.builtin.debug:
+    var: server.standing_table
 
 - name: Stop where a license is about to expire
   ansible.builtin.assert:
@@ -60,6 +65,29 @@ fingerprint:
   returned: success
   type: dict
   sample: {machine-id: 3f2a77d1c0d94f0e8a6f3a9d5b7c1e20}
+standing:
+  description:
+    - Where each license stands as far as this host shows, as of M(aims.licensing.aims_license_standing).
+    - C(next) is what the next run will do about what is pending, with O(authority), or else the one that the server was
+      installed with; what else it does is up to the playbook.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - number: 015.120.064.022
+      live: [old]
+      where: old
+      pending: []
+      next: keep
+standing_table:
+  description: The same as a table, line by line.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - 'License          Live on  Pending  Next run'
+    - '---------------  -------  -------  --------'
+    - '015.120.064.022  old      nothing  keep'
 obstacles:
   description: What would keep the license server from giving its licenses up, as C(what), C(where) and C(todo).
   returned: success

@@ -8,12 +8,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+)
 
+# The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
+# such a task fails instead.
+RESCUED = ("__aims_license_migrate_rescued", "__aims_license_server_rescued")
 # Options of the server, which module_defaults may hand to every action of the group.
 SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority"})
+
+
+class Unreached(LicensingError):
+    """The host of a module cannot be reached."""
 
 
 class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -32,6 +44,8 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         except LicensingError as error:
             problems = [problem.as_dict() for problem in error.problems]
             result.update({"failed": True, "changed": False, "msg": str(error), "problems": problems})
+            if isinstance(error, Unreached):
+                result["reached"] = False
         return result
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -69,9 +83,28 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""
         arguments = {**self._task.args, **filled_in}
-        result: dict[str, Any] = self._execute_module(
-            module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=task_vars
-        )
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=task_vars
+            )
+        except AnsibleConnectionFailure as error:
+            if self._task.ignore_unreachable or not any(boolean(task_vars.get(name, False)) for name in RESCUED):
+                raise
+            raise _unreached(self.host(task_vars), error) from None
         for option in filled_in:
             result.get("invocation", {}).get("module_args", {}).pop(option, None)
         return result
+
+
+class ServerAction(LicensingAction):
+    """Does nothing but run the module on the host."""
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        return self.module(task_vars)
+
+
+def _unreached(host: str, error: Exception) -> Unreached:
+    # Ansible's own advice follows on further lines.
+    reason = (str(error).strip().splitlines() or ["no reason is given"])[0].rstrip(".")
+    todo = "Bring it up, or correct its address, then run the same command again."
+    return Unreached([Problem(f"{host} cannot be reached: {reason}.", host, todo)])

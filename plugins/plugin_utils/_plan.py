@@ -18,12 +18,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
     MEANINGS,
     compare,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import remove_by_hand
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
     PENDING_ACTIVATION,
     PENDING_DEACTIVATION,
-    PENDING_UPDATE,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     UPDATE,
@@ -31,6 +31,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     Wanted,
     digits,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_another_machine, is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
@@ -41,7 +43,7 @@ FINISH = "finish activating"
 ACTIVATE = "activate"
 RELEASE = "needs release"
 EMERGENCY = "emergency"
-_HELD = (ACTIVE, EXPIRED, PENDING_UPDATE)
+END = "end emergency"
 
 
 class Planner:
@@ -79,7 +81,7 @@ class Planner:
 
         :raises LicensingError: with everything that stands against it
         """
-        rows = [self._row(one) for one in self._wanted]
+        rows = self.rows()
         problems = self._problems(rows) if self._giver.get("reachable", True) else self._missed(rows)
         if problems:
             raise LicensingError(problems)
@@ -93,12 +95,16 @@ class Planner:
             "left_out": [*barred, *(digits(number) for number in barred)],
             "lost": self._lost,
             "next_step": release_advice(held, self._giver["host"], self._taker.get("authority")),
-            "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE)],
+            "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE, END)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
             # Those of both: in the middle of a migration the registered users are on one of the two only.
             "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the plan's ``licenses``, whatever stands against it."""
+        return [self._row(one) for one in self._wanted]
 
     @property
     def _lost(self) -> bool:
@@ -108,8 +114,8 @@ class Planner:
         """What a giver that cannot be reached leaves undone."""
         giver, taker = self._giver["host"], self._taker["host"]
         todo = (
-            "Bring it up, or correct its address. If it is lost for good, set aims_license_migrate_source_lost: true; "
-            "only the authority's owner can release it."
+            "Bring it up, or correct its address. If it is lost for good, set aims_license_migrate_source_lost: true: "
+            "what it gave back is activated then, and what it still holds only the authority's owner can release."
         )
         return [
             Problem(f"License {row['number']} is not active on {taker}, and {giver} cannot be reached.", giver, todo)
@@ -138,14 +144,19 @@ class Planner:
     def _step(self, number: str) -> tuple[str, str]:
         taken, given = self._taken.get(number, {}), self._given.get(number, {})
         bridged = taken.get("status") == ACTIVE and taken.get("until")
-        if taken.get("status") in _HELD and not bridged:
+        if is_live(taken) and is_live(given) and given.get("until") and not bridged:
+            return f"active on both, on {self._giver['host']} in an emergency", END
+        if taken.get("fenced") and taken.get("status") in HELD and is_live(given):
+            # The taker was released from it, or restored from a time when it had it; the giver has it since.
+            return f"active on {self._giver['host']}", MOVE
+        if taken.get("status") in HELD and not bridged:
             where = f"{taken['status'].lower()} on {self._taker['host']}"
             return (f"{where}, fenced", SERVE) if taken.get("fenced") else (where, KEEP)
         if number in self._opening:
             return f"pending {self._opening[number][:-1]}ion on {self._taker['host']}", FINISH
         if number in self._pending:
             return f"pending {self._pending[number][:-1]}ion on {self._giver['host']}", FINISH_MOVE
-        if given.get("status") in _HELD:
+        if given.get("status") in HELD:
             fenced = ", fenced" if given.get("fenced") else ""
             return f"{given['status'].lower()} on {self._giver['host']}{fenced}", MOVE
         if bridged and self._quotes.get(number, {}).get("live") is not False:
@@ -160,7 +171,7 @@ class Planner:
         return str(found) if found else None
 
     def _spends(self, number: str, step: str) -> int | None:
-        if step in (KEEP, SERVE, EMERGENCY):
+        if step in (KEEP, SERVE, EMERGENCY, END):
             return 0
         if step in (MOVE, FINISH_MOVE) and self._taken.get(number, {}).get("until"):
             return 1  # what bridges spends nothing, which is all that was asked about
@@ -178,32 +189,27 @@ class Planner:
         return Account.from_dict(one.nodelock, found, f"license {one.number}") if found else None
 
     def _problems(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
+        both = self._on_both()
         if all(row["step"] == KEEP for row in rows):
-            return []
-        problems = self._machines() + self._realms()
-        if any(row["step"] in (MOVE, FINISH_MOVE) for row in rows):
+            return both
+        problems = both + self._machines() + self._realms()
+        if any(row["step"] in (MOVE, FINISH_MOVE, END) for row in rows):
             problems += [Problem(**obstacle) for obstacle in self._giver.get("obstacles", [])]
         for one, row in zip(self._wanted, rows):
             given = self._given.get(one.number, {})
             place = f"license {one.number}"
             if row["step"] == KEEP:
                 continue
-            drift = given.get("drift")
-            if drift and drift["verdict"] not in ("same", "drifted"):
-                changed = drift.get("components") or ", ".join(drift["changed"])
-                todo = (
-                    f"{MEANINGS[drift['verdict']]} Undo the change, or have the authority's owner release the license."
-                )
-                host = self._giver["host"]
-                what = f"License {one.number} was activated on another machine than {host} is now: {changed} differ."
-                problems.append(Problem(what, place, todo))
+            drifts = self.drifts(one.number)
+            problems += drifts
             if given and not self._knows_code(one, given):
                 what = f"The activation code declared for license {one.number} is not this license's."
                 problems.append(Problem(what, place, "Check number and code against what was supplied."))
             if given.get("status") == EXPIRED:
                 what = f"License {one.number} expired on {given['expiry']}."
                 problems.append(Problem(what, place, "Ask the licensor for a renewed license."))
-            if row["step"] == ACTIVATE and row["spends"] and self._quotes.get(one.number, {}).get("live"):
+            live = self._quotes.get(one.number, {}).get("live")
+            if row["step"] == ACTIVATE and row["spends"] and live and not drifts:
                 what = f"License {one.number} is live on a license server, but {self._giver['host']} does not hold it."
                 todo = "Name the host that holds it as the source; restore its nodelock there if it was lost."
                 problems.append(Problem(what, place, todo))
@@ -212,6 +218,47 @@ class Planner:
                 returns = account.as_dict(self._now)["returns"]
                 what = f"License {one.number} has spent its {account.rule.limit} transfers."
                 problems.append(Problem(what, place, f"The next one returns at {returns}; wait, or ask the licensor."))
+        return problems
+
+    def _on_both(self) -> list[Problem]:
+        """The licenses that both hosts serve: one was released from it, or restored from a time when it had it."""
+        problems = []
+        for number in (one.number for one in self._wanted):
+            sides = [(self._given.get(number, {}), self._giver), (self._taken.get(number, {}), self._taker)]
+            if any(not is_live(found) or found.get("until") for found, side in sides):
+                continue
+            # The serials of an authority's responses only rise: who was activated later holds it.
+            stale, holder = (side for found, side in sorted(sides, key=lambda one: int(one[0].get("serial") or 0)))
+            server = stale["overview"]["server"]
+            licman = f"{server.get('root', '')}{server.get('home', '')}/Bin/licman --nodelock-deactivate {number}"
+            problems.append(
+                Problem(
+                    f"License {number} is active on both {stale['host']} and {holder['host']}, which got it later.",
+                    f"license {number}",
+                    f"End it on {stale['host']}: {licman} (the authority refuses, as {holder['host']} holds it; its "
+                    "service ends all the same). Then run the same command again.",
+                )
+            )
+        return problems
+
+    def drifts(self, number: str) -> list[Problem]:
+        """Return which hosts were another machine when a license was activated there; none where it is live nowhere."""
+        if self._quotes.get(number, {}).get("live") is False:
+            return []
+        problems = []
+        for side, licenses in ((self._giver, self._given), (self._taker, self._taken)):
+            drift = licenses.get(number, {}).get("drift")
+            if drift and is_another_machine(drift):
+                changed = drift.get("components") or ", ".join(drift["changed"])
+                what = (
+                    f"License {number} was activated on another machine than {side['host']} is now: {changed} differ."
+                )
+                server = side["overview"]["server"]
+                home = f"{side['host']}:{server.get('root', '')}{server.get('home', '')}"
+                then = "" if number in self._quotes else remove_by_hand(number, home)
+                means = MEANINGS[drift["verdict"]]
+                todo = f"{means} Undo the change, or have the authority's owner release the license{then}."
+                problems.append(Problem(what, f"license {number}", todo))
         return problems
 
     @staticmethod
@@ -253,7 +300,7 @@ class Planner:
         notes = [
             f"License {number} is {given['status'].lower()} on {giver} but not declared: it stays there."
             for number, given in self._given.items()
-            if number not in wanted and given["status"] in (*_HELD, PENDING_ACTIVATION, PENDING_DEACTIVATION)
+            if number not in wanted and given["status"] in (*HELD, PENDING_ACTIVATION, PENDING_DEACTIVATION)
         ]
         if not self._giver.get("reachable", True):
             notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")

@@ -251,5 +251,5 @@ def test_a_source_that_cannot_be_reached_before_its_migration_is_missed(rehearse
     run = rehearsed.play("migrate")
     assert run.code != 0 and "Traceback" not in run.output
     assert f"License {NUMBERS[0]} is not active on new, and old cannot be reached." in run.output
-    assert "only the authority's owner can release it" in run.output
+    assert "what it still holds only the authority's owner can release" in run.output
     assert rehearsed.everything() == before

@@ -89,6 +89,14 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
             },
         ),
         (
+            "standing",
+            {
+                "giver": {"host": "old", "found": "{{ info }}"},
+                "taker": {"host": "new", "found": "{{ hostvars.new.seen }}"},
+                "licenses": LICENSES,
+            },
+        ),
+        (
             "report",
             {
                 "giver": {"host": "new", "overview": "{{ hostvars.new.seen.overview }}"},

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,60 @@ def test_a_source_that_comes_back_before_the_release_is_migrated_as_usual(lost: 
     must(lost.play("migrate"))
     assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and lost.held("old") == set()
     assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
+
+
+def back(lab: Lab) -> Lab:
+    """The source is there again as it was, and declared as any other."""
+    shutil.copytree(lab.root("owner"), lab.root("old"), symlinks=True)
+    lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]["old"] = {}
+    for name in ("source_lost", "emergency"):
+        lab.target_vars.pop(f"aims_license_migrate_{name}", None)
+    lab.write_inventory()
+    return lab
+
+
+def test_a_rollback_to_a_lost_source_says_what_is_to_be_done(lost: Lab) -> None:
+    waits(declare(lost, emergency=True).play("migrate"))
+    before = lost.everything()
+    run = lost.play("rollback")
+    assert run.code != 0 and "old is declared lost (aims_license_migrate_source_lost)" in run.output
+    assert lost.everything() == before
+
+
+def test_a_rollback_ends_what_bridged_where_the_source_is_back(lost: Lab) -> None:
+    waits(declare(lost, emergency=True).play("migrate"))
+    run = must(back(lost).play("rollback"))
+    assert "Plan new -> old" in run.output
+    assert len(re.findall(r"active on both, on new in an emergency  end emergency +0  ", run.output)) == 3
+    assert lost.held("old") == set(NUMBERS) and lost.held("new") == set()
+    assert lost.transfers() == dict.fromkeys(NUMBERS, 0)
+    assert lost.overview("old")["server"]["maintenance"] is False
+    before = lost.everything()
+    assert must(lost.play("rollback")).changed == 0
+    assert lost.everything() == before
+
+
+def test_a_source_that_is_back_after_the_release_is_told_with_what_ends_it(lost: Lab) -> None:
+    release(lost, *NUMBERS)
+    must(lost.play("migrate"))
+    back(lost)
+    before = lost.everything()
+    for playbook in ("migrate", "rollback"):
+        run = lost.play(playbook)
+        assert run.code != 0 and lost.everything() == before
+        assert f"License {NUMBERS[0]} is active on both old and new, which got it later." in run.output
+    told = re.findall(r"(/\S+/Bin/licman) --nodelock-deactivate (\S+) \(", run.output.replace("\\n", "\n"))
+    assert {number for _licman, number in told} == set(NUMBERS)
+    for licman, number in dict.fromkeys(told):
+        done = subprocess.run([licman, "--nodelock-deactivate", number], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "is not live on this license server" in done.stderr
+    assert lost.held("old") == set() and lost.held("new") == set(NUMBERS)
+    assert must(lost.play("migrate")).changed == 0
+    must(lost.play("rollback"))
+    assert lost.held("old") == set(NUMBERS) and lost.held("new") == set()
+    assert lost.transfers() == dict.fromkeys(NUMBERS, 2)
+    assert profiles(lost, "old") == ORDER and lost.overview("old")["users"] == USERS
+    assert must(lost.play("rollback")).changed == 0
 
 
 def test_a_bundle_may_be_named(lost: Lab, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ class BundledManager:
         quotes = self._quote(state, asked, channel, realm, emergency)
         found = sort_out(state, asked, quotes, emergency, channel.online)
         usual = [one.number for one in found.usual]
-        raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by)
+        raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by, state)
         known = {quote["number"]: quote for quote in quotes}
         return {**{w.number: foreseen(known.get(w.number)) for w in new}, **bridges(found, known)}
 
@@ -219,7 +219,7 @@ class BundledManager:
         found = sort_out(state, new, quotes, emergency, channel.online)
         usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
         raise_ungranted(usual)
-        raise_refusals(usual, ())
+        raise_refusals(usual, (), state)
         settling, requests = self._settling(state, channel, realm)
         for one in found.usual:
             settling.begin(one.number, requests.activate(one))

@@ -11,8 +11,8 @@ from typing import Any
 from .. import documents
 from ..channel import Channel
 from ..errors import LicensingError, Problem
-from ..fingerprint import in_words
-from ..model import MACHINE, PERSONAL, Wanted, parse_number
+from ..fingerprint import MEANINGS, in_words
+from ..model import MACHINE, PERSONAL, Wanted, digits, parse_number
 from ..store import HOST_KEY, Home, Installed
 from .overview import drift
 from .state import State
@@ -48,6 +48,9 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
     for one in wanted:
         where = f"license {one.number}"
         found = state.installed.get(one.number)
+        # Online the authority is asked first, which may have released it.
+        if not channel.online and one.number not in state.intents:
+            problems += _another_machine(found, state, remove_by_hand(one.number, home.where))
         if one.nodelock == PERSONAL and not channel.online:
             problems.append(
                 Problem(
@@ -118,20 +121,55 @@ def check_updated(home: Home, state: State, numbers: Sequence[str]) -> None:
         raise LicensingError(problems)
 
 
-def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str]) -> None:
+def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str], state: State) -> None:
     """Refuse what the authority answered to quotes that it would refuse.
 
     :param released_by: public keys of hosts that will have given their licenses back by then
     """
     problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
     problems += [
-        Problem(
-            f"License {quote['number']} is live on another machine.",
-            f"license {quote['number']}",
-            "Deactivate it there first. If that machine is lost, only the authority's owner can release it.",
-        )
+        _elsewhere(quote, state.installed.get(quote["number"]), state)
         for quote in quotes
         if not quote["reason"] and quote["live"] and quote["spends"] and quote["holder"] not in released_by
     ]
     if problems:
         raise LicensingError(problems)
+
+
+def _another_machine(found: Installed | None, state: State, then: str = "") -> list[Problem]:
+    """Tell of a license that was activated here when this machine was another.
+
+    :param then: what is to be done once it is released
+    """
+    changed = drift(found, state.fingerprint) if found else None
+    if found is None or found.nodelock is None or changed is None or changed.is_same_machine:
+        return []
+    number = found.license.number
+    differing = in_words(found.nodelock.fingerprint, state.fingerprint, changed.changed)
+    return [
+        Problem(
+            f"License {number} was activated on another machine than this one is now: {differing} differ.",
+            f"license {number}",
+            f"{MEANINGS[changed.verdict]} Undo the change, or have the authority's owner release the license{then}.",
+        )
+    ]
+
+
+def remove_by_hand(number: str, home: str) -> str:
+    """Say how a host forgets a license that was released, where the authority cannot be asked whether it was."""
+    return f" and remove its nodelock (rm {home}/Nodelocks/{digits(number)}.*)"
+
+
+def _elsewhere(quote: Mapping[str, Any], found: Installed | None, state: State) -> Problem:
+    """Why a license that is live by the authority's account is not so for this machine."""
+    number = quote["number"]
+    if found is not None and found.nodelock is not None and quote["holder"] == found.nodelock.host_key:
+        # The other machine is this one, as it was when the license was activated.
+        changed = _another_machine(found, state)
+        if changed:
+            return changed[0]
+    return Problem(
+        f"License {number} is live on another machine.",
+        f"license {number}",
+        "Deactivate it there first. If that machine is lost, only the authority's owner can release it.",
+    )

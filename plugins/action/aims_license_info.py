@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of aims_license_info: where the licenses of the host stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import (
+    Side,
+    numbers_of,
+    standing,
+    standing_lines,
+)
+
+
+class ActionModule(LicensingAction):
+    """Looks at the host, and says of each license what that shows."""
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        result = self.module(task_vars)
+        if result.get("failed"):
+            return result
+        side = Side(self.host(task_vars), result["overview"], self._task.args.get("authority"))
+        rows = standing([side], numbers_of(result["overview"]), {})
+        return {**result, "standing": rows, "standing_table": standing_lines(rows)}

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the controller only: says where the licenses of a pair, or of one host, stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted, now_utc, read_wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
+from ansible_collections.aims.licensing.plugins.plugin_utils._plan import (
+    ACTIVATE,
+    Planner,
+    step_in_words,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import (
+    GO_ON,
+    Side,
+    standing,
+    standing_lines,
+    stopped_lines,
+)
+
+display = Display()
+
+
+class ActionModule(LicensingAction):
+    """Shows the table; with ``stopped`` it is the end of a run, and fails."""
+
+    options = frozenset(
+        {"giver", "taker", "licenses", "quotes", "lost", "emergency", "requests_dir", "portal", "stopped"}
+    )
+    required = frozenset({"taker", "licenses"})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
+        sides = [_side(args[name]) for name in ("giver", "taker") if args.get(name)]
+        wanted = read_wanted(args["licenses"], "licenses")
+        path = self.path("requests_dir")
+        responses = RequestFolder(path).responses([one.number for one in wanted]) if path else []
+        rows = standing(
+            sides,
+            [one.number for one in wanted],
+            self._steps(sides, wanted),
+            {one["number"] for one in responses},
+            bool(args.get("portal")),
+        )
+        stopped = args.get("stopped")
+        if not stopped:
+            table = standing_lines(rows)
+            display.display("\n".join(table))
+            return {"changed": False, "standing": rows, "standing_table": table}
+        name = " -> ".join(side.host for side in sides)
+        return {
+            "failed": True,
+            "changed": False,
+            "msg": f"{name} is not finished; standing_table says why, and where each license is. {GO_ON}",
+            "standing_table": stopped_lines(str(stopped["task"]), _text(stopped.get("msg")), rows, sides),
+            # One line of the table on one line of the output, in every version of ansible-core.
+            "_ansible_verbose_always": True,
+        }
+
+    def _steps(self, sides: Sequence[Side], wanted: Sequence[Wanted]) -> dict[str, str]:
+        """What the plan of the next run will say of each license, as far as it can be known."""
+        giver, taker = sides[0] if len(sides) > 1 else Side("", None), sides[-1]
+        if taker.overview is None:
+            return {one.number: f"stop: needs {taker.host}" for one in wanted}
+        args, lost = self._task.args, self.path("lost")
+        quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
+        seen = [{"host": side.host, "overview": side.overview or _NOTHING} for side in (giver, taker)]
+        planner = Planner(*seen, wanted, quotes, None, now_utc())
+        if lost is not None:
+            emergency = boolean(args.get("emergency", False))
+            planner = LostPlanner(*seen, wanted, quotes, read_bundle(lost).overview, now_utc(), emergency)
+        missing = len(sides) > 1 and giver.overview is None and lost is None
+        steps = {}
+        for row in planner.rows():
+            steps[row["number"]] = step_in_words(row)
+            if row["step"] == ACTIVATE and planner.drifts(row["number"]):
+                steps[row["number"]] = "stop: the machine has changed"
+            elif row["step"] == ACTIVATE and missing:
+                steps[row["number"]] = f"stop: needs {giver.host}"
+        return steps
+
+
+_NOTHING: dict[str, Any] = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": [], "pending": []}
+
+
+def _side(told: Mapping[str, Any]) -> Side:
+    """A host by what the task that looked at it returned."""
+    found = told.get("found") or {}
+    authority = str(told.get("authority") or "") or None
+    if found.get("overview"):
+        return Side(str(told["host"]), found["overview"], authority)
+    if found.get("skipped"):
+        return Side(str(told["host"]), None, authority, "declared lost")
+    reached = boolean(found.get("reached", True)) and not found.get("unreachable")
+    return Side(str(told["host"]), None, authority, "not read" if reached else "not reached", _text(found.get("msg")))
+
+
+def _text(message: object) -> str:
+    return "\n".join(map(str, message)) if isinstance(message, list) else str(message or "")
