@@ -13,6 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_plus
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from lab import Lab, Started
 
 
@@ -22,15 +30,20 @@ def pem_of(lab: Lab) -> bytes:
         return bytes(ledger.execute("SELECT private_key FROM realm").fetchone()[0])
 
 
-def inner(pem: bytes) -> bytes:
-    """What stands between the markers of a PEM file: short enough for one line."""
+def forms_of(pem: bytes) -> set[bytes]:
+    """A private key as PEM, whole or line by line, and by what makes it, each in any disguise."""
     lines = [line for line in pem.splitlines() if line and not line.startswith(b"-----")]
-    return b"".join(lines)
+    # What follows the second line is the public half, where there is one.
+    return disguises(b"".join(lines)) | {line for line in lines[:2] if len(line) >= 40} | disguises(seed(pem))
 
 
 def seed(pem: bytes) -> bytes:
-    """The 32 bytes that make an Ed25519 key."""
-    return base64.b64decode(inner(pem))[-32:]
+    """The 32 bytes that make a private key."""
+    key = load_pem_private_key(pem, password=None)
+    if isinstance(key, EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(32, "big")
+    assert isinstance(key, Ed25519PrivateKey)
+    return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
 
 
 def disguises(secret: bytes) -> set[bytes]:
@@ -47,9 +60,14 @@ def disguises(secret: bytes) -> set[bytes]:
 def keys(lab: Lab) -> dict[str, bytes]:
     """The private keys there are by now."""
     found = {"realm": pem_of(lab)} if lab.ledger.exists() else {}
-    for place in lab.folder.glob("hosts/*/opt/*/Config/host.key"):
+    for place in _key_files(lab):
         found[str(place.relative_to(lab.folder))] = place.read_bytes()
     return found
+
+
+def _key_files(lab: Lab) -> list[Path]:
+    """The files of which each is a private key, and the only place for it."""
+    return [*lab.folder.glob("hosts/*/opt/*/Config/host.key"), *Path(f"{lab.ledger}.tls").glob("*.key")]
 
 
 def secrets_of(lab: Lab) -> dict[str, set[bytes]]:
@@ -57,7 +75,7 @@ def secrets_of(lab: Lab) -> dict[str, set[bytes]]:
     for number, code in lab.codes.items():
         made[f"code of {number}"] = disguises(code.encode()) | disguises(code.replace("-", "").encode())
     for name, pem in keys(lab).items():
-        made[f"key {name}"] = disguises(inner(pem)) | disguises(seed(pem))
+        made[f"key {name}"] = forms_of(pem)
     return made
 
 
@@ -95,7 +113,7 @@ class Watch:
 def leaks(lab: Lab, outputs: dict[str, bytes]) -> list[str]:
     """Where a secret stands that does not belong there."""
     allowed = {lab.ledger, lab.folder / "vault-password", lab.folder / "group_vars" / "all" / "vault.yml"}
-    allowed |= set(lab.folder.glob("hosts/*/opt/*/Config/host.key"))
+    allowed |= set(_key_files(lab))
     contents = dict(outputs)
     for path in lab.folder.rglob("*"):
         if path.is_file() and not path.is_symlink() and path not in allowed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ import pytest
 from events import Events, some
 from lab import NUMBERS, Lab, Run, must, new_code
 from leaks import Watch, keys, leaks, seed
+from playbooks.serving import Authority
 
 LOUD = ("-vvvv", "--diff")
 # Those of a migration that take options, in their order.
@@ -41,19 +43,22 @@ def run_watched(lab: Lab, watch: Watch, playbook: str, *options: str, **environm
 
 
 def test_the_search_finds_what_it_is_for(rehearsed: Lab) -> None:
-    assert leaks(rehearsed, {}) == []
-    code, pem = rehearsed.codes[NUMBERS[0]], next(iter(keys(rehearsed).values()))
-    for hidden in (
+    with Authority(rehearsed, "--host", "127.0.0.1"):
+        assert leaks(rehearsed, {}) == []
+    code, pems = rehearsed.codes[NUMBERS[0]], keys(rehearsed)
+    # the realm's, the source's, and those of the service
+    assert len(pems) == 4
+    hidden = [
         code.encode(),
         b"x" + code.replace("-", "").encode() + b"x",
         base64.b64encode(b"{'code': '" + code.encode() + b"'}"),
-        base64.b64encode(b"some" + pem + b"thing"),
-        pem,
-        seed(pem),
-        seed(pem).hex().encode(),
         code.encode().hex().upper().encode(),
-    ):
-        assert leaks(rehearsed, {"output": b"before " + hidden + b" after"}), hidden
+    ]
+    for pem in pems.values():
+        hidden += [pem, json.dumps(pem.decode()).encode(), seed(pem), seed(pem).hex().encode()]
+        hidden += [base64.b64encode(b"some" + seed(pem) + b"thing")]
+    for one in hidden:
+        assert leaks(rehearsed, {"output": b"before " + one + b" after"}), one
     (rehearsed.folder / "left").write_bytes(b"..." + code.encode())
     assert leaks(rehearsed, {})
 
