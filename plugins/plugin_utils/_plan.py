@@ -15,10 +15,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import (
     CLONED,
     DRIFTED,
-    MEANINGS,
     compare,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import remove_by_hand
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
@@ -32,7 +30,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     digits,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_another_machine, is_live
+from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions import another_machine, on_both
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
@@ -189,7 +188,7 @@ class Planner:
         return Account.from_dict(one.nodelock, found, f"license {one.number}") if found else None
 
     def _problems(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
-        both = self._on_both()
+        both = on_both([one.number for one in self._wanted], self._giver, self._taker)
         if all(row["step"] == KEEP for row in rows):
             return both
         problems = both + self._machines() + self._realms()
@@ -220,46 +219,12 @@ class Planner:
                 problems.append(Problem(what, place, f"The next one returns at {returns}; wait, or ask the licensor."))
         return problems
 
-    def _on_both(self) -> list[Problem]:
-        """The licenses that both hosts serve: one was released from it, or restored from a time when it had it."""
-        problems = []
-        for number in (one.number for one in self._wanted):
-            sides = [(self._given.get(number, {}), self._giver), (self._taken.get(number, {}), self._taker)]
-            if any(not is_live(found) or found.get("until") for found, side in sides):
-                continue
-            # The serials of an authority's responses only rise: who was activated later holds it.
-            stale, holder = (side for found, side in sorted(sides, key=lambda one: int(one[0].get("serial") or 0)))
-            server = stale["overview"]["server"]
-            licman = f"{server.get('root', '')}{server.get('home', '')}/Bin/licman --nodelock-deactivate {number}"
-            problems.append(
-                Problem(
-                    f"License {number} is active on both {stale['host']} and {holder['host']}, which got it later.",
-                    f"license {number}",
-                    f"End it on {stale['host']}: {licman} (the authority refuses, as {holder['host']} holds it; its "
-                    "service ends all the same). Then run the same command again.",
-                )
-            )
-        return problems
-
     def drifts(self, number: str) -> list[Problem]:
         """Return which hosts were another machine when a license was activated there; none where it is live nowhere."""
-        if self._quotes.get(number, {}).get("live") is False:
+        quote = self._quotes.get(number)
+        if quote is not None and quote.get("live") is False:
             return []
-        problems = []
-        for side, licenses in ((self._giver, self._given), (self._taker, self._taken)):
-            drift = licenses.get(number, {}).get("drift")
-            if drift and is_another_machine(drift):
-                changed = drift.get("components") or ", ".join(drift["changed"])
-                what = (
-                    f"License {number} was activated on another machine than {side['host']} is now: {changed} differ."
-                )
-                server = side["overview"]["server"]
-                home = f"{side['host']}:{server.get('root', '')}{server.get('home', '')}"
-                then = "" if number in self._quotes else remove_by_hand(number, home)
-                means = MEANINGS[drift["verdict"]]
-                todo = f"{means} Undo the change, or have the authority's owner release the license{then}."
-                problems.append(Problem(what, f"license {number}", todo))
-        return problems
+        return another_machine(number, (self._giver, self._taker), asked=quote is not None)
 
     @staticmethod
     def _knows_code(one: Wanted, given: Mapping[str, Any]) -> bool:

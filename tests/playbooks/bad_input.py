@@ -167,10 +167,13 @@ class Rehearsal(Lab):
         assert "Traceback" not in run.output, run.output
         for code in (*self.codes.values(), secret):
             assert not code or code not in run.output, "an activation code was told"
-        found = list(_FATAL.finditer(run.output))
+        found = [(one, json.JSONDecoder().raw_decode(run.output, one.end())[0]) for one in _FATAL.finditer(run.output)]
+        # The roles end with a table of where the licenses stand, and that message in it.
+        if len(found) == 2 and "standing_table" in found[1][1]:
+            told = " ".join(found.pop()[1]["standing_table"])
+            assert " ".join(str(found[0][1]["msg"]).split()) in " ".join(told.split()), run.output
         assert len(found) == 1, run.output
-        host = found[0].group(1).partition(" ")[0]
-        result, _end = json.JSONDecoder().raw_decode(run.output, found[0].end())
+        host, result = found[0][0].group(1).partition(" ")[0], found[0][1]
         problems = result.get("problems", [])
         assert all(problem["what"] and problem["where"] and problem["todo"] for problem in problems), problems
         return Refusal(host, result["msg"], problems, run.output)
