@@ -139,9 +139,10 @@ class Authority(RuleBasedStateMachine):
         left = sum(self.clock() - YEAR < one for one in self.model.moves) < 3
         self.expect("quote", machine, left or not moves, int(moves), CODE)
 
-    @rule(machine=machines, ask_first=st.booleans())
-    def bridge(self, machine: str, ask_first: bool) -> None:
+    @rule(machine=machines, ask_first=st.booleans(), days=st.sampled_from([0, 1, 364, 365]))
+    def bridge(self, machine: str, ask_first: bool, days: int) -> None:
         """An emergency activation spends nothing, moves nothing, and ends."""
+        self.clock.forward(days=days)
         if ask_first:
             _request, quote = self.ask("quote", machine, CODE, emergency=True)
             assert isinstance(quote, bytes)

@@ -14,7 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, digits
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, edited
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -43,6 +43,7 @@ class Model:
         self.last: dict[str, str] = {}
         self.moves: dict[str, int] = {}
         self.answered: dict[str, bytes] = {}
+        self.locks: dict[str, bytes] = {}
 
     def heard(self, host: str, request: bytes, response: bytes) -> None:
         asked, told = (json.loads(data)["body"] for data in (request, response))
@@ -56,6 +57,7 @@ class Model:
         assert self.live.get(number) in (None, host), "two holders"
         self.moves[number] = self.moves.get(number, 0) + (self.last.get(number, host) != host)
         self.live[number] = self.last[number] = host
+        self.locks[number] = response
 
 
 class Line(Embedded):
@@ -78,7 +80,8 @@ class Line(Embedded):
         response = super().exchange(number, request) or b""
         if new:
             self.homes.model.heard(self.host, request, response)
-        earlier, self.homes.earlier = self.homes.earlier, response
+        kind = (self.host, number, action)
+        earlier, self.homes.earlier[kind] = self.homes.earlier.get(kind), response
         if fault == "lost":
             raise refuse("No answer came.", self.where, "Try again.")
         if fault == "earlier":
@@ -96,7 +99,7 @@ class Homes(RuleBasedStateMachine):
         self.place = tempfile.TemporaryDirectory()
         self.lab = CoreLab(Path(self.place.name), self.template)
         self.model = Model()
-        self.earlier = b""
+        self.earlier: dict[tuple[str, str, str], bytes] = {}
         self.maintenance = {"old": False, "new": False}
 
     def host(self, name: str) -> Host:
@@ -122,8 +125,11 @@ class Homes(RuleBasedStateMachine):
             assert self.lab.spent(number) == self.model.moves.get(number, 0)
         for name in ("old", "new"):
             host = self.host(name)
-            served = {number for number in LICENSES if number.replace(".", "") in host.served()}
+            served = {number for number in LICENSES if digits(number) in host.served()}
             assert all(self.model.live.get(number) == name for number in served)
+            # A license is served by the very answer that granted it last.
+            for number in served:
+                assert host.read(f"Nodelocks/{digits(number)}.lock") == self.model.locks[number]
             stems = [file[:12] for file in host.open_requests() if file.endswith(".request")]
             # At most one license is in doubt at a time (I3).
             assert len(stems) <= 1
