@@ -83,7 +83,11 @@ class Started:
 
     Ansible's workers are sessions of their own, so a signal to the command's process group does not reach them; they
     are found by a mark in their environment.
+
+    :ivar patience: for how many seconds it may run
     """
+
+    patience = 300.0
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.mark = secrets.token_hex(8)
@@ -136,7 +140,7 @@ class Started:
 
     def wait(self) -> Run:
         """Wait until nothing of the run is left."""
-        code = self.process.wait(timeout=300)
+        code = self.process.wait(timeout=self.patience)
         until = time.monotonic() + 60
         while self.processes():
             if time.monotonic() > until:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import NUMBERS, Lab
+from lab import NUMBERS, Lab, Started
 from licsrv import free_address
 from playbooks.serving import Authority
 
@@ -63,7 +63,8 @@ class Pair(Lab):
 
     def https(self) -> Authority:
         """The authority of the pair behind HTTPS: the command that was installed on the source, on its Python."""
-        return Authority(self, command=[str(self.home(self.source) / "Bin" / "authority")])
+        command = [str(self.home(self.source) / "Bin" / "authority")]
+        return Authority(self, "--stop-after", str(LIFETIME), command=command)
 
 
 class Pairs(Lab):
@@ -103,6 +104,11 @@ class Pairs(Lab):
     def write_inventory(self) -> None:
         self.inventory = self.worked_example()
         super().write_inventory()
+
+    def start(self, playbook: str, *options: str, **environment: str) -> Started:
+        started = super().start(playbook, *options, **environment)
+        started.patience = LIFETIME
+        return started
 
     def stop_services(self) -> None:
         for pair in self.pairs:
