@@ -33,6 +33,11 @@ _STATES = Path("/run/aims-licensing/virtual-machines")
 # Seconds that the kernel may take with KVM until it finds that it has no disk: emulated it takes three.
 _PROOF = 10
 _MACHINE = ("-no-user-config", "-nodefaults", "-display", "none", "-machine", "q35", "-m", MEMORY)
+# What guards one program from another on a processor that guesses costs a fifth of one that does not guess; services
+# may start slowly, where this machine has little of its processors left for the emulated one.
+_KERNEL_OPTIONS = (
+    "root=/dev/vda rw quiet console=ttyS0 net.ifnames=0 mitigations=off systemd.default_timeout_start_sec=600"
+)
 # linux/if_tun.h
 _TUNSETIFF, _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x400454CA, 0x0002, 0x1000, 0x4000
 
@@ -108,8 +113,7 @@ class Guest:
             *("-uuid", self.uuid),
             *("-serial", f"file:{self.console}"),
             *("-kernel", str(disk.kernel), "-initrd", str(disk.initrd)),
-            # What guards one program from another on a processor that guesses costs a fifth where none does.
-            *("-append", "root=/dev/vda rw quiet console=ttyS0 net.ifnames=0 mitigations=off"),
+            *("-append", _KERNEL_OPTIONS),
             # The disk is thrown away with its host, so this machine need not keep it through a failure of its own.
             *("-drive", f"{_file(self.root)},format=raw,if=virtio,cache=unsafe"),
             *("-netdev", f"tap,id=network,fd={tap}"),
