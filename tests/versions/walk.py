@@ -15,7 +15,7 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Walk:
                 look(pair, run)
 
     @contextlib.contextmanager
-    def watched(self, pair: Pair, step: str) -> Any:
+    def watched(self, pair: Pair, step: str) -> Iterator[None]:
         """Keep what goes wrong with a pair, so that the others go on; only the first counts."""
         try:
             yield
