@@ -4,7 +4,8 @@
 """Solver sessions of a client that go on while their license server is upgraded, with Python's own library only.
 
 hold.py SERVER PROFILE NUMBER: take so many seats and keep them until the server ends them. Prints ``SEAT taken
-STATUS`` for each, and ``SEAT ended STATUS`` when the server says so; one that does not answer is asked again.
+STATUS`` for each, ``SEAT ended 410`` when the server says so, and other answers than that all is well as ``SEAT told
+STATUS``: they do not end a session, which asks again.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ def main(server, profile, count):
     while seats and time.monotonic() < until:
         for seat in list(seats):
             status = ask(server, "POST", f"/v1/seats/{seat}/heartbeat")
-            if status not in (0, 200):
+            if status == http.client.GONE:
                 tell(seat, "ended", status)
                 seats.remove(seat)
+            elif status not in (0, 200):
+                tell(seat, "told", status)
         time.sleep(0.2)
 
 
