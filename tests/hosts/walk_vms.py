@@ -23,6 +23,8 @@ from hosts.qemu import Guest
 from hosts.walks import until
 
 HERE = Path(__file__).parent
+# alive, so that no other run takes it for one that is left
+OWNER = machines._owner(os.getpid())
 
 
 @pytest.fixture(scope="module")
@@ -121,31 +123,32 @@ def test_a_reboot_keeps_who_it_is(hosts: dict[str, vms.VirtualMachine]) -> None:
 def test_another_process_takes_it_away(site: Site, authority: Machine, guest: Guest) -> None:
     bridge = vms._bridge(f"{site.mark}-{ONLINE}")
     before = cards(bridge)
-    guest.start("a name", disk.make(), bridge)
+    guest.start(f"{machines._NAMED}{guest.name}", disk.make(), bridge)
     assert len(guest.processes()) == 2
     assert len(cards(bridge) - before) == 1
-    code = "from hosts import qemu; qemu.remove(lambda owner: owner == 'a name')"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(HERE.parent)}, check=True)
+    code = "import sys; from hosts.machines import take_away; take_away(sys.argv[1])"
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    subprocess.run([sys.executable, "-c", code, guest.name], env=environment, check=True)
     assert not guest.processes()
     assert not guest.folder.exists()
     until(lambda: cards(bridge) == before)
 
 
 def test_it_stays_while_its_owner_is_alive(site: Site, authority: Machine, guest: Guest) -> None:
-    guest.start(machines._owner(os.getpid()), disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"))
-    qemu.remove(lambda owner: not machines._alive(owner))
+    guest.start(OWNER, disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"))
+    machines.sweep()
     assert len(guest.processes()) == 2
 
 
 def test_it_ends_by_itself(site: Site, authority: Machine, guest: Guest) -> None:
-    guest.start("a name", disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"), lifetime=1)
+    guest.start(OWNER, disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"), lifetime=1)
     until(lambda: not guest.processes())
 
 
 def test_qemu_that_does_not_start_says_why(site: Site, authority: Machine, guest: Guest) -> None:
     guest.root.unlink()
     with pytest.raises(RuntimeError, match="No such file"):
-        guest.start("a name", disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"))
+        guest.start(OWNER, disk.make(), vms._bridge(f"{site.mark}-{ONLINE}"))
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
