@@ -49,11 +49,12 @@ def main(source, target, profile, count):
         status, _answer = take(source, seat, profile, number)
         tell("held", status=status)
     until = time.monotonic() + _LONGEST
-    while time.monotonic() < until:
-        status, answer = ask(source, "POST", f"/v1/seats/{seats[0]}/heartbeat")
-        if status != 200 or answer["maintenance"]:
-            break
+    status, answer = 200, {"maintenance": False}
+    while status == 200 and not answer["maintenance"] and time.monotonic() < until:
         time.sleep(0.5)
+        # for each of them: a seat of which nothing is heard is taken back after its lease
+        for seat in seats:
+            status, answer = ask(source, "POST", f"/v1/seats/{seat}/heartbeat")
     tell("told", status=status, **answer)
     # work that is under way is finished first
     time.sleep(1)
