@@ -16,7 +16,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import EMERGENCY_WINDOW
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
@@ -59,7 +58,7 @@ class Model:
 
     def bridge(self, machine: str, now: datetime) -> bool:
         """Whether what another machine holds may be activated here for a few days: once in a window."""
-        if self.live in (None, machine) or any(one > now - EMERGENCY_WINDOW for one in self.bridges):
+        if self.live in (None, machine) or any(one > now - YEAR for one in self.bridges):
             return False
         self.bridges.append(now)
         return True
@@ -139,21 +138,25 @@ class Authority(RuleBasedStateMachine):
         left = sum(self.clock() - YEAR < one for one in self.model.moves) < 3
         self.expect("quote", machine, left or not moves, int(moves), CODE)
 
-    @rule(machine=machines, ask_first=st.booleans(), days=st.sampled_from([0, 1, 364, 365]))
-    def bridge(self, machine: str, ask_first: bool, days: int) -> None:
-        """An emergency activation spends nothing, moves nothing, and ends."""
-        self.clock.forward(days=days)
-        if ask_first:
-            _request, quote = self.ask("quote", machine, CODE, emergency=True)
-            assert isinstance(quote, bytes)
-            told = json.loads(quote)["body"]["emergency"]
-            again = Model()
-            again.live, again.bridges = self.model.live, list(self.model.bridges)
-            assert (told["until"] is not None) is again.bridge(machine, self.clock())
-        granted = self.model.bridge(machine, self.clock())
-        body = self.expect("activate", machine, granted, 0, CODE, emergency=True)
-        until = render_time(self.clock() + timedelta(days=self.ledger.emergency_days()))
-        assert body.get("until") == (until if granted else None)
+    @rule(machine=machines, ask_first=st.booleans(), gap=st.sampled_from([0, 1, 364, 365]))
+    def bridge(self, machine: str, ask_first: bool, gap: int) -> None:
+        """An emergency activation spends nothing, moves nothing, ends, and comes once in a window."""
+        for days in (0, gap):
+            self.clock.forward(days=days)
+            if ask_first:
+                self.foresee_bridge(machine)
+            granted = self.model.bridge(machine, self.clock())
+            body = self.expect("activate", machine, granted, 0, CODE, emergency=True)
+            until = render_time(self.clock() + timedelta(days=self.ledger.emergency_days()))
+            assert body.get("until") == (until if granted else None)
+
+    def foresee_bridge(self, machine: str) -> None:
+        _request, quote = self.ask("quote", machine, CODE, emergency=True)
+        assert isinstance(quote, bytes)
+        expected = Model()
+        expected.live, expected.bridges = self.model.live, list(self.model.bridges)
+        told = json.loads(quote)["body"]["emergency"]
+        assert (told["until"] is not None) is expected.bridge(machine, self.clock())
 
     @rule(machine=machines)
     def bridge_with_a_wrong_code(self, machine: str) -> None:
