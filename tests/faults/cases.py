@@ -13,8 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from calls import Call
 from children import Cut, Fault, Trace, fits
-from world import OFFLINE, Call
+from world import OFFLINE
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 DAY = timedelta(days=1)

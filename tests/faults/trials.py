@@ -19,9 +19,10 @@ from typing import Any
 
 import model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from calls import Call
 from cases import Case, Reference
 from children import Cut, Fault, Line, Outcome, Service, Trace, record, run, spawn, wait
-from world import EMBEDDED, NUMBERS, OFFLINE, SERVICE, Call, Way, World
+from world import EMBEDDED, NUMBERS, OFFLINE, SERVICE, Way, World
 
 # Each of these is followed by a reply of the authority, or by a response file of it.
 _ASKED = {EMBEDDED: "channel.embedded.send", SERVICE: "channel.https.send", OFFLINE: "ledger.committed"}
