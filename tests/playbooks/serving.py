@@ -22,7 +22,7 @@ from lab import Lab
 
 _COLLECTIONS = Path(str(_licensing.__file__)).parents[6]
 _MAIN = f"import sys; sys.path.insert(0, {str(_COLLECTIONS)!r}); from {_licensing.__name__}.cli import main"
-_COMMAND = [sys.executable, "-c", f"{_MAIN}; sys.exit(main(sys.argv[1:]))", "authority"]
+_COMMAND = (sys.executable, "-c", f"{_MAIN}; sys.exit(main(sys.argv[1:]))", "authority")
 
 
 class Authority:
