@@ -112,15 +112,35 @@ class Planner:
     def _missed(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
         """What a giver that cannot be reached leaves undone."""
         giver, taker = self._giver["host"], self._taker["host"]
-        todo = (
-            "Bring it up, or correct its address. If it is lost for good, set aims_license_migrate_source_lost: true: "
-            "what it gave back is activated then, and what it still holds only the authority's owner can release."
-        )
-        return [
-            Problem(f"License {row['number']} is not active on {taker}, and {giver} cannot be reached.", giver, todo)
-            for row in rows
-            if row["step"] not in (KEEP, SERVE)
-        ]
+        problems = []
+        for row in rows:
+            number = row["number"]
+            if row["step"] in (KEEP, SERVE) or self._may_return(number):
+                continue
+            if number in self._taken:
+                command = release_command(number, giver, self._taker.get("authority"))
+                todo = (
+                    "Bring it up, or correct its address. If it is lost for good, have the authority's owner release "
+                    f"the license, then run the same command again: {command}"
+                )
+            else:
+                todo = (
+                    "Bring it up, or correct its address. If it is lost for good, set "
+                    "aims_license_migrate_source_lost: true: what it gave back is activated then, and what it still "
+                    "holds only the authority's owner can release."
+                )
+            what = f"License {number} is not active on {taker}, and {giver} cannot be reached."
+            problems.append(Problem(what, giver, todo))
+        return problems
+
+    def _may_return(self, number: str) -> bool:
+        """Whether the taker, which had a license before, may ask for it whatever the giver would show.
+
+        The authority decides: it has said that no other machine holds the license, or answers the request file.
+        """
+        quote = self._quotes.get(number, {})
+        known = number in self._taken or number in self._opening
+        return known and not (quote.get("live") and quote.get("spends"))
 
     def _row(self, one: Wanted) -> dict[str, Any]:
         state, step = self._step(one.number)

@@ -226,6 +226,33 @@ def test_a_target_that_is_gone_once_everything_was_given_up(rehearsed: Lab) -> N
     assert rehearsed.held("new") == set(NUMBERS) and rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)
 
 
+def test_a_rollback_does_without_a_target_that_has_nothing(rehearsed: Lab) -> None:
+    dying(rehearsed, "new", f"not list(Path({str(rehearsed.home('old'))!r}).glob('Nodelocks/*.lock'))")
+    assert rehearsed.play("migrate").code != 0
+    assert rehearsed.held("old") == set()
+    before = rehearsed.everything()
+    must(rehearsed.play("rollback", "--check"))
+    assert rehearsed.everything() == before
+    must(rehearsed.play("rollback"))
+    assert rehearsed.held("old") == set(NUMBERS) and rehearsed.transfers() == dict.fromkeys(NUMBERS, 0)
+    before = rehearsed.everything()
+    assert must(rehearsed.play("rollback")).changed == 0
+    assert rehearsed.everything() == before
+
+
+def test_a_rollback_names_what_a_target_that_is_gone_still_holds(migrated: Lab) -> None:
+    dying(migrated, "new", "True")
+    before = migrated.everything()
+    lines = stands(migrated.play("rollback"), "not on old, new not reached", "nothing", "stop: needs new")
+    assert migrated.everything() == before
+    assert f"authority release {NUMBERS[0]} --ledger" in " ".join(lines)
+    for number in NUMBERS:
+        released = migrated.authority("release", number, "--reason", "new is lost")
+        assert released["number"] == number, released
+    must(migrated.play("rollback"))
+    assert migrated.held("old") == set(NUMBERS)
+
+
 def test_a_source_that_is_gone_before_it_gave_anything_up(rehearsed: Lab) -> None:
     dying(rehearsed, "old", f"Path({str(rehearsed.work / 'bundles' / 'old' / 'latest')!r}).exists()")
     cells = ("not on new, old not reached", "nothing", "stop: needs old")
