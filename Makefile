@@ -86,7 +86,7 @@ unit: venv  ## pytest
 	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: venv  ## the fault matrix, then migrations killed between any two tasks, for an hour or more; docs/faults.md
+faults: venv  ## the fault matrix, then migrations killed between any two tasks; docs/faults.md
 	PYTHONPATH="$(BUILD)/collections:tests" python tests/faults/run.py
 	AIMS_FAULTS_LONG=1 PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto \
 	  tests/playbooks/test_killed_between_tasks.py tests/playbooks/test_two_controllers.py tests/playbooks/test_secrets.py $(PYTEST_ARGS)
@@ -113,6 +113,20 @@ hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and
 .PHONY: hosts-image
 hosts-image: | python  ## make the image of those hosts where it is missing, and print its name
 	"$(PYTHON)" tests/hosts/image.py
+
+# One scenario: make molecule SCENARIO=offline. All of them but the one of virtual machines, and the one of the user's own.
+SCENARIO ?=
+MOLECULE := COLUMNS=160 MOLECULE_COMMAND_BORDERS=0 molecule
+
+.PHONY: molecule
+molecule: venv  ## Molecule's scenarios on fresh hosts with systemd, over SSH; wants root, gets what it needs
+	python tests/hosts/image.py --install
+	$(MOLECULE) test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all --exclude vm --exclude rehearse)
+
+.PHONY: molecule-vm
+molecule-vm: venv  ## Molecule's scenario on virtual machines
+	python tests/hosts/disk.py --install
+	$(MOLECULE) test --scenario-name vm
 
 # Fewer of them: make versions VERSIONS_ARGS="--core 2.21 --host 3.9".
 VERSIONS_ARGS ?=

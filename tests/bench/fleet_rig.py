@@ -72,9 +72,10 @@ systemctl start {AUTHORITY}
 """
 # What runs a module there first writes down where, when and which.
 _PYTHON, _COUNTED = "/usr/bin/python3", "/usr/local/bin/counted-python"
+_SHELL = "#!/bin/sh"
 _COUNT = f"""
 cat > {_COUNTED} <<'END'
-#!/bin/sh
+{_SHELL}
 echo "$(date +%s%N) ${{1:--}}" >> /root/executions
 exec {_PYTHON} "$@"
 END

@@ -25,6 +25,9 @@ from hosts import vms
 from hosts.image import USER, Missing, make
 from hosts.machines import OFFLINE, Site, lose, take_away
 
+# Nobody hangs on a connection that a reboot has cut.
+_ALIVE = "-o ServerAliveInterval=5 -o ServerAliveCountMax=12"
+
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -97,7 +100,7 @@ def _inventory(site: Site, secret: dict[str, str]) -> str:
     variables = {
         "ansible_user": USER,
         "ansible_ssh_private_key_file": str(site.key),
-        "ansible_ssh_common_args": f"{known} -o IdentitiesOnly=yes -o BatchMode=yes",
+        "ansible_ssh_common_args": f"{known} -o IdentitiesOnly=yes -o BatchMode=yes {_ALIVE}",
         # the controller's address, where hosts of a network reach it
         **{f"aims_molecule_here_{network}": site.here(network) for network in site.networks},
         **secret,

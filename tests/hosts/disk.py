@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The disk of virtual test hosts: the image of the containers and a kernel, made once and kept between runs.
 
-``python disk.py`` makes it where it is missing and prints its folder.
+``python disk.py`` makes it where it is missing and prints its folder; ``--install`` gets the packages that it wants.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def check_machine() -> None:
         problems.append(str(missing))
     if platform.machine() != "x86_64":
         problems.append(f"Virtual test hosts are x86_64, and this machine is {platform.machine()}: use another one.")
-    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    packages = image.packages_for(TOOLS)
     if packages:
         problems.append(f"Not installed: {' '.join(packages)}. On Debian: apt-get install {' '.join(packages)}.")
     try:
@@ -182,6 +182,8 @@ def _build(folder: Path, name: str) -> None:
 
 if __name__ == "__main__":
     try:
+        if "--install" in sys.argv[1:]:
+            image.install({**image.TOOLS, **TOOLS})
         print(make().folder)
     except Missing as missing:
         raise SystemExit(str(missing)) from None

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 RELEASE = os.environ.get("AIMS_HOSTS_RELEASE") or "bookworm"
@@ -77,21 +77,24 @@ def check_machine() -> None:
         problems.append(
             "Test hosts with systemd are containers that only root can start here: run this as root (sudo make …)."
         )
-    packages = _packages()
+    packages = packages_for(TOOLS)
     if packages:
         problems.append(f"Not installed: {' '.join(packages)}. On Debian: apt-get install {' '.join(packages)}.")
     if problems:
         raise Missing(" ".join(problems))
 
 
-def _packages() -> list[str]:
-    """The packages that this machine lacks."""
-    return sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
+def packages_for(tools: Mapping[str, str]) -> list[str]:
+    """The packages that this machine lacks of some tools'."""
+    return sorted({package for tool, package in tools.items() if shutil.which(tool) is None})
 
 
-def install() -> None:
-    """Get the packages that this machine lacks, where that is in this user's power; otherwise nothing is done."""
-    packages = _packages()
+def install(tools: Mapping[str, str]) -> None:
+    """Get the packages that this machine lacks, where that is in this user's power; otherwise nothing is done.
+
+    :param tools: the package of each
+    """
+    packages = packages_for(tools)
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         sys.stderr.write(f"Installing {' '.join(packages)}\n")
         _run(["apt-get", "--quiet", "update"])
@@ -215,7 +218,7 @@ def _run(command: list[str]) -> str:
 if __name__ == "__main__":
     try:
         if "--install" in sys.argv[1:]:
-            install()
+            install(TOOLS)
         print(make())
     except Missing as missing:
         raise SystemExit(str(missing)) from None

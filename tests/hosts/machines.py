@@ -31,7 +31,6 @@ _LABEL = "aims-licensing.hosts"
 # What root of a real host may do and systemd needs to shut a service in; podman withholds it from containers. Without
 # SYS_PTRACE, /proc of a service cannot be hidden from it.
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "AUDIT_WRITE")
-_PATIENCE = 90
 # before the name of an owner that is no process
 _NAMED = "name:"
 ONLINE, OFFLINE = "online", "offline"
@@ -66,7 +65,12 @@ class Machine:
 
     :ivar name: its host name, and its name in the inventory
     :ivar address: its IPv4 address; it keeps it over a reboot
+    :ivar patience: seconds that a boot may take
+    :ivar ssh_options: how SSH reaches it, beside the site's configuration
     """
+
+    patience = 90
+    ssh_options: tuple[str, ...] = ()
 
     def __init__(self, site: Site, name: str, network: str, address: str) -> None:
         self.name, self.address, self.network = name, address, network
@@ -107,11 +111,11 @@ class Machine:
             image,
             "/sbin/init",
         )
-        podman("cp", "--archive=false", "-", f"{self.container}:/", data=self._identity(names))
+        podman("cp", "--archive=false", "-", f"{self.container}:/", data=_archive(self._files(names)))
         podman("start", self.container)
 
-    def _identity(self, names: Mapping[str, str]) -> bytes:
-        """What makes this host another one than its siblings, as an archive of files."""
+    def _files(self, names: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+        """What makes this host another one than its siblings: modes and texts of files, by their paths."""
         key = self._site.folder / f"{self.address}.key"
         _keygen(key)
         public = key.with_suffix(".key.pub").read_text(encoding="utf-8")
@@ -119,7 +123,7 @@ class Machine:
             file.write(f"{self.address} {public}")
         hosts = "".join(f"{address} {name}\n" for name, address in names.items())
         authorized = (self._site.key.with_suffix(".pub")).read_text(encoding="utf-8")
-        files = {
+        return {
             "etc/machine-id": (0o444, f"{self.machine_id}\n"),
             "etc/hosts": (0o644, f"127.0.0.1 localhost\n::1 localhost\n{hosts}"),
             "etc/ssh/ssh_host_ed25519_key": (0o600, key.read_text(encoding="utf-8")),
@@ -127,17 +131,10 @@ class Machine:
             # root's file, so that the user whose way in it is cannot change it; sshd takes it from root as well
             f"home/{USER}/.ssh/authorized_keys": (0o644, authorized),
         }
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for name, (mode, text) in files.items():
-                entry = tarfile.TarInfo(name)
-                entry.mode, entry.size = mode, len(text.encode())
-                tar.addfile(entry, io.BytesIO(text.encode()))
-        return archive.getvalue()
 
-    def ask(self, command: str, data: str = "", timeout: float = 120) -> Answer:
+    def ask(self, command: str, data: str = "", timeout: float = 600) -> Answer:
         """Run a shell command over SSH as the user, and say how it ended."""
-        ssh = ["ssh", "-F", str(self._site.ssh_config), self.name, command]
+        ssh = ["ssh", "-F", str(self._site.ssh_config), *self.ssh_options, self.name, command]
         done = subprocess.run(ssh, input=data, capture_output=True, text=True, timeout=timeout, check=False)
         return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -150,12 +147,20 @@ class Machine:
 
     def wait(self) -> str:
         """Wait until the host has booted; return systemd's word for its state."""
-        until = time.monotonic() + _PATIENCE
-        while (answer := self.ask("systemctl is-system-running --wait")).code == 255:  # ssh's own failure
+        return self._answer("systemctl is-system-running --wait", 0, 1).stdout.strip()
+
+    def _answer(self, command: str, *codes: int) -> Answer:
+        """Ask a host that boots until it answers with one of some codes."""
+        until = time.monotonic() + self.patience
+        while (answer := self.ask(command)).code not in codes:
             if time.monotonic() > until:
-                raise TimeoutError(f"{self.name} does not answer: {answer.stderr}\n{podman('logs', self.container)}")
+                raise TimeoutError(f"{self.name} does not answer: {answer.stderr}\n{self.console()}")
             time.sleep(0.1)
-        return answer.stdout.strip()
+        return answer
+
+    def console(self) -> str:
+        """What the host has printed since it was made."""
+        return podman("logs", self.container)
 
     def reboot(self) -> str:
         """Shut the host down as its power button does, and boot it; return systemd's word for its state."""
@@ -269,6 +274,16 @@ class Site:
             "  LogLevel ERROR\n",
             encoding="utf-8",
         )
+
+
+def _archive(files: Mapping[str, tuple[int, str]]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, (mode, text) in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = mode, len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return archive.getvalue()
 
 
 def sweep() -> None:

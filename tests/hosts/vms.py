@@ -9,23 +9,13 @@ so that one is booted before.
 
 from __future__ import annotations
 
-import io
 import json
-import subprocess
-import tarfile
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from hosts import disk, machines, qemu
-from hosts.machines import Answer, Machine, Site, podman
-
-# Seconds for a boot: an emulated machine takes 20 of a processor, and has to share that with others.
-_PATIENCE = 600
-# Beside others, the way in alone may take 10 seconds; and a host that goes down while it is asked may not say so,
-# which SSH notices by asking for a sign of life: at the latest the host that has booted refuses one.
-_SSH = ("-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=12")
+from hosts.machines import Machine, Site, podman
 
 
 class VirtualMachine(Machine):
@@ -33,6 +23,12 @@ class VirtualMachine(Machine):
 
     :ivar uuid: what the firmware says it is
     """
+
+    # Emulated, it takes 20 seconds of a processor, and has to share that with others.
+    patience = 600
+    # Beside others, the way in alone may take 10 seconds; and a host that goes down while it is asked may not say so,
+    # which SSH notices by asking for a sign of life: at the latest the host that has booted refuses one.
+    ssh_options = ("-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=12")
 
     def __init__(self, site: Site, name: str, network: str, address: str) -> None:
         super().__init__(site, name, network, address)
@@ -54,22 +50,11 @@ class VirtualMachine(Machine):
         subnet = self._site._network(self.network)
         gateway = f"Gateway={self._site.here(self.network)}\n" if self.network == machines.ONLINE else ""
         network = f"[Match]\nName=eth0\n[Network]\nAddress={self.address}/{subnet.prefixlen}\n{gateway}"
-        with tarfile.open(fileobj=io.BytesIO(self._identity(names))) as archive:
-            files = {entry.name: (entry.mode, _text(archive, entry)) for entry in archive}
         return {
-            **files,
+            **super()._files(names),
             "etc/hostname": (0o644, f"{self.name}\n"),
             "etc/systemd/network/10-eth0.network": (0o644, network),
         }
-
-    def ask(self, command: str, data: str = "", timeout: float = _PATIENCE) -> Answer:
-        ssh = ["ssh", "-F", str(self._site.ssh_config), *_SSH, self.name, command]
-        done = subprocess.run(ssh, input=data, capture_output=True, text=True, timeout=timeout, check=False)
-        return Answer(done.returncode, done.stdout, done.stderr)
-
-    def wait(self) -> str:
-        """Wait until the host has booted; return systemd's word for its state."""
-        return self._answer("systemctl is-system-running --wait", 0, 1).stdout.strip()
 
     def reboot(self) -> str:
         """Have the host reboot itself; return systemd's word for its state."""
@@ -78,24 +63,12 @@ class VirtualMachine(Machine):
         self._answer(f"grep --invert-match {before} /proc/sys/kernel/random/boot_id", 0)
         return self.wait()
 
-    def _answer(self, command: str, *codes: int) -> Answer:
-        """Ask until the host answers with one of some codes."""
-        until = time.monotonic() + _PATIENCE
-        while (answer := self.ask(command)).code not in codes:
-            if time.monotonic() > until:
-                console = self._guest.console.read_text(encoding="utf-8", errors="replace")
-                raise TimeoutError(f"{self.name} does not answer: {answer.stderr}\n{console}")
-            time.sleep(0.2)
-        return answer
+    def console(self) -> str:
+        return self._guest.console.read_text(encoding="utf-8", errors="replace")
 
     def remove(self) -> None:
         """Take the host away."""
         qemu.end(self._guest.name)
-
-
-def _text(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> str:
-    content = archive.extractfile(entry)
-    return content.read().decode() if content else ""
 
 
 def _bridge(network: str) -> str:
