@@ -115,7 +115,7 @@ class Planner:
         problems = []
         for row in rows:
             number = row["number"]
-            if row["step"] in (KEEP, SERVE) or self._may_return(number):
+            if row["step"] in (KEEP, SERVE) or (row["step"] in (ACTIVATE, FINISH) and self._may_return(number)):
                 continue
             if number in self._taken:
                 command = release_command(number, giver, self._taker.get("authority"))
