@@ -44,14 +44,9 @@ class ActionModule(LicensingAction):
         sides = [_side(args[name]) for name in ("giver", "taker") if args.get(name)]
         wanted = read_wanted(args["licenses"], "licenses")
         path = self.path("requests_dir")
-        responses = RequestFolder(path).responses([one.number for one in wanted]) if path else []
-        rows = standing(
-            sides,
-            [one.number for one in wanted],
-            self._steps(sides, wanted),
-            {one["number"] for one in responses},
-            bool(args.get("portal")),
-        )
+        numbers = [one.number for one in wanted]
+        at_hand = RequestFolder(path).at_hand(numbers) if path else set()
+        rows = standing(sides, numbers, self._steps(sides, wanted), at_hand, bool(args.get("portal")))
         stopped = args.get("stopped")
         if not stopped:
             table = standing_lines(rows)

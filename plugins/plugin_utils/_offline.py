@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,15 @@ class RequestFolder:
                 data = self._folder.find(f"{digits(number)}.response", documents.MAX_BYTES)
                 if data is not None:
                     found.append({"number": number, "content": base64.b64encode(data).decode()})
+        return found
+
+    def at_hand(self, numbers: Sequence[str]) -> set[str]:
+        """Return the licenses whose response lies here, whatever is in it; a folder that cannot be read shows none."""
+        found = set()
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                (self._folder.path / f"{digits(number)}.response").lstat()
+                found.add(number)
         return found
 
     def take(self, result: Mapping[str, Any], numbers: Sequence[str]) -> str | None:
