@@ -301,3 +301,15 @@ def test_a_host_does_not_choose_the_names_of_files_on_the_controller(tmp_path: P
         request = {"number": "015.120.064.022", "content": content}
         assert "incomplete or damaged" in refused(folder.take, {"requests": [request]}, [])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_ledger_whose_damage_sqlite_quotes_is_told_although_the_quotation_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "authority.db"
+    Ledger.create(str(path), "test").close()
+    damaged = (
+        path.read_bytes()
+        .replace(b"tablerealmrealm", b"tablerea\xffmrealm")
+        .replace(b"CREATE TABLE realm", b"CREATE TABLX realm")
+    )
+    path.write_bytes(damaged)
+    assert "The ledger cannot be" in refused(Ledger, str(path))

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A migration whose controller is killed between any two of its tasks, or whose hosts restart there.
 
-The long form kills it at each place alone. The bounded form takes every second place, with license servers that run
-and over HTTPS every third, and offline every seventh of each leg; what resumes is killed at the next of them, if it
+The long form kills it at each place alone. The bounded form takes every third place, with license servers that run
+and over HTTPS every fifth, and offline every tenth of each leg; what resumes is killed at the next of them, if it
 comes there.
 """
 
@@ -27,7 +27,7 @@ from playbooks.serving import Authority
 PARTS = 6 if LONG else 1
 LIFETIME = 1200
 # Of each way, the bounded form takes one place in so many.
-WAYS = {"ledger": 2, "served": 3, "https": 3, "offline": 7}
+WAYS = {"ledger": 3, "served": 5, "https": 5, "offline": 10}
 # Whatever was cut off has told as much as it ever would.
 LOUD = ("-vvvv", "--diff")
 

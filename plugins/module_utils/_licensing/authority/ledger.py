@@ -78,7 +78,7 @@ class Ledger:
             )
         try:
             self._db = self._connect(path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise refuse(f"The ledger cannot be opened: {error}.", path, _ADVICE) from None
         try:
             version = self._rows("PRAGMA user_version")[0][0]
@@ -109,7 +109,8 @@ class Ledger:
             # SQLite looks into a file only when it is first asked for something, be it a setting.
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            # The latter where SQLite quotes what it cannot read, and Python cannot read that either.
             db.close()
             raise
         return db
@@ -181,7 +182,7 @@ class Ledger:
         try:
             faults.reach("ledger.statement", statement)
             return self._db.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise refuse(f"The ledger cannot be used: {error}.", self.path, _ADVICE) from None
 
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:

@@ -102,7 +102,8 @@ class Register:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        # SQLite quotes what it cannot read, and Python may be unable to read that either.
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise refuse(
                 f"The record of the seats cannot be read: {error}.",
                 str(self._path),
