@@ -83,7 +83,8 @@ def up(folder: Path, asked: list[list[str]]) -> Site:
     site.aliases = {name: alias for name, _network, *aliases in asked for alias in aliases if alias}
     site.boot(**{name: network for name, (network, _slash, kind) in places.items() if kind != "vm"})
     # after the containers, whose networks they stand in
-    if virtual := {name: network for name, (network, _slash, kind) in places.items() if kind == "vm"}:
+    virtual = {name: network for name, (network, _slash, kind) in places.items() if kind == "vm"}
+    if virtual:
         vms.boot(site, **virtual)
     if OFFLINE in site.networks:
         site.open_offline()
@@ -91,6 +92,10 @@ def up(folder: Path, asked: list[list[str]]) -> Site:
         state = machine.wait()
         if state != "running":
             raise RuntimeError(f"{machine.name} is {state}: {machine.ask('systemctl --failed --no-legend').stdout}")
+    # Those that were there before the virtual machines do not know them by name yet.
+    names = "".join(f"{site.machines[name].address} {name}\n" for name in virtual)
+    for name in set(site.machines) - set(virtual) if virtual else ():
+        site.machines[name].run("sudo -n tee --append /etc/hosts", names)
     return site
 
 
