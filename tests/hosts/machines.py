@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from hosts import qemu
 from hosts.image import USER
@@ -169,6 +169,9 @@ class Machine:
         return self.wait()
 
 
+M = TypeVar("M", bound=Machine)
+
+
 class Site:
     """What one run makes; leaving it takes everything away.
 
@@ -210,12 +213,16 @@ class Site:
         :param places: the network of each, by its name: ``online``, where everybody reaches everybody, or ``offline``,
             which has no way out
         """
+        return self.boot_as(Machine, places)
+
+    def boot_as(self, kind: Callable[[Site, str, str, str], M], places: Mapping[str, str]) -> dict[str, M]:
+        """Boot fresh hosts of a kind; see :meth:`boot`."""
         made = {}
         for name, network in places.items():
             # Never an address that a former host had: its neighbours still know that one's card and key.
             self._booted += 1
             address = str(self._network(network)[10 + self._booted])
-            made[name] = self.machines[name] = Machine(self, name, network, address)
+            made[name] = self.machines[name] = kind(self, name, network, address)
         self._write_config()
         names = {machine.name: machine.address for machine in self.machines.values()}
         for machine in made.values():

@@ -81,13 +81,4 @@ def _bridge(network: str) -> str:
 
 def boot(site: Site, **places: str) -> dict[str, VirtualMachine]:
     """Boot fresh virtual machines in a site, beside its containers; see :meth:`Site.boot`."""
-    made = {}
-    for name, network in places.items():
-        site._booted += 1
-        address = str(site._network(network)[10 + site._booted])
-        made[name] = site.machines[name] = VirtualMachine(site, name, network, address)
-    site._write_config()
-    names = {machine.name: machine.address for machine in site.machines.values()}
-    for machine in made.values():
-        machine.make(site._image, site._owner, names)
-    return made
+    return site.boot_as(VirtualMachine, places)
