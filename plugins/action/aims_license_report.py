@@ -36,7 +36,6 @@ class ActionModule(LicensingAction):
             "activated",
             "after",
             "tried",
-            "drained",
             "dest",
         }
     )
@@ -56,7 +55,6 @@ class ActionModule(LicensingAction):
             str(args.get("bundle") or args["planned"]["bundle"]),
             render_time(now_utc()),
             _ran(args.get("tried")).get("seats", []),
-            _ran(args.get("drained")).get("drained"),
         )
         if report["plan"]["settled"] and not report["moved"]:
             # Nothing moved, now or before: there is nothing to report.

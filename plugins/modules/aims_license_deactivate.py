@@ -27,6 +27,17 @@ options:
       - It is verified, and must be of this host and have been made while these licenses were active.
     type: path
     required: true
+  drain_seconds:
+    description:
+      - Enter maintenance mode first, as M(aims.licensing.aims_license_maintenance) does, and wait for the seats in use,
+        for so long at most. Unless given, nobody is waited for, and sessions end at once.
+    type: float
+  drain_force:
+    description:
+      - Whether to go on with seats still in use after O(drain_seconds). Else the server is taken back into service, and
+        nothing is given up.
+    type: bool
+    default: false
   bundle_home_id:
     description: The home that the bundle is of. Filled in by the action plugin; not to be given.
     type: str
@@ -38,11 +49,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Give two licenses back
+- name: Give two licenses back once their sessions have ended, for which clients get five minutes
   aims.licensing.aims_license_deactivate:
     home: /opt/aims-license-server
     licenses: [015.120.064.022, 015.120.065.016]
     bundle: ./aims-license/bundles/old/latest
+    drain_seconds: 300
 
 - name: The same without a route to the authority
   aims.licensing.aims_license_deactivate:
@@ -76,8 +88,12 @@ next_step:
   description: What to do with the request files, in words, or null.
   returned: success
   type: str
+drained:
+  description: What waiting for the seats in use came to, as of M(aims.licensing.aims_license_maintenance).
+  returned: success
+  type: dict
 started:
-  description: When the call began, seconds since 1970 on the controller's clock.
+  description: When the call began, or its wait for seats in use ended, seconds since 1970 on the controller's clock.
   returned: success
   type: float
 overview:
@@ -85,6 +101,8 @@ overview:
   returned: success
   type: dict
 """
+
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
@@ -100,7 +118,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 
 
 def give_back(module):
-    """Fence and deactivate the licenses."""
+    """Empty the server if asked to, then fence and deactivate the licenses."""
     manager = manager_of(module)
     numbers = read_numbers(module.params["licenses"], "licenses")
     home = manager.overview()["server"]["home_id"]
@@ -110,7 +128,10 @@ def give_back(module):
             module.params["bundle"],
             "Back up this host (aims_license_backup) and give that bundle.",
         )
-    return described(manager.deactivate(numbers, channel_of(module, manager), dry=module.check_mode))
+    channel = channel_of(module, manager)
+    given = module.params
+    change = manager.deactivate(numbers, channel, given["drain_seconds"], given["drain_force"], dry=module.check_mode)
+    return {**described(change), "drained": asdict(change.drained)}
 
 
 def main():
@@ -121,6 +142,8 @@ def main():
         "licenses": {"type": "list", "elements": "str", "required": True},
         "bundle": {"type": "path", "required": True},
         "bundle_home_id": {"type": "str"},
+        "drain_seconds": {"type": "float"},
+        "drain_force": {"type": "bool", "default": False},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), give_back)
 

@@ -42,9 +42,6 @@ options:
   tried:
     description: The result of M(aims.licensing.aims_license_verify) on the taker.
     type: dict
-  drained:
-    description: The result of M(aims.licensing.aims_license_maintenance) on the giver.
-    type: dict
   bundle:
     description: The bundle that was made.
     type: str

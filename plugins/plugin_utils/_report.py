@@ -26,7 +26,6 @@ def build_report(
     bundle: str,
     made: str,
     tried: Sequence[Mapping[str, Any]] = (),
-    drained: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a pair as data.
 
@@ -35,7 +34,6 @@ def build_report(
     :param after: the taker's overview now
     :param address: where clients reach the taker
     :param tried: what each profile of the taker gave when a seat was taken on it, as of ``aims_license_verify``
-    :param drained: what waiting for the giver's clients came to, as of ``aims_license_maintenance``
     """
     source_after = given_up.get("overview") or giver["overview"]
     pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
@@ -48,6 +46,7 @@ def build_report(
     ]
     advice = release_advice(release, giver["host"], (after.get("server") or {}).get("authority"))
     seconds = None if pending else seconds_without_service(given_up, activated, source_after, arrived)
+    drained = given_up.get("drained")
     return {
         "pair": {"source": giver["host"], "target": taker["host"]},
         "made": made,

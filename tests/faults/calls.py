@@ -63,7 +63,10 @@ def _activate(world: World, way: Way) -> bool:
 
 
 def _deactivate(world: World, way: Way) -> bool:
-    return world.at_authority(way, "old", lambda manager, channel: manager.deactivate(NUMBERS, channel), NUMBERS)
+    def deactivate(manager: Any, channel: Any) -> Any:
+        return manager.deactivate(NUMBERS, channel, drain_seconds=1)
+
+    return world.at_authority(way, "old", deactivate, NUMBERS)
 
 
 def _update(world: World, way: Way) -> bool:

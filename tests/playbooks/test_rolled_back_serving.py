@@ -16,7 +16,7 @@ from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
 from licsrv import free_address
 
 LIFETIME = 300
-GIVE_BACK = "Deactivate the licenses on the giver"
+GIVE_BACK = "Drain the giver and deactivate its licenses"
 PROFILES = [one["profile"] for one in WORKED_EXAMPLE]
 
 

@@ -21,15 +21,13 @@ LOUD = ("-vvvv", "--diff")
 # Those of a migration that take options, in their order.
 TASKS = [
     "Check the inventory|1",
-    "Check the inventory|2",
     "Look at the giver|1",
     "Look at the taker|1",
     "Ask what activating on the taker would spend|1",
     "Plan|1",
     "Install the license server on the taker|1",
     "Back up the giver|1",
-    "Put the giver into maintenance mode and wait for the seats in use|1",
-    "Deactivate the licenses on the giver|1",
+    "Drain the giver and deactivate its licenses|1",
     "Activate the licenses on the taker, with their profiles|1",
     "Take and return a seat on every profile of the taker|1",
     "Verify the pair and write its report|1",

@@ -257,7 +257,7 @@ def test_a_source_that_is_gone_before_it_gave_anything_up(rehearsed: Lab) -> Non
     dying(rehearsed, "old", f"Path({str(rehearsed.work / 'bundles' / 'old' / 'latest')!r}).exists()")
     cells = ("not on new, old not reached", "nothing", "stop: needs old")
     lines = stands(rehearsed.play("migrate"), *cells)
-    assert lines[0] == "Stopped at: Put the giver into maintenance mode and wait for the seats in use"
+    assert lines[0] == "Stopped at: Drain the giver and deactivate its licenses"
     lines = stands(rehearsed.play("migrate"), *cells)
     assert lines[0] == "Stopped at: Plan" and "aims_license_migrate_source_lost" in " ".join(lines)
     revive(rehearsed)

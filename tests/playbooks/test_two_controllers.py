@@ -19,11 +19,10 @@ from leaks import leaks
 from playbooks.serving import Authority
 
 TASKS = [
-    "Check the inventory|2",
+    "Look at the giver|1",
     "Install the license server on the taker|1",
     "Back up the giver|1",
-    "Put the giver into maintenance mode and wait for the seats in use|1",
-    "Deactivate the licenses on the giver|1",
+    "Drain the giver and deactivate its licenses|1",
     "Activate the licenses on the taker, with their profiles|1",
     "Bring the taker back from maintenance mode|1",
     "Verify the pair and write its report|1",

@@ -85,8 +85,19 @@ class LicenseManager(Protocol):
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
 
-    def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
-        """Stop serving licenses and give them back to the authority."""
+    def deactivate(
+        self,
+        numbers: Sequence[str],
+        channel: Channel,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+    ) -> Change:
+        """Stop serving licenses and give them back to the authority.
+
+        :param drain_seconds, force: first enter maintenance mode and wait, as of :meth:`set_maintenance`; with None
+            sessions end with the fence
+        """
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         """Fetch the license files of active licenses as the authority has them now; no transfer is spent.

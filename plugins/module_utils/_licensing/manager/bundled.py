@@ -251,7 +251,27 @@ class BundledManager:
         requests = Requests(realm, state.fingerprint, self._home.make_host_key(), self._clock())
         return Settling(self._home, channel, realm), requests
 
-    def deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+    def deactivate(
+        self,
+        numbers: Sequence[str],
+        channel: Channel,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+    ) -> Change:
+        emptied = None
+        if drain_seconds is not None:
+            check_given_up(self._home, self._read(), numbers)
+            emptied = self.set_maintenance(True, drain_seconds, force, dry)
+        change = self._deactivate(numbers, channel, dry)
+        if emptied is None:
+            return change
+        # what a dry run did not enter
+        after = {**change.after, "server": {**change.after["server"], "maintenance": True}} if dry else change.after
+        changed = emptied.changed or change.changed
+        return replace(change, changed=changed, before=emptied.before, after=after, drained=emptied.drained)
+
+    def _deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool) -> Change:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)

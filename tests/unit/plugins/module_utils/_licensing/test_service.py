@@ -183,6 +183,42 @@ def test_seats_in_use_can_be_left_behind(service: Service) -> None:
     assert service.host.overview["server"]["maintenance"]
 
 
+def test_giving_licenses_up_can_wait_until_the_seats_are_back(service: Service, lab: CoreLab) -> None:
+    seat = service.take()
+    dry = lab.deactivate(lab.old, drain_seconds=20, dry=True)
+    assert dry.changed and dry.after["server"]["maintenance"]
+    assert dry.before == service.host.overview
+    assert not dry.before["server"]["maintenance"]
+    served: list[bool] = []
+
+    def work() -> None:
+        while not service.seats.heartbeat(seat)["maintenance"]:
+            pass
+        served.append(set(service.host.statuses().values()) == {"Active"})
+        service.seats.release(seat)
+
+    client = threading.Thread(target=work)
+    client.start()
+    change = lab.deactivate(lab.old, drain_seconds=20)
+    client.join()
+    assert served == [True]
+    assert (change.changed, change.drained.total) == (True, 0)
+    assert not change.before["server"]["maintenance"] and change.after["server"]["maintenance"]
+    assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
+    again = lab.deactivate(lab.old, drain_seconds=20)
+    assert not again.changed
+
+
+def test_nothing_is_given_up_where_the_seats_are_not_given_back(service: Service, lab: CoreLab) -> None:
+    seat = service.take()
+    with pytest.raises(LicensingError, match="1 seats are still in use .* nothing was given up"):
+        lab.deactivate(lab.old, drain_seconds=0.3)
+    assert set(service.host.statuses().values()) == {"Active"}
+    assert service.seats.heartbeat(seat)["maintenance"] is False
+    assert lab.deactivate(lab.old, drain_seconds=0.3, force=True).drained.total == 1
+    assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
+
+
 def test_leaving_maintenance_restarts_the_server_and_keeps_the_seats(service: Service) -> None:
     seat = service.take()
     service.host.manager.set_maintenance(True)
