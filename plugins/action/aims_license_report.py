@@ -58,21 +58,23 @@ class ActionModule(LicensingAction):
         )
         if report["plan"]["settled"] and not report["moved"]:
             # Nothing moved, now or before: there is nothing to report.
-            return {"changed": False, "report": report, "page": "", "data": ""}
+            return {"changed": False, "told": True, "report": report, "page": "", "data": ""}
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
         name = _name(report)
         files = {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
         changed = self._write(Folder(dest), report)
+        result = {"changed": changed, "told": not changed, **files}
         if report["pending"]:
-            return {"failed": True, "changed": changed, "msg": report["next_step"], **files}
+            return {"failed": True, "msg": report["next_step"], **result}
         self._verify(report)
         if report["plan"]["release"]:
             # What could be done is done and in place; the rest is for somebody else.
-            return {"failed": True, "changed": changed, "msg": report["next_step"], **files}
-        display.display(f"Report: {files['page']}")
-        return {"changed": changed, "report": report, **files}
+            return {"failed": True, "msg": report["next_step"], **result}
+        if not self.dry:
+            display.display(f"Report: {files['page']}")
+        return {"report": report, **result}
 
     def _write(self, folder: Folder, report: dict[str, Any]) -> bool:
         """Write the report, unless the one that is there tells the same: it says more of how that came about."""
@@ -88,7 +90,7 @@ class ActionModule(LicensingAction):
             folder.make(mode=0o700)
             folder.write(f"{name}.json", json.dumps(report, indent=1, ensure_ascii=False).encode(), PRIVATE)
             folder.write(f"{name}.html", report_page(report).encode(), PRIVATE)
-        return not self.dry
+        return True
 
     @staticmethod
     def _verify(report: dict[str, Any]) -> None:

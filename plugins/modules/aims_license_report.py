@@ -83,6 +83,10 @@ data:
   description: The path of the JSON file; empty where nothing moved.
   returned: success
   type: str
+told:
+  description: Whether the report that was there told the same already.
+  returned: success
+  type: bool
 report:
   description: What the JSON file holds.
   returned: success

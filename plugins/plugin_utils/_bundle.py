@@ -315,7 +315,8 @@ def _tells(overview: Mapping[str, Any]) -> bool:
     rows = [overview.get(name) for name in (*wanted, "users")]
     return (
         isinstance(overview.get("server"), dict)
-        and _is_realm(overview["server"].get("realm"))
+        and "realm" in overview["server"]
+        and _is_realm(overview["server"]["realm"])
         and all(isinstance(row, list) for row in rows)
         and all(isinstance(user, str) for user in overview["users"])
         and all(

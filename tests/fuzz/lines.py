@@ -15,6 +15,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -26,6 +27,7 @@ from hypothesis import strategies as st
 _PATIENCE = 15.0
 # Seconds after which what has no answer is taken to be incomplete.
 _SOON = 0.1
+_GO_ON = b"HTTP/1.1 100 "
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
@@ -140,7 +142,12 @@ def ask(port: int, data: bytes) -> Answer | None:
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as line:
         try:
             line.sendall(data)
-            if not select.select([line], [], [], _SOON)[0]:
+            came = select.select([line], [], [], _SOON)[0]
+            if came and line.recv(len(_GO_ON), socket.MSG_PEEK) == _GO_ON:
+                # That is no answer yet, and what it asks for may never have been sent.
+                time.sleep(_SOON)
+                came = []
+            if not came:
                 line.shutdown(socket.SHUT_WR)
             reply = http.client.HTTPResponse(line, method="HEAD" if data.startswith(b"HEAD ") else None)
             try:

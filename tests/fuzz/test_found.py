@@ -262,10 +262,16 @@ def test_a_key_that_openssl_stumbles_over_is_damaged() -> None:
         assert "The private key is damaged." in refused(documents.load_private_key, pem, "here")
 
 
-def test_an_overview_without_users_or_with_a_realm_of_no_key_is_no_bundles() -> None:
+def test_an_overview_without_users_without_a_realm_or_with_one_of_no_key_is_no_bundles() -> None:
     whole = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": []}
     assert _tells(whole)
-    for changed in ({"users": 5}, {"users": [5]}, {"server": {"realm": {"name": "x"}}}, {"licenses": None}):
+    for changed in (
+        {"users": 5},
+        {"users": [5]},
+        {"server": {}},
+        {"server": {"realm": {"name": "x"}}},
+        {"licenses": None},
+    ):
         assert not _tells({**whole, **changed})
 
 

@@ -16,22 +16,7 @@ from events import Events, some
 from lab import NUMBERS, Lab, Run, must, new_code
 from leaks import Watch, keys, leaks, seed
 from playbooks.serving import Authority
-
-LOUD = ("-vvvv", "--diff")
-# Those of a migration that take options, in their order.
-TASKS = [
-    "Check the inventory|1",
-    "Look at the giver|1",
-    "Look at the taker|1",
-    "Ask what activating on the taker would spend|1",
-    "Plan|1",
-    "Install the license server on the taker|1",
-    "Back up the giver|1",
-    "Drain the giver and deactivate its licenses|1",
-    "Activate the licenses on the taker, with their profiles|1",
-    "Take and return a seat on every profile of the taker|1",
-    "Verify the pair and write its report|1",
-]
+from steps import LOUD, STEPS
 
 
 def run_watched(lab: Lab, watch: Watch, playbook: str, *options: str, **environment: str) -> Run:
@@ -136,20 +121,20 @@ def test_nothing_leaks_from_runs_that_fail(rehearsed: Lab, pipelining: str) -> N
     assert rehearsed.held("old") == set(NUMBERS)
 
 
-def test_nothing_leaks_from_runs_that_fail_at_each_task(
+def test_nothing_leaks_from_runs_that_fail_at_each_step(
     rehearsed: Lab, record_property: Callable[[str, object], None]
 ) -> None:
     watch, outputs = Watch(), {}
-    tasks = some(TASKS, 1)
-    for task in tasks:
+    steps = some(STEPS, 1)
+    for step in steps:
         # An option that nobody knows: each tells what it was given instead.
-        started = Events(rehearsed).start("migrate", *LOUD, AIMS_EVENTS_SPOIL=f"start|{task}", **kept(rehearsed))
+        started = Events(rehearsed).start("migrate", *LOUD, AIMS_EVENTS_SPOIL=f"start|{step}|1", **kept(rehearsed))
         with watch.over(started):
             run = started.wait()
-        outputs[task] = run.output.encode()
+        outputs[step] = run.output.encode()
         assert run.code != 0 and "spoiled" in run.output and "Traceback" not in run.output, run.output
         outputs["processes"] = b"\n".join(watch.seen)
-        assert leaks(rehearsed, outputs) == [], task
-    record_property("faults", f"secrets: searched after {len(tasks)} of {len(TASKS)} tasks failed, each in its own run")
+        assert leaks(rehearsed, outputs) == [], step
+    record_property("faults", f"secrets: searched after {len(steps)} of {len(STEPS)} steps failed, each in its own run")
     must(rehearsed.play("migrate"))
     assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)

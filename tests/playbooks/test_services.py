@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
 from clients import Client, wait_for
+from events import Events
 from lab import NUMBERS, Lab, must
 from licsrv import free_address
 
@@ -127,6 +128,22 @@ def test_who_does_not_make_room_stops_the_migration_before_anything_is_given_up(
     assert served.lab.held("new") == set(NUMBERS)
     assert served.refusal(served.old) == "maintenance"
     assert client.held[0][0] == served.old
+
+
+def test_a_pair_that_was_not_found_to_serve_is_tried_again_although_nothing_is_left_to_do(served: Served) -> None:
+    for step in ("Take and return a seat on every profile of the taker", "See that the giver gives no seats any more"):
+        run = Events(served.lab).play("migrate", AIMS_EVENTS_SPOIL=f"start|{step}|1")
+        assert run.code != 0 and "spoiled" in run.output, run.output
+        assert served.lab.held("new") == set(NUMBERS)
+        assert not list((served.lab.work / "reports").glob("*"))
+    run = must(served.lab.play("migrate"))
+    assert "Nothing is left to do." in run.output
+    skipped = run.recap()["new"]["skipped"]
+    report = json.loads(next((served.lab.work / "reports").glob("*.json")).read_text(encoding="utf-8"))
+    assert [row["outcome"] for row in report["tried"]] == ["granted"] * 3
+    # once it is told, no host is asked again
+    run = must(served.lab.play("migrate"))
+    assert run.changed == 0 and run.recap()["new"]["skipped"] > skipped
 
 
 def test_a_run_that_is_killed_while_it_waits_for_clients_is_taken_up(served: Served) -> None:

@@ -211,7 +211,7 @@ def test_giving_licenses_up_can_wait_until_the_seats_are_back(service: Service, 
 
 def test_nothing_is_given_up_where_the_seats_are_not_given_back(service: Service, lab: CoreLab) -> None:
     seat = service.take()
-    with pytest.raises(LicensingError, match="1 seats are still in use .* nothing was given up"):
+    with pytest.raises(LicensingError, match=r"1 seats are still in use .* nothing was given up"):
         lab.deactivate(lab.old, drain_seconds=0.3)
     assert set(service.host.statuses().values()) == {"Active"}
     assert service.seats.heartbeat(seat)["maintenance"] is False

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A migration that fails at each of its steps, one after the other, and what that leaves behind on its hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from events import Events
+from hosts.machines import ONLINE, Site
+from hosts.rig import Rig
+from hosts.traces import Secrets, watch
+from hosts.walks import URL, serve_authority
+from lab import NUMBERS, must
+from leaks import Watch
+from steps import LOUD, RELEASED, STEPS
+
+
+@pytest.fixture(scope="module")
+def rig(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """An authority, a source that holds the licenses, and a target with nothing on it."""
+    places = {"source": ONLINE, "target": ONLINE, "authority": ONLINE}
+    with Rig(site, tmp_path_factory.mktemp("failures") / "rig", **places) as made:
+        made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
+        made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
+        serve_authority(made)
+        for machine in made.machines.values():
+            watch(machine)
+        must(made.play("rehearse", "--tags", "prepare"))
+        yield made
+
+
+def test_no_secret_is_left_by_a_migration_that_fails_at_each_step(rig: Rig) -> None:
+    processes, outputs = Watch(), {}
+    secrets = Secrets(rig)
+    for step in (*STEPS[:-1], RELEASED, STEPS[-1]):
+        # An option that nobody knows: each step tells what it was given instead.
+        started = Events(rig).start("migrate", *LOUD, AIMS_EVENTS_SPOIL=f"start|{step}|1")
+        with processes.over(started):
+            run = started.wait()
+        assert run.code != 0 and "spoiled" in run.output and "Traceback" not in run.output, f"{step}:\n{run.output}"
+        outputs[step] = run.output.encode()
+        # Whoever gives everything back makes another key for the next time.
+        secrets.gather()
+    outputs["processes"] = b"\n".join(processes.seen)
+    for name, forms in secrets.forms.items():
+        assert [told for told, content in outputs.items() if any(form in content for form in forms)] == [], name
+    for machine in rig.machines.values():
+        assert secrets.astray(machine) == {}, machine.name
+    assert secrets.gather() >= 5
+    must(rig.play("migrate"))
+    assert rig.held("target") == set(NUMBERS) and rig.transfers() == dict.fromkeys(NUMBERS, 1)
