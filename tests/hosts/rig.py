@@ -150,13 +150,16 @@ class Rig(Lab):
         return counted
 
     def digests(self, host: str, *places: str) -> dict[str, str]:
-        """Everything below some places of a host: its kind, mode, owner and content, by its path."""
+        """Everything below some places of a host: its kind, mode, owner and content, by its path.
+
+        But for logs, into which a server may write at any time.
+        """
         found = {}
-        names = " ".join(places)
-        for line in self[host].run(f"sudo -n find {names} -printf '%p\\t%M %u:%g %l\\n'").splitlines():
+        find = f"sudo -n find {' '.join(places)} -not -path '*/Logging/*'"
+        for line in self[host].run(f"{find} -printf '%p\\t%M %u:%g %l\\n'").splitlines():
             path, about = line.split("\t")
             found[path] = about
-        for line in self[host].run(f"sudo -n find {names} -type f -exec sha256sum {{}} +").splitlines():
+        for line in self[host].run(f"{find} -type f -exec sha256sum {{}} +").splitlines():
             digest, path = line.split(maxsplit=1)
             found[path] += f" {digest}"
         return found

@@ -113,6 +113,7 @@ def test_who_does_not_make_room_stops_the_migration_before_anything_is_given_up(
     assert "1 seats are still in use after 1" in run.output
     assert "PROSession by AIMS\\\\anna on anna since" in run.output
     assert "The server is back in service, and nothing was given up." in run.output
+    assert "Stopped at: Drain the giver and deactivate its licenses" in run.output
     assert served.lab.held("old") == set(NUMBERS)
     assert not served.lab.overview("old")["server"]["maintenance"]
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 0)
