@@ -39,6 +39,8 @@ PACKAGES = [
 # What this machine needs, and the packages that bring it.
 TOOLS = {
     "debootstrap": "debootstrap",
+    # by which a scenario is the person who uploads requests to the authority's page
+    "curl": "curl",
     "ip": "iproute2",
     "podman": "podman",
     "runc": "runc",
