@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from events import Events
-from hosts.machines import ONLINE, Site
+from hosts.machines import Site
 from hosts.rig import Rig
-from hosts.traces import Secrets, watch
-from hosts.walks import URL, serve_authority
+from hosts.traces import Secrets
+from hosts.walks import online
 from lab import NUMBERS, must
 from leaks import Watch
 from steps import LOUD, RELEASED, STEPS
@@ -21,14 +21,7 @@ from steps import LOUD, RELEASED, STEPS
 @pytest.fixture(scope="module")
 def rig(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """An authority, a source that holds the licenses, and a target with nothing on it."""
-    places = {"source": ONLINE, "target": ONLINE, "authority": ONLINE}
-    with Rig(site, tmp_path_factory.mktemp("failures") / "rig", **places) as made:
-        made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
-        made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
-        serve_authority(made)
-        for machine in made.machines.values():
-            watch(machine)
-        must(made.play("rehearse", "--tags", "prepare"))
+    with online(site, tmp_path_factory.mktemp("failures") / "rig") as made:
         yield made
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 from events import Events, held, release
-from hosts.machines import ONLINE, Site
+from hosts.machines import Site
 from hosts.rig import AUTHORITY, COMMANDS, LEDGER, SERVICE, Rig
 from hosts.traces import HOST_KEY, SHOWN, Secrets, search, watch
-from hosts.walks import URL, in_use, serve_authority, source_play, until
+from hosts.walks import URL, in_use, online, source_play, until
 from lab import HOME, NUMBERS, must, new_code
 from leaks import disguises
 
@@ -28,14 +28,7 @@ SESSIONS = 3
 @pytest.fixture(scope="module")
 def rig(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """An authority, a source that holds the licenses, a target with nothing on it, and a client."""
-    places = {"source": ONLINE, "target": ONLINE, "authority": ONLINE, "client": ONLINE}
-    with Rig(site, tmp_path_factory.mktemp("online") / "rig", **places) as made:
-        made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
-        made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
-        serve_authority(made)
-        for machine in made.machines.values():
-            watch(machine)
-        must(made.play("rehearse", "--tags", "prepare"))
+    with online(site, tmp_path_factory.mktemp("online") / "rig", "client") as made:
         yield made
 
 

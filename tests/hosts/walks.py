@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from hosts.machines import ONLINE, Site
 from hosts.rig import Rig
+from hosts.traces import watch
 from lab import must
 
 URL = "https://authority:8443"
@@ -21,6 +25,20 @@ def until(happens: Callable[[], bool], seconds: float = 30) -> None:
     while not happens():
         assert time.monotonic() < end, "it does not happen"
         time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def online(site: Site, folder: Path, *others: str) -> Iterator[Rig]:
+    """Make an authority, a source that holds the licenses, a target with nothing on it, and other hosts; watch all."""
+    places = dict.fromkeys(("source", "target", "authority", *others), ONLINE)
+    with Rig(site, folder, **places) as made:
+        made.inventory["all"]["vars"]["aims_license_server_authority"] = URL
+        made.target_vars["aims_license_migrate_rehearse_authority"] = "authority"
+        serve_authority(made)
+        for machine in made.machines.values():
+            watch(machine)
+        must(made.play("rehearse", "--tags", "prepare"))
+        yield made
 
 
 def serve_authority(rig: Rig, **options: object) -> None:
