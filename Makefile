@@ -100,7 +100,8 @@ INPUTS ?= 100000
 
 .PHONY: fuzz
 fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fewer with INPUTS=…
-	AIMS_FUZZ="$(INPUTS)" PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/fuzz $(PYTEST_ARGS)
+	TMPDIR="$(firstword $(wildcard /dev/shm /tmp))" AIMS_FUZZ="$(INPUTS)" PYTHONPATH="$(BUILD)/collections" \
+	  python -m pytest --numprocesses=auto --dist=worksteal tests/fuzz $(PYTEST_ARGS)
 
 .PHONY: integration
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium

@@ -9,6 +9,7 @@ each format, other ones in every run.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -29,15 +30,14 @@ LONGEST = 3001
 COUNTS: dict[str, list[int]] = {}
 
 
-def runs(bounded: int, batch: int = 1, asked: int = 0, **more: Any) -> settings:
+def runs(bounded: int, batch: int = 1, spare: float = 0.1, **more: Any) -> settings:
     """Return settings for a test that is given several inputs in each of its runs.
 
     :param bounded: inputs in the bounded run
     :param batch: inputs in each run of the test
-    :param asked: inputs in the long run, where not as many as are asked for
+    :param spare: how many more than are asked for are drawn in the long run, as a share: of some no input can be made
     """
-    # Some of what is drawn cannot be made an input of.
-    inputs = (asked or ASKED * 11 // 10) if ASKED else bounded
+    inputs = math.ceil(ASKED * (1 + spare)) if ASKED else bounded
     return settings(
         max_examples=-(-inputs // batch),
         deadline=None,

@@ -10,9 +10,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 NUMBER = "015.120.064.022"
+
+
+def as_yaml(value: Any, **more: Any) -> str:
+    """Return YAML of a value, of libyaml where it is there, which takes a tenth of the time."""
+    try:
+        text: str = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), **more)
+    except UnicodeError:
+        # Half a character, which libyaml does not write.
+        text = yaml.dump(value, Dumper=yaml.SafeDumper, **more)
+    return text
 
 
 def nested(depth: int) -> Any:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
@@ -29,7 +28,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
-from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, batch, mostly, rewritten
+from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, as_yaml, batch, mostly, rewritten
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -300,6 +299,7 @@ def test_a_plan_gives_up_what_the_giver_holds_and_nothing_else_or_says_what_stan
     check()
 
 
+@pytest.mark.usefixtures("quick_yaml")
 def test_any_overview_that_a_bundle_may_hold_can_be_planned_with(sides: Any, tmp_path: Path) -> None:
     """What :func:`read_bundle` takes, a plan for a lost source is made of, or refused in words."""
     wanted = [Wanted(number, CODES[number], *PROFILES[number]) for number in NUMBERS]
@@ -322,7 +322,7 @@ def test_any_overview_that_a_bundle_may_hold_can_be_planned_with(sides: Any, tmp
     @given(batch(EDIT, _BATCH))
     def check(edits: list[Any]) -> None:
         for edit in edits:
-            text = yaml.safe_dump(rewritten(original, edit)).encode()
+            text = as_yaml(rewritten(original, edit)).encode()
             give("plan: overview of a bundle", lambda text=text: plan(text))
 
     check()

@@ -125,7 +125,7 @@ def test_whatever_is_done_to_a_signed_document_it_says_the_same_or_is_refused(ki
 
 @kinds
 def test_what_the_right_keys_did_not_sign_is_never_accepted(kind: Kind) -> None:
-    @runs(500, _BATCH)
+    @runs(500, _BATCH, spare=0.3)
     @given(batch(EDIT, _BATCH), st.booleans())
     def check(edits: list[Any], signed_by_others: bool) -> None:
         body = json.loads(kind.original)["body"]
@@ -146,7 +146,7 @@ def test_what_the_right_keys_signed_is_accepted_or_refused_in_words(kind: Kind) 
     """The authority itself is not trusted to say only what makes sense."""
     private = {"realm": REALM_KEY, "host": HOST_KEY, "code": CODE_KEY}
 
-    @runs(1000, _BATCH)
+    @runs(1000, _BATCH, spare=0.3)
     @given(batch(EDIT, _BATCH))
     def check(edits: list[Any]) -> None:
         body = json.loads(kind.original)["body"]
@@ -174,7 +174,7 @@ def test_anything_else_is_no_document(inputs: list[bytes], kind: Kind) -> None:
         assert isinstance(give("no document", lambda data=data: kind.accept(data)), LicensingError)
 
 
-@runs(500, _BATCH)
+@runs(500, _BATCH, spare=0.3)
 @given(batch(st.dictionaries(st.text(max_size=10), JSON, max_size=4), _BATCH))
 def test_what_was_signed_reads_the_same(bodies: list[Any]) -> None:
     for body in bodies:

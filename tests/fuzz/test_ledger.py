@@ -195,7 +195,7 @@ def test_a_damaged_record_of_seats_is_told(tmp_path: Path) -> None:
     @given(batch(EDIT, _BATCH))
     def check(edits: list[Any]) -> None:
         for kind, where, much, what in edits:
-            for left in path.parent.glob("seats.db-*"):
+            for left in path.parent.glob("seats.db*"):
                 left.unlink()
             path.write_bytes(edited(content, (kind % 13, where, much, what)))
             give("record of seats", lambda: asyncio.run(load()))

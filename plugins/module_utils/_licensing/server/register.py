@@ -45,6 +45,8 @@ _CLIENTS = (
     "ORDER BY number DESC LIMIT ?"
 )
 _NEWEST = 1 << 62
+# Seconds to wait for a lock that somebody else has on the record: all who are served wait meanwhile.
+_PATIENCE = 1.0
 # Seconds in which a transaction has to end, on average, for the event loop to wait for it; what the latest one counts
 # in the average, and how many times as much it may count at most: one that hung says little about the next.
 _QUICK = 0.0005
@@ -94,7 +96,9 @@ class Register:
         self._loop = asyncio.get_running_loop()
         with self._told():
             self._db = _open(path)
-            self._reader = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+            self._reader = sqlite3.connect(
+                f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_PATIENCE
+            )
         self._thread = threading.Thread(target=self._run, name="register", daemon=True)
         self._thread.start()
 
@@ -222,17 +226,26 @@ def _open(path: Path) -> sqlite3.Connection:
     # Whatever the umask: the record says who works with what.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE))
     faults.reach("register.opened", path.name)
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
+    try:
+        _prepare(db, path.name)
+    except BaseException:
+        # What stays open keeps its lock until it is collected.
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     # In WAL mode, FULL syncs the log at each commit: what was committed survives a power cut.
     db.execute("PRAGMA synchronous = FULL")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        faults.reach("register.schema", path.name)
+        faults.reach("register.schema", name)
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the unknown format {version}")
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"it is damaged ({found})")
-    return db

@@ -195,6 +195,20 @@ def test_a_damaged_record_is_told_and_nothing_is_started(site: Site) -> None:
     assert why(take, server) == "granted"
 
 
+def test_a_record_that_is_refused_is_not_held_open(tmp_path: Path) -> None:
+    path = tmp_path / "seats.db"
+    path.write_bytes(b"no database" * 1000)
+
+    async def scenario() -> None:
+        Register(path, lambda batch: None)
+
+    with pytest.raises(LicensingError, match="cannot be read") as refused:
+        asyncio.run(scenario())
+    # The refusal holds on to whatever was not closed.
+    assert refused.tb is not None
+    assert path.name not in {Path(one.readlink()).name for one in Path("/proc/self/fd").iterdir() if one.is_symlink()}
+
+
 def new_seat(number: int) -> Seat:
     return Seat(number.to_bytes(16, "big"), number, None, "P", SESSION, USER, "host", "127.0.0.1", "now")
 
