@@ -13,6 +13,8 @@ description:
   - Stops serving the licenses at once, then gives them back one after the other, online or offline.
   - Refuses where O(bundle) does not cover them, because a deactivated license can only be set up again from what a
     backup holds.
+  - Refuses, with the server as it was, where the authority cannot be reached.
+  - Updates that are pending for these licenses are dropped.
   - A run that was cut off asks again under the same request id; nothing is given back twice.
 author: aims.licensing contributors (@aims)
 options:
@@ -31,6 +33,8 @@ options:
     description:
       - Enter maintenance mode first, as M(aims.licensing.aims_license_maintenance) does, and wait for the seats in use,
         for so long at most. Unless given, nobody is waited for, and sessions end at once.
+      - Only the seats of O(licenses) are waited for. A server that has other licenses to serve leaves maintenance mode
+        as soon as these are fenced.
     type: float
   drain_force:
     description:

@@ -24,6 +24,10 @@ options:
     type: str
     choices: [served, released]
     default: served
+  licenses:
+    description: Only the profiles and seats of these licenses count. Unless given, all of them do.
+    type: list
+    elements: str
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes.no_diff
@@ -38,6 +42,12 @@ EXAMPLES = r"""
   aims.licensing.aims_license_verify:
     home: /opt/aims-license-server
     state: released
+
+- name: The same where it goes on serving other licenses
+  aims.licensing.aims_license_verify:
+    home: /opt/aims-license-server
+    state: released
+    licenses: [015.120.064.022]
 """
 
 RETURN = r"""
@@ -66,18 +76,25 @@ overview:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
 
 
 def verify(module):
     """Try every profile."""
     manager = manager_of(module)
-    seats = manager.verify(module.params["state"] == "served", dry=module.check_mode)
+    given = module.params["licenses"]
+    numbers = None if given is None else read_numbers(given, "licenses")
+    seats = manager.verify(module.params["state"] == "served", numbers, dry=module.check_mode)
     return {"changed": False, "seats": seats, "overview": manager.overview()}
 
 
 def main():
-    spec = {**SERVER, "state": {"type": "str", "choices": ["served", "released"], "default": "served"}}
+    spec = {
+        **SERVER,
+        "state": {"type": "str", "choices": ["served", "released"], "default": "served"},
+        "licenses": {"type": "list", "elements": "str"},
+    }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), verify)
 
 

@@ -36,8 +36,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import ACTIVE, EXPIRED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
+from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overview_page
 
 FORMAT = 1
@@ -102,7 +102,7 @@ class Bundle:
 
 def live_licenses(overview: Mapping[str, Any]) -> set[str]:
     """Return the numbers of the licenses that an overview shows as held."""
-    return {license["number"] for license in overview["licenses"] if license["status"] in (ACTIVE, EXPIRED)}
+    return {license["number"] for license in overview["licenses"] if license["status"] in HELD}
 
 
 def digest_of(files: Sequence[BundleFile]) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     ACTIVATE,
     DEACTIVATE,
+    UPDATE,
     digits,
     parse_number,
 )
@@ -49,7 +50,7 @@ class Request:
         number, action = str(body.get("number")), body.get("action")
         named = f"{digits(parse_number(number, where))}.request"
         known = isinstance(body.get("id"), str) and isinstance(body.get("fingerprint"), dict)
-        if not known or action not in (ACTIVATE, DEACTIVATE) or named != name:
+        if not known or action not in (ACTIVATE, DEACTIVATE, UPDATE) or named != name:
             raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
         if body.get("realm") != realm.id:
             raise refuse(

@@ -57,6 +57,17 @@ def test_check_before_the_first_migration_shows_the_plan_and_changes_nothing(reh
         assert returns.startswith(year)
 
 
+def test_a_license_that_waits_for_an_update_moves_like_the_others(rehearsed: Lab) -> None:
+    rehearsed.licman("old", "--nodelock-update", NUMBERS[0], "--authority", "offline")
+    assert [one["number"] for one in rehearsed.overview("old")["pending"]] == NUMBERS[:1]
+    assert plan_rows(must(rehearsed.play("migrate", "--check")))[NUMBERS[0]][2] == "move"
+    must(rehearsed.play("migrate"))
+    assert (rehearsed.held("old"), rehearsed.held("new")) == (set(), set(NUMBERS))
+    assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)
+    assert rehearsed.overview("old")["pending"] == []
+    assert must(rehearsed.play("migrate")).changed == 0
+
+
 def test_every_license_is_live_on_the_target_only_for_one_transfer_each(migrated_once: Lab) -> None:
     assert migrated_once.held("old") == set()
     assert migrated_once.held("new") == set(NUMBERS)

@@ -131,6 +131,36 @@ def test_who_does_not_make_room_stops_the_migration_before_anything_is_given_up(
     assert client.held[0][0] == served.old
 
 
+def test_a_source_that_keeps_a_license_goes_on_serving_it(served: Served) -> None:
+    """Who works with it neither holds the migration up nor keeps it from its end."""
+    client = served.client("AIMS\\bert", "Client", finishing=600)
+    served.client("AIMS\\anna", finishing=600)
+    kept = NUMBERS[2]
+    declared = served.lab.target_vars["aims_license_server_licenses"]
+    served.lab.target_vars["aims_license_server_licenses"] = [one for one in declared if one["number"] != kept]
+    served.lab.target_vars["aims_license_migrate_drain_seconds"] = 1
+    served.lab.write_inventory()
+    run = served.lab.play("migrate")
+    assert run.code != 0 and "1 seats are still in use after 1" in run.output, run.output
+    assert served.lab.held("old") == set(NUMBERS)
+
+    served.lab.target_vars["aims_license_migrate_drain_force"] = True
+    served.lab.write_inventory()
+    must(served.lab.play("migrate"))
+    assert served.lab.held("new") == set(NUMBERS) - {kept}
+    assert served.lab.held("old") == {kept}
+    assert not served.lab.overview("old")["server"]["maintenance"]
+    assert served.in_use("old") == {**dict.fromkeys(NUMBERS, 0), kept: 1}
+    server = SeatClient(served.old)
+    seat = server.new_id()
+    server.take(seat, "Client", "AIMS\\carl", "workstation")
+    server.release(seat)
+    assert served.refusal(served.old) != "maintenance"
+    assert [held[0] for held in client.held] == [served.old]
+    assert must(served.lab.play("migrate")).changed == 0
+    assert served.in_use("old")[kept] == 1
+
+
 def test_a_pair_that_was_not_found_to_serve_is_tried_again_although_nothing_is_left_to_do(served: Served) -> None:
     for step in ("Take and return a seat on every profile of the taker", "See that the giver gives no seats any more"):
         run = Events(served.lab).play("migrate", AIMS_EVENTS_SPOIL=f"start|{step}|1")

@@ -41,6 +41,9 @@ class Channel(Protocol):
         The same request may be handed over any number of times.
         """
 
+    def probe(self) -> None:
+        """Refuse where no request would get to the authority now. It is asked for nothing."""
+
 
 class Embedded:
     """An authority that is a function call away."""
@@ -57,6 +60,9 @@ class Embedded:
         response = self._answer(request)
         faults.reach("channel.embedded.received", number)
         return response
+
+    def probe(self) -> None:
+        """Do nothing: the ledger was opened to make this."""
 
 
 class OfflineFiles:
@@ -76,6 +82,9 @@ class OfflineFiles:
     def exchange(self, number: str, request: bytes) -> bytes | None:
         faults.reach("channel.offline.look", number)
         return self._responses.get(number)
+
+    def probe(self) -> None:
+        """Do nothing: a request file is only written."""
 
 
 def check_authority(authority: str | None) -> str:

@@ -23,6 +23,7 @@ from ..errors import LicensingError, Problem, refuse
 from . import check_realm, service_address
 
 REQUESTS = "/v1/requests"
+STATUS = "/v1/status"
 _CONNECT, _READ, _WHOLE = 10.0, 30.0, 60.0
 _PAUSES = (1.0, 2.0, 4.0)
 _LONGEST_PAUSE = 20.0
@@ -75,10 +76,20 @@ class Https:
         :raises LicensingError: the service refused to look at it, is not the realm's, or did not answer; the message
             says whether the outcome is unknown
         """
+        return self._tried(number, "POST", REQUESTS, request)
+
+    def probe(self) -> None:
+        """Ask the service whether it is there.
+
+        :raises LicensingError: it is not, or is not the realm's
+        """
+        self._tried(None, "GET", STATUS, None)
+
+    def _tried(self, number: str | None, method: str, path: str, content: bytes | None) -> bytes | None:
         sent = False
         for pause in (*self._pauses, None):
             try:
-                return self._attempt(request)
+                return self._attempt(method, path, content)
             except _Again as failed:
                 sent = sent or failed.sent
                 wait = max(pause or 0.0, failed.pause or 0.0)
@@ -87,11 +98,11 @@ class Https:
             self._sleep(wait)
         return None
 
-    def _unanswered(self, number: str, failed: _Again, sent: bool) -> LicensingError:
+    def _unanswered(self, number: str | None, failed: _Again, sent: bool) -> LicensingError:
         if failed.pause is not None:
             what = f"The authority answers no more requests from here for {failed.pause:.0f} seconds: {failed}."
             return refuse(what, self.where, "Wait that long, then run the same command again.")
-        if sent:
+        if sent and number is not None:
             return refuse(
                 f"No answer came to the request for license {number}, and whether the authority acted on it is "
                 f"unknown: {failed}.",
@@ -104,7 +115,7 @@ class Https:
             "Check its address, that 'authority serve' runs there, and the network; then run the same command again.",
         )
 
-    def _attempt(self, request: bytes) -> bytes:
+    def _attempt(self, method: str, path: str, content: bytes | None) -> bytes:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=_CONNECT, context=self._tls)
         sent = False
         with contextlib.closing(connection):
@@ -114,7 +125,7 @@ class Https:
                 connection.sock.settimeout(_READ)
                 sent = True
                 faults.reach("channel.https.send", self.where)
-                connection.request("POST", REQUESTS, request, {"Content-Type": "application/json"})
+                connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
                 faults.reach("channel.https.sent", self.where)
                 with contextlib.closing(connection.getresponse()) as reply:
                     body = _body(reply)

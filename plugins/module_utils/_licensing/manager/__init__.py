@@ -95,8 +95,12 @@ class LicenseManager(Protocol):
     ) -> Change:
         """Stop serving licenses and give them back to the authority.
 
-        :param drain_seconds, force: first enter maintenance mode and wait, as of :meth:`set_maintenance`; with None
-            sessions end with the fence
+        Refuses with the server as it was where the authority cannot be reached. Updates that are pending for these
+        licenses are dropped.
+
+        :param drain_seconds, force: first enter maintenance mode and wait for their seats, as of
+            :meth:`set_maintenance`; with None sessions end with the fence. A server that has other licenses to serve
+            leaves maintenance mode once these are fenced
         """
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
@@ -106,17 +110,24 @@ class LicenseManager(Protocol):
         """
 
     def set_maintenance(
-        self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
+        self,
+        enabled: bool,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        numbers: Sequence[str] | None = None,
     ) -> Change:
         """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
 
         :param drain_seconds: how long to wait; with None nobody is waited for
         :param force: go on with seats still in use; else the server is taken back into service, and this refuses
+        :param numbers: only the seats of these licenses are waited for; None for all
         """
 
-    def verify(self, served: bool, dry: bool = False) -> list[dict[str, Any]]:
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
         """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
 
+        :param numbers: only the profiles of these licenses; None for all
         :return: ``{profile, license, outcome, reason}`` by profile; nothing where nothing runs the server
         """
 

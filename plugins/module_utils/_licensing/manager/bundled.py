@@ -19,6 +19,7 @@ from ..fingerprint import read_fingerprint
 from ..journal import Intent, Journal, unsettled
 from ..model import (
     MACHINE,
+    UPDATE,
     Profile,
     Wanted,
     check_names,
@@ -30,7 +31,7 @@ from . import Change, HomeFile
 from .arranging import arranged, predict
 from .bridging import UNCHANGED, bridges, foreseen, raise_ungranted, sort_out
 from .checking import check_given_up, check_updated, check_wanted, obstacles_of, raise_refusals
-from .draining import drain, still_held
+from .draining import Drained, drain, still_held
 from .exchange import Requests, check_response
 from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
 from .running import running, usage_of
@@ -259,27 +260,40 @@ class BundledManager:
         force: bool = False,
         dry: bool = False,
     ) -> Change:
-        emptied = None
-        if drain_seconds is not None:
-            check_given_up(self._home, self._read(), numbers)
-            emptied = self.set_maintenance(True, drain_seconds, force, dry)
+        self._home.require()
+        state = self._read()
+        check_given_up(self._home, state, numbers)
+        fresh = any(state.is_served(number) and not state.is_bridged(number) for number in numbers)
+        if fresh:
+            # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
+            self._realm(state, channel, None)
+            channel.probe()
+        if drain_seconds is None:
+            return self._deactivate(numbers, channel, dry)
+        others = any(state.is_served(number) for number in state.installed if number not in numbers)
+        before, drained = self._overview(state), Drained()
+        if fresh or not others:
+            drained = self.set_maintenance(True, drain_seconds, force, dry, numbers).drained
+        if others and not dry:
+            # Fenced, these licenses are given to nobody any more; the server goes on for the others.
+            with self._home.locked():
+                self._fence(numbers)
+            self.set_maintenance(False)
         change = self._deactivate(numbers, channel, dry)
-        if emptied is None:
-            return change
-        # what a dry run did not enter
-        after = {**change.after, "server": {**change.after["server"], "maintenance": True}} if dry else change.after
-        changed = emptied.changed or change.changed
-        return replace(change, changed=changed, before=emptied.before, after=after, drained=emptied.drained)
+        after = {**change.after, "server": {**change.after["server"], "maintenance": not others}}
+        return replace(change, changed=before != after, before=before, after=after, drained=drained)
 
     def _deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool) -> Change:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
             check_given_up(self._home, state, numbers)
+            state = state.giving_up(numbers)
             todo = [n for n in numbers if state.is_active(n) or n in state.intents]
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
                 settling, requests = self._settling(state, channel, None)
+                self._fence(todo)
                 settling.finish(state.due(todo, channel))
                 self._give_up(todo, settling, requests)
                 state = self._read()
@@ -294,18 +308,27 @@ class BundledManager:
             return self._change(before, after, numbers, results, state.intents)
 
     def _give_up(self, asked: Sequence[str], settling: Settling, requests: Requests) -> None:
-        """Fence all of these licenses that are active at once, then give them back one after the other."""
+        """Give these licenses back one after the other, those too that have just become active."""
+        self._fence(asked)
         state = self._read()
-        numbers = [number for number in asked if state.is_active(number)]
-        fenced = {**{n: render_time(self._clock()) for n in numbers}, **state.config.fenced}
-        if fenced != state.config.fenced:
-            self._home.save(replace(state.config, fenced=fenced))
-        for number in numbers:
+        for number in (number for number in asked if state.is_active(number)):
             lock = state.installed[number].nodelock
             if lock is not None and lock.until is not None:
                 settling.end(number)
             else:
                 settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
+
+    def _fence(self, numbers: Sequence[str]) -> None:
+        """Stop giving seats of these licenses, of all at once, and drop their pending updates."""
+        state = self._read()
+        for number in numbers:
+            intent = state.intents.get(number)
+            if intent is not None and intent.action == UPDATE:
+                self._journal.close(intent)
+        now = render_time(self._clock())
+        fenced = {**{n: now for n in numbers if state.holds(n)}, **state.config.fenced}
+        if fenced != state.config.fenced:
+            self._home.save(replace(state.config, fenced=fenced))
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         with self._held(dry):
@@ -333,7 +356,12 @@ class BundledManager:
             return self._change(before, after, numbers, results, state.intents)
 
     def set_maintenance(
-        self, enabled: bool, drain_seconds: float | None = None, force: bool = False, dry: bool = False
+        self,
+        enabled: bool,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        numbers: Sequence[str] | None = None,
     ) -> Change:
         with self._held(dry):
             state = self._read()
@@ -346,7 +374,7 @@ class BundledManager:
         if not enabled or drain_seconds is None:
             return change
         # The home is free while clients are waited for: they may take their time.
-        drained = drain(self._home, config, drain_seconds)
+        drained = drain(self._home, config, drain_seconds, numbers)
         if drained.total and not force:
             if change.changed:
                 self.set_maintenance(False)
@@ -364,19 +392,19 @@ class BundledManager:
             service.restart()
             wait_until_healthy(self._home, config, service, None, since=status)
 
-    def verify(self, served: bool, dry: bool = False) -> list[dict[str, Any]]:
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
         # Imported here for the HTTP library, which nothing else of the manager needs at once.
-        from .verifying import check_released, check_served, try_profiles
+        from .verifying import check_released, check_served, of_licenses, try_profiles
 
         state = self._read()
         if dry or state.config.service == UNMANAGED:
             return []
-        rows = try_profiles(self._overview(state), state.config)
+        rows = try_profiles(of_licenses(self._overview(state), numbers), state.config)
         if not served:
             # The server ends what a fence has ended within a moment.
-            drain(self._home, state.config, _MOMENT)
+            drain(self._home, state.config, _MOMENT, numbers)
         self._usage.clear()
-        overview = self._overview(state)
+        overview = of_licenses(self._overview(state), numbers)
         (check_served if served else check_released)(overview, rows, self._home.where)
         return rows
 

@@ -32,27 +32,36 @@ class Drained:
     clients: Sequence[Mapping[str, Any]] = ()
 
 
-def drain(home: Home, config: Config, seconds: float) -> Drained:
+def drain(home: Home, config: Config, seconds: float, numbers: Sequence[str] | None = None) -> Drained:
     """Wait until no seat of this home's server is in use, for at most so many seconds.
+
+    :param numbers: only seats of these licenses are waited for; None for all
 
     A server that does not run has no clients to wait for: they cannot keep their seats alive either.
     """
     started = time.monotonic()
     while True:
-        page = _held(home, config)
+        page = _held(home, config, numbers)
         took = time.monotonic() - started
         if not page["total"] or took >= seconds:
             return Drained(round(took, 2), page["total"], page["clients"])
         time.sleep(min(_EVERY, max(0.0, seconds - took)))
 
 
-def _held(home: Home, config: Config) -> Mapping[str, Any]:
+def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Mapping[str, Any]:
     nobody: Mapping[str, Any] = {"total": 0, "clients": []}
     if config.service == UNMANAGED or running(home, config) is None:
         return nobody
     from ..client import Management
 
-    return Management(config.listen.reachable.management).clients()
+    management = Management(config.listen.reachable.management)
+    if numbers is None:
+        return management.clients()
+    seen = management.overview()
+    return {
+        "total": sum(one["in_use"] or 0 for one in seen["licenses"] if one["number"] in numbers),
+        "clients": [one for one in seen["clients"] if one["license"] in numbers],
+    }
 
 
 def still_held(home: Home, left: Drained, back: bool) -> LicensingError:

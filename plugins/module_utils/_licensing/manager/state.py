@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..channel import Channel
 from ..journal import Intent
-from ..model import Wanted
+from ..model import UPDATE, Wanted
 from ..store import Config, Installed
 from .overview import is_here
 
@@ -31,6 +31,22 @@ class State:
         lock = found.nodelock if found else None
         over = lock is None or lock.is_over(self.now)
         return number not in self.intents and found is not None and not over and is_here(found, self.fingerprint)
+
+    def holds(self, number: str) -> bool:
+        """Whether a license is active here, whether or not an update of it is pending."""
+        return self.giving_up([number]).is_active(number)
+
+    def is_served(self, number: str) -> bool:
+        """Whether a license is active here and not fenced."""
+        return self.holds(number) and number not in self.config.fenced
+
+    def giving_up(self, numbers: Sequence[str]) -> State:
+        """Return the home without the updates that are pending for these licenses.
+
+        Who gives a license up needs no newer file of it, and an update does not decide who holds it.
+        """
+        intents = {n: one for n, one in self.intents.items() if n not in numbers or one.action != UPDATE}
+        return replace(self, intents=intents)
 
     def is_bridged(self, number: str) -> bool:
         """Whether a license is active by an emergency activation that has not ended."""

@@ -21,6 +21,14 @@ REFUSED = "refused"
 _FULL = "no_seat"
 
 
+def of_licenses(overview: Mapping[str, Any], numbers: Sequence[str] | None) -> Mapping[str, Any]:
+    """Return an overview with only these licenses and their profiles, or with None all of it."""
+    if numbers is None:
+        return overview
+    licenses = [one for one in overview["licenses"] if one["number"] in numbers]
+    return {**overview, "licenses": licenses, "profiles": [p for p in overview["profiles"] if p["license"] in numbers]}
+
+
 def try_profiles(overview: Mapping[str, Any], config: Config) -> list[dict[str, Any]]:
     """Take one seat on every profile and return it at once.
 

@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
     SeatClient,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
     Settings,
@@ -36,6 +37,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     CoreLab,
     Host,
+    PowerCut,
 )
 
 CONTENT = build_package()
@@ -207,6 +209,56 @@ def test_giving_licenses_up_can_wait_until_the_seats_are_back(service: Service, 
     assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
     again = lab.deactivate(lab.old, drain_seconds=20)
     assert not again.changed
+
+
+def test_a_server_that_keeps_licenses_goes_on_serving_them(service: Service, lab: CoreLab) -> None:
+    others = service.take("Client")
+    dry = lab.deactivate(lab.old, SESSION, drain_seconds=20, dry=True)
+    change = lab.deactivate(lab.old, SESSION, drain_seconds=20)
+    # Nobody waited for those who use what stays.
+    assert (change.changed, change.drained.total) == (True, 0) and change.drained.seconds < 20
+    for told in (dry, change):
+        assert not told.after["server"]["maintenance"]
+    assert service.host.statuses() == {SERVER: "Active", SESSION: "Inactive Nodelock", CLIENT: "Active"}
+    assert service.seats.heartbeat(others) == {**service.seats.heartbeat(others), "seat": others, "maintenance": False}
+    service.take("Client")
+    with pytest.raises(Refused):
+        service.take("PROSession")
+    manager = service.host.manager
+    assert [row["profile"] for row in manager.verify(False, [SESSION])] == ["PROSession"]
+    with pytest.raises(LicensingError, match="Profile Client still gives seats"):
+        manager.verify(False, [SESSION, CLIENT])
+    again = lab.deactivate(lab.old, SESSION, drain_seconds=20)
+    assert not again.changed and service.status["maintenance"] is False
+
+
+@pytest.mark.parametrize("cut", ["_fence", "_deactivate"])
+def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
+    service: Service, lab: CoreLab, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """The next call ends maintenance mode, wherever the call before it was cut."""
+
+    def cut_off(*given: object) -> None:
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BundledManager, cut, cut_off)
+        with pytest.raises(PowerCut):
+            lab.deactivate(lab.old, SESSION, drain_seconds=20)
+    assert service.host.overview["server"]["maintenance"] is (cut == "_fence")
+    lab.deactivate(lab.old, SESSION, drain_seconds=20)
+    assert service.status["maintenance"] is False
+    service.take("Client")
+
+
+def test_seats_of_licenses_that_stay_are_not_counted(service: Service, lab: CoreLab) -> None:
+    service.take("Client")
+    service.take("PROSession")
+    with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession by AIMS\\anna") as refused:
+        lab.deactivate(lab.old, SESSION, drain_seconds=0.3)
+    assert "Client" not in str(refused.value)
+    assert lab.deactivate(lab.old, SESSION, drain_seconds=0.3, force=True).drained.total == 1
+    service.host.manager.verify(False, [SESSION])
 
 
 def test_nothing_is_given_up_where_the_seats_are_not_given_back(service: Service, lab: CoreLab) -> None:

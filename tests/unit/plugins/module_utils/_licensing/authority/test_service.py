@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
@@ -54,6 +55,21 @@ def audited(service: Service) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stdout
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
+
+
+def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: ServiceLab) -> None:
+    service = lab.serve()
+    host = lab.old
+    host.manager.activate(wanted(), service.channel())
+    before, served = host.files(), host.served()
+    channel = Https(service.address, service.channel().realm, pauses=())
+    service.stop()
+    for drain in (0, None):
+        for dry in (True, False):
+            with pytest.raises(LicensingError, match=r"The authority cannot be reached: .*refused"):
+                host.manager.deactivate(list(NUMBERS), channel, drain_seconds=drain, dry=dry)
+    assert len(served) == len(NUMBERS)
+    assert (host.files(), host.served()) == (before, served)
 
 
 def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> None:

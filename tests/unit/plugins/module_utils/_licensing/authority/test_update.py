@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
@@ -213,6 +214,33 @@ def test_a_license_whose_update_was_cut_can_be_given_back(
         assert lab.old.open_requests() == [] and lab.old.served() == set()
         holding = lab.ledger.holding(SERVER)
         assert holding is not None and not holding.live
+
+
+def test_a_pending_update_keeps_no_license_from_being_given_back(lab: CoreLab) -> None:
+    """Offline nobody has answered it, and nobody needs to: the authority is asked to take the license back."""
+    lab.activate(lab.old)
+    lab.old.manager.update([SERVER], lab.offline())
+    assert lab.old.statuses()[SERVER] == "Pending Update"
+    dry = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0, dry=True)
+    change = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0)
+    assert {one["number"] for one in dry.results} == {one["number"] for one in change.results} == set(NUMBERS)
+    assert lab.old.served() == set()
+    asked = {number: json.loads(request)["body"]["action"] for number, request in change.requests.items()}
+    assert asked == dict.fromkeys(NUMBERS, "deactivate")
+    lab.old.manager.deactivate(list(NUMBERS), lab.offline(lab.process(change.requests)))
+    assert set(lab.old.statuses().values()) == {"Inactive Nodelock"} and lab.old.open_requests() == []
+
+
+def test_service_ends_where_the_authority_released_a_license_while_its_update_was_cut_off(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    with pytest.raises(ConnectionResetError):
+        lab.old.manager.update([SERVER], LostReply(lab.realm, lab.desk().answer))
+    release(lab.ledger, SERVER, "the machine was thought to be lost", lab.clock())
+    lab.activate(lab.new, SERVER)
+    with pytest.raises(LicensingError, match="is not live on this license server"):
+        lab.deactivate(lab.old, SERVER)
+    lab.check_one_holder()
+    assert lab.old.served() == set()
 
 
 def test_an_update_takes_no_fence_away(lab: CoreLab) -> None:
