@@ -61,7 +61,7 @@ class ActionModule(LicensingAction):
         if last is not None and last.manifest["digest"] == digest:
             return self._result(last, changed=False)
         lost = sorted(last.live - live_licenses(overview)) if last is not None else []
-        if last is not None and lost and not self._task.args.get("allow_poorer"):
+        if last is not None and lost and not self.flag("allow_poorer"):
             return self._result(last, changed=False, kept=f"{', '.join(lost)} active in the newest bundle, but not now")
         if self.dry:
             return {"changed": True, "bundle": str(last.path) if last else "", "digest": digest, "kept": None}

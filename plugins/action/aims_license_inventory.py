@@ -26,13 +26,13 @@ class ActionModule(LicensingAction):
         hostvars = task_vars["hostvars"]
         hosts = {str(name): self._variables(str(name), hostvars) for name in hostvars}
         problems: list[Problem] = []
-        if self._task.args.get("vault", False) and not self._loader._vault.secrets:
+        if self.flag("vault") and not self._loader._vault.secrets:
             todo = "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg)."
             what = "No vault password is given, and the bundle will hold private keys."
             problems.append(Problem(what, "controller", todo))
         found: dict[str, Any] = {}
         try:
-            if self._task.args.get("pairs", True):
+            if self.flag("pairs", True):
                 found = {"pairs": read_pairs([str(name) for name in task_vars["groups"].get(TARGETS, [])], hosts)}
             else:
                 found = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}

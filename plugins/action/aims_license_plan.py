@@ -50,7 +50,7 @@ class ActionModule(LicensingAction):
             bundle = newest(bundles / giver["host"]) if bundles else None
         remembered = bundle.overview if bundle else None
         if lost is not None and remembered is not None:
-            emergency = boolean(args.get("emergency", False))
+            emergency = self.flag("emergency")
             planner: Planner = LostPlanner(giver, taker, wanted, quotes, remembered, now_utc(), emergency)
         else:
             planner = Planner(giver, taker, wanted, quotes, remembered, now_utc())

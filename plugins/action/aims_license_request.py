@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, read_numbers
@@ -42,7 +41,7 @@ class ActionModule(LicensingAction):
         folder = Folder(path)
         found = read_requests(folder, realm, self._names(folder))
         waiting = [request for request in found if not folder.has(request.response_name)]
-        if boolean(args.get("probe", False)):
+        if self.flag("probe"):
             portal.check()
         if self.dry:
             return self._told(folder, found, waiting, {}, [])

@@ -72,7 +72,7 @@ class ActionModule(LicensingAction):
         seen = [{"host": side.host, "overview": side.overview or _NOTHING} for side in (giver, taker)]
         planner = Planner(*seen, wanted, quotes, None, now_utc())
         if lost is not None:
-            emergency = boolean(args.get("emergency", False))
+            emergency = self.flag("emergency")
             planner = LostPlanner(*seen, wanted, quotes, read_bundle(lost).overview, now_utc(), emergency)
         missing = len(sides) > 1 and giver.overview is None and lost is None
         steps = {}

@@ -15,6 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     LicensingError,
     Problem,
     refuse,
+    shown,
 )
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
@@ -79,6 +80,16 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         """A folder or file on the controller; a relative one begins where the command was started."""
         given = self._task.args.get(option)
         return Path(str(given)).expanduser().absolute() if given else None
+
+    def flag(self, option: str, default: bool = False) -> bool:
+        """Whether an option is set. A variable of the command line is a text, and "no" is one that is not empty."""
+        given = self._task.args.get(option)
+        if given is None:
+            return default
+        try:
+            return bool(boolean(given))
+        except TypeError:
+            raise refuse(f"{shown(given)} is neither true nor false.", option, "Use true or false.") from None
 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""

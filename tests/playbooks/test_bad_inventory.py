@@ -373,6 +373,11 @@ def test_no_vault_password(pair: Rehearsal) -> None:
         assert "No vault password is given" in refusal.problem["what"]
         assert "controller" in refusal.problem["where"]
         assert "--vault-password-file" in refusal.problem["todo"]
+        # A variable of the command line is a text. There is no pair, and none is asked for.
+        with pair.declaring():
+            del pair.target_vars[SOURCE]
+        unneeded = pair.task("old", "inventory", vault="{{ needed }}", pairs="{{ needed }}", hosts=["new"])
+        pair.succeeds(unneeded, "-e", "needed=no")
         refused = pair.refused_task("old", "backup", dest="bundles")
         assert "No vault password is given" in refused.problem["what"]
         assert "--vault-password-file" in refused.problem["todo"]

@@ -204,6 +204,26 @@ def test_a_backup_after_the_migration_keeps_the_good_bundle(migrated: Lab) -> No
     assert "kept" in run.output
 
 
+def test_a_poorer_bundle_is_taken_by_no_other_word_than_yes(migrated: Lab) -> None:
+    options = {
+        "home": "{{ aims_license_server_home }}",
+        "root": "{{ aims_license_server_root }}",
+        "dest": str(migrated.work / "bundles"),
+        "allow_poorer": "{{ poorer }}",
+    }
+    play = migrated.write_play("poorer", "old", [{"name": "Back up", "aims.licensing.aims_license_backup": options}])
+    before = migrated.tree(migrated.work)
+    # What the command line gives is a text.
+    for word in ("no", "False", "0"):
+        assert must(migrated.play(play, "-e", f"poorer={word}")).changed == 0
+    refused = migrated.play(play, "-e", "poorer=perhaps")
+    assert refused.code != 0 and "perhaps" in refused.output and "Traceback" not in refused.output
+    assert migrated.tree(migrated.work) == before
+    assert must(migrated.play(play, "-e", "poorer=yes")).changed == 1
+    latest = yaml.safe_load((migrated.work / "bundles" / "old" / "latest" / "overview.yml").read_text(encoding="utf-8"))
+    assert not [one for one in latest["licenses"] if one["status"] == "Active"]
+
+
 def test_application_keys_and_other_files_move_with_the_licenses(rehearsed: Lab) -> None:
     secret = secrets.token_hex(24)
     key, cpx = "ApplicationKeys/app.key", "Licenses/extra.cpx"
