@@ -280,6 +280,15 @@ class Lab:
         variables: dict[str, Any] = self.inventory["all"]["children"]["aims_license_targets"]["hosts"][self.target]
         return variables
 
+    def declare_digits(self) -> None:
+        """Declare the licenses, also those of further profiles, by the twelve digits, which are taken too."""
+        declared = self.target_vars
+        entries = [(one, "number") for one in declared["aims_license_server_licenses"]]
+        entries += [(one, "license") for one in declared.get("aims_license_server_profiles", [])]
+        for one, key in entries:
+            one[key] = one[key].replace(".", "")
+        self.write_inventory()
+
     def write_inventory(self) -> None:
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(self.inventory, sort_keys=False), encoding="utf-8")
 

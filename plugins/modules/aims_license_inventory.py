@@ -43,7 +43,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pairs:
-  description: Source and target of each pair, by the target's name, with home, root, backend and authority.
+  description:
+    - Source and target of each pair, by the target's name, with home, root, backend and authority.
+    - Beside them C(licenses) and C(profiles), the declared ones in their order, with their license number in its one
+      form, four groups of three digits.
   returned: success and O(pairs)
   type: dict
 servers:

@@ -293,7 +293,10 @@ def _check_extras(host: HostVariables) -> list[Problem]:
 
 
 def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
-    """Return the pairs of an inventory by target: ``{target: {source: Server, target: Server}}`` as plain data.
+    """Return the pairs of an inventory by target, as plain data: ``{target: {source, target, licenses, profiles}}``.
+
+    Source and target are each a :class:`Server`. Of the declared licenses and profiles, in their order, there is what
+    others compare: the license numbers, in their one form. Activation codes have no place in a result.
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
@@ -307,11 +310,13 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
     claimed: dict[str, list[str]] = {}
     wrong: dict[str, list[Problem]] = {}
     numbers: dict[str, list[str]] = {}
+    numbers_of: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
         server, found = read_server(host)
         declared, more = read_declared(host)
         problems += found + more
+        numbers_of[target] = declared
         for number in dict.fromkeys(declared):
             numbers.setdefault(number, []).append(target)
         source = _source_of(host, hosts, problems)
@@ -333,6 +338,11 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
         problems += hosts[name].unknown() + hosts[name].problems
     if problems:
         raise LicensingError(dict.fromkeys(problems))
+    for target, pair in pairs.items():
+        pair["licenses"] = [{"number": number} for number in numbers_of[target]]
+        pair["profiles"] = [
+            {"license": parse_number(one["license"])} for one in hosts[target].get("aims_license_server_profiles", [])
+        ]
     return pairs
 
 

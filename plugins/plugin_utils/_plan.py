@@ -27,7 +27,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     UPDATE,
     Account,
     Wanted,
-    digits,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions import another_machine, on_both
@@ -74,7 +73,7 @@ class Planner:
 
         ``licenses``: one ``{number, profile, state, step, until, spends, left, returns}`` each · ``give_up``: numbers
         to deactivate on the giver · ``release``: numbers that only the authority's owner can set free ·
-        ``emergency``: those of them that are bridged meanwhile · ``left_out``: the others, as they may be declared ·
+        ``emergency``: those of them that are bridged meanwhile · ``left_out``: the others ·
         ``lost``: whether the giver is · ``settled``: whether nothing is left to do · ``next_step``: what only others
         can do, in words, or None · ``notes`` · ``users`` to register
 
@@ -86,12 +85,11 @@ class Planner:
             raise LicensingError(problems)
         steps = {row["number"]: row["step"] for row in rows}
         held = [number for number, step in steps.items() if step in (RELEASE, EMERGENCY)]
-        barred = [number for number in held if steps[number] == RELEASE]
         return {
             "licenses": rows,
             "release": held,
             "emergency": [number for number in held if steps[number] == EMERGENCY],
-            "left_out": [*barred, *(digits(number) for number in barred)],
+            "left_out": [number for number in held if steps[number] == RELEASE],
             "lost": self._lost,
             "next_step": release_advice(held, self._giver["host"], self._taker.get("authority")),
             "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE, END)],

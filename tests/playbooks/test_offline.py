@@ -157,3 +157,22 @@ def test_back_from_the_second_stop(rehearsed: Lab) -> None:
     assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 2)
     after = rehearsed.overview("old")
     assert (after["profiles"], after["users"]) == (before["profiles"], before["users"])
+
+
+def test_a_pending_activation_is_finished_and_rolled_back_where_twelve_digits_declare_it(rehearsed: Lab) -> None:
+    rehearsed.declare_digits()
+    folder = go_offline(rehearsed)
+    stopped(rehearsed.play("migrate"), folder)
+    carry(rehearsed, folder)
+    stopped(rehearsed.play("migrate"), folder)
+    assert {one["action"] for one in rehearsed.overview("new")["pending"]} == {"activate"}
+
+    # Finish them there, give them back, take them on the source.
+    for host, action in (("new", "activate"), ("new", "deactivate"), ("old", "activate")):
+        stopped(rehearsed.play("rollback"), folder)
+        pending = rehearsed.overview(host)["pending"]
+        assert {(one["number"], one["action"]) for one in pending} == {(number, action) for number in NUMBERS}
+        carry(rehearsed, folder)
+    must(rehearsed.play("rollback"))
+    assert rehearsed.held("old") == set(NUMBERS) and rehearsed.held("new") == set()
+    assert rehearsed.transfers() == dict.fromkeys(NUMBERS, 2)

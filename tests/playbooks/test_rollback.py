@@ -90,6 +90,15 @@ def test_a_migration_that_broke_down_between_the_hosts_is_rolled_back_for_nothin
     assert rehearsed.transfers() == {number: 2 if number in taken else 0 for number in NUMBERS}
 
 
+def test_nothing_is_asked_for_licenses_that_are_there_and_declared_by_twelve_digits(migrated: Lab) -> None:
+    migrated.declare_digits()
+    # An authority that nobody reaches shows who asks it.
+    migrated.ledger.rename(migrated.folder / "away.db")
+    before = migrated.everything()
+    assert "Nothing is left to do." in must(migrated.play("migrate", "--check")).output
+    assert migrated.everything() == before
+
+
 def test_a_rollback_where_nothing_was_migrated_changes_nothing(rehearsed: Lab) -> None:
     before = rehearsed.everything()
     assert must(rehearsed.play("rollback")).changed == 0

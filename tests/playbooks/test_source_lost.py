@@ -110,6 +110,18 @@ def test_what_is_free_is_activated_and_only_the_rest_waits(lost: Lab) -> None:
     assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
 
 
+def test_what_waits_is_left_out_also_where_it_is_declared_by_twelve_digits(lost: Lab) -> None:
+    lost.target_vars["aims_license_server_profiles"] = [{"name": "Nightly", "license": NUMBERS[0]}]
+    lost.declare_digits()
+    release(lost, NUMBERS[1])
+    run = waits(lost.play("migrate"))
+    assert [command[2] for command in commands(run)] == [NUMBERS[0], NUMBERS[2]]
+    assert seen(lost) == {NUMBERS[1]: ("Active", None)} and profiles(lost, "new") == [ORDER[1]]
+    release(lost, NUMBERS[0], NUMBERS[2])
+    must(lost.play("migrate"))
+    assert lost.held("new") == set(NUMBERS) and profiles(lost, "new") == [*ORDER, ("Nightly", NUMBERS[0], False)]
+
+
 def test_an_emergency_bridges_the_days_until_the_release(lost: Lab) -> None:
     declare(lost, emergency=True)
     release(lost, NUMBERS[2])
