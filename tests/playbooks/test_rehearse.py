@@ -64,3 +64,26 @@ def test_from_a_bundle(rehearsed: Lab, tmp_path: Path) -> None:
     before = other.everything()
     assert must(other.play("rehearse", "--tags", "prepare")).changed == 0
     assert other.everything() == before
+
+
+def test_check_of_a_rehearsal_that_is_not_prepared_ends_after_the_preparation(lab: Lab) -> None:
+    before = lab.everything()
+    run = must(lab.play("rehearse", "--check"))
+    assert lab.everything() == before and not lab.ledger.exists()
+    told = " ".join(run.output.split())
+    assert "Check mode ends here for new" in told and f"issues 3 license(s) in ledger:{lab.ledger}" in told
+    assert "Plan old -> new" not in told and run.changed > 0
+
+    must(lab.play("rehearse", "--tags", "prepare"))
+    before = lab.everything()
+    run = must(lab.play("rehearse", "--check"))
+    assert lab.everything() == before and run.changed == 0
+    assert "Plan old -> new" in run.output and "Check mode ends here" not in run.output
+
+    # Half of a preparation: the licenses are issued, but one is not on the source.
+    lab.licman("old", "--nodelock-deactivate", NUMBERS[0])
+    run = must(lab.play("rehearse", "--check"))
+    assert "Check mode ends here" in run.output and "Plan old -> new" not in run.output
+    must(lab.play("rehearse"))
+    assert lab.held("new") == set(NUMBERS)
+    assert "Check mode ends here" not in must(lab.play("rehearse", "--check")).output
