@@ -106,6 +106,13 @@ class RequestFolder:
                 # The one before it ended in the same call; its response must not be taken for this one's.
                 self._settle(number)
                 self._folder.write(name, request, PRIVATE)
+        return self.next_step(result)
+
+    def next_step(self, result: Mapping[str, Any]) -> str | None:
+        """Return what to do next with the requests that a module returned, in words, or None where nothing waits."""
+        waiting = [_returned(request)[0] for request in result["requests"]]
+        if not waiting:
+            return None
         files = ", ".join(f"{digits(number)}.request" for number in waiting)
         return (
             f"{len(waiting)} request(s) wait in {self._folder.path}: {files}. Have each processed by the authority "
@@ -173,6 +180,8 @@ def exchange_files(
         result["next_step"] = (
             f"{len(result['requests'])} request(s) wait on the host; set requests_dir to have them on the controller."
         )
+    elif folder is not None:
+        result["next_step"] = folder.next_step(result) if action.dry else folder.take(result, numbers)
     else:
-        result["next_step"] = None if folder is None or action.dry else folder.take(result, numbers)
+        result["next_step"] = None
     return result

@@ -159,6 +159,18 @@ def test_back_from_the_second_stop(rehearsed: Lab) -> None:
     assert (after["profiles"], after["users"]) == (before["profiles"], before["users"])
 
 
+def test_check_of_reconcile_names_the_requests_that_wait_and_writes_none(rehearsed: Lab) -> None:
+    realm = rehearsed.overview("old")["server"]["realm"]
+    rehearsed.target_vars["aims_license_server_realm"] = {key: realm[key] for key in ("name", "key")}
+    folder = go_offline(rehearsed)
+    stopped(rehearsed.play("reconcile"), folder)
+    # As on another controller than the one that has asked.
+    (folder / f"{STEMS[0]}.request").unlink()
+    before = rehearsed.everything()
+    stopped(rehearsed.play("reconcile", "--check"), folder)
+    assert rehearsed.everything() == before
+
+
 def test_a_pending_activation_is_finished_and_rolled_back_where_twelve_digits_declare_it(rehearsed: Lab) -> None:
     rehearsed.declare_digits()
     folder = go_offline(rehearsed)
