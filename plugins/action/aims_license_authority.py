@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
-
-_GRANTED = ("type", "seats", "days")
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import GRANTED, read_grants
 
 
 class ActionModule(LicensingAction):
@@ -26,13 +24,13 @@ class ActionModule(LicensingAction):
         path = self.path("bundle")
         overview = read_bundle(path).overview if path else None
         bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
-        details = args.pop("details", None) or {}
+        details = read_grants(args.pop("details", None) or {}, "details")
         args.pop("bundle", None)
         licenses = []
         given = args.get("licenses") or []
         for declared, wanted in zip(given, read_wanted(_without_grants(given), "licenses")):
-            known = {**bundled.get(wanted.number, {}), **self._detail(details, wanted.number), **declared}
-            granted = {key: known[key] for key in _GRANTED if key in known}
+            known = {**bundled.get(wanted.number, {}), **details.get(wanted.number, {}), **declared}
+            granted = {key: known[key] for key in GRANTED if key in known}
             licenses.append({"number": wanted.number, "activation_code": wanted.activation_code, **granted})
         args["licenses"] = licenses
         result = self.module(task_vars)
@@ -46,21 +44,12 @@ class ActionModule(LicensingAction):
             result["overview"] = {"profiles": profiles, "users": overview["users"]}
         return result
 
-    @staticmethod
-    def _detail(details: Mapping[str, Any], number: str) -> Mapping[str, Any]:
-        found = details.get(number, {})
-        unknown = sorted(set(found) - set(_GRANTED))
-        if unknown:
-            todo = f"Known keys are {', '.join(_GRANTED)}."
-            raise refuse(f"Unknown key {', '.join(unknown)}.", f"details of license {number}", todo)
-        return found
-
 
 def _without_grants(licenses: Any) -> Any:
     """The licenses as a host declares them: what they grant is said beside that."""
     if not isinstance(licenses, (list, tuple)):
         return licenses
     return [
-        {key: value for key, value in one.items() if key not in _GRANTED} if isinstance(one, Mapping) else one
+        {key: value for key, value in one.items() if key not in GRANTED} if isinstance(one, Mapping) else one
         for one in licenses
     ]

@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         hostvars = task_vars["hostvars"]
@@ -33,7 +33,8 @@ class ActionModule(LicensingAction):
         found: dict[str, Any] = {}
         try:
             if self.flag("pairs", True):
-                found = {"pairs": read_pairs([str(name) for name in task_vars["groups"].get(TARGETS, [])], hosts)}
+                targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
+                found = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
             else:
                 found = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
         except LicensingError as error:

@@ -28,6 +28,11 @@ options:
     description: Whether the run needs a vault password.
     type: bool
     default: false
+  rehearsal:
+    description: Whether to check C(aims_license_migrate_rehearse_licenses) too, with O(pairs). Each license in it has
+      to be declared for some target.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server

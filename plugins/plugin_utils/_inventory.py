@@ -28,6 +28,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     parse_number,
     parse_user,
+    read_numbers,
     read_profiles,
     read_wanted,
 )
@@ -37,6 +38,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options imp
 PREFIX = "aims_license_"
 TARGETS = "aims_license_targets"
 SOURCES = "aims_license_sources"
+GRANTS = "aims_license_migrate_rehearse_licenses"
+GRANTED = ("type", "seats", "days")
 DEFAULT_HOME = "/opt/aims-license-server"
 # Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
 VARIABLES = frozenset(
@@ -292,7 +295,52 @@ def _check_extras(host: HostVariables) -> list[Problem]:
     return _told(checks) + portal_problems(portal, email, realm, host.where)
 
 
-def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
+    """Return what rehearsal licenses grant, by their numbers in the one form; refuse with every problem at once."""
+    todo = "Write {number: {type: ..., seats: ..., days: ...}}, with what is to be said of it."
+    if not isinstance(given, Mapping):
+        raise refuse("What the licenses grant is not a mapping.", where, todo)
+    problems: list[Problem] = []
+    for number, granted in given.items():
+        place = f"{where} of license {unsecret(str(number))}"
+        if not isinstance(granted, Mapping):
+            problems.append(Problem("What a license grants is not a mapping.", place, todo))
+            continue
+        unknown = sorted(unsecret(str(key)) for key in granted if key not in GRANTED)
+        if unknown:
+            known = f"Known keys are {', '.join(GRANTED)}."
+            problems.append(Problem(f"Unknown key {', '.join(unknown)}.", place, known))
+    try:
+        numbers = read_numbers(list(given), where)
+    except LicensingError as error:
+        raise LicensingError([*error.problems, *problems]) from None
+    if problems:
+        raise LicensingError(problems)
+    return {number: dict(granted) for number, granted in zip(numbers, given.values())}
+
+
+def _check_grants(targets: Sequence[str], hosts: Mapping[str, HostVariables], declared: Iterable[str]) -> list[Problem]:
+    """Find grants that no license would get. Pairs may share the variable, so a license of any pair counts."""
+    problems: list[Problem] = []
+    known = sorted(set(declared))
+    for target in targets:
+        where = hosts[target].where(GRANTS)
+        try:
+            numbers = read_grants(hosts[target].get(GRANTS, {}), where)
+        except LicensingError as error:
+            problems += [problem for problem in error.problems if problem.where not in hosts[target].unresolved]
+            continue
+        for number in numbers:
+            if number not in known:
+                near = difflib.get_close_matches(number, known, 1)
+                todo = f"Did you mean {near[0]}?" if near else "Correct the number, or remove it."
+                problems.append(Problem(f"License {number} is declared for no target.", where, todo))
+    return problems
+
+
+def read_pairs(
+    targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool = False
+) -> dict[str, dict[str, Any]]:
     """Return the pairs of an inventory by target, as plain data: ``{target: {source, target, licenses, profiles}}``.
 
     Source and target are each a :class:`Server`. Of the declared licenses and profiles, in their order, there is what
@@ -300,6 +348,7 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
+    :param rehearsal: whether it is to be checked, too, what rehearsal licenses grant
     :raises LicensingError: with everything that is wrong in the whole inventory
     """
     problems: list[Problem] = []
@@ -334,6 +383,8 @@ def read_pairs(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
         for number, at in numbers.items()
         if len(at) > 1
     ]
+    if rehearsal:
+        problems += _check_grants(targets, hosts, numbers)
     for name in sorted({*targets, *claimed}):
         problems += hosts[name].unknown() + hosts[name].problems
     if problems:

@@ -87,3 +87,45 @@ def test_check_of_a_rehearsal_that_is_not_prepared_ends_after_the_preparation(la
     must(lab.play("rehearse"))
     assert lab.held("new") == set(NUMBERS)
     assert "Check mode ends here" not in must(lab.play("rehearse", "--check")).output
+
+
+def test_grants_are_found_by_twelve_digits_too(lab: Lab) -> None:
+    grants = "aims_license_migrate_rehearse_licenses"
+    lab.target_vars[grants] = {number.replace(".", ""): granted for number, granted in GRANTS.items()}
+    lab.write_inventory()
+    must(lab.play("rehearse", "--tags", "prepare"))
+    for one in lab.overview("old")["licenses"]:
+        assert {key: one[key] for key in ("type", "seats")} == GRANTS[one["number"]]
+
+
+def test_grants_that_no_license_would_get_are_an_error_of_the_rehearsal(lab: Lab) -> None:
+    lab.target_vars["aims_license_migrate_rehearse_licenses"] = {
+        **GRANTS,
+        "015.120.055.015": {"seats": 10},
+        "015.120": {"seats": 10},
+        NUMBERS[0]: {"seat": 10},
+    }
+    # Those of another pair may be in the same variable.
+    lab.make_root("far")
+    far = {**lab.target_vars, "aims_license_migrate_source": "older", "aims_license_server_licenses": []}
+    far["aims_license_server_licenses"] = [lab.target_vars["aims_license_server_licenses"].pop()]
+    lab.inventory["all"]["children"]["aims_license_targets"]["hosts"]["far"] = far
+    lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]["older"] = {}
+    lab.write_inventory()
+    before = lab.everything()
+    run = lab.play("rehearse")
+    assert run.code != 0 and "Traceback" not in run.output and lab.everything() == before
+    where = "[inventory host {}, aims_license_migrate_rehearse_licenses"
+    for host in ("new", "far"):
+        assert "'015.120' is not a license number. " + where.format(host) in run.output
+        assert f"Unknown key seat. {where.format(host)} of license {NUMBERS[0]}]" in run.output
+
+    for target in (lab.target_vars, far):
+        target["aims_license_migrate_rehearse_licenses"] = {**GRANTS, "015.120.055.015": {"seats": 10}}
+    lab.write_inventory()
+    run = lab.play("rehearse")
+    assert run.code != 0 and lab.everything() == before
+    for host in ("new", "far"):
+        told = f"License 015.120.055.015 is declared for no target. {where.format(host)}] Did you mean {NUMBERS[2]}?"
+        assert told in run.output
+    assert NUMBERS[1] not in run.output
