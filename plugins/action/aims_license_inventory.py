@@ -12,6 +12,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._action import Lice
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     TARGETS,
     HostVariables,
+    check_names,
     read_hosts,
     read_pairs,
 )
@@ -20,7 +21,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "names"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         hostvars = task_vars["hostvars"]
@@ -35,6 +36,8 @@ class ActionModule(LicensingAction):
             if self.flag("pairs", True):
                 targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
                 found = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
+            elif self._task.args.get("names") is not None:
+                check_names([str(name) for name in self._task.args["names"]], hosts)
             else:
                 found = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
         except LicensingError as error:

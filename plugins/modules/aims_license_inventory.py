@@ -24,6 +24,10 @@ options:
     type: list
     elements: str
     default: []
+  names:
+    description: Without O(pairs) and O(hosts), hosts of which only the names of their variables are checked.
+    type: list
+    elements: str
   vault:
     description: Whether the run needs a vault password.
     type: bool
@@ -56,6 +60,6 @@ pairs:
   type: dict
 servers:
   description: Home, root, backend and authority of each host.
-  returned: success and not O(pairs)
+  returned: success and not O(pairs) and not O(names)
   type: dict
 """

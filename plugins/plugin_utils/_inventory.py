@@ -430,3 +430,10 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
     if problems:
         raise LicensingError(dict.fromkeys(problems))
     return servers
+
+
+def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:
+    """Refuse variables that no role knows, of hosts whose roles check the values themselves."""
+    problems = [problem for name in names for problem in hosts[name].unknown()]
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))

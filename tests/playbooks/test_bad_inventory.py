@@ -516,6 +516,23 @@ def test_module_without_a_host_tells_a_wrong_option(
     assert refusal.tells(what, f"aims_license_{module}", todo)
 
 
+@pytest.mark.parametrize(
+    ("playbook", "group", "wrong", "right"),
+    [
+        ("backup", "sources", "aims_license_migrate_dri", "aims_license_migrate_dir"),
+        ("authority", "authorities", "aims_license_authority_prot", "aims_license_authority_port"),
+    ],
+)
+def test_misspelt_variable_of_a_host_without_a_pair(
+    pair: Rehearsal, playbook: str, group: str, wrong: str, right: str
+) -> None:
+    with pair.declaring():
+        pair.inventory["all"]["children"].setdefault(f"aims_license_{group}", {"hosts": {}})
+        pair.add_host("away", f"aims_license_{group}", **{wrong: "there"})
+    refusal = pair.refused(playbook)
+    assert refusal.tells(f"no variable {wrong}", "host away", f"Did you mean {right}?")
+
+
 @pytest.mark.parametrize("playbook", ["migrate", "rollback", "rehearse", "reconcile", "backup"])
 def test_an_inventory_without_any_host(pair: Rehearsal, playbook: str) -> None:
     empty = pair.folder / "empty.yml"
