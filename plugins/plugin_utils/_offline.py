@@ -116,8 +116,8 @@ class RequestFolder:
         files = ", ".join(f"{digits(number)}.request" for number in waiting)
         return (
             f"{len(waiting)} request(s) wait in {self._folder.path}: {files}. Have each processed by the authority "
-            "('authority process FILE.request' for a rehearsal), put the .response files into the same folder, "
-            "and run the same command again."
+            "(for a rehearsal, 'authority process FILE.request --ledger PATH'), put the .response files into the "
+            "same folder, and run the same command again."
         )
 
     def _settle(self, number: str) -> None:

@@ -42,7 +42,8 @@ _GOES_ON = {
 _NOUNS = {DEACTIVATE: "deactivation", UPDATE: "update"}
 LOST_RESPONSE = (
     "Where no response is beside a request: if the authority has processed it, have the same file processed again. The "
-    "same response comes, and nothing more is spent ('authority status FILE.request' says which, for a rehearsal)."
+    "same response comes, and nothing more is spent (for a rehearsal, 'authority status FILE.request --ledger PATH' "
+    "says which)."
 )
 GO_ON = "Run the same command again to go on from here: nothing is asked for twice, and nothing is spent twice."
 

@@ -170,7 +170,10 @@ def test_waiting_for_responses_at_each_step_of_the_offline_way(rehearsed: Lab) -
         "deactivation on old, no response",
         "finish moving: wait for the response",
     )
-    assert lines[1].startswith("3 request(s) wait in") and "authority status FILE.request" in " ".join(lines)
+    assert lines[1].startswith("3 request(s) wait in")
+    # The commands as they are to be given: without a ledger they end with a usage.
+    for command in ("process", "status"):
+        assert f"'authority {command} FILE.request --ledger PATH'" in " ".join(lines)
     seen = info(lab, "old")["standing"]
     assert [(one["live"], one["where"], one["next"]) for one in seen] == [
         ([], "not on old, fenced on old", "wait for the response")

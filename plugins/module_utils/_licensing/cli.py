@@ -121,7 +121,9 @@ def _licman_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drain", type=float, metavar="SECONDS", help="with --maintenance on: wait for seats in use, else go back"
     )
-    parser.add_argument("--authority", help="ledger:PATH or offline; the installed server's own unless given")
+    parser.add_argument(
+        "--authority", help="https://HOST[:PORT], offline or ledger:PATH; the installed server's own unless given"
+    )
     parser.add_argument("--home", default="/opt/aims-license-server")
     parser.add_argument("--root", default="", help="alternate root")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

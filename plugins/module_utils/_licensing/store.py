@@ -113,7 +113,8 @@ class Listen:
 class Config:
     """What the manager can set, replaced as a whole.
 
-    :ivar authority: where requests go: ``ledger:PATH`` or ``offline``; None until installed with one
+    :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
+        installed with one
     :ivar realm: whose responses are honoured, pinned at the first activation
     :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
     :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
