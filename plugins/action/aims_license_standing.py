@@ -17,10 +17,13 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPl
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import (
     ACTIVATE,
+    FINISH,
+    FINISH_MOVE,
     Planner,
     step_in_words,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import (
+    CHANGED,
     GO_ON,
     Side,
     standing,
@@ -78,8 +81,8 @@ class ActionModule(LicensingAction):
         steps = {}
         for row in planner.rows():
             steps[row["number"]] = step_in_words(row)
-            if row["step"] == ACTIVATE and planner.drifts(row["number"]):
-                steps[row["number"]] = "stop: the machine has changed"
+            if row["step"] in (ACTIVATE, FINISH, FINISH_MOVE) and planner.drifts(row["number"]):
+                steps[row["number"]] = CHANGED
             elif row["step"] == ACTIVATE and missing:
                 steps[row["number"]] = f"stop: needs {giver.host}"
         return steps

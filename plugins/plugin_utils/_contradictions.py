@@ -10,7 +10,10 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import MEANINGS
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import remove_by_hand
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import (
+    asked_elsewhere,
+    remove_by_hand,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_another_machine, is_live
 
 
@@ -59,6 +62,16 @@ def another_machine(number: str, sides: Sequence[Mapping[str, Any]], asked: bool
             )
         )
     return problems
+
+
+def asked_on_another_machine(number: str, sides: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """Return which hosts were another machine when they asked for a license whose activation is pending there."""
+    return [
+        asked_elsewhere(number, one["drift"]["components"], _home(side), side["host"])
+        for side in sides
+        for one in side["overview"]["pending"]
+        if one["number"] == number and is_another_machine(one.get("drift"))
+    ]
 
 
 def _license(side: Mapping[str, Any], number: str) -> Mapping[str, Any]:

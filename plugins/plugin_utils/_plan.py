@@ -29,7 +29,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     Wanted,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
-from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions import another_machine, on_both
+from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions import (
+    another_machine,
+    asked_on_another_machine,
+    on_both,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
@@ -80,7 +84,8 @@ class Planner:
         :raises LicensingError: with everything that stands against it
         """
         rows = self.rows()
-        problems = self._problems(rows) if self._giver.get("reachable", True) else self._missed(rows)
+        reachable = self._giver.get("reachable", True)
+        problems = self._problems(rows) if reachable else self._missed(rows) + self._asked(rows)
         if problems:
             raise LicensingError(problems)
         steps = {row["number"]: row["step"] for row in rows}
@@ -238,11 +243,20 @@ class Planner:
         return problems
 
     def drifts(self, number: str) -> list[Problem]:
-        """Return which hosts were another machine when a license was activated there; none where it is live nowhere."""
-        quote = self._quotes.get(number)
+        """Return which hosts were another machine when a license was activated there, or its pending activation made.
+
+        Where it is live nowhere, only the pending one counts.
+        """
+        quote, sides = self._quotes.get(number), (self._giver, self._taker)
+        pending = asked_on_another_machine(number, sides)
         if quote is not None and quote.get("live") is False:
-            return []
-        return another_machine(number, (self._giver, self._taker), asked=quote is not None)
+            return pending
+        return pending + another_machine(number, sides, asked=quote is not None)
+
+    def _asked(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
+        """What is pending that was asked for when the host was another machine."""
+        numbers = [row["number"] for row in rows if row["step"] != KEEP]
+        return [problem for n in numbers for problem in asked_on_another_machine(n, (self._giver, self._taker))]
 
     @staticmethod
     def _knows_code(one: Wanted, given: Mapping[str, Any]) -> bool:

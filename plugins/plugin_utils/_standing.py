@@ -21,6 +21,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._tables import TERM
 from ansible_collections.aims.licensing.plugins.plugin_utils._words import day_of, time_in_words
 
 OFFLINE = "offline"
+CHANGED = "stop: the machine has changed"
 
 # Where the response to a pending request is.
 ON_HOST = "on the host"
@@ -87,6 +88,11 @@ class Side:
             if one["number"] == number
         ]
 
+    def asked_elsewhere(self, number: str) -> bool:
+        """Whether the host was another machine when it asked for a license whose activation is pending."""
+        pending = self.overview["pending"] if self.overview else []
+        return any(one["number"] == number and is_another_machine(one.get("drift")) for one in pending)
+
     def _response(self, pending: Mapping[str, Any], at_hand: Collection[str]) -> str:
         if pending["answered"]:
             return ON_HOST
@@ -115,7 +121,8 @@ def standing(
     rows = []
     for number in numbers:
         pending = [one for side in sides for one in side.pending(number, at_hand)]
-        going_on = [goes_on[one["response"]] for one in pending]
+        changed = [side.host for side in sides if side.asked_elsewhere(number)]
+        going_on = [CHANGED if one["host"] in changed else goes_on[one["response"]] for one in pending]
         step = steps.get(number) or (_unplanned(sides, number) if not pending else "")
         live = [side.host for side in sides if is_live(side.license(number))]
         rows.append(
@@ -124,7 +131,7 @@ def standing(
                 "live": live,
                 "where": _where(sides, number),
                 "pending": pending,
-                "next": ": ".join([*([step] if step else []), *dict.fromkeys(going_on)]),
+                "next": ": ".join(dict.fromkeys([*([step] if step else []), *going_on])),
             }
         )
     return rows
@@ -188,7 +195,11 @@ def _where(sides: Sequence[Side], number: str) -> str:
     nowhere = "not known" if not seen else "neither" if len(seen) > 1 else f"not on {seen[0]}"
     missing = [f"{side.host} {side.problem}" for side in sides if side.overview is None]
     fenced = [f"fenced on {side.host}" for side, one in found if _is_fenced(one)]
-    changed = [f"{side.host} has changed" for side, one in found if is_another_machine(one.get("drift"))]
+    changed = [
+        f"{side.host} has changed"
+        for side, one in found
+        if is_another_machine(one.get("drift")) or side.asked_elsewhere(number)
+    ]
     return ", ".join([nowhere, *fenced, *changed, *missing])
 
 

@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from ansible_collections.aims.licensing.tests.playbooks.test_offline import carry, go_offline
 from ansible_collections.aims.licensing.tests.playbooks.test_standing import rows, table
 from lab import NUMBERS, Lab, must
 
@@ -58,6 +59,30 @@ def test_a_source_that_changed(rehearsed: Lab, options: tuple[str, ...]) -> None
     assert rehearsed.everything() == before
     assert all(words in " ".join(lines) for words in told)
     assert f"License {NUMBERS[0]} was activated on another machine than old is now" in " ".join(lines)
+
+
+def test_a_target_that_changed_while_its_activations_were_pending(rehearsed: Lab) -> None:
+    folder = go_offline(rehearsed)
+    rehearsed.play("migrate")
+    carry(rehearsed, folder)
+    rehearsed.play("migrate")
+    place = rehearsed.root("new") / "etc" / "machine-id"
+    was = place.read_bytes()
+    told = become_another(rehearsed, "new")[:2]
+    for playbook, responses in [("migrate", 0), ("rollback", 0), ("reconcile", 0), ("migrate", 3)]:
+        if responses:
+            carry(rehearsed, folder)
+        for options in ((), ("--check",)):
+            before = rehearsed.everything()
+            lines = table(rehearsed.play(playbook, *options))
+            assert rehearsed.everything() == before
+            text = " ".join(lines)
+            assert all(words in text for words in told) and "pending activation of license" in text
+            assert "Undo the change and run this again" in text
+            assert {cells[2] for cells in rows(lines).values()} == {"stop: the machine has changed"}
+    place.write_bytes(was)
+    must(rehearsed.play("migrate"))
+    assert rehearsed.held("new") == set(NUMBERS) and rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)
 
 
 def test_what_it_held_is_released_and_the_same_command_goes_on(rehearsed: Lab) -> None:

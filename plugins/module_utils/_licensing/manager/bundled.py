@@ -262,7 +262,7 @@ class BundledManager:
     ) -> Change:
         self._home.require()
         state = self._read()
-        check_given_up(self._home, state, numbers)
+        check_given_up(self._home, state, numbers, channel)
         fresh = any(state.is_served(number) and not state.is_bridged(number) for number in numbers)
         if fresh:
             # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
@@ -287,7 +287,7 @@ class BundledManager:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            check_given_up(self._home, state, numbers)
+            check_given_up(self._home, state, numbers, channel)
             state = state.giving_up(numbers)
             todo = [n for n in numbers if state.is_active(n) or n in state.intents]
             results: dict[str, dict[str, Any]] = {}
@@ -334,7 +334,7 @@ class BundledManager:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
-            check_updated(self._home, state, numbers)
+            check_updated(self._home, state, numbers, channel)
             results: dict[str, dict[str, Any]] = {}
             if not dry:
                 settling, requests = self._settling(state, channel, None)

@@ -12,9 +12,10 @@ from .. import documents
 from ..channel import Channel
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, in_words
+from ..journal import Intent
 from ..model import MACHINE, PERSONAL, Wanted, digits, parse_number
 from ..store import HOST_KEY, Home, Installed
-from .overview import drift
+from .overview import drift, drift_since_asked
 from .state import State
 
 
@@ -44,7 +45,11 @@ def _key_problems(home: Home, activated_with: Mapping[str, str]) -> list[Problem
 def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
     """Refuse licenses that cannot be activated as wanted, before anybody is asked."""
     # What is granted has to be written: a transfer shall not be spent where it cannot be.
-    problems = [] if all(state.is_as(one) for one in wanted) else home.unwritable()
+    problems = []
+    if not all(state.is_as(one) for one in wanted):
+        problems += home.unwritable() + _asked_elsewhere(
+            home, state, state.due([one.number for one in wanted], channel)
+        )
     for one in wanted:
         where = f"license {one.number}"
         found = state.installed.get(one.number)
@@ -83,9 +88,11 @@ def _knows_code(found: Installed, wanted: Wanted) -> bool:
     return documents.public_half(key) == found.license.code_key
 
 
-def check_given_up(home: Home, state: State, numbers: Sequence[str]) -> None:
+def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that cannot be given up here."""
     problems = obstacles_of(home, state)
+    held = [number for number in numbers if state.is_active(number) or number in state.intents]
+    problems += _asked_elsewhere(home, state, state.due(held, channel) if held else ())
     for number in numbers:
         found = state.installed.get(parse_number(number))
         if found is None and number not in state.intents:
@@ -105,9 +112,9 @@ def check_given_up(home: Home, state: State, numbers: Sequence[str]) -> None:
         raise LicensingError(problems)
 
 
-def check_updated(home: Home, state: State, numbers: Sequence[str]) -> None:
+def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that are not active here."""
-    problems = obstacles_of(home, state)
+    problems = obstacles_of(home, state) + _asked_elsewhere(home, state, state.due(numbers, channel))
     problems += [
         Problem(
             f"License {number} is not active here, so that there is nothing to update.",
@@ -153,6 +160,37 @@ def _another_machine(found: Installed | None, state: State, then: str = "") -> l
             f"{MEANINGS[changed.verdict]} Undo the change, or have the authority's owner release the license{then}.",
         )
     ]
+
+
+def _asked_elsewhere(home: Home, state: State, due: Sequence[Intent]) -> list[Problem]:
+    """Tell of pending activations that were made when this machine was another.
+
+    Asked now, they would be granted to a machine that is no more, and spend a transfer on it. Whether the authority has
+    granted them already is not known, so that they stay pending.
+    """
+    problems = []
+    for intent in due:
+        changed = drift_since_asked(intent, state.fingerprint)
+        if changed is not None and not changed.is_same_machine:
+            differing = in_words(intent.document.body["fingerprint"], state.fingerprint, changed.changed)
+            problems.append(asked_elsewhere(intent.number, differing, home.where))
+    return problems
+
+
+def asked_elsewhere(number: str, differing: str, home: str, host: str = "this host") -> Problem:
+    """Say that the activation that is pending on a host was made when it was another machine.
+
+    :param differing: the components, each then and now
+    """
+    files = " ".join(f"{home}/{folder}/{digits(number)}.*" for folder in ("Journal", "Nodelocks"))
+    return Problem(
+        f"The pending activation of license {number} was made on another machine than {host} is now: {differing} "
+        "differ.",
+        f"license {number}",
+        "Undo the change and run this again: it is asked for again under the same id, also where it has been granted. "
+        "If the change stays, have the authority's owner release the license if it was granted, then let "
+        f"{host} forget the request (rm -f {files}).",
+    )
 
 
 def remove_by_hand(number: str, home: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..fingerprint import MEANINGS, Comparison, compare, in_words
+from ..fingerprint import MEANINGS, SAME, Comparison, compare, in_words
 from ..journal import Intent
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
 from ..store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
@@ -50,6 +50,14 @@ def drift(installed: Installed, fingerprint: Mapping[str, str]) -> Comparison | 
         return None
     found = compare(installed.nodelock.fingerprint, fingerprint)
     return found if found.changed else None
+
+
+def drift_since_asked(intent: Intent, fingerprint: Mapping[str, str]) -> Comparison | None:
+    """How this machine differs from the one that a pending activation was made for, or None where it does not."""
+    if intent.action != ACTIVATE:
+        return None
+    found = compare(intent.document.body["fingerprint"], fingerprint)
+    return None if found.verdict == SAME else found
 
 
 def assemble(
@@ -102,6 +110,7 @@ def assemble(
                 "file": intent.file,
                 "answered": intent.response is not None,
                 "holder": _holder(None, intent),
+                "drift": _drift_told(intent, fingerprint),
             }
             for intent in sorted(intents.values(), key=lambda intent: intent.number)
         ],
@@ -160,6 +169,11 @@ def _license(
         "until": render_time(lock.until) if lock is not None and lock.until is not None else None,
         "drift": drift_told(changed, lock.fingerprint, fingerprint) if changed and lock else None,
     }
+
+
+def _drift_told(intent: Intent, fingerprint: Mapping[str, str]) -> dict[str, Any] | None:
+    changed = drift_since_asked(intent, fingerprint)
+    return drift_told(changed, intent.document.body["fingerprint"], fingerprint) if changed else None
 
 
 def drift_told(found: Comparison, then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, Any]:

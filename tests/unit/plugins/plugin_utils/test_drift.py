@@ -14,7 +14,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import drift_told
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
+from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import Side, standing
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 THEN = {"machine-id": "a" * 32, "product-uuid": "b" * 32, "mac-addresses": "c" * 32}
@@ -78,3 +80,28 @@ def test_only_the_first_digits_of_a_hash_are_told() -> None:
 
 def test_a_machine_that_did_not_change_has_no_note() -> None:
     assert planner(dict(THEN)).plan()["notes"] == []
+
+
+@pytest.mark.parametrize("reachable", [True, False], ids=["source here", "source gone"])
+@pytest.mark.parametrize("lost", [False, True], ids=["", "declared lost"])
+def test_a_pending_activation_of_another_machine_stops_the_plan(reachable: bool, lost: bool) -> None:
+    found = drift_told(compare(THEN, OTHER), THEN, OTHER)
+    pending = {"number": NUMBER, "action": "activate", "request_id": "r", "made": "2026-01-01T12:00:00Z"}
+    server = {"realm": None, "root": "", "home": "/opt/aims-license-server"}
+    empty = {"server": server, "licenses": [], "profiles": [], "users": [], "pending": []}
+    taker_overview = {**empty, "pending": [{**pending, "answered": False, "drift": found}]}
+    giver = {"host": "old", "overview": empty, "fingerprint": THEN, "obstacles": [], "reachable": reachable}
+    taker = {"host": "new", "overview": taker_overview, "fingerprint": OTHER}
+    # That it is live nowhere says nothing of what is still to be asked.
+    quotes = {NUMBER: {"number": NUMBER, "live": False, "spends": 0}}
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    wanted = [Wanted(NUMBER, CODE)]
+    planner = LostPlanner(giver, taker, wanted, quotes, empty, now) if lost else None
+    with pytest.raises(LicensingError) as refused:
+        (planner or Planner(giver, taker, wanted, quotes, None, now)).plan()
+    (problem,) = refused.value.problems
+    assert f"pending activation of license {NUMBER} was made on another machine than new is now: " in problem.what
+    assert "machine-id (aaaaaaaa then, 99999999 now)" in problem.what
+    assert "rm -f /opt/aims-license-server/Journal/015120064022.* " in problem.todo
+    (row,) = standing([Side("new", taker_overview)], [NUMBER], {})
+    assert (row["where"], row["next"]) == ("not on new, new has changed", "stop: the machine has changed")
