@@ -41,8 +41,9 @@ class Ledger:
     """What the authority knows.
 
     :ivar live: license number → fingerprint of the machine that holds it live
-    :ivar answers: request id → response
+    :ivar answers: request id → response, as it would be given again
     :ivar spent: license number → transfers
+    :ivar ended: serials of the log at which a license was given back or released → its number
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,6 +58,12 @@ class Ledger:
         self.live: dict[str, Any] = {number: json.loads(machine) for number, machine in held}
         self.answers: dict[str, bytes] = {mark: bytes(data) for mark, data in answers}
         self.spent: dict[str, int] = dict(spent)
+        known = [(row[0], row[2], row[3], json.loads(row[4])) for row in self._log]
+        granted = [row for row in known if row[3].get("outcome") == "granted"]
+        self.ended = {
+            serial: number for serial, event, number, _detail in granted if event in ("deactivate", "release")
+        }
+        self._activations = [(number, detail) for _serial, event, number, detail in granted if event == "activate"]
 
     def granted(self, action: str) -> list[dict[str, Any]]:
         """The bodies of the granted responses, in the order of their serials."""
@@ -70,15 +77,27 @@ class Ledger:
         return {mark for mark, one in said.items() if (one["action"], one["number"]) == (action, number)}
 
     def moved(self) -> dict[str, int]:
-        """How often each license came to another machine, counted from what was answered alone."""
+        """How often each license came to another machine, counted from what was granted alone."""
         at: dict[str, Any] = {}
         moved: dict[str, int] = {}
-        for one in self.granted("activate"):
-            number, machine = one["number"], one["fingerprint"]
+        for number, granted in self._activations:
+            machine = granted["fingerprint"]
             if at.get(number, machine) != machine:
                 moved[number] = moved.get(number, 0) + 1
             at[number] = machine
         return moved
+
+    def gave(self, mark: str, response: bytes) -> bool:
+        """Whether this is what a request was answered, be it a grant that was withdrawn since."""
+        now, then = self.answers.get(mark), body(response)
+        if now is None or not self.signed(response):
+            return False
+        return now == response or (self.is_withdrawn(body(now)) and then["outcome"] == "granted")
+
+    def is_withdrawn(self, answer: Mapping[str, Any]) -> bool:
+        """Whether an activation is refused since the very moment that its license was given back or released."""
+        refused = (answer["action"], answer["outcome"]) == ("activate", "refused")
+        return refused and self.ended.get(answer["serial"]) == answer["number"]
 
     def signed(self, document: bytes) -> bool:
         """Whether the realm's key signed a document: over its kind and body in canonical form."""
@@ -94,6 +113,17 @@ class Ledger:
     def broken(self) -> Iterator[str]:
         if self.spent != self.moved():
             yield f"I2: transfers spent {self.spent}, licenses moved {self.moved()}"
+        bodies = {mark: body(data) for mark, data in self.answers.items()}
+        logged = {detail["request"] for _number, detail in self._activations}
+        # Emergency activations move nothing, and are logged under a name of their own.
+        answered = {one["request_id"] for one in self.granted("activate") if "until" not in one}
+        answered |= {mark for mark, one in bodies.items() if mark in logged and self.is_withdrawn(one)}
+        if answered != logged:
+            yield f"I2: activations {sorted(logged ^ answered)} were logged and not answered, or the other way round"
+        held = {number: detail["request"] for number, detail in self._activations if number in self.live}
+        for number, mark in held.items():
+            if mark in bodies and self.is_withdrawn(bodies[mark]):
+                yield f"I2: the activation by which {number} is live would be refused, were it asked for again"
         previous = "0" * 64
         for row in self._log:
             if row[5] != previous or row[6] != hashlib.sha256(json.dumps(row[:6]).encode()).hexdigest():
@@ -216,7 +246,7 @@ class Pair:
         if online and len(doubt) > 1:
             yield f"I3: {len(doubt)} licenses are in doubt at a time on {host.name}"
         for mark, data in host.archived.items():
-            if self.ledger.answers.get(mark) != data or not self.ledger.signed(data):
+            if not self.ledger.gave(mark, data):
                 yield f"I5: {host.name} archived what the authority never answered to {mark}"
         for number, data in host.locks.items():
             if start.locks.get(number) != data and data not in host.archived.values():

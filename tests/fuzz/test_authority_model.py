@@ -176,6 +176,19 @@ class Authority(RuleBasedStateMachine):
         granted = self.model.live == machine
         self.model.live = None if granted else self.model.live
         self.expect("deactivate", machine, granted)
+        if granted:
+            self.withdrawn(machine, "was given back at")
+            self.same()
+
+    def withdrawn(self, machine: str, words: str) -> None:
+        """Expect that what a machine was granted is refused, and nothing else answered otherwise than before."""
+        for at, (name, request, response) in enumerate(self.answered):
+            body = json.loads(response)["body"]
+            if (name, body["action"], body["outcome"]) == (machine, "activate", "granted"):
+                again = self.desk.answer(request)
+                told = json.loads(again)["body"]
+                assert told["outcome"] == "refused" and words in told["reason"]["what"]
+                self.answered[at] = (name, request, again)
 
     @rule(machine=machines)
     def update(self, machine: str) -> None:
@@ -183,14 +196,13 @@ class Authority(RuleBasedStateMachine):
 
     @rule()
     def release(self) -> None:
-        """The owner sets the license free; its machine is answered otherwise from then on."""
+        """The owner sets the license free; what its machine was granted is refused from then on."""
         outcome = give(FORMAT, lambda: release(self.ledger, SERVER, "lost", self.clock()))
         if self.model.live is None:
             assert isinstance(outcome, LicensingError) or not outcome["changed"]
         else:
             assert outcome["changed"]
-            lost = self.model.live
-            self.answered = [one for one in self.answered if one[0] != lost]
+            self.withdrawn(self.model.live, "was released from this machine")
         self.model.live = None
         self.same()
 

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from invariants import Host, Model, pair_of
 from invariants import Ledger as Told
-from invariants import Model, pair_of
 from lab import NUMBERS, Lab, must
 from leaks import leaks
 from playbooks.serving import Authority
@@ -37,9 +37,10 @@ def signed(lab: Lab, ledger: str, response: bytes, **changes: Any) -> bytes:
 
 
 def earlier(lab: Lab, request: dict[str, Any], **wanted: Any) -> bytes:
-    """The newest other answer that the authority has given."""
+    """The newest other answer that the authority has given, as it was given."""
     found = []
-    for mark, data in Told(lab.ledger).answers.items():
+    archived = {name: Host(name, lab.root(name)).archived for name in ("old", "new")}
+    for mark, data in {**Told(lab.ledger).answers, **archived["old"], **archived["new"]}.items():
         body = json.loads(data)["body"]
         if mark != request["id"] and body["outcome"] == "granted" and all(body[key] == wanted[key] for key in wanted):
             found.append((body["serial"], data))

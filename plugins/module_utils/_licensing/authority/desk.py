@@ -4,7 +4,8 @@
 """The request desk: a request document in, a signed response document out.
 
 Activation, deactivation, update and quote are one exchange. A request id that was answered before gets the very same
-response, and nothing happens twice.
+response, and nothing happens twice. Only a grant of what was given back or released since is refused from then on: the
+machine may be restored from a time when it had asked and not heard.
 
 A request that proves nothing - neither the license's code nor the key of the machine that holds it or held it last - is
 refused in words that depend on the request alone, so that the refusal need not be stored: signed again, it has the very
@@ -39,7 +40,7 @@ from ..model import (
 )
 from .ledger import EMERGENCY, Ledger
 from .policy import Holding, Verdict, judge, judge_emergency
-from .releasing import released_problem, released_since
+from .releasing import given_back_problem, released_problem, released_since, withdraw
 
 _FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.compile(r"[0-9a-f]{32}\Z")
 
@@ -248,7 +249,9 @@ class RequestDesk:
         holding, license = self._held(request), self._ledger.license(number)
         if license is None or holding is None:
             return self._refusal(request, data, self._lost(request))
+        now = self._clock()
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
+        withdraw(self._ledger, number, holding.host_key, now, given_back_problem(number, render_time(now)))
         return self._granted(request, data, license, 0)
 
     def _update(self, request: Document, data: bytes) -> Mapping[str, Any]:

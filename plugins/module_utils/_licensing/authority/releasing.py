@@ -5,11 +5,12 @@
 
 The ledger is all that is changed. A machine that is not lost goes on serving the license until somebody deactivates it
 there, or stops its license server: no ledger can promise invariant I1 for it.
+
+What a machine was granted before is withdrawn, here and where it gives the license back itself.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +18,7 @@ from typing import Any
 from .. import documents
 from ..errors import Problem, refuse
 from ..model import ACTIVATE, DEACTIVATE, render_time
-from .ledger import Ledger
-from .policy import Holding
+from .ledger import EMERGENCY, Ledger
 
 RELEASE = "release"
 
@@ -44,7 +44,7 @@ def release(ledger: Ledger, number: str, reason: str, now: datetime) -> dict[str
             what = f"License {number} is not live, so that there is nothing to release."
             raise refuse(what, ledger.path, "Activate it where it shall be; 'authority list' shows what is live.")
         ledger.put_holding(number, replace(holding, live=False))
-        _withdraw(ledger, number, holding, now)
+        withdraw(ledger, number, holding.host_key, now, released_problem(number, render_time(now)))
         machine = {"fingerprint": dict(holding.fingerprint), "host_key": holding.host_key}
         detail = {"outcome": "granted", "spends": 0, "reason": why, "nodelock": holding.nodelock, **machine}
         ledger.record(now, RELEASE, number, detail)
@@ -67,19 +67,31 @@ def released_problem(number: str, since: str) -> Problem:
     )
 
 
-def _withdraw(ledger: Ledger, number: str, holding: Holding, now: datetime) -> None:
-    """Answer the machine's activations by a refusal from now on.
+def given_back_problem(number: str, since: str) -> Problem:
+    """Say to a machine that repeats an activation that the license was given back after it."""
+    return Problem(
+        f"License {number} was given back at {since}, after it was granted by this request.",
+        f"license {number}",
+        "Run the same command again: the license is asked for anew, unless another machine has it by now.",
+    )
 
-    It may have lost the response and, if it is not dead, ask for it again under the same id when the license is live
-    elsewhere.
+
+def withdraw(ledger: Ledger, number: str, host_key: str, now: datetime, why: Problem) -> None:
+    """Answer the activations of a license that nobody holds any more by a refusal from now on.
+
+    A machine may have lost a response, or be restored from a time before it came, and ask for it again under the same
+    id when the license is live elsewhere. What was withdrawn before keeps its answer. To be called within a change.
+
+    :param host_key: the key that held it; emergency activations of others end by themselves
     """
-    reason = released_problem(number, render_time(now)).as_dict()
-    for record in ledger.records(number, ACTIVATE):
+    for record in ledger.records(number, ACTIVATE, EMERGENCY):
         detail = record["detail"]
-        found = ledger.response(str(detail.get("request"))) if detail.get("host_key") == holding.host_key else None
-        if found is None or detail.get("outcome") != "granted":
+        ended = record["event"] == ACTIVATE or detail.get("host_key") == host_key
+        found = ledger.response(str(detail.get("request"))) if ended else None
+        granted = documents.read(found[1], documents.RESPONSE, ledger.path).body if found else {}
+        if granted.get("outcome") != "granted":
             continue
-        granted = json.loads(found[1])["body"]
         kept = {key: value for key, value in granted.items() if key not in ("license", "account", "spends", "until")}
-        told = {"outcome": "refused", "reason": reason, "serial": ledger.next_serial(), "issued": render_time(now)}
+        asked = {"serial": ledger.next_serial(), "issued": render_time(now)}
+        told = {"outcome": "refused", "reason": why.as_dict(), **asked}
         ledger.replace_response(str(detail["request"]), ledger.sign(documents.RESPONSE, {**kept, **told}))

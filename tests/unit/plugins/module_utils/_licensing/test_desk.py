@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     WRONG_CODE,
@@ -63,6 +66,80 @@ def test_a_repeated_request_spends_one_transfer(lab: CoreLab) -> None:
     for _attempt in range(5):
         assert outcome(lab.desk().answer(request)) == ("granted", None)
     assert lab.spent() == 1
+
+
+def granted_once(lab: CoreLab, host: Host, **changes: Any) -> bytes:
+    """Have an activation granted whose home is then restored to the moment before it heard of it."""
+    request = made_anew(lab, host, **changes)
+    assert outcome(lab.desk().answer(request)) == ("granted", None)
+    return request
+
+
+def test_a_home_restored_to_a_pending_activation_is_not_granted_again_what_it_gave_back(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    lab.deactivate(lab.old, SERVER)
+    asked = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    shutil.copytree(lab.new.root, lab.folder / "snapshot")
+    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(asked.requests)), lab.realm)
+    lab.deactivate(lab.new, SERVER)
+    given_back = render_time(lab.clock())
+    lab.clock.forward(days=1)
+    lab.activate(lab.old, SERVER)
+    shutil.rmtree(lab.new.root)
+    shutil.copytree(lab.folder / "snapshot", lab.new.root)
+    with pytest.raises(LicensingError) as refused:
+        lab.activate(lab.new, SERVER)
+    assert problems_of(refused) == [
+        f"License {SERVER} was given back at {given_back}, after it was granted by this request."
+    ]
+    assert lab.new.open_requests() == [] and lab.new.served() == set()
+    lab.check_one_holder()
+    with pytest.raises(LicensingError, match="live on another machine"):
+        lab.activate(lab.new, SERVER)
+    # Free again, it is asked for anew, by the same command.
+    lab.deactivate(lab.old, SERVER)
+    lab.activate(lab.new, SERVER)
+    assert lab.new.statuses() == {SERVER: "Active"} and lab.spent() == 3
+    check_ledger(lab.ledger)
+
+
+def test_what_a_machine_was_granted_under_an_earlier_key_is_withdrawn_too(lab: CoreLab) -> None:
+    earlier = granted_once(lab, lab.old)
+    (lab.old.folder / "Config" / "host.key").unlink()
+    later = granted_once(lab, lab.old)
+    lab.desk().answer(requests_of(lab, lab.old).deactivate(SERVER, "machine"))
+    lab.activate(lab.new, SERVER)
+    for request in (earlier, later):
+        assert outcome(lab.desk().answer(request))[0] == "refused"
+    assert lab.spent() == 1
+
+
+def test_a_withdrawn_grant_is_refused_in_the_very_same_bytes_and_a_receipt_is_given_again(lab: CoreLab) -> None:
+    activation = granted_once(lab, lab.old)
+    deactivation = requests_of(lab, lab.old).deactivate(SERVER, "machine")
+    receipt = lab.desk().answer(deactivation)
+    refusal = lab.desk().answer(activation)
+    assert outcome(refusal)[0] == "refused" and b'"license"' not in refusal
+    for _again in range(2):
+        lab.clock.forward(days=1)
+        lab.activate(lab.old, SERVER)
+        lab.deactivate(lab.old, SERVER)
+        assert (lab.desk().answer(deactivation), lab.desk().answer(activation)) == (receipt, refusal)
+    assert outcome(receipt) == ("granted", None) and lab.spent() == 0
+
+
+def test_an_emergency_activation_ends_with_what_its_machine_gives_back_and_not_with_what_others_do(
+    lab: CoreLab,
+) -> None:
+    lab.activate(lab.old, SERVER)
+    bridge = granted_once(lab, lab.new, emergency=True)
+    granted = lab.desk().answer(bridge)
+    lab.deactivate(lab.old, SERVER)
+    assert lab.desk().answer(bridge) == granted
+    lab.activate(lab.new, SERVER)
+    lab.deactivate(lab.new, SERVER)
+    lab.activate(lab.old, SERVER)
+    assert outcome(lab.desk().answer(bridge))[0] == "refused"
 
 
 def test_a_refusal_is_repeated_too_even_when_it_would_be_granted_by_now(lab: CoreLab) -> None:
