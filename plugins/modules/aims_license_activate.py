@@ -96,7 +96,16 @@ options:
       - Numbers of those licenses that, where another machine holds them, are activated for the days that the authority
         grants in an emergency; 7 with the bundled one, once a license in 365 days. Nothing is spent.
       - Such a license stays as it is while the other machine holds it, and is activated for good by the next call after
-        the authority's owner has released it. Offline it stays until it has ended.
+        the authority's owner has released it. Offline it stays until it has ended, or O(given_back) names it.
+    type: list
+    elements: str
+    default: []
+  given_back:
+    description:
+      - Numbers of those licenses that the other machine was seen to have given back. Offline, where nobody can be
+        asked, an emergency activation of these is replaced by one for good; online the authority is asked.
+      - The license stays as it is on disk until the response is applied. Until then, sessions go on and no new ones
+        begin.
     type: list
     elements: str
     default: []
@@ -200,6 +209,7 @@ def activate(module):
         module.params["released_by"],
         [HomeFile(f["name"], int(f["mode"], 8), True, base64.b64decode(f["content"])) for f in module.params["files"]],
         read_numbers(module.params["emergency"], "emergency"),
+        read_numbers(module.params["given_back"], "given_back"),
         dry=module.check_mode,
     )
     return described(change)
@@ -236,6 +246,7 @@ def main():
         "users": {"type": "list", "elements": "str"},
         "realm": REALM,
         "emergency": {"type": "list", "elements": "str", "default": []},
+        "given_back": {"type": "list", "elements": "str", "default": []},
         "released_by": {"type": "list", "elements": "str", "default": []},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), activate)

@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
+    INACTIVE,
     PENDING_ACTIVATION,
     PENDING_DEACTIVATION,
 )
@@ -76,7 +77,8 @@ class Planner:
         """Return the plan.
 
         ``licenses``: one ``{number, profile, state, step, until, spends, left, returns}`` each · ``give_up``: numbers
-        to deactivate on the giver · ``release``: numbers that only the authority's owner can set free ·
+        to deactivate on the giver · ``given_back``: numbers that the giver does not hold any more when the taker's turn
+        comes · ``release``: numbers that only the authority's owner can set free ·
         ``emergency``: those of them that are bridged meanwhile · ``left_out``: the others ·
         ``lost``: whether the giver is · ``settled``: whether nothing is left to do · ``next_step``: what only others
         can do, in words, or None · ``notes`` · ``users`` to register
@@ -98,6 +100,7 @@ class Planner:
             "lost": self._lost,
             "next_step": release_advice(held, self._giver["host"], self._taker.get("authority")),
             "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE, END)],
+            "given_back": [n for n, step in steps.items() if step in (MOVE, FINISH_MOVE) or self._gave_back(n)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
             # Those of both: in the middle of a migration the registered users are on one of the two only.
@@ -181,9 +184,21 @@ class Planner:
         if given.get("status") in HELD:
             fenced = ", fenced" if given.get("fenced") else ""
             return f"{given['status'].lower()} on {self._giver['host']}{fenced}", MOVE
-        if bridged and self._quotes.get(number, {}).get("live") is not False:
+        if bridged and not self._is_free(number):
             return f"active on {self._taker['host']}", EMERGENCY
+        if bridged:
+            return f"active on {self._taker['host']} in an emergency", ACTIVATE
         return "active on neither", ACTIVATE
+
+    def _gave_back(self, number: str) -> bool:
+        """Whether the giver shows a license that it gave back: its nodelock is gone, not another machine's."""
+        given = self._given.get(number, {})
+        return bool(given.get("status") == INACTIVE and given.get("fenced") and not given.get("holder"))
+
+    def _is_free(self, number: str) -> bool:
+        """Whether no machine holds a license: by the authority's word or, where it was not asked, by what is seen."""
+        live = self._quotes.get(number, {}).get("live")
+        return self._gave_back(number) if live is None else live is False
 
     def _until(self, number: str) -> str | None:
         """When the emergency activation ends that the taker has, or would get."""
@@ -195,9 +210,10 @@ class Planner:
     def _spends(self, number: str, step: str) -> int | None:
         if step in (KEEP, SERVE, EMERGENCY, END):
             return 0
-        if step in (MOVE, FINISH_MOVE) and self._taken.get(number, {}).get("until"):
+        quote, bridged = self._quotes.get(number, {}), self._taken.get(number, {}).get("until")
+        if bridged and (step in (MOVE, FINISH_MOVE) or (step == ACTIVATE and quote.get("live") is None)):
             return 1  # what bridges spends nothing, which is all that was asked about
-        quoted = self._quotes.get(number, {}).get("spends")
+        quoted = quote.get("spends")
         if quoted is not None:
             return int(quoted)
         # Offline, the giver holds the license, so the taker is another machine than the last (DESIGN: transfer).

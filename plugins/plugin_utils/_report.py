@@ -39,8 +39,9 @@ def build_report(
     pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
     arrived = moved(planned["before"], after, activated, [row["number"] for row in planned["plan"]["licenses"]])
     plan = planned["plan"]
-    # Offline, what was planned as a pending activation may have come as one for a few days.
-    bridged = {one["number"] for one in after["licenses"] if one.get("until")}
+    # Offline, what was planned as a pending activation may have come as one for a few days. What the giver gives back
+    # needs no release.
+    bridged = {one["number"] for one in after["licenses"] if one.get("until")} - set(plan.get("given_back", []))
     release = [
         r["number"] for r in plan["licenses"] if r["number"] in bridged or r["number"] in plan.get("release", [])
     ]

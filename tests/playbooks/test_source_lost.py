@@ -217,6 +217,45 @@ def back(lab: Lab) -> Lab:
     return lab
 
 
+def test_offline_a_source_that_is_back_moves_for_good_what_was_bridged(lost: Lab) -> None:
+    lost.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    declare(lost, emergency=True)
+
+    def walk() -> None:
+        for request in sorted((lost.work / "offline").glob("*.request")):
+            owner(lost, "process", str(request))
+
+    assert "3 request(s) wait in" in lost.play("migrate").output
+    walk()
+    waits(lost.play("migrate"))
+    back(lost)
+    run = lost.play("migrate")
+    assert {(row[2], row[3]) for row in plan_rows(run).values()} == {("move", "1")}
+    assert run.code != 0 and "3 request(s) wait in" in run.output and "authority release" not in run.output
+    report = json.loads((lost.work / "reports" / "old-to-new.json").read_text(encoding="utf-8"))
+    assert report["plan"]["release"] == []
+    walk()
+    # Between the two, what was given back is to be activated, and no owner has to release it.
+    for number in NUMBERS[:1]:
+        (lost.work / "offline" / f"{number.replace('.', '')}.response").rename(lost.work / "later")
+    lost.play("migrate")
+    predicted = must(lost.play("migrate", "--check"))
+    steps = plan_rows(predicted)
+    assert {number: (row[1], row[2], row[3]) for number, row in steps.items()} == {
+        NUMBERS[0]: ("pending deactivation on old", "finish moving", "1"),
+        **dict.fromkeys(NUMBERS[1:], ("active on new in an emergency", "activate", "1")),
+    }
+    (lost.work / "later").rename(lost.work / "offline" / f"{NUMBERS[0].replace('.', '')}.response")
+    run = lost.play("migrate")
+    assert run.code != 0 and "3 request(s) wait in" in run.output and "authority release" not in run.output
+    walk()
+    must(lost.play("migrate"))
+    assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and lost.held("old") == set()
+    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
+    owner(lost, "audit")
+    assert must(lost.play("migrate")).changed == 0
+
+
 def test_a_rollback_to_a_lost_source_says_what_is_to_be_done(lost: Lab) -> None:
     waits(declare(lost, emergency=True).play("migrate"))
     before = lost.everything()

@@ -75,6 +75,7 @@ class LicenseManager(Protocol):
         released_by: Sequence[str] = (),
         files: Sequence[HomeFile] = (),
         emergency: Sequence[str] = (),
+        given_back: Sequence[str] = (),
         dry: bool = False,
     ) -> Change:
         """Make the wanted licenses active here, with their profiles.
@@ -82,6 +83,8 @@ class LicenseManager(Protocol):
         :param files: application keys and other files that move with the licenses; one that is here already stays
         :param emergency: numbers of those that are to be activated for the days that the authority grants, where
             another machine holds them
+        :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
+            be asked, an emergency activation of these is replaced by a usual one
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
 

@@ -30,19 +30,25 @@ class Sorted:
 
 
 def sort_out(
-    state: State, asked: Sequence[Wanted], quotes: Sequence[Mapping[str, Any]], emergency: Sequence[str], online: bool
+    state: State,
+    asked: Sequence[Wanted],
+    quotes: Sequence[Mapping[str, Any]],
+    emergency: Sequence[str],
+    given_back: Sequence[str],
+    online: bool,
 ) -> Sorted:
     """Sort licenses by how they are to be activated.
 
-    :param quotes: the authority's, with what it says of an emergency where that was asked; none offline, where an
-        emergency activation stays until it has ended
+    :param quotes: the authority's, with what it says of an emergency where that was asked; none offline, where a
+        license counts as live on another machine as long as nobody has seen it given back
     :param emergency: numbers of licenses that may be activated in an emergency
+    :param given_back: numbers of licenses that were seen to be given back; online the authority knows better
     """
     known = {quote["number"]: quote for quote in quotes}
     usual, bridged, kept = [], [], []
     for one in asked:
         quote = known.get(one.number, {})
-        elsewhere = is_elsewhere(quote) if online else True
+        elsewhere = is_elsewhere(quote) if online else one.number not in given_back
         granted = quote["emergency"].get("until") if quote.get("emergency") else not online
         if elsewhere and state.is_bridged(one.number):
             kept.append(one)

@@ -143,6 +143,7 @@ class BundledManager:
         released_by: Sequence[str] = (),
         files: Sequence[HomeFile] = (),
         emergency: Sequence[str] = (),
+        given_back: Sequence[str] = (),
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
@@ -153,9 +154,9 @@ class BundledManager:
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
             if dry:
-                results = self._foresee(state, wanted, channel, realm, released_by, emergency)
+                results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
             else:
-                finished = self._carry_out(state, wanted, channel, realm, emergency)
+                finished = self._carry_out(state, wanted, channel, realm, emergency, given_back)
                 state = self._read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
@@ -186,12 +187,13 @@ class BundledManager:
         realm: Realm | None,
         released_by: Sequence[str],
         emergency: Sequence[str],
+        given_back: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """What activating would do; refuse where the authority would."""
         new = [w for w in wanted if not state.is_as(w) and state.ends(w.number, channel)]
         asked = [w for w in new if w.number not in state.intents]
         quotes = self._quote(state, asked, channel, realm, emergency)
-        found = sort_out(state, asked, quotes, emergency, channel.online)
+        found = sort_out(state, asked, quotes, emergency, given_back, channel.online)
         usual = [one.number for one in found.usual]
         raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by, state)
         known = {quote["number"]: quote for quote in quotes}
@@ -204,6 +206,7 @@ class BundledManager:
         channel: Channel,
         realm: Realm | None,
         emergency: Sequence[str],
+        given_back: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
@@ -217,7 +220,7 @@ class BundledManager:
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
         # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
         quotes = self._quote(state, new, channel, realm, emergency)
-        found = sort_out(state, new, quotes, emergency, channel.online)
+        found = sort_out(state, new, quotes, emergency, given_back, channel.online)
         usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
         raise_ungranted(usual)
         raise_refusals(usual, (), state)

@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
@@ -249,6 +250,29 @@ def test_offline_it_comes_by_file_and_stays_until_it_has_ended(lab: CoreLab) -> 
     change = lab.new.manager.activate(wanted(SERVER), lab.offline())
     lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)))
     assert shown(lab.new) == ("Active", None)
+
+
+def test_offline_what_the_other_machine_gave_back_is_requested_for_good(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    change = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm, emergency=[SERVER])
+    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)))
+    lab.deactivate(lab.old, SERVER)
+    bridging = lab.new.read(f"Nodelocks/{digits(SERVER)}.lock")
+    taken = lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER])
+    body = json.loads(taken.requests[SERVER])["body"]
+    assert (body["action"], body.get("emergency")) == ("activate", None)
+    # The bridge stays until the response is applied, and serves again where it refuses.
+    assert lab.new.read(f"Nodelocks/{digits(SERVER)}.lock") == bridging
+    third = lab.host("third", "3" * 31 + "c")
+    lab.activate(third, SERVER)
+    with pytest.raises(LicensingError, match="live on another machine"):
+        lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(taken.requests)), given_back=[SERVER])
+    assert shown(lab.new) == ("Active", UNTIL)
+    lab.deactivate(third, SERVER)
+    taken = lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER])
+    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(taken.requests)), given_back=[SERVER])
+    assert shown(lab.new) == ("Active", None) and lab.ledger.holding(SERVER).live
+    assert not lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER]).changed
 
 
 def test_how_long_is_the_authoritys_choice_and_never_is_one(lab: CoreLab) -> None:
