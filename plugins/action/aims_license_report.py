@@ -15,6 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 
 _LIMIT = 32 << 20
 
@@ -94,7 +95,8 @@ class ActionModule(LicensingAction):
 
     @staticmethod
     def _verify(report: dict[str, Any]) -> None:
-        held = {one["number"] for one in report["after"]["licenses"] if one["status"] == "Active" and not one["fenced"]}
+        # Moved is what is held: that a license runs out there, or waits for its update, no other run can mend.
+        held = {one["number"] for one in report["after"]["licenses"] if is_live(one)}
         names = {profile["name"] for profile in report["after"]["profiles"]}
         rows = [row for row in report["plan"]["licenses"] if row["number"] not in report["plan"].get("left_out", [])]
         missing = [row["number"] for row in rows if row["number"] not in held]

@@ -125,7 +125,10 @@ class RequestFolder:
         request = self._folder.find(f"{stem}.request", documents.MAX_BYTES) if self._folder.path.is_dir() else None
         if request is None:
             return
-        mark = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body.get("id")
+        body = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body
+        if body.get("action") == UPDATE and not self._folder.has(f"{stem}.response"):
+            return  # somebody's own, and still pending
+        mark = body.get("id")
         # The request last: as long as it is there, this is taken up again, and no response is left without one.
         for kind in ("response", "request"):
             self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")

@@ -264,7 +264,10 @@ def report_page(report: Mapping[str, Any]) -> str:
         after=linked_table(after, f"After, on {target}", nothing if is_installed(after) else bare),
         left_behind=linked_table(source_after, f"{seen}, on {source}", nothing if is_installed(source_after) else bare),
         plan=_plan_table(report, {in_words(request.get("number")) for request in pending}),
-        notes=[*(in_words(note) for note in as_list(plan.get("notes"))), *_drained_note(report, source)],
+        notes=[
+            *(in_words(note) for name in ("notes", "limits") for note in as_list(plan.get(name))),
+            *_drained_note(report, source),
+        ],
         strings=[
             (in_words(s.get("profile")), in_words(s.get("string"))) for s in as_maps(report.get("connection_strings"))
         ],

@@ -23,6 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     INACTIVE,
     PENDING_ACTIVATION,
     PENDING_DEACTIVATION,
+    PENDING_UPDATE,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     UPDATE,
@@ -81,7 +82,7 @@ class Planner:
         comes · ``release``: numbers that only the authority's owner can set free ·
         ``emergency``: those of them that are bridged meanwhile · ``left_out``: the others ·
         ``lost``: whether the giver is · ``settled``: whether nothing is left to do · ``next_step``: what only others
-        can do, in words, or None · ``notes`` · ``users`` to register
+        can do, in words, or None · ``notes`` · ``limits`` of what the taker holds, in words · ``users`` to register
 
         :raises LicensingError: with everything that stands against it
         """
@@ -103,6 +104,7 @@ class Planner:
             "given_back": [n for n, step in steps.items() if step in (MOVE, FINISH_MOVE) or self._gave_back(n)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
+            "limits": limits([one.number for one in self._wanted], self._taker["overview"], self._taker["host"]),
             # Those of both: in the middle of a migration the registered users are on one of the two only.
             "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
         }
@@ -168,7 +170,7 @@ class Planner:
 
     def _step(self, number: str) -> tuple[str, str]:
         taken, given = self._taken.get(number, {}), self._given.get(number, {})
-        bridged = taken.get("status") == ACTIVE and taken.get("until")
+        bridged = taken.get("status") in HELD and taken.get("until")
         if is_live(taken) and is_live(given) and given.get("until") and not bridged:
             return f"active on both, on {self._giver['host']} in an emergency", END
         if taken.get("fenced") and taken.get("status") in HELD and is_live(given):
@@ -337,6 +339,24 @@ class Planner:
         return notes
 
 
+def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> list[str]:
+    """Tell of licenses that a host holds and serves not, or not as the authority has them: moving mends neither."""
+    told = []
+    for one in overview["licenses"]:
+        number = one["number"]
+        command = f"licman --nodelock-update {number}"
+        if number in numbers and one["status"] == EXPIRED:
+            dates = f"it is valid from {one['start']} to {one['expiry']}"
+            told.append(
+                f"License {number} is not served on {host}: {dates}. Have it renewed, then fetch it there: {command}"
+            )
+        if number in numbers and one["status"] == PENDING_UPDATE:
+            told.append(
+                f"License {number} is served on {host} as it was; its update is pending. Finish it there: {command}"
+            )
+    return told
+
+
 def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The pending exchanges that decide who holds a license, by its number."""
     return {one["number"]: one["action"] for one in pending if one["action"] != UPDATE}
@@ -386,7 +406,8 @@ def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
         for row in plan["licenses"]
     ]
     headers = ("License", "Profile", "Now", "Step", "Spends", "Left then", "Next returns")
-    told = [*(f"Note: {note}" for note in plan["notes"]), *([plan["next_step"]] if plan["next_step"] else [])]
+    told = [f"Note: {note}" for note in (*plan["notes"], *plan["limits"])]
+    told += [plan["next_step"]] if plan["next_step"] else []
     notes = "".join(f"\n{line}" for line in told)
     done = "Nothing is left to do." if plan["settled"] else ""
     return f"Plan {giver} -> {taker}\n{text_table(headers, rows)}{notes}\n{done}".rstrip() + "\n"

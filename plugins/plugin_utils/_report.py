@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import release_advice
+from ansible_collections.aims.licensing.plugins.plugin_utils._plan import limits, release_advice
 
 
 def build_report(
@@ -37,8 +37,9 @@ def build_report(
     """
     source_after = given_up.get("overview") or giver["overview"]
     pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
-    arrived = moved(planned["before"], after, activated, [row["number"] for row in planned["plan"]["licenses"]])
     plan = planned["plan"]
+    rows = [row["number"] for row in plan["licenses"]]
+    arrived = moved(planned["before"], after, activated, rows)
     # Offline, what was planned as a pending activation may have come as one for a few days. What the giver gives back
     # needs no release.
     bridged = {one["number"] for one in after["licenses"] if one.get("until")} - set(plan.get("given_back", []))
@@ -55,7 +56,8 @@ def build_report(
         "before": planned["before"],
         "after": after,
         "source_after": source_after,
-        "plan": {**plan, "release": release},
+        # What holds of the taker's licenses holds after the run.
+        "plan": {**plan, "release": release, "limits": limits(rows, after, taker["host"])},
         "moved": arrived,
         "without_service_seconds": seconds,
         "tried": [dict(row) for row in tried],

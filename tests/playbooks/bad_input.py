@@ -262,10 +262,10 @@ class Rehearsal(Lab):
             db.commit()
         return past["expiry"]
 
-    def expire_on_source(self, number: str) -> str:
-        """Let time pass on the source: its license file and nodelock are those of a license that has expired."""
+    def expire_on(self, host: str, number: str) -> str:
+        """Let time pass on a host: its license file and nodelock are those of a license that has expired."""
         expiry = self.expire(number)
-        home, stem = self.home(self.source), digits(number)
+        home, stem = self.home(host), digits(number)
         lock = json.loads((home / "Nodelocks" / f"{stem}.lock").read_bytes())["body"]
         with Ledger(str(self.ledger)) as ledger:
             body = {**vars(ledger.license(number)), "realm": ledger.realm.id}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Callable
@@ -134,7 +135,7 @@ def test_expired_license_online(pair: Rehearsal) -> None:
 
 
 def test_expired_license_offline(pair: Rehearsal) -> None:
-    expiry = pair.expire_on_source(SESSION)
+    expiry = pair.expire_on(pair.source, SESSION)
     pair.offline()
     refusal = pair.refused()
     assert refusal.problem
@@ -295,3 +296,48 @@ def test_module_personal_nodelock_offline(installed: Rehearsal) -> None:
     license = {**wanted(installed, SESSION), "nodelock": "personal"}
     refusal = installed.refused_task("new", "activate", licenses=[license], authority="offline")
     assert refusal.tells("cannot be activated offline", SESSION, "machine nodelock, or go online")
+
+
+def told(pair: Rehearsal) -> list[str]:
+    """What the newest report says of licenses that the target holds and does not serve as they are."""
+    report = json.loads((pair.work / "reports" / "old-to-new.json").read_text(encoding="utf-8"))
+    return [str(note) for note in report["plan"]["limits"]]
+
+
+def test_what_expires_after_it_was_moved_is_told_and_is_no_failure_of_the_migration(pair: Rehearsal) -> None:
+    pair.succeeds("migrate")
+    expiry = pair.expire_on("new", SESSION)
+    note = f"License {SESSION} is not served on new: it is valid from "
+    run = pair.succeeds("migrate")
+    assert "expired on new" in run.output and note in run.output
+    assert any(one.startswith(note) and f" to {expiry}." in one for one in told(pair))
+    assert note in (pair.work / "reports" / "old-to-new.html").read_text(encoding="utf-8")
+    before = pair.everything()
+    for options in (["--check"], []):
+        run = pair.succeeds("migrate", *options)
+        assert run.changed == 0 and "Nothing is left to do." in run.output and note in run.output
+        assert pair.everything() == before
+
+
+def test_an_update_that_waits_on_the_target_is_told_and_keeps_nothing_from_ending(pair: Rehearsal) -> None:
+    pair.succeeds("migrate")
+    pair.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    pair.write_inventory()
+    offline = ["--nodelock-update", SESSION, "--authority", "offline", "--request-dir", str(pair.work / "offline")]
+    (pair.work / "offline").mkdir()
+    pair.licman("new", *offline)
+    waiting = pair.work / "offline" / f"{SESSION.replace('.', '')}.request"
+    asked = waiting.read_bytes()
+    note = f"License {SESSION} is served on new as it was; its update is pending."
+    assert note in pair.succeeds("migrate").output
+    assert any(one.startswith(note) for one in told(pair))
+    before = pair.everything()
+    for playbook in ("migrate", "reconcile"):
+        assert pair.succeeds(playbook).changed == 0
+        assert pair.everything() == before
+    assert waiting.read_bytes() == asked
+    # Its response may come with the next run of whatever kind.
+    pair.authority("process", str(waiting))
+    pair.succeeds("migrate")
+    assert pair.licenses_are("new", "Active") and not waiting.exists()
+    assert told(pair) == []

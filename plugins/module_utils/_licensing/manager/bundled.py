@@ -170,7 +170,8 @@ class BundledManager:
                 after["files"] = sorted({*after["files"], *carried})
                 ends = {number: done["until"] for number, done in results.items() if done.get("until")}
                 predict(after, [n for n in results if results[n]["action"] == ACTIVATED], ACTIVE, until=ends)
-            return self._change(before, after, numbers, results, state.intents)
+            # A license whose update is pending is active meanwhile: nobody has to wait for its response.
+            return self._change(before, after, numbers, results, unsettled(state.intents))
 
     def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
         folder = self._home.folder
