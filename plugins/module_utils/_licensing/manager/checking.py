@@ -13,16 +13,28 @@ from ..channel import Channel
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, in_words
 from ..journal import Intent
-from ..model import MACHINE, PERSONAL, Wanted, digits, parse_number
+from ..model import ACTIVATE, MACHINE, PERSONAL, Wanted, digits, parse_number
 from ..store import HOST_KEY, Home, Installed
 from .overview import drift, drift_since_asked
 from .state import State
 
 
-def obstacles_of(home: Home, state: State) -> list[Problem]:
-    """Return what would keep a server from giving its licenses up, were it asked to."""
-    locks = {number: found.nodelock for number, found in state.installed.items() if found.nodelock is not None}
-    return home.unwritable() + _key_problems(home, {n: lock.host_key for n, lock in locks.items()})
+def obstacles_of(home: Home, state: State, numbers: Sequence[str] | None = None) -> list[Problem]:
+    """Return what would keep a server from giving its licenses up, were it asked to.
+
+    :param numbers: of the licenses; without them, of all
+    """
+    return home.unwritable() + _key_problems(home, _activated_with(state, numbers))
+
+
+def _activated_with(state: State, numbers: Sequence[str] | None = None) -> dict[str, str]:
+    """The keys that licenses were activated with, or are being so, by number: of these licenses, or of all."""
+    opening = {n: intent for n, intent in state.intents.items() if intent.action == ACTIVATE}
+    keys = {number: str(intent.document.body["host_key"]) for number, intent in opening.items()}
+    locks = {number: found.nodelock for number, found in state.installed.items()}
+    keys.update({number: lock.host_key for number, lock in locks.items() if lock is not None})
+    asked = None if numbers is None else {parse_number(number) for number in numbers}
+    return {number: key for number, key in keys.items() if asked is None or number in asked}
 
 
 def _key_problems(home: Home, activated_with: Mapping[str, str]) -> list[Problem]:
@@ -47,9 +59,9 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
     # What is granted has to be written: a transfer shall not be spent where it cannot be.
     problems = []
     if not all(state.is_as(one) for one in wanted):
-        problems += home.unwritable() + _asked_elsewhere(
-            home, state, state.due([one.number for one in wanted], channel)
-        )
+        # A new key beside licenses of another one: neither of the two could then give all of them up.
+        problems += home.unwritable() + _key_problems(home, _activated_with(state))
+        problems += _asked_elsewhere(home, state, state.due([one.number for one in wanted], channel))
     for one in wanted:
         where = f"license {one.number}"
         found = state.installed.get(one.number)
@@ -90,7 +102,7 @@ def _knows_code(found: Installed, wanted: Wanted) -> bool:
 
 def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that cannot be given up here."""
-    problems = obstacles_of(home, state)
+    problems = obstacles_of(home, state, numbers)
     held = [number for number in numbers if state.is_active(number) or number in state.intents]
     problems += _asked_elsewhere(home, state, state.due(held, channel) if held else ())
     for number in numbers:
@@ -114,7 +126,8 @@ def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Ch
 
 def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that are not active here."""
-    problems = obstacles_of(home, state) + _asked_elsewhere(home, state, state.due(numbers, channel))
+    problems = obstacles_of(home, state, numbers)
+    problems += _asked_elsewhere(home, state, state.due(numbers, channel))
     problems += [
         Problem(
             f"License {number} is not active here, so that there is nothing to update.",

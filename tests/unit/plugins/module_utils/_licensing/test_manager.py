@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
@@ -194,6 +195,68 @@ def test_a_copied_home_is_not_active_on_another_machine_and_gives_nothing_back(l
     ]
     assert lab.old.files() == before
     assert lab.ledger_path.read_bytes() == ledger
+
+
+class TestHostKeys:
+    """One home, one key: what was activated with it can be given up with no other."""
+
+    KEY = "Config/host.key"
+
+    def lose(self, lab: CoreLab) -> bytes:
+        key = lab.old.read(self.KEY)
+        (lab.old.folder / self.KEY).unlink()
+        return key
+
+    @pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
+    @pytest.mark.parametrize("pending", [False, True], ids=["active", "pending"])
+    @pytest.mark.parametrize("other", [False, True], ids=["missing", "another"])
+    def test_no_license_is_activated_with_a_second_key(
+        self, lab: CoreLab, other: bool, pending: bool, dry: bool
+    ) -> None:
+        if pending:
+            lab.old.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+        else:
+            lab.activate(lab.old, SERVER)
+        key = self.lose(lab)
+        told = "The private key that the licenses were activated with is missing."
+        if other:
+            lab.old.write(self.KEY, documents.new_private_key())
+            told = f"The private key is another than the one that was used to activate {SERVER}."
+        before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
+        for channel in (lab.channel(), lab.offline()):
+            with pytest.raises(LicensingError) as refused:
+                lab.old.manager.activate(wanted(SERVER, SESSION), channel, dry=dry)
+            assert problems_of(refused) == [told]
+        assert lab.old.files() == before and lab.ledger_path.read_bytes() == ledger
+        if not dry:
+            lab.old.write(self.KEY, key)
+            lab.activate(lab.old, SERVER, SESSION)
+            lab.deactivate(lab.old, SERVER, SESSION)
+
+    def test_what_is_active_stays_so_without_the_key(self, lab: CoreLab) -> None:
+        lab.activate(lab.old, SERVER)
+        self.lose(lab)
+        assert lab.activate(lab.old, SERVER).changed is False
+        assert not (lab.old.folder / self.KEY).exists()
+
+    def test_licenses_of_two_keys_are_each_given_up_with_their_own(self, lab: CoreLab) -> None:
+        """As homes are that were made before a second key was refused."""
+        lab.activate(lab.old, SERVER)
+        first, nodelocks = self.lose(lab), lab.old.folder / "Nodelocks"
+        nodelocks.rename(lab.folder / "aside")
+        nodelocks.mkdir()
+        lab.activate(lab.old, SESSION)
+        for file in (lab.folder / "aside").iterdir():
+            file.rename(nodelocks / file.name)
+        with pytest.raises(LicensingError, match=f"used to activate {SERVER}"):
+            lab.deactivate(lab.old, SERVER)
+        with pytest.raises(LicensingError, match=f"used to activate {SERVER}"):
+            lab.old.manager.update([SERVER], lab.channel())
+        assert actions(lab.old.manager.update([SESSION], lab.channel())) == ["updated"]
+        lab.deactivate(lab.old, SESSION)
+        lab.old.write(self.KEY, first)
+        lab.deactivate(lab.old, SERVER)
+        assert lab.old.served() == set()
 
 
 def test_a_license_that_is_not_installed_cannot_be_given_back(lab: CoreLab) -> None:
