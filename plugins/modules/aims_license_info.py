@@ -45,6 +45,7 @@ overview:
     - C(drift) of a license is null unless the machine changed since it was activated. Else it has C(verdict), the
       C(changed) components, in C(components) the first digits of their hashes then and now, and what that C(means).
     - C(pending) has the same C(drift), of a machine that changed since the pending activation was made.
+    - C(invalid) of a license is null, or says why it is not valid today by the clock of the host.
     - C(until) of a license is null but for an emergency activation, which ends then.
     - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
   returned: success

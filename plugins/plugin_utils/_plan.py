@@ -246,8 +246,7 @@ class Planner:
                 what = f"The activation code declared for license {one.number} is not this license's."
                 problems.append(Problem(what, place, "Check number and code against what was supplied."))
             if given.get("status") == EXPIRED:
-                what = f"License {one.number} expired on {given['expiry']}."
-                problems.append(Problem(what, place, "Ask the licensor for a renewed license."))
+                problems.append(self._invalid(one.number, given))
             live = self._quotes.get(one.number, {}).get("live")
             if row["step"] == ACTIVATE and row["spends"] and live and not drifts:
                 what = f"License {one.number} is live on a license server, but {self._giver['host']} does not hold it."
@@ -275,6 +274,16 @@ class Planner:
         """What is pending that was asked for when the host was another machine."""
         numbers = [row["number"] for row in rows if row["step"] != KEEP]
         return [problem for n in numbers for problem in asked_on_another_machine(n, (self._giver, self._taker))]
+
+    def _invalid(self, number: str, given: Mapping[str, Any]) -> Problem:
+        """Say why a license is not valid today by the clock of the giver, which alone has looked."""
+        place = f"license {number}"
+        if given.get("invalid") == f"is not valid before {given.get('start')}":
+            what = f"License {number} is not valid before {given['start']}, by the clock of {self._giver['host']}."
+            return Problem(what, place, "Correct that clock if it is behind, or wait for the day.")
+        return Problem(
+            f"License {number} expired on {given['expiry']}.", place, "Ask the licensor for a renewed license."
+        )
 
     @staticmethod
     def _knows_code(one: Wanted, given: Mapping[str, Any]) -> bool:

@@ -206,7 +206,8 @@ def _where(sides: Sequence[Side], number: str) -> str:
 def _limits(license: Mapping[str, Any]) -> str:
     if license.get("until"):
         return f" until {day_of(license['until'])} (emergency)"
-    return f", expired on {license.get('expiry')}" if license.get("status") == EXPIRED else ""
+    invalid = license.get("invalid") or f"expired on {license.get('expiry')}"
+    return f", {invalid}" if license.get("status") == EXPIRED else ""
 
 
 def _unplanned(sides: Sequence[Side], number: str) -> str:

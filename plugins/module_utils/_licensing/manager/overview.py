@@ -158,6 +158,7 @@ def _license(
         "start": license.start,
         "expiry": license.expiry,
         "maintenance_expiry": license.maintenance_expiry,
+        "invalid": license.problem_on(now.date()),
         "protection": f"{lock.type.capitalize()} Nodelock" if lock else "None",
         "status": _status(found, intent, fingerprint, now),
         "fenced": config.fenced.get(license.number),
