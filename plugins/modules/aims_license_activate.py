@@ -155,12 +155,13 @@ results:
       transfers: {limit: 3, left: 2, returns: '2027-11-21T19:20:22Z', spent: ['2026-11-21T19:20:22Z'], window_seconds:
         31536000}
 requests:
-  description: The request files that wait for their responses.
+  description: The request files that wait for their responses. In check mode no request is made; RV(results) say
+    C(pending) of what will wait.
   returned: success
   type: list
   elements: dict
 next_step:
-  description: What to do with the request files, in words, or null.
+  description: What to do with the request files, in words, or null. In check mode, which of them will wait.
   returned: success
   type: str
 ended:

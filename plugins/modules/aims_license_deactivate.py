@@ -84,12 +84,13 @@ results:
   sample:
     - {number: 015.120.064.022, action: deactivated, spends: 0, fenced_since: '2026-11-21T19:20:22Z'}
 requests:
-  description: The request files that wait for their responses.
+  description: The request files that wait for their responses. In check mode no request is made; RV(results) say
+    C(pending) of what will wait.
   returned: success
   type: list
   elements: dict
 next_step:
-  description: What to do with the request files, in words, or null.
+  description: What to do with the request files, in words, or null. In check mode, which of them will wait.
   returned: success
   type: str
 drained:

@@ -120,6 +120,14 @@ class RequestFolder:
             "same folder, and run the same command again."
         )
 
+    def foresee(self, result: Mapping[str, Any]) -> str | None:
+        """Say which requests wait, and which will after the real call; a dry run writes none."""
+        there = {_returned(request)[0] for request in result["requests"]}
+        coming = [str(one["number"]) for one in result["results"] if one["action"] == "pending"]
+        files = sorted(f"{digits(number)}.request" for number in coming if number not in there)
+        new = f"{len(files)} request(s) will wait in {self._folder.path}: {', '.join(files)}." if files else None
+        return " ".join(filter(None, [self.next_step(result), new])) or None
+
     def _settle(self, number: str) -> None:
         stem = digits(number)
         request = self._folder.find(f"{stem}.request", documents.MAX_BYTES) if self._folder.path.is_dir() else None
@@ -183,8 +191,8 @@ def exchange_files(
         result["next_step"] = (
             f"{len(result['requests'])} request(s) wait on the host; set requests_dir to have them on the controller."
         )
-    elif folder is not None:
-        result["next_step"] = folder.next_step(result) if action.dry else folder.take(result, numbers)
-    else:
+    elif folder is None:
         result["next_step"] = None
+    else:
+        result["next_step"] = folder.foresee(result) if action.dry else folder.take(result, numbers)
     return result

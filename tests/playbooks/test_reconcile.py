@@ -114,3 +114,30 @@ def test_maintenance_mode_is_nobodys_declaration(reconciled: Lab) -> None:
     before = reconciled.everything()
     assert must(reconciled.play("reconcile")).changed == 0
     assert reconciled.everything() == before
+
+
+def test_offline_check_mode_tells_which_requests_will_wait_and_makes_none(reconciled: Lab) -> None:
+    reconciled.licman("new", "--nodelock-deactivate", NUMBERS[0])
+    reconciled.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    reconciled.write_inventory()
+    request = reconciled.work / "offline" / f"{NUMBERS[0].replace('.', '')}.request"
+
+    def foretold(status: str) -> Run:
+        before = reconciled.everything()
+        run = must(reconciled.play("reconcile", "--check", "--diff"))
+        assert reconciled.everything() == before
+        assert (f"1 request(s) will wait in {request.parent}: {request.name}." in run.output) is (status != "Active")
+        return run
+
+    # The first run makes the request, further ones wait for its response, the last one has it.
+    changed = [any(f'"{NUMBERS[0]}": "Pending Activation' in line for line in shown(foretold("Pending Activation")))]
+    for _run in range(2):
+        run = reconciled.play("reconcile", "--diff")
+        assert run.code != 0 and "1 request(s) wait in" in run.output
+        changed.append(any(f'"{NUMBERS[0]}": "Pending Activation' in line for line in shown(run)))
+        foretold("Pending Activation")
+    assert changed == [True, True, False]
+    reconciled.authority("process", str(request), host="new")
+    predicted = foretold("Active")
+    run = must(reconciled.play("reconcile", "--diff"))
+    assert shown(run) == shown(predicted) and reconciled.held("new") == set(NUMBERS)

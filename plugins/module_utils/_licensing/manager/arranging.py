@@ -9,9 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model import Profile, Wanted, arrange_profiles, check_names, parse_user
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, Profile, Wanted, arrange_profiles, check_names, digits, parse_user
 from ..store import Config
+from .overview import PENDING_ACTIVATION, PENDING_DEACTIVATION, PENDING_UPDATE
 from .state import State
+
+_PENDING = {PENDING_ACTIVATION: ACTIVATE, PENDING_DEACTIVATION: DEACTIVATE, PENDING_UPDATE: UPDATE}
+# An exchange that a dry run foresees; its request is not made.
+_BEGUN = {"request_id": None, "made": None, "answered": False, "holder": None}
 
 
 def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None) -> Config:
@@ -61,9 +66,20 @@ def predict(
     :param until: when those end that are activated in an emergency, by license number
     """
     known = {license["number"]: license for license in overview["licenses"]}
+    action = _PENDING.get(status)
+    # Whatever was pending of them is over by then, or makes room for the next.
+    pending = [one for one in overview["pending"] if one["number"] not in numbers]
+    if action:
+        pending += [{**_BEGUN, "number": n, "action": action, "file": f"{digits(n)}.request"} for n in numbers]
+    overview["pending"] = sorted(pending, key=lambda one: str(one["number"]))
     for number in numbers:
         ends = until.get(number) if until else None
-        if number in known:
+        if number in known and status == PENDING_UPDATE:
+            known[number].update(status=status)
+        elif number in known and status == PENDING_ACTIVATION:
+            known[number].update(status=status, until=None)
+        elif number in known:
             known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced), until=ends)
-        else:
+        elif status != PENDING_ACTIVATION:
+            # A license file comes with the response.
             overview["licenses"].append({"number": number, "status": status, "fenced": fenced, "until": ends})

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..channel import Channel
-from ..documents import Realm
+from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
@@ -33,7 +33,8 @@ from .bridging import UNCHANGED, bridges, foreseen, raise_ungranted, sort_out
 from .checking import check_given_up, check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import Drained, drain, still_held
 from .exchange import Requests, check_response
-from .overview import ACTIVE, INACTIVE, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
+from .foreseeing import PENDING, ended, given_up, updated, waits
+from .overview import ACTIVE, INACTIVE, PENDING_ACTIVATION, PENDING_DEACTIVATION, PENDING_UPDATE, Usage, assemble
 from .running import running, usage_of
 from .settling import ACTIVATED, DEACTIVATED, UPDATED, Settling
 from .state import State
@@ -169,7 +170,9 @@ class BundledManager:
             if dry:
                 after["files"] = sorted({*after["files"], *carried})
                 ends = {number: done["until"] for number, done in results.items() if done.get("until")}
-                predict(after, [n for n in results if results[n]["action"] == ACTIVATED], ACTIVE, until=ends)
+                served = [n for n in results if results[n]["action"] in (ACTIVATED, UPDATED)]
+                predict(after, served, ACTIVE, until=ends)
+                predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_ACTIVATION)
             # A license whose update is pending is active meanwhile: nobody has to wait for its response.
             return self._change(before, after, numbers, results, unsettled(state.intents))
 
@@ -191,14 +194,25 @@ class BundledManager:
         given_back: Sequence[str],
     ) -> dict[str, dict[str, Any]]:
         """What activating would do; refuse where the authority would."""
-        new = [w for w in wanted if not state.is_as(w) and state.ends(w.number, channel)]
+        new = [w for w in wanted if not state.is_as(w)]
         asked = [w for w in new if w.number not in state.intents]
+        responses = self._responses(state, [w.number for w in wanted], channel, realm) if new else {}
+        done = ended(state, new, responses, given_back, channel.online)
         quotes = self._quote(state, asked, channel, realm, emergency)
         found = sort_out(state, asked, quotes, emergency, given_back, channel.online)
         usual = [one.number for one in found.usual]
         raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by, state)
         known = {quote["number"]: quote for quote in quotes}
-        return {**{w.number: foreseen(known.get(w.number)) for w in new}, **bridges(found, known)}
+        if not channel.online:
+            return {**done, **bridges(found, known), **waits([*found.usual, *found.bridged])}
+        return {**done, **{w.number: foreseen(known.get(w.number)) for w in asked}, **bridges(found, known)}
+
+    def _responses(
+        self, state: State, numbers: Sequence[str], channel: Channel, given: Realm | None = None
+    ) -> dict[str, Document]:
+        """The responses at hand that a call would apply before it asks for anything; refuse where it would."""
+        due = state.due(numbers, channel)
+        return Settling(self._home, channel, self._realm(state, channel, given)).foresee(due) if due else {}
 
     def _carry_out(
         self,
@@ -242,7 +256,7 @@ class BundledManager:
     ) -> Change:
         """Put together what was done; a license whose exchange is still open is pending."""
         requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
-        done = {**{number: {"action": _PENDING, "spends": 0} for number in requests}, **results}
+        done = {**{number: {"action": PENDING, "spends": 0} for number in requests}, **results}
         fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
         idle = {"action": UNCHANGED, "spends": 0}
         listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
@@ -304,11 +318,10 @@ class BundledManager:
                 results = {number: done for number, done in settling.results.items() if number not in state.intents}
             after = self._overview(state)
             if dry:
-                results = {n: {"action": DEACTIVATED, "spends": 0} for n in todo if state.ends(n, channel)}
+                results = given_up(state, todo, self._responses(state, todo, channel), channel.online)
                 now = render_time(self._clock())
-                predict(after, list(results), INACTIVE, now)
-                waiting = [n for n in todo if n not in results and n not in state.intents]
-                predict(after, waiting, PENDING_DEACTIVATION, now)
+                predict(after, [n for n in results if results[n]["action"] == DEACTIVATED], INACTIVE, now)
+                predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_DEACTIVATION, now)
             return self._change(before, after, numbers, results, state.intents)
 
     def _give_up(self, asked: Sequence[str], settling: Settling, requests: Requests) -> None:
@@ -352,11 +365,8 @@ class BundledManager:
                 results = {number: done for number, done in settling.results.items() if number not in state.intents}
             after = self._overview(state)
             if dry:
-                # Only the authority knows whether it has another license file; it is asked in earnest alone.
-                results = {n: {"action": UPDATED, "spends": 0} for n in numbers if state.ends(n, channel)}
-                waiting = [n for n in numbers if n not in state.intents and not channel.online]
-                results = {n: done for n, done in results.items() if n not in waiting}
-                predict(after, waiting, PENDING_UPDATE)
+                results = updated(state, numbers, self._responses(state, numbers, channel), channel.online)
+                predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_UPDATE)
             return self._change(before, after, numbers, results, state.intents)
 
     def set_maintenance(
@@ -451,4 +461,3 @@ class BundledManager:
 
 # Seconds that the server may take to notice a fence and to record what it ended.
 _MOMENT = 5.0
-_PENDING = "pending"

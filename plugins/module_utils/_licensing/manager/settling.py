@@ -22,7 +22,7 @@ from .exchange import check_pending, check_response, refusal
 ACTIVATED = "activated"
 DEACTIVATED = "deactivated"
 UPDATED = "updated"
-_DONE = {ACTIVATE: ACTIVATED, DEACTIVATE: DEACTIVATED, UPDATE: UPDATED}
+DONE = {ACTIVATE: ACTIVATED, DEACTIVATE: DEACTIVATED, UPDATE: UPDATED}
 
 
 class Settling:
@@ -43,6 +43,30 @@ class Settling:
 
     def finish(self, intents: Sequence[Intent]) -> None:
         """Finish what is pending; offline, look at every response that is at hand before applying the first."""
+        self._look(intents)
+        for intent in intents:
+            self._settle(intent)
+
+    def foresee(self, intents: Sequence[Intent]) -> dict[str, Document]:
+        """Return the responses at hand that finishing would apply, by license number, and change nothing.
+
+        :raises LicensingError: finishing would refuse them, or one of them refuses. One that refuses and was archived
+            is none: what it refused is over with the next call that is no dry run, which can then ask anew.
+        """
+        found = self._look(intents)
+        problems: list[Problem] = []
+        for intent in intents:
+            refused = refusal(found[intent.number]) if intent.number in found else None
+            if refused is not None:
+                del found[intent.number]
+                problems.extend(refused.problems if intent.response is None else ())
+        if problems:
+            raise LicensingError(problems)
+        return found
+
+    def _look(self, intents: Sequence[Intent]) -> dict[str, Document]:
+        """Return the responses that are at hand, checked; nobody is asked."""
+        found: dict[str, Document] = {}
         problems: list[Problem] = []
         for intent in intents:
             try:
@@ -51,13 +75,12 @@ class Settling:
                 if data is None and not self._channel.online:
                     data = self._channel.exchange(intent.number, intent.request)
                 if data is not None:
-                    self._checked(intent, data)
+                    found[intent.number] = self._checked(intent, data)
             except LicensingError as error:
                 problems.extend(error.problems)
         if problems:
             raise LicensingError(problems)
-        for intent in intents:
-            self._settle(intent)
+        return found
 
     def begin(self, number: str, request: bytes) -> None:
         """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
@@ -90,7 +113,7 @@ class Settling:
         self._journal.close(intent)
         if refused is not None:
             raise refused
-        self.results[intent.number] = {"action": _DONE[intent.action], **spent(response.body)}
+        self.results[intent.number] = {"action": DONE[intent.action], **spent(response.body)}
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")

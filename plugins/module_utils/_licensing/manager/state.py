@@ -73,9 +73,3 @@ class State:
         """
         others = [number for number in self.intents if number not in numbers] if channel.online else []
         return [self.intents[number] for number in [*others, *numbers] if number in self.intents]
-
-    def ends(self, number: str, channel: Channel) -> bool:
-        """Whether what is pending for a license, if anything, ends with this call: its response can be had."""
-        intent = self.intents.get(number)
-        at_hand = intent is None or channel.online or intent.response is not None
-        return at_hand or (intent is not None and channel.exchange(number, intent.request) is not None)

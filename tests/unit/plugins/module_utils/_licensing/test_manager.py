@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -375,6 +376,85 @@ def test_check_mode_foresees_that_a_pending_exchange_will_be_finished(lab: CoreL
     waiting = lab.old.manager.activate(wanted(SERVER), lab.offline(), dry=True)
     assert (foreseen.changed, actions(foreseen)) == (True, ["activated"])
     assert (waiting.changed, actions(waiting)) == (False, ["pending"])
+
+
+def shown(change: Any) -> Any:
+    """What a call leaves, as check mode has to foresee it."""
+    licenses = {one["number"]: (one["status"], bool(one["fenced"]), one["until"]) for one in change.after["licenses"]}
+    pending = [(one["number"], one["action"]) for one in change.after["pending"]]
+    return change.changed, actions(change), licenses, pending
+
+
+def test_check_mode_foresees_offline_what_will_be_pending(lab: CoreLab) -> None:
+    old, numbers = lab.old.manager, [SERVER, SESSION]
+
+    def step(call: Callable[..., Any], responses: Any = None) -> Any:
+        """Foresee a call and make it; the second time, nothing is left to change."""
+        for _time in range(2):
+            before = all_files(lab.folder)
+            foreseen = call(lab.offline(responses), dry=True)
+            assert all_files(lab.folder) == before
+            done = call(lab.offline(responses))
+            assert shown(foreseen) == shown(done)
+            responses = {}
+        assert done.changed is False
+        return done
+
+    def take(line: Any, **options: Any) -> Any:
+        return old.activate(wanted(*numbers), line, lab.realm, **options)
+
+    def give(line: Any, **options: Any) -> Any:
+        return old.deactivate(numbers, line, **options)
+
+    pending = step(take)
+    assert actions(pending) == ["pending"] * 2 and lab.old.statuses() == {}
+    # The response to one of them ends that one, and the other goes on waiting.
+    answers = lab.process(pending.requests)
+    step(take, {SERVER: answers[SERVER]})
+    step(take, {SESSION: answers[SESSION]})
+    asked = step(give)
+    assert set(lab.old.statuses().values()) == {"Pending Deactivation"}
+    # What is given back first, for it to be taken again, makes room for a request of the other kind.
+    again = step(take, lab.process(asked.requests))
+    assert [json.loads(request)["body"]["action"] for request in again.requests.values()] == ["activate"] * 2
+    # And the other way round.
+    asked = step(give, lab.process(again.requests))
+    assert [json.loads(request)["body"]["action"] for request in asked.requests.values()] == ["deactivate"] * 2
+    step(give, lab.process(asked.requests))
+    assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
+
+    # What bridges is ended without a request; what the other machine gave back is requested for good.
+    lab.activate(lab.new, *numbers)
+    bridge = step(lambda line, **dry: take(line, emergency=numbers, **dry))
+    step(take, lab.process(bridge.requests))
+    lab.deactivate(lab.new, SERVER)
+    step(lambda line, **dry: take(line, given_back=[SERVER], **dry))
+    assert lab.old.statuses() == {SERVER: "Pending Activation", SESSION: "Active"}
+    step(lambda line, **dry: old.deactivate([SESSION], line, **dry))
+    assert lab.old.statuses()[SESSION] == "Inactive Nodelock"
+
+
+def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    pending = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    refusing = lab.offline(lab.process(pending.requests))
+    for call in (
+        lambda **dry: lab.new.manager.activate(wanted(SERVER), refusing, **dry),
+        lambda **dry: lab.new.manager.deactivate([SERVER], refusing, **dry),
+    ):
+        before = all_files(lab.folder)
+        with pytest.raises(LicensingError, match="is live on another machine"):
+            call(dry=True)
+        assert all_files(lab.folder) == before
+    damaged = lab.process(pending.requests)[SERVER][:-9]
+    mistaken = lab.offline({SERVER: damaged})
+    with pytest.raises(LicensingError) as foreseen:
+        lab.new.manager.activate(wanted(SERVER), mistaken, dry=True)
+    with pytest.raises(LicensingError) as done:
+        lab.new.manager.activate(wanted(SERVER), mistaken)
+    assert problems_of(foreseen) == problems_of(done)
+    with pytest.raises(LicensingError, match="is live on another machine"):
+        lab.new.manager.activate(wanted(SERVER), refusing)
 
 
 def test_maintenance_mode_is_entered_and_left_once(lab: CoreLab) -> None:
