@@ -183,7 +183,9 @@ def test_whatever_is_declared_it_is_read_or_told_without_its_secrets() -> None:
 
 
 def servers(found: Any) -> list[dict[str, Any]]:
-    return [server for one in found.values() for server in (one.values() if "source" in one else [one])]
+    return [
+        server for one in found.values() for server in ([one["source"], one["target"]] if "source" in one else [one])
+    ]
 
 
 PLACES = st.tuples(
