@@ -138,7 +138,9 @@ def _unfit(
     """Say why a license cannot have this kind of nodelock now, whoever holds it, and what to do."""
     invalid = license.problem_on(now.date())
     if invalid:
-        return f"License {license.number} {invalid}.", "Ask the licensor for a renewed license."
+        early = now.date().isoformat() < license.start
+        todo = "Wait for that day, or ask the licensor." if early else "Ask the licensor for a renewed license."
+        return f"License {license.number} {invalid}.", todo
     if nodelock == PERSONAL and not online:
         return "A personal nodelock cannot be activated offline.", "Use a machine nodelock, or go online."
     if holding is not None and holding.nodelock == MACHINE and nodelock == PERSONAL:

@@ -41,17 +41,31 @@ def _key_problems(home: Home, activated_with: Mapping[str, str]) -> list[Problem
     """What is wrong with the key that signs requests, where licenses were activated with it."""
     if not activated_with:
         return []
-    where, todo = home.folder.place(HOST_KEY), "Restore it from the newest bundle, then run this again."
+    where = home.folder.place(HOST_KEY)
     pem = home.host_key()
     if pem is None:
-        return [Problem("The private key that the licenses were activated with is missing.", where, todo)]
+        what = "The private key that the licenses were activated with is missing."
+        return [Problem(what, where, _restored(home, sorted(activated_with)))]
     try:
         key = documents.public_half(documents.load_private_key(pem, where))
     except LicensingError as error:
         return list(error.problems)
     others = sorted(number for number, other in activated_with.items() if other != key)
     what = f"The private key is another than the one that was used to activate {', '.join(others)}."
-    return [Problem(what, where, todo)] if others else []
+    return [Problem(what, where, _restored(home, others))] if others else []
+
+
+def _restored(home: Home, numbers: Sequence[str]) -> str:
+    """Say how a host comes to its key again, or does without what it was used for."""
+    return (
+        "Restore it from the newest bundle, then run this again. If it is in none, have the authority's owner release "
+        f"{', '.join(numbers)}, then let this host forget them (rm -f {' '.join(_held_in(home.where, numbers))})."
+    )
+
+
+def _held_in(home: str, numbers: Sequence[str]) -> list[str]:
+    """The files, as a shell names them, that say that a host holds licenses or asks for them."""
+    return [f"{home}/{folder}/{digits(number)}.*" for number in numbers for folder in ("Journal", "Nodelocks")]
 
 
 def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
@@ -195,7 +209,7 @@ def asked_elsewhere(number: str, differing: str, home: str, host: str = "this ho
 
     :param differing: the components, each then and now
     """
-    files = " ".join(f"{home}/{folder}/{digits(number)}.*" for folder in ("Journal", "Nodelocks"))
+    files = " ".join(_held_in(home, [number]))
     return Problem(
         f"The pending activation of license {number} was made on another machine than {host} is now: {differing} "
         "differ.",

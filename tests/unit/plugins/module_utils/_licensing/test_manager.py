@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
@@ -24,6 +27,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     WRONG_CODE,
     CoreLab,
+    LostReply,
     all_files,
     names,
     problems_of,
@@ -233,6 +237,24 @@ class TestHostKeys:
             lab.old.write(self.KEY, key)
             lab.activate(lab.old, SERVER, SESSION)
             lab.deactivate(lab.old, SERVER, SESSION)
+
+    @pytest.mark.parametrize("pending", [False, True], ids=["active", "pending"])
+    def test_a_host_whose_key_is_lost_for_good_forgets_what_was_released(self, lab: CoreLab, pending: bool) -> None:
+        lab.activate(lab.old, SERVER, SESSION)
+        if pending:
+            with pytest.raises(ConnectionResetError):
+                lab.old.manager.activate(wanted(CLIENT), LostReply(lab.realm, lab.desk().answer))
+        self.lose(lab)
+        with pytest.raises(LicensingError) as refused:
+            lab.activate(lab.old)
+        todo = refused.value.problems[0].todo
+        for number in (SERVER, SESSION, *([CLIENT] if pending else [])):
+            release(lab.ledger, number, "its key is lost", lab.clock())
+        subprocess.run(re.findall(r"\((rm -f .*)\)", todo)[0], shell=True, check=True)
+        assert lab.old.served() == set() and lab.old.open_requests() == []
+        lab.activate(lab.old)
+        assert set(lab.old.statuses().values()) == {"Active"}
+        lab.check_one_holder()
 
     def test_what_is_active_stays_so_without_the_key(self, lab: CoreLab) -> None:
         lab.activate(lab.old, SERVER)
