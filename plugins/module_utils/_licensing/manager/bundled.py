@@ -291,7 +291,7 @@ class BundledManager:
         others = any(state.is_served(number) for number in state.installed if number not in numbers)
         before, drained = self._overview(state), Drained()
         if fresh or not others:
-            drained = self.set_maintenance(True, drain_seconds, force, dry, numbers).drained
+            drained = self.set_maintenance(True, drain_seconds, force, dry, numbers if others else None).drained
         if others and not dry:
             # Fenced, these licenses are given to nobody any more; the server goes on for the others.
             with self._home.locked():
