@@ -104,6 +104,14 @@ def test_by_hand(rig: Rig) -> None:
     set_desk_up(rig)
     set_source_up(rig, carry_by_hand)
 
+    # A request that waits keeps nobody from his seat, and nothing from moving.
+    rig.licman("source", "--nodelock-update", NUMBERS[0], "--authority", "offline")
+    for profile in ("PROServer", "PROSession"):
+        taken = rig.licman("source", "--seat-take", profile, "--user", "AIMS\\\\anna")
+        assert rig.licman("source", "--seat-release", taken["seat"])["released"] is True
+    shown = rig.curl("source", "http://127.0.0.1:3401/v1/overview").json
+    assert [one["number"] for one in shown["pending"]] == NUMBERS[:1]
+
     stopped(rig.play("migrate"))
     assert rig.held("source") == rig.held("target") == set()
     carry_by_hand(rig)

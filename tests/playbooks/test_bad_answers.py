@@ -101,8 +101,13 @@ class Between:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.tell(b"{}")
+
             def do_POST(self) -> None:
-                reply = outer.answer(self.rfile.read(int(self.headers["Content-Length"])))
+                self.tell(outer.answer(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def tell(self, reply: bytes) -> None:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(reply)))
                 self.end_headers()

@@ -167,7 +167,8 @@ def test_check_of_reconcile_names_the_requests_that_wait_and_writes_none(rehears
     # As on another controller than the one that has asked.
     (folder / f"{STEMS[0]}.request").unlink()
     before = rehearsed.everything()
-    stopped(rehearsed.play("reconcile", "--check"), folder)
+    told = " ".join(must(rehearsed.play("reconcile", "--check")).output.split())
+    assert all(wanted in told for wanted in ["3 request(s) wait in", str(folder), *STEMS]), told
     assert rehearsed.everything() == before
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,29 @@ def test_a_home_that_may_not_be_looked_into_is_refused_by_a_message(lab: CoreLab
         assert len(told) == 1
         assert str(lab.old.root) in told[0]
         assert "become: true" in told[0] or closed == lab.old.root.parent
+
+
+PENDING = """
+for number, intent in journal.Journal(files.Folder(files.Path(sys.argv[1]))).open().items():
+    print(number, intent.action, intent.response)
+"""
+
+
+def test_who_may_not_look_at_past_exchanges_sees_what_is_pending(lab: CoreLab) -> None:
+    """The server is such a user: a request that waits keeps it neither from granting seats nor from its overview."""
+    lab.activate(lab.old)
+    lab.old.manager.update([SERVER], lab.offline())
+    closed = lab.old.folder / "Journal" / "closed"
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700 and list(closed.iterdir())
+    let_others_come_to(closed)
+    for path in (lab.old.folder / "Journal", *(lab.old.folder / "Journal").glob("*.request")):
+        path.chmod(path.stat().st_mode | 0o055)
+    closed.chmod(0)
+    try:
+        told = as_nobody(PENDING, str(lab.old.folder))
+    finally:
+        closed.chmod(0o700)
+    assert told.split() == [SERVER, "update", "None"]
 
 
 def test_what_must_leave_the_host_only_encrypted_is_marked_so(lab: CoreLab) -> None:
