@@ -359,7 +359,7 @@ def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> li
             told.append(
                 f"License {number} is not served on {host}: {dates}. Have it renewed, then fetch it there: {command}"
             )
-        if number in numbers and one["status"] == PENDING_UPDATE:
+        if number in numbers and one["status"] == PENDING_UPDATE and not one.get("fenced"):
             told.append(
                 f"License {number} is served on {host} as it was; its update is pending. Finish it there: {command}"
             )

@@ -154,6 +154,10 @@ class BundledManager:
             check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
+            stale = state.superseded(numbers)
+            for number in stale if not dry else ():
+                self._journal.close(state.intents[number])
+            state = state.giving_up(stale)
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
             else:
@@ -281,27 +285,52 @@ class BundledManager:
         self._home.require()
         state = self._read()
         check_given_up(self._home, state, numbers, channel)
-        fresh = any(state.is_served(number) and not state.is_bridged(number) for number in numbers)
-        if fresh:
+        if any(state.is_served(number) and not state.is_bridged(number) for number in numbers):
             # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
             self._realm(state, channel, None)
             channel.probe()
         if drain_seconds is None:
-            return self._deactivate(numbers, channel, dry)
+            return self._deactivate(numbers, channel, {}, dry)
+        before = self._overview(state)
+        # What is refused here has ended nobody's session either.
+        finished = {} if dry else self._finish(numbers, channel)
+        drained, maintenance = self._emptied(numbers, drain_seconds, force, dry)
+        change = self._deactivate(numbers, channel, finished, dry)
+        after = {**change.after, "server": {**change.after["server"], "maintenance": maintenance}}
+        return replace(change, changed=before != after, before=before, after=after, drained=drained)
+
+    def _finish(self, numbers: Sequence[str], channel: Channel) -> dict[str, dict[str, Any]]:
+        """Finish what is pending before licenses are given up, but for updates of these."""
+        with self._home.locked():
+            state = self._read().giving_up(numbers)
+            todo = [number for number in numbers if state.is_active(number) or number in state.intents]
+            due = state.due(todo, channel) if todo else []
+            if not due:
+                return {}
+            settling, _requests = self._settling(state, channel, None)
+            settling.finish(due)
+            return settling.results
+
+    def _emptied(self, numbers: Sequence[str], seconds: float, force: bool, dry: bool) -> tuple[Drained, bool]:
+        """Have the seats of these licenses given back; return what that came to, and whether maintenance mode lasts."""
+        state, drained = self._read(), Drained()
         others = any(state.is_served(number) for number in state.installed if number not in numbers)
-        before, drained = self._overview(state), Drained()
-        if fresh or not others:
-            drained = self.set_maintenance(True, drain_seconds, force, dry, numbers if others else None).drained
-        if others and not dry:
+        if not others or any(state.is_served(number) for number in numbers):
+            drained = self.set_maintenance(True, seconds, force, dry, numbers if others else None).drained
+        if not others:
+            return drained, True
+        if not any(state.holds(number) or number in state.intents for number in numbers):
+            return drained, state.config.maintenance
+        if not dry:
             # Fenced, these licenses are given to nobody any more; the server goes on for the others.
             with self._home.locked():
                 self._fence(numbers)
             self.set_maintenance(False)
-        change = self._deactivate(numbers, channel, dry)
-        after = {**change.after, "server": {**change.after["server"], "maintenance": not others}}
-        return replace(change, changed=before != after, before=before, after=after, drained=drained)
+        return drained, False
 
-    def _deactivate(self, numbers: Sequence[str], channel: Channel, dry: bool) -> Change:
+    def _deactivate(
+        self, numbers: Sequence[str], channel: Channel, finished: Mapping[str, dict[str, Any]], dry: bool
+    ) -> Change:
         with self._held(dry):
             state = self._read()
             before = self._overview(state)
@@ -311,11 +340,11 @@ class BundledManager:
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
                 settling, requests = self._settling(state, channel, None)
-                self._fence(todo)
                 settling.finish(state.due(todo, channel))
                 self._give_up(todo, settling, requests)
                 state = self._read()
-                results = {number: done for number, done in settling.results.items() if number not in state.intents}
+                done = {**finished, **settling.results}
+                results = {number: one for number, one in done.items() if number not in state.intents}
             after = self._overview(state)
             if dry:
                 results = given_up(state, todo, self._responses(state, todo, channel), channel.online)

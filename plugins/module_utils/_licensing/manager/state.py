@@ -48,6 +48,16 @@ class State:
         intents = {n: one for n, one in self.intents.items() if n not in numbers or one.action != UPDATE}
         return replace(self, intents=intents)
 
+    def superseded(self, numbers: Sequence[str]) -> list[str]:
+        """Return which of these licenses have a pending update that their activation makes needless.
+
+        It brings the newest file; and fenced or for a few days, a license is still to be activated.
+        """
+        waiting = [n for n in numbers if n in self.intents and self.intents[n].action == UPDATE]
+        locks = {n: self.installed[n].nodelock for n in waiting if n in self.installed}
+        bridged = [n for n, lock in locks.items() if lock is not None and lock.until is not None]
+        return [n for n in waiting if n in self.config.fenced or n in bridged]
+
     def is_bridged(self, number: str) -> bool:
         """Whether a license is active by an emergency activation that has not ended."""
         found = self.installed.get(number)

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -477,6 +478,56 @@ def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
     assert problems_of(foreseen) == problems_of(done)
     with pytest.raises(LicensingError, match="is live on another machine"):
         lab.new.manager.activate(wanted(SERVER), refusing)
+
+
+@pytest.mark.parametrize("drain", [None, 0.0], ids=["at once", "drained"])
+@pytest.mark.parametrize("dry", [False, True], ids=["run", "check"])
+def test_a_response_that_is_refused_ends_no_service(lab: CoreLab, drain: float | None, dry: bool) -> None:
+    lab.activate(lab.old, SERVER)
+    lab.old.manager.activate(wanted(SESSION), lab.offline())
+    before = lab.old.files()
+    damaged = lab.offline({SESSION: b"cut o"})
+    with pytest.raises(LicensingError, match="truncated or damaged"):
+        lab.old.manager.deactivate([SERVER, SESSION], damaged, drain_seconds=drain, dry=dry)
+    assert lab.old.files() == before and lab.old.served() == {"015120064022"}
+
+
+def test_what_is_pending_of_licenses_that_stay_is_finished_before_others_are_given_up(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    with pytest.raises(ConnectionResetError):
+        lab.old.manager.activate(wanted(SESSION), LostReply(lab.realm, lab.desk().answer))
+    change = lab.deactivate(lab.old, SERVER, drain_seconds=0)
+    assert lab.old.statuses() == {SERVER: "Inactive Nodelock", SESSION: "Active"}
+    assert change.after == lab.old.overview and not change.after["server"]["maintenance"]
+
+
+def test_where_nothing_is_left_to_give_up_maintenance_mode_is_the_operators(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER, SESSION)
+    lab.deactivate(lab.old, SERVER)
+    lab.old.manager.set_maintenance(True)
+    for dry in (True, False):
+        assert not lab.deactivate(lab.old, SERVER, drain_seconds=0, dry=dry).changed
+    assert lab.old.overview["server"]["maintenance"]
+
+
+@pytest.mark.parametrize("bridged", [False, True], ids=["fenced", "bridged"])
+def test_a_pending_update_keeps_no_license_from_being_activated_for_good(lab: CoreLab, bridged: bool) -> None:
+    lab.activate(lab.old, SERVER)
+    if bridged:
+        lab.activate(lab.new, SERVER, emergency=[SERVER])
+        lab.new.manager.update([SERVER], lab.offline())
+        lab.deactivate(lab.old, SERVER)
+    else:
+        lab.old.manager.update([SERVER], lab.offline())
+        lab.old.home.save(replace(lab.old.home.config(), fenced={SERVER: "2026-01-01T12:00:00Z"}))
+    host, given_back = (lab.new, [SERVER]) if bridged else (lab.old, [])
+    for dry in (True, False):
+        change = host.manager.activate(wanted(SERVER), lab.offline(), given_back=given_back, dry=dry)
+        assert [one["action"] for one in change.results] == ["pending"]
+    assert {json.loads(request)["body"]["action"] for request in change.requests.values()} == {"activate"}
+    host.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)), given_back=given_back)
+    assert host.served() == {"015120064022"} and host.open_requests() == []
+    lab.check_one_holder()
 
 
 def test_maintenance_mode_is_entered_and_left_once(lab: CoreLab) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.licsrv import free_address
@@ -249,6 +250,20 @@ def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
     lab.deactivate(lab.old, SESSION, drain_seconds=20)
     assert service.status["maintenance"] is False
     service.take("Client")
+
+
+def test_who_uses_a_license_for_a_few_days_is_waited_for_too(service: Service, lab: CoreLab) -> None:
+    # The server has the machine's time, and an emergency activation ends by it.
+    lab.clock.forward(seconds=(now_utc() - lab.clock()).total_seconds())
+    lab.deactivate(lab.old, SESSION)
+    lab.activate(lab.new, SESSION)
+    lab.activate(lab.old, SESSION, emergency=[SESSION])
+    service.take("PROSession")
+    with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession"):
+        lab.deactivate(lab.old, SESSION, drain_seconds=0.3)
+    assert lab.old.statuses()[SESSION] == "Active"
+    assert lab.deactivate(lab.old, SESSION, drain_seconds=0.3, force=True).drained.total == 1
+    assert service.status["maintenance"] is False
 
 
 def test_seats_of_licenses_that_stay_are_not_counted(service: Service, lab: CoreLab) -> None:
