@@ -155,8 +155,8 @@ class BundledManager:
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
             stale = state.superseded(numbers)
-            for number in stale if not dry else ():
-                self._journal.close(state.intents[number])
+            if not dry:
+                self._drop_updates(state, stale)
             state = state.giving_up(stale)
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
@@ -303,7 +303,7 @@ class BundledManager:
         """Finish what is pending before licenses are given up, but for updates of these."""
         with self._home.locked():
             state = self._read().giving_up(numbers)
-            todo = [number for number in numbers if state.is_active(number) or number in state.intents]
+            todo = state.concerned(numbers)
             due = state.due(todo, channel) if todo else []
             if not due:
                 return {}
@@ -319,7 +319,7 @@ class BundledManager:
             drained = self.set_maintenance(True, seconds, force, dry, numbers if others else None).drained
         if not others:
             return drained, True
-        if not any(state.holds(number) or number in state.intents for number in numbers):
+        if not state.concerned(numbers):
             return drained, state.config.maintenance
         if not dry:
             # Fenced, these licenses are given to nobody any more; the server goes on for the others.
@@ -336,7 +336,7 @@ class BundledManager:
             before = self._overview(state)
             check_given_up(self._home, state, numbers, channel)
             state = state.giving_up(numbers)
-            todo = [n for n in numbers if state.is_active(n) or n in state.intents]
+            todo = state.concerned(numbers)
             results: dict[str, dict[str, Any]] = {}
             if todo and not dry:
                 settling, requests = self._settling(state, channel, None)
@@ -367,14 +367,17 @@ class BundledManager:
     def _fence(self, numbers: Sequence[str]) -> None:
         """Stop giving seats of these licenses, of all at once, and drop their pending updates."""
         state = self._read()
-        for number in numbers:
-            intent = state.intents.get(number)
-            if intent is not None and intent.action == UPDATE:
-                self._journal.close(intent)
+        self._drop_updates(state, numbers)
         now = render_time(self._clock())
         fenced = {**{n: now for n in numbers if state.holds(n)}, **state.config.fenced}
         if fenced != state.config.fenced:
             self._home.save(replace(state.config, fenced=fenced))
+
+    def _drop_updates(self, state: State, numbers: Sequence[str]) -> None:
+        for number in numbers:
+            intent = state.intents.get(number)
+            if intent is not None and intent.action == UPDATE:
+                self._journal.close(intent)
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         with self._held(dry):

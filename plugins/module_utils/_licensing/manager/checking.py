@@ -117,7 +117,7 @@ def _knows_code(found: Installed, wanted: Wanted) -> bool:
 def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that cannot be given up here."""
     problems = obstacles_of(home, state, numbers)
-    held = [number for number in numbers if state.is_active(number) or number in state.intents]
+    held = state.concerned(numbers)
     problems += _asked_elsewhere(home, state, state.due(held, channel) if held else ())
     for number in numbers:
         found = state.installed.get(parse_number(number))

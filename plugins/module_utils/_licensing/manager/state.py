@@ -48,6 +48,10 @@ class State:
         intents = {n: one for n, one in self.intents.items() if n not in numbers or one.action != UPDATE}
         return replace(self, intents=intents)
 
+    def concerned(self, numbers: Sequence[str]) -> list[str]:
+        """Return which of these licenses are active here, or have an exchange that is pending."""
+        return [number for number in numbers if self.is_active(number) or number in self.intents]
+
     def superseded(self, numbers: Sequence[str]) -> list[str]:
         """Return which of these licenses have a pending update that their activation makes needless.
 
