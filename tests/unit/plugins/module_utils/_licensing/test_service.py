@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
     SeatClient,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivating
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
     Settings,
@@ -243,7 +243,7 @@ def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
         raise PowerCut
 
     with monkeypatch.context() as patch:
-        patch.setattr(BundledManager, cut, cut_off)
+        patch.setattr(deactivating, cut, cut_off)
         with pytest.raises(PowerCut):
             lab.deactivate(lab.old, SESSION, drain_seconds=20)
     assert service.host.overview["server"]["maintenance"] is (cut == "_fence")

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home as the calls of the bundled manager read it, hold it, and finish its exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Callable
+
+from ..channel import Channel
+from ..documents import Document, Realm
+from ..errors import refuse
+from ..fingerprint import read_fingerprint
+from ..journal import Intent, Journal, unsettled
+from ..model import UPDATE
+from ..store import FOREIGN, OURS, Config, Home
+from . import Change
+from .bridging import UNCHANGED
+from .exchange import Requests
+from .foreseeing import PENDING
+from .overview import Usage, assemble
+from .running import usage_of
+from .settling import Settling
+from .state import State
+
+
+class ManagedHome:
+    """A home, and what was seen of its server, for the length of a call.
+
+    :ivar now: gives the time, UTC
+    """
+
+    def __init__(self, home: Home, now: Callable[[], datetime]) -> None:
+        self.home = home
+        self.journal = Journal(home.folder)
+        self.now = now
+        self._usage: list[Usage | None] = []
+
+    def read(self) -> State:
+        """Return what is on disk now."""
+        fingerprint = read_fingerprint(self.home.root)
+        state = self.home.state()
+        if state == FOREIGN:
+            self.home.require()
+        if state != OURS:
+            return State(Config(), {}, {}, fingerprint, self.now())
+        intents = self.journal.open()
+        installed = self.home.installed(unsettled(intents))
+        return State(self.home.config(), installed, intents, fingerprint, self.now())
+
+    def overview(self, state: State) -> dict[str, Any]:
+        """Return what the manager shows of a state."""
+        # Looked at once: clients come and go, and that is no change of this call's making.
+        if not self._usage:
+            self._usage.append(usage_of(self.home, state.config))
+        return assemble(
+            self.home,
+            state.config,
+            state.installed,
+            state.intents,
+            state.fingerprint,
+            self.now(),
+            self._usage[0],
+        )
+
+    def look_again(self) -> None:
+        """Have the next overview ask the server anew who uses what."""
+        self._usage.clear()
+
+    def held(self, dry: bool) -> AbstractContextManager[None]:
+        """Hold the home against other runs; a dry one writes nothing and waits for nobody."""
+        return nullcontext() if dry else self.home.locked()
+
+    def realm(self, state: State, channel: Channel, given: Realm | None) -> Realm:
+        """Return the realm to deal with: the pinned one, before the first activation that of channel or caller."""
+        named = [realm for realm in (state.config.realm, channel.realm, given) if realm is not None]
+        if not named:
+            raise refuse(
+                "It is not known whose responses to honour: no realm is pinned here yet.",
+                self.home.where,
+                "Give the authority's realm (aims_license_server_realm), as 'authority init' printed it.",
+            )
+        other = next((realm for realm in named if realm.key != named[0].key), None)
+        if other is not None:
+            raise refuse(
+                f"This license server honours realm {named[0].id} ({named[0].name}), not {other.id} ({other.name}).",
+                self.home.where,
+                "Correct aims_license_server_authority; a license server does not change its realm.",
+            )
+        # The key says which realm it is. Its certificate is what was told last: a service may have come later.
+        told = [realm.ca for realm in (given, channel.realm, named[0]) if realm is not None and realm.ca]
+        return replace(named[0], ca=told[0] if told else None)
+
+    def responses(
+        self, state: State, numbers: Sequence[str], channel: Channel, given: Realm | None = None
+    ) -> dict[str, Document]:
+        """Return the responses at hand that a call would apply before it asks for anything; refuse where it would."""
+        due = state.due(numbers, channel)
+        return Settling(self.home, channel, self.realm(state, channel, given)).foresee(due) if due else {}
+
+    def settling(self, state: State, channel: Channel, given: Realm | None) -> tuple[Settling, Requests]:
+        """Pin the realm and make the host's key, which the first request needs."""
+        realm = self.realm(state, channel, given)
+        if realm != state.config.realm:
+            self.home.save(replace(state.config, realm=realm))
+        requests = Requests(realm, state.fingerprint, self.home.make_host_key(), self.now())
+        return Settling(self.home, channel, realm), requests
+
+    def drop_updates(self, state: State, numbers: Sequence[str]) -> None:
+        """Drop the updates that are pending for these licenses: nobody waits for their responses any more."""
+        for number in numbers:
+            intent = state.intents.get(number)
+            if intent is not None and intent.action == UPDATE:
+                self.journal.close(intent)
+
+    def configured(self, state: State, config: Config, dry: bool) -> Change:
+        """Write another configuration; return what that changed."""
+        if not dry and config != state.config:
+            self.home.save(config)
+        after = self.overview(replace(state, config=config))
+        return Change(config != state.config, self.overview(state), after)
+
+
+def change_of(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    numbers: Sequence[str],
+    results: Mapping[str, Mapping[str, Any]],
+    intents: Mapping[str, Intent],
+) -> Change:
+    """Put together what was done; a license whose exchange is still open is pending."""
+    requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
+    done = {**{number: {"action": PENDING, "spends": 0} for number in requests}, **results}
+    fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
+    idle = {"action": UNCHANGED, "spends": 0}
+    listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
+    return Change(before != after, before, after, listed, requests)
