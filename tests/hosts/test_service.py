@@ -166,6 +166,18 @@ def test_leaving_maintenance_restarts_it(rig: Rig) -> None:
     assert must(rig.play(play, "-e", "state=disabled")).changed == 0
 
 
+def test_a_server_that_systemd_is_about_to_start_again_has_clients(rig: Rig) -> None:
+    seat = secrets.token_hex(16)
+    assert take(rig, seat).status == 200
+    drain = f"systemctl kill --signal=KILL {SERVICE}; {HOME}/Bin/licman --maintenance on --drain 5"
+    told = rig["target"].ask(f"sudo -n sh -c '{drain}'")
+    assert told.code != 0 and "1 seats are still in use" in told.err, told
+    until(lambda: serves(rig))
+    assert rig.licman("target", "--status")["maintenance"] is False
+    assert rig.curl("client", f"{SERVER}/v1/seats/{seat}/heartbeat", "POST").status == 200
+    assert rig.curl("client", f"{SERVER}/v1/seats/{seat}", "DELETE").status == 200
+
+
 def test_it_ends_cleanly_and_logs(rig: Rig) -> None:
     rig["target"].run(f"sudo -n systemctl stop {SERVICE}")
     ended = rig["target"].run(f"systemctl show {SERVICE} --property=Result,ExecMainCode,ExecMainStatus --value")

@@ -48,6 +48,8 @@ DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "
 PRIVATE_DIRECTORIES = ("Config", "Journal", "Seats", "ApplicationKeys")
 # What the running service, which is a user of its own, writes and reads.
 SERVICE_DIRECTORIES = ("Seats", "Logging")
+# Held by the server of this home for as long as it runs.
+SEATS_LOCK = "Seats/lock"
 READ_DIRECTORIES = ("Config", "Journal", "Nodelocks")
 _SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
 _LEFT_OUT = ("Bin/", "Logging/", "Seats/", ".lock")

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LicensingError, refuse
-from ..store import UNMANAGED, Config, Home
+from ..store import Config, Home
 from .running import running
 
 _EVERY = 0.25
 _NAMED = 10
+# Seconds without a server after which none follows: a restart has its seats held by nobody for less.
+_RETURN = 1.0
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,18 @@ class Drained:
     :ivar seconds: how long it took
     :ivar total: how many seats are still in use
     :ivar clients: who holds them, the first hundred
+    :ivar told: whether the server said so; one that runs and does not answer may have any number of clients
     """
 
     seconds: float = 0.0
     total: int = 0
     clients: Sequence[Mapping[str, Any]] = ()
+    told: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody uses a seat any more."""
+        return self.told and not self.total
 
 
 def drain(home: Home, config: Config, seconds: float, numbers: Sequence[str] | None = None) -> Drained:
@@ -37,27 +46,43 @@ def drain(home: Home, config: Config, seconds: float, numbers: Sequence[str] | N
 
     :param numbers: only seats of these licenses are waited for; None for all
 
-    A server that does not run has no clients to wait for: they cannot keep their seats alive either.
+    A server that does not run, and is not about to, has no clients to wait for: they cannot keep their seats alive
+    either. One that runs and does not answer has, and so has one between its end and the start that follows it.
     """
-    started = time.monotonic()
+    # Imported here, as a server that nothing runs should not cost every module what has to do with systemd.
+    from .service import service_of
+
+    service = service_of(home, config)
+    if service is None:
+        return Drained()
+    started = up = time.monotonic()
     while True:
         page = _held(home, config, numbers)
-        took = time.monotonic() - started
-        if not page["total"] or took >= seconds:
-            return Drained(round(took, 2), page["total"], page["clients"])
-        time.sleep(min(_EVERY, max(0.0, seconds - took)))
+        now = time.monotonic()
+        if page is not None or service.is_up():
+            up = now
+        over = not page["total"] if page is not None else now - up >= min(_RETURN, seconds)
+        took = round(now - started, 2)
+        if over:
+            return Drained(took)
+        if now - started >= seconds:
+            return Drained(took, page["total"], page["clients"]) if page is not None else Drained(took, told=False)
+        time.sleep(min(_EVERY, max(0.0, started + seconds - now)))
 
 
-def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Mapping[str, Any]:
-    nobody: Mapping[str, Any] = {"total": 0, "clients": []}
-    if config.service == UNMANAGED or running(home, config) is None:
-        return nobody
+def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Mapping[str, Any] | None:
+    """Return ``{total, clients}`` of the seats in use, or None where the server does not say."""
+    if running(home, config) is None:
+        return None
     from ..client import Management
 
     management = Management(config.listen.reachable.management)
+    try:
+        seen = management.clients() if numbers is None else management.overview()
+    except LicensingError:
+        return None
     if numbers is None:
-        return management.clients()
-    seen = management.overview()
+        return seen
     return {
         "total": sum(one["in_use"] or 0 for one in seen["licenses"] if one["number"] in numbers),
         "clients": [one for one in seen["clients"] if one["license"] in numbers],
@@ -75,6 +100,13 @@ def still_held(home: Home, left: Drained, back: bool) -> LicensingError:
     ]
     more = f", and {left.total - len(named)} more" if left.total > len(named) else ""
     state = "The server is back in service, and nothing was given up." if back else "The server is in maintenance mode."
+    if not left.told:
+        return refuse(
+            f"The license server runs, but did not say within {left.seconds:g} seconds who uses its seats.",
+            home.where,
+            f"{state} See why it does not answer (Logging/LicenseServer.log in the home), or restart it, and run this "
+            "again; aims_license_migrate_drain_force: true goes on, and ends its clients' sessions.",
+        )
     return refuse(
         f"{left.total} seats are still in use after {left.seconds:g} seconds: {', '.join(named)}{more}.",
         home.where,

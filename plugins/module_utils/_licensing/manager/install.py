@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -227,10 +228,11 @@ def _check(
     problems += version_problems(home, package) + place_problems(home)
     if service is not None:
         problems += service.problems()
-    # A server of this home that runs, or hangs, holds the ports itself.
+    # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
     stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
-    if stopped and (service is not None or not (server["version"] or home.root)):
-        problems += port_problems(config)
+    moved = status is not None and status.get("listen") != config.listen.as_dict()
+    if moved or (stopped and (service is not None or not (server["version"] or home.root))):
+        problems += port_problems(config, int(status["pid"]) if status is not None else None)
     if problems:
         raise LicensingError(problems)
 
@@ -284,8 +286,16 @@ def remove(home: Home, dry: bool = False) -> Installation:
 
     :raises LicensingError: a license is active or pending here.
     """
-    manager = BundledManager(home)
-    before = manager.overview()
+    if home.state() != OURS:
+        before = BundledManager(home).overview()
+        return Installation((), before, before)
+    # Held from the look at the licenses on: what another run activates meanwhile would be left without a server.
+    with nullcontext() if dry else home.locked():
+        return _remove(home, dry)
+
+
+def _remove(home: Home, dry: bool) -> Installation:
+    before = BundledManager(home).overview()
     held = [license["number"] for license in before["licenses"] if license["status"] != INACTIVE]
     held += [pending["number"] for pending in before["pending"] if pending["number"] not in held]
     if held:
@@ -299,12 +309,11 @@ def remove(home: Home, dry: bool = False) -> Installation:
         if service is not None:
             service.remove()
         faults.reach("remove.left", home.where)
-        with home.locked():
-            for name in (*COMMANDS, Path(ARCHIVE).name):
-                home.folder.remove(f"Bin/{name}")
-            home.save(replace(config, service=UNMANAGED))
-            # What says that a package is here goes last, so that a removal which was cut short is taken up again.
-            home.folder.remove(PACKAGE)
+        for name in (*COMMANDS, Path(ARCHIVE).name):
+            home.folder.remove(f"Bin/{name}")
+        home.save(replace(config, service=UNMANAGED))
+        # What says that a package is here goes last, so that a removal which was cut short is taken up again.
+        home.folder.remove(PACKAGE)
     gone = {"installed": False, "version": None, "digest": None, "service": UNMANAGED, "running": None}
     after = {**before, "server": {**before["server"], **gone}}
     return Installation((f"remove {before['server']['version']}",), before, after)

@@ -36,7 +36,7 @@ def set_maintenance(
         return change
     # The home is free while clients are waited for: they may take their time.
     drained = drain(managed.home, config, drain_seconds, numbers)
-    if drained.total and not force:
+    if not drained.is_over and not force:
         if change.changed:
             set_maintenance(managed, False)
         raise still_held(managed.home, drained, back=change.changed)

@@ -15,10 +15,11 @@ from pathlib import Path
 _LISTEN = "0A"
 
 
-def holders(address: str, port: int, proc: Path = Path("/proc")) -> list[str]:
+def holders(address: str, port: int, own: int | None = None, proc: Path = Path("/proc")) -> list[str]:
     """Return who keeps a server from listening on an address, such as ``nginx (process 812)``; none if it is free.
 
     :param address: an IP address, or "" for all of them
+    :param own: a process that does not count
     :return: what the kernel lets this user see of a process: at least that there is one
     """
     wanted = ipaddress.ip_address(address) if address else None
@@ -27,7 +28,13 @@ def holders(address: str, port: int, proc: Path = Path("/proc")) -> list[str]:
         for there, at, inode in _listeners(proc)
         if at == port and (wanted in (None, there) or there.is_unspecified or (wanted and wanted.is_unspecified))
     }
-    named = sorted(name for inode, name in _sockets(proc) if inode in inodes) if inodes else []
+    named = []
+    for process, inode, name in _sockets(proc) if inodes else ():
+        if inode in inodes and process == own:
+            inodes.discard(inode)
+        elif inode in inodes:
+            named.append(name)
+    named.sort()
     return list(dict.fromkeys(named)) or ["a process of another user"] * bool(inodes)
 
 
@@ -50,8 +57,8 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return mapped or found
 
 
-def _sockets(proc: Path) -> Iterator[tuple[str, str]]:
-    """Yield the inode of each open socket with the name of its process."""
+def _sockets(proc: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield the process of each open socket, its inode, and what to call the process."""
     for process in proc.iterdir():
         if process.name.isdigit():
             # Processes end while they are looked at, and those of other users may not be.
@@ -61,4 +68,4 @@ def _sockets(proc: Path) -> Iterator[tuple[str, str]]:
                     with contextlib.suppress(OSError):
                         target = os.readlink(handle)  # noqa: PTH115 - what it reads is no path
                         if target.startswith("socket:["):
-                            yield target[8:-1], f"{name} (process {process.name})"
+                            yield int(process.name), target[8:-1], f"{name} (process {process.name})"

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from typing import Any
 
 from ..errors import LicensingError
-from ..store import UNMANAGED, Config, Home
+from ..store import SEATS_LOCK, UNMANAGED, Config, Home
 from .overview import Usage
 
 # Seconds that a server on the same host may take to answer.
@@ -28,6 +31,24 @@ def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, An
     except LicensingError:
         return None
     return status if status.get("home_id") == home.home_id else None
+
+
+def is_held(home: Home) -> bool:
+    """Whether a server holds the seats of this home, whether or not it answers."""
+    try:
+        # The service may put anything in this place, such as a pipe that nobody writes to.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(home.folder.path / SEATS_LOCK, flags)
+    except OSError as error:
+        # Who may not look does not know.
+        return error.errno in (errno.EACCES, errno.EPERM)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def usage_of(home: Home, config: Config) -> Usage | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -29,13 +30,14 @@ from ..store import (
     MARKER,
     PROCESS,
     READ_DIRECTORIES,
+    SEATS_LOCK,
     SERVICE_DIRECTORIES,
     SYSTEMD,
     Config,
     Home,
 )
 from .ports import holders
-from .running import running
+from .running import is_held, running
 from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-server.service"
@@ -55,6 +57,9 @@ class Service(Protocol):
 
     def problems(self) -> list[Problem]:
         """Return what keeps it from being set up on this host."""
+
+    def is_up(self) -> bool:
+        """Whether it runs or is about to, whether or not it answers."""
 
     def drift(self) -> list[str]:
         """Return in words what is to be done until it runs as wanted; nothing where it does."""
@@ -111,11 +116,14 @@ def is_current(status: Mapping[str, Any], config: Config, digest: str | None) ->
     return digest in (None, status.get("digest")) and status.get("listen") == config.listen.as_dict()
 
 
-def port_problems(config: Config) -> list[Problem]:
-    """Say which ports of the server are taken, and by whom."""
+def port_problems(config: Config, own: int | None = None) -> list[Problem]:
+    """Say which ports of the server are taken, and by whom.
+
+    :param own: the process of the server itself, which lets go of its ports before it takes others
+    """
     problems = []
     for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
-        names = lasting_holders(address, port)
+        names = lasting_holders(address, port, own)
         if names:
             todo = "Stop it, or move it to another port; another license server must be removed first."
             what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
@@ -123,10 +131,10 @@ def port_problems(config: Config) -> list[Problem]:
     return problems
 
 
-def lasting_holders(address: str, port: int) -> list[str]:
+def lasting_holders(address: str, port: int, own: int | None = None) -> list[str]:
     """Return who holds a port, and does not let go of it within a moment, as a process that is ending does."""
     until = time.monotonic() + _ENDING
-    while (names := holders(address, port)) and time.monotonic() < until:
+    while (names := holders(address, port, own)) and time.monotonic() < until:
         time.sleep(0.1)
     return names
 
@@ -153,6 +161,9 @@ class Systemd:
         what = f"A service of systemd does not see what lies under {''.join(hidden)}."
         unseen = [Problem(what, self._home.where, todo)] if hidden else []
         return [*missing(require_tornado), *self._unit.problems(), *unseen]
+
+    def is_up(self) -> bool:
+        return is_held(self._home) or self._unit.is_between()
 
     def drift(self) -> list[str]:
         words = self._unit.drift()
@@ -196,15 +207,19 @@ class Systemd:
         # A link is never followed: the service may put one into its own two folders at any moment.
         for entry in self._entries():
             place = self._home.folder.path / entry.name
-            if place.exists() and not place.is_symlink():
-                group = -1 if entry.group is None else grp.getgrnam(entry.group).gr_gid
-                os.chown(place, pwd.getpwnam(entry.owner).pw_uid, group, follow_symlinks=False)
-                place.chmod(entry.mode)
+            owner = pwd.getpwnam(entry.owner).pw_uid
+            group = -1 if entry.group is None else grp.getgrnam(entry.group).gr_gid
+            # A server that still runs, and another run that ends an exchange, may remove a file meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if not place.is_symlink():
+                    os.chown(place, owner, group, follow_symlinks=False)
+                    place.chmod(entry.mode)
         user = pwd.getpwnam(USER)
         # What the service wrote before under another user, as after a restore, stays its own.
         for name in SERVICE_DIRECTORIES:
             for place in (self._home.folder.path / name).iterdir():
-                os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _is_as(home: Path, entry: _Entry) -> bool:
@@ -248,6 +263,9 @@ class Process:
     def problems(self) -> list[Problem]:
         return missing(require_tornado)
 
+    def is_up(self) -> bool:
+        return is_held(self._home)
+
     def drift(self) -> list[str]:
         return [] if running(self._home, self._config) else ["start the license server"]
 
@@ -275,7 +293,9 @@ class Process:
     def stop(self) -> None:
         self._signal(signal.SIGTERM)
         until = time.monotonic() + PATIENCE
-        while running(self._home, self._config) and time.monotonic() < until:
+        while self.is_up():
+            if time.monotonic() > until:
+                raise self._stuck(f"does not end within {PATIENCE:g} seconds")
             time.sleep(0.05)
 
     def remove(self) -> None:
@@ -284,6 +304,8 @@ class Process:
     def _signal(self, number: int) -> None:
         status = running(self._home, self._config)
         if status is None:
+            if self.is_up():
+                raise self._stuck("does not answer, so that its process is not known")
             return
         try:
             os.kill(int(status["pid"]), number)
@@ -293,6 +315,13 @@ class Process:
                 f"process {status['pid']}",
                 "Run this as the user that started it.",
             ) from error
+
+    def _stuck(self, how: str) -> LicensingError:
+        return refuse(
+            f"The license server runs, but {how}.",
+            self._home.where,
+            f"End its process by hand (it holds {self._home.folder.place(SEATS_LOCK)} open), then run this again.",
+        )
 
     def failed(self, how: str) -> LicensingError:
         told = self._home.folder.find("Logging/licsrv.out") or b"nothing"

@@ -145,6 +145,10 @@ class Unit:
             words.append(f"start {self.name}")
         return words
 
+    def is_between(self) -> bool:
+        """Whether systemd starts the service right now, starts it again after a failure, or ends it."""
+        return self._ask("is-active") in ("activating", "deactivating", "reloading")
+
     def is_written(self) -> bool:
         """Whether there is such a unit, whatever it says."""
         return os.path.lexists(self.root / _UNITS / self.name)

@@ -16,19 +16,21 @@ import re
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import refuse
 from ..files import Folder
 from ..fingerprint import COMPONENTS, read_fingerprint
-from ..store import Home
+from ..store import SEATS_LOCK, Home
 
 LOG = "Logging/LicenseServer.log"
 _LOG_BYTES = 1 << 20
 # The vendor's server keeps as many (H313).
 _LOG_FILES = 10
-_LOCK = "Seats/lock"
+# Seconds to wait for the seats: who only looks whether a server runs holds them for a moment.
+_MOMENT = 1.0
 _FILES = 65536
 
 
@@ -76,7 +78,7 @@ def logging_to(home: Home) -> Iterator[None]:
 @contextlib.contextmanager
 def alone(home: Home) -> Iterator[None]:
     """Hold the home's seats; two servers would both grant them."""
-    place = home.folder.path / _LOCK
+    place = home.folder.path / SEATS_LOCK
     try:
         home.folder.make("Seats", 0o700)
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -87,7 +89,11 @@ def alone(home: Home) -> Iterator[None]:
             "Let the service's user write this folder (aims_license_server_install does).",
         ) from error
     try:
-        if not _is_locked(handle):
+        until = time.monotonic() + _MOMENT
+        while not _is_locked(handle):
+            if time.monotonic() < until:
+                time.sleep(0.02)
+                continue
             raise refuse(
                 "A license server runs for this home already.", home.where, "Stop it first, or leave it at that."
             )

@@ -137,6 +137,24 @@ def test_a_removal_that_was_cut_is_completed(lab: CoreLab, at: str, point: str) 
     assert remove(home).changes == ()
 
 
+def test_nothing_is_activated_while_the_package_is_removed(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, held = fresh(lab), []
+    install(home, PACKAGE, Settings(authority="offline"))
+
+    def another_run(point: str, _what: str) -> None:
+        if point == "remove.left":
+            with monkeypatch.context() as patch:
+                patch.setattr(faults, "hook", None)
+                with pytest.raises(LicensingError, match="Another run has held"), home.folder.locked(seconds=0.2):
+                    pass
+            held.append(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(faults, "hook", another_run)
+        remove(home)
+    assert held == [True]
+
+
 def test_an_installation_that_was_cut_before_its_configuration_is_still_a_first_one(
     lab: CoreLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,13 @@ def test_the_process_that_listens_is_named() -> None:
     assert holders("127.0.0.1", port) == []
 
 
+def test_who_is_to_let_go_of_a_port_does_not_count() -> None:
+    with listener("127.0.0.1") as held:
+        port = held.getsockname()[1]
+        assert holders("127.0.0.1", port, os.getpid()) == []
+        assert holders("127.0.0.1", port, 1) != []
+
+
 def test_another_address_of_the_host_is_free() -> None:
     with listener("127.0.0.1") as held:
         assert holders("127.0.0.2", held.getsockname()[1]) == []
@@ -49,8 +56,8 @@ def test_a_process_that_may_not_be_looked_at_is_still_told(tmp_path: Path) -> No
     (tmp_path / "net").mkdir()
     line = "   0: 0100007F:0D48 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"
     (tmp_path / "net/tcp").write_text(f"  sl  local_address\n{line}", encoding="ascii")
-    assert holders("127.0.0.1", 3400, tmp_path) == ["a process of another user"]
-    assert holders("127.0.0.1", 3401, tmp_path) == []
+    assert holders("127.0.0.1", 3400, proc=tmp_path) == ["a process of another user"]
+    assert holders("127.0.0.1", 3401, proc=tmp_path) == []
 
 
 def test_tables_of_ipv6_are_read(tmp_path: Path) -> None:
@@ -61,6 +68,6 @@ def test_tables_of_ipv6_are_read(tmp_path: Path) -> None:
         "   1: 0000000000000000FFFF00000100007F:0D49 0:0000 0A 0:0 0:0 0 0 0 2 1\n",
         encoding="ascii",
     )
-    assert holders("::1", 3400, tmp_path) != []
-    assert holders("127.0.0.1", 3400, tmp_path) == []
-    assert holders("127.0.0.1", 3401, tmp_path) != []
+    assert holders("::1", 3400, proc=tmp_path) != []
+    assert holders("127.0.0.1", 3400, proc=tmp_path) == []
+    assert holders("127.0.0.1", 3401, proc=tmp_path) != []

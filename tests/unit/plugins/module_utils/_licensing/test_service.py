@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.service import service_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
@@ -54,10 +57,10 @@ class Service:
         self.seats = SeatClient(self.address)
         self.done = self.install()
 
-    def install(self, content: bytes = CONTENT, **settings: Any) -> Any:
+    def install(self, content: bytes = CONTENT, dry: bool = False, **settings: Any) -> Any:
         listen = Listen(self.address, self.address)
         wanted = {"authority": "offline", "service": PROCESS, "listen": listen, **settings}
-        return install(Home(HOME, str(self.host.root)), Package(VERSION, content), Settings(**wanted))
+        return install(Home(HOME, str(self.host.root)), Package(VERSION, content), Settings(**wanted), dry)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -284,6 +287,84 @@ def test_nothing_is_given_up_where_the_seats_are_not_given_back(service: Service
     assert service.seats.heartbeat(seat)["maintenance"] is False
     assert lab.deactivate(lab.old, drain_seconds=0.3, force=True).drained.total == 1
     assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
+
+
+@contextlib.contextmanager
+def standing_still(service: Service) -> Iterator[int]:
+    """A server that runs and answers nobody, as on a host whose disk hangs."""
+    process = int(service.status["pid"])
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_server_that_does_not_answer_is_not_taken_for_one_without_clients(service: Service, lab: CoreLab) -> None:
+    seat = service.take()
+    with (
+        standing_still(service),
+        pytest.raises(LicensingError, match=r"runs, but did not say within .* seconds .* nothing was given up"),
+    ):
+        lab.deactivate(lab.old, drain_seconds=3)
+    assert set(service.host.statuses().values()) == {"Active"}
+    assert not service.host.overview["server"]["maintenance"]
+    assert service.seats.heartbeat(seat)["maintenance"] is False
+    with standing_still(service):
+        change = lab.deactivate(lab.old, drain_seconds=0.3, force=True)
+    assert not change.drained.told
+    assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
+
+
+def test_a_server_that_answers_late_is_waited_for(service: Service) -> None:
+    service.take()
+    with standing_still(service) as process:
+        later = threading.Timer(3, os.kill, (process, signal.SIGCONT))
+        later.start()
+        with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession"):
+            service.host.manager.set_maintenance(True, drain_seconds=5)
+        later.join()
+
+
+def test_a_server_whose_connections_are_all_taken_is_waited_for(service: Service) -> None:
+    service.take()
+    idle = [socket.create_connection((service.address, 3401)) for _one in range(65)]
+    try:
+        with pytest.raises(LicensingError, match="did not say within"):
+            service.host.manager.set_maintenance(True, drain_seconds=3)
+    finally:
+        for one in idle:
+            one.close()
+    assert not service.host.overview["server"]["maintenance"]
+
+
+def test_a_server_that_does_not_run_has_nobody_to_wait_for(service: Service) -> None:
+    service.take()
+    os.kill(service.status["pid"], 9)
+    drained = service.host.manager.set_maintenance(True, drain_seconds=20).drained
+    assert drained.is_over and drained.seconds < 20
+    service.host.manager.set_maintenance(False)
+
+
+def test_a_server_that_hangs_is_not_moved_from_under_itself(service: Service) -> None:
+    before, runner = service.host.files(), service_of(service.host.home, service.host.home.config())
+    assert runner is not None
+    with standing_still(service), pytest.raises(LicensingError, match="runs, but does not answer, so that its process"):
+        runner.stop()
+    assert service.host.files() == before
+
+
+def test_other_addresses_are_looked_at_before_a_server_that_runs_is_stopped(service: Service) -> None:
+    before, files, old = service.status["instance"], service.host.files(), service.address
+    service.address = free_address()
+    with socket.socket() as held:
+        held.bind((service.address, 3400))
+        held.listen()
+        for dry in (True, False):
+            with pytest.raises(LicensingError, match=rf"Port 3400.*in use by .*process {os.getpid()}"):
+                service.install(dry=dry)
+    service.address = old
+    assert service.status["instance"] == before and service.host.files() == files
 
 
 def test_leaving_maintenance_restarts_the_server_and_keeps_the_seats(service: Service) -> None:
