@@ -171,7 +171,7 @@ def test_a_server_that_systemd_is_about_to_start_again_has_clients(rig: Rig) -> 
     assert take(rig, seat).status == 200
     drain = f"systemctl kill --signal=KILL {SERVICE}; {HOME}/Bin/licman --maintenance on --drain 5"
     told = rig["target"].ask(f"sudo -n sh -c '{drain}'")
-    assert told.code != 0 and "1 seats are still in use" in told.err, told
+    assert told.code != 0 and "1 seats are still in use" in told.stderr, told
     until(lambda: serves(rig))
     assert rig.licman("target", "--status")["maintenance"] is False
     assert rig.curl("client", f"{SERVER}/v1/seats/{seat}/heartbeat", "POST").status == 200
