@@ -26,6 +26,9 @@ _WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")
 _TICK = 20_000_000
 # A home that is being changed is read again until it stood still meanwhile.
 _ATTEMPTS = 5
+# Seconds until a home that could not be read is read again although it looks the same: the error may pass, and rights
+# are set right, without a trace in times, sizes and inodes. A disk that takes long to fail is left alone for as long.
+_PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Grants:
         self._places = [str(home.folder.path / name) for name in _WATCHED]
         self._seen: tuple[Any, ...] = ()
         self._settled = False
+        self._again = 0.0
         self._snapshot = Snapshot(date.min)
 
     @property
@@ -96,10 +100,11 @@ class Grants:
         return self._fingerprint
 
     def look(self) -> Snapshot:
-        """Return the home as it is now; it is read only where its files or the day have changed."""
+        """Return the home as it is now; it is read only where its files or the day have changed, or it could not be."""
         seen, now = self._look(), self._clock()
         ended = self._snapshot.until is not None and now >= self._snapshot.until
-        if not self._settled or seen != self._seen or now.date() != self._snapshot.day or ended:
+        failed = bool(self._snapshot.problems) and time.monotonic() >= self._again
+        if not self._settled or seen != self._seen or now.date() != self._snapshot.day or ended or failed:
             self._read(seen)
         return self._snapshot
 
@@ -114,6 +119,7 @@ class Grants:
         return tuple(looks)
 
     def _read(self, seen: tuple[Any, ...]) -> None:
+        started = time.monotonic()
         for _attempt in range(_ATTEMPTS):
             begun = time.time_ns()
             snapshot = self._fresh()
@@ -122,6 +128,8 @@ class Grants:
                 break
         self._settled = all(abs(begun - changed) > _TICK for changed, _inode, _size in seen)
         self._seen, self._snapshot = seen, snapshot
+        stopped = time.monotonic()
+        self._again = stopped + max(_PAUSE, stopped - started)
 
     def _fresh(self) -> Snapshot:
         now = self._clock()

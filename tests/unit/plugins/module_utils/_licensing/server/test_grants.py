@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import time
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -20,6 +22,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     wanted,
 )
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import wait_until
 
 
 def grants_of(lab: CoreLab) -> Grants:
@@ -123,6 +126,27 @@ def test_a_home_that_is_gone_or_damaged_grants_nothing_and_says_why(lab: CoreLab
     lab.old.folder.rename(lab.old.folder.with_name("moved"))
     assert served(grants) == set()
     assert grants.look().problems[0].what == "No license server is installed here."
+
+
+def test_what_kept_a_home_from_being_read_may_pass_without_a_trace(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    settle(lab)
+    grants = grants_of(lab)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        failed = [grants.look() for _time in range(100)]
+        assert all("Too many open files" in one.problems[0].what for one in failed)
+        # Reading may take long, and nobody is served meanwhile: it is not done for each who asks.
+        assert len({id(one) for one in failed}) < 50
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    wait_until(lambda: served(grants) == set(NUMBERS))
+    first = grants.look()
+    time.sleep(0.3)
+    assert grants.look() is first
 
 
 def test_a_pending_update_changes_nothing_and_a_loaded_one_what_is_granted(lab: CoreLab) -> None:

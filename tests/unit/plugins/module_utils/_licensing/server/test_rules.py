@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     GRANTS,
@@ -28,6 +34,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     wait_until,
     why,
 )
+from licsrv import PATIENCE
 
 SEATS = GRANTS[SESSION][1]
 
@@ -218,6 +225,33 @@ def test_a_home_that_cannot_be_read_grants_nothing_and_ends_nothing(site: Site) 
     assert why(server.seats.heartbeat, held["seat"]) == "granted"
     assert take(server, held["seat"]) == held
     assert server.status()["ready"] is True
+
+
+def test_a_home_that_could_not_be_read_for_a_moment_is_served_again_though_nothing_in_it_changed(site: Site) -> None:
+    for folder in ("Config/server.json", "Licenses", "Nodelocks", "Journal"):
+        os.utime(site.host.folder / folder, (1_000_000_000, 1_000_000_000))
+    server = site.serve()
+    seat, pid = take(server)["seat"], server.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    # No further file can be opened, and no further connection taken.
+    with contextlib.closing(http.client.HTTPConnection(server.address, CLIENTS_PORT, timeout=PATIENCE)) as connection:
+
+        def heartbeat() -> int:
+            connection.request("POST", f"/v1/seats/{seat}/heartbeat")
+            with connection.getresponse() as answer:
+                answer.read()
+            return answer.status
+
+        assert heartbeat() == 200
+        opened = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+        free = next(number for number in range(len(opened) + 1) if number not in opened)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
+        os.utime(site.host.folder / "Licenses", (1_100_000_000, 1_100_000_000))
+        assert heartbeat() == 423
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        wait_until(lambda: heartbeat() == 200)
+    assert why(take, server) == "granted"
+    assert seat in site.recorded()
 
 
 def test_a_lost_client_loses_its_seat_and_a_living_one_does_not(site: Site) -> None:
