@@ -126,7 +126,9 @@ class Grants:
             before, seen = seen, self._look()
             if seen == before:
                 break
-        self._settled = all(abs(begun - changed) > _TICK for changed, _inode, _size in seen)
+        # What has changed while it was read for the last time is not in the snapshot.
+        still = seen == before
+        self._settled = still and all(abs(begun - changed) > _TICK for changed, _inode, _size in seen)
         self._seen, self._snapshot = seen, snapshot
         stopped = time.monotonic()
         self._again = stopped + max(_PAUSE, stopped - started)

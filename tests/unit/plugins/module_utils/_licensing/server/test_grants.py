@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Installed
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,
@@ -57,6 +59,32 @@ def test_each_of_many_changes_within_a_moment_is_seen(lab: CoreLab) -> None:
         config = home.config()
         home.save(replace(config, fenced={} if at % 2 else {SESSION: "2026-01-01T00:00:00Z"}))
         assert (SESSION in served(grants)) == bool(at % 2)
+
+
+class Restless(Home):
+    """A home whose configuration is replaced while it is read, the first few times; the last one fences a license."""
+
+    left = 5
+
+    def installed(self, unsettled: Mapping[str, Any]) -> dict[str, Installed]:
+        found = super().installed(unsettled)
+        if self.left:
+            self.left -= 1
+            # Longer than the times of two changes may be the same.
+            time.sleep(0.05)
+            config = self.config()
+            self.save(config if self.left else replace(config, fenced={SESSION: "2026-01-01T00:00:00Z"}))
+        return found
+
+
+def test_a_fence_that_comes_while_a_restless_home_is_read_is_seen(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    settle(lab)
+    home = Restless(HOME, str(lab.old.root))
+    grants = Grants(home, read_fingerprint(str(lab.old.root)), lab.clock)
+    grants.look()
+    assert home.left == 0, "it was read less often"
+    assert served(grants) == set(NUMBERS) - {SESSION}
 
 
 def test_a_license_expires_at_the_end_of_its_last_day(lab: CoreLab) -> None:
