@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime, timezone
 from typing import Any, Callable
 
 from .. import documents
@@ -50,14 +50,14 @@ class Grant:
 class Snapshot:
     """A home as it was read at one moment.
 
-    :ivar day: the day, UTC, for which the licenses' dates were looked at
+    :ivar at: the time, UTC, for which the licenses' dates were looked at
     :ivar until: when the next emergency activation ends; None where there is none
     :ivar problems: why the home cannot be read, so that nothing is granted at all
     :ivar profiles: by name, in their order
     :ivar users: the registered users, case folded; where there are none, any user may have a seat
     """
 
-    day: date
+    at: datetime
     problems: tuple[Problem, ...] = ()
     until: datetime | None = None
     config: Config = field(default_factory=Config)
@@ -92,7 +92,7 @@ class Grants:
         self._seen: tuple[Any, ...] = ()
         self._settled = False
         self._again = 0.0
-        self._snapshot = Snapshot(date.min)
+        self._snapshot = Snapshot(datetime.min.replace(tzinfo=timezone.utc))
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
@@ -100,11 +100,10 @@ class Grants:
         return self._fingerprint
 
     def look(self) -> Snapshot:
-        """Return the home as it is now; it is read only where its files or the day have changed, or it could not be."""
-        seen, now = self._look(), self._clock()
-        ended = self._snapshot.until is not None and now >= self._snapshot.until
-        failed = bool(self._snapshot.problems) and time.monotonic() >= self._again
-        if not self._settled or seen != self._seen or now.date() != self._snapshot.day or ended or failed:
+        """Return the home as it is now; it is read only where it may have changed, or could not be read."""
+        seen, known = self._look(), self._snapshot
+        failed = bool(known.problems) and time.monotonic() >= self._again
+        if not self._settled or seen != self._seen or failed or _is_past(known, self._clock()):
             self._read(seen)
         return self._snapshot
 
@@ -135,7 +134,6 @@ class Grants:
 
     def _fresh(self) -> Snapshot:
         now = self._clock()
-        day = now.date()
         try:
             self._home.require()
             intents = Journal(self._home.folder).open()
@@ -145,10 +143,10 @@ class Grants:
                 number: self._grant(found, config, intents.get(number), now) for number, found in installed.items()
             }
         except LicensingError as error:
-            return Snapshot(day, error.problems)
+            return Snapshot(now, error.problems)
         ends = [found.nodelock.until for found in installed.values() if found.nodelock and found.nodelock.until]
         return Snapshot(
-            day=day,
+            at=now,
             until=min((end for end in ends if end > now), default=None),
             config=config,
             installed=installed,
@@ -199,6 +197,12 @@ class Grants:
         body = lock.document.body
         activated = (body.get("action"), body.get("outcome"), body.get("number")) == (ACTIVATE, "granted", number)
         return activated and lock.document.is_signed("realm", realm.key)
+
+
+def _is_past(snapshot: Snapshot, now: datetime) -> bool:
+    """Whether dates have to be looked at again: on another day, after an end, or as the clock was set back."""
+    ended = snapshot.until is not None and now >= snapshot.until
+    return ended or now < snapshot.at or now.date() != snapshot.at.date()
 
 
 def _absent(number: str) -> Problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 from typing import Any
 
@@ -91,6 +92,25 @@ def test_it_is_served_until_it_ends_and_not_a_second_longer(lab: CoreLab) -> Non
     assert grant.ends and grant.problem is not None and f"ended at {UNTIL}" in grant.problem.what
     assert shown(lab.new) == ("Inactive Nodelock", UNTIL)
     assert not served(grants_of(lab.new))
+
+
+def test_what_a_clock_that_was_ahead_ended_is_served_when_it_is_right_again(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    bridge(lab, lab.new)
+    for name in ("Config/server.json", "Licenses", "Nodelocks", "Journal"):
+        os.utime(lab.new.folder / name, (1_000_000_000, 1_000_000_000))
+    lab.clock.forward(days=7, seconds=-60)
+    grants = grants_of(lab.new)
+    assert served(grants)
+    lab.clock.forward(hours=2)
+    assert not served(grants)
+    lab.clock.forward(hours=-2)
+    assert served(grants)
+    first = grants.look()
+    lab.clock.forward(seconds=59)
+    assert grants.look() is first
+    lab.clock.forward(seconds=1)
+    assert not served(grants)
 
 
 def test_without_being_asked_for_it_is_not_taken(lab: CoreLab) -> None:
