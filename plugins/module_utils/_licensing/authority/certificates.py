@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ RENEW_BEFORE = timedelta(days=30)
 _SKEW = timedelta(days=1)
 # The longest common name that X.509 allows (ub-common-name).
 _NAME = 64
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def own_hosts() -> list[str]:
@@ -82,7 +84,8 @@ class Certificates:
         """Make the CA where there is none, and the server's certificate where that is due; say whether it was.
 
         It is due where there is none, where it ends within 30 days, and where it lacks one of the hosts. Hosts that
-        it has already stay.
+        it has already stay. The CA is made once: hosts pin it. A certificate of it that was lost is put back from the
+        server's chain, or refused.
 
         :param name: of the realm, for the certificates' subjects
         :param hosts: names and addresses; those of this machine where none are given and none are known
@@ -121,31 +124,38 @@ class Certificates:
         return self._current(ca)[0] if ca is not None else []
 
     def _authority(self, name: str, now: datetime) -> tuple[Certificate, EllipticCurvePrivateKey]:
-        from cryptography.exceptions import InternalError
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-        ca, pem = self._read(_CA), self._folder.find(_CA_KEY) if self._folder.path.is_dir() else None
-        if ca is None:
-            self._folder.make(mode=0o700)
-            made = _new_key()
-            ca = _ca_certificate(made, name, now)
-            self._folder.write(_CA_KEY, _key_pem(made), PRIVATE)
-            self._folder.write(_CA, _pem(ca), PUBLIC)
-            return ca, made
+        ca, key = self._read(_CA), self._key(_CA_KEY)
         todo = "Restore it from a backup. Hosts pin this CA: with another one each has to be told the new realm."
-        try:
-            key: Any = load_pem_private_key(pem or b"", password=None)
-        except (ValueError, TypeError, InternalError):
-            key = None
-        if key is None or _public(key) != _public(ca):
+        # The CA is whole before the server's files are begun: without any of them, none has been handed out yet.
+        young = ca is None and not self._folder.has(_SERVER) and not self._folder.has(_SERVER_KEY)
+        if young and not self._folder.has(_CA_KEY):
+            self._folder.make(mode=0o700)
+            key = _new_key()
+            self._folder.write(_CA_KEY, _key_pem(key), PRIVATE)
+        if key is None or (ca is not None and _public(key) != _public(ca)):
             raise refuse("The private key of the CA is missing or damaged.", self._folder.place(_CA_KEY), todo)
+        if ca is None:
+            ca = _ca_certificate(key, name, now) if young else self._in_chain(key)
+            if ca is None:
+                raise refuse("The certificate of the CA is missing.", self._folder.place(_CA), todo)
+            self._folder.write(_CA, _pem(ca), PUBLIC)
         return ca, key
+
+    def _in_chain(self, key: EllipticCurvePrivateKey) -> Certificate | None:
+        """The CA's certificate as it lies behind the server's."""
+        from cryptography import x509
+
+        # Versions before 39 read the first certificate of a file only.
+        for pem in re.findall(_PEM, self._folder.find(_SERVER) or b""):
+            with contextlib.suppress(ValueError):
+                found = x509.load_pem_x509_certificate(pem)
+                if _public(found) == _public(key):
+                    return found
+        return None
 
     def _current(self, ca: Certificate) -> tuple[list[str], datetime | None]:
         """Hosts and end of the server's certificate; no end where it cannot be used."""
         from cryptography import x509
-        from cryptography.exceptions import InternalError
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
             found = self._read(_SERVER)
@@ -155,12 +165,22 @@ class Certificates:
             return [], None
         try:
             names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            hosts = [str(entry.value) for entry in names]
-            key: Any = load_pem_private_key(self._folder.find(_SERVER_KEY) or b"", password=None)
-        except (x509.ExtensionNotFound, ValueError, TypeError, InternalError):
+        except (x509.ExtensionNotFound, ValueError):
             return [], None
-        fits = _public(key) == _public(found) and found.issuer == ca.subject
+        hosts, key = [str(entry.value) for entry in names], self._key(_SERVER_KEY)
+        fits = key is not None and _public(key) == _public(found) and _is_issued(found, ca)
         return hosts, _until(found) if fits else None
+
+    def _key(self, name: str) -> Any:
+        """A private key, or None where it is missing or damaged."""
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        data = self._folder.find(name) if self._folder.path.is_dir() else None
+        try:
+            return load_pem_private_key(data or b"", password=None)
+        except (ValueError, TypeError, InternalError, UnsupportedAlgorithm):
+            return None
 
     def _read(self, name: str) -> Certificate | None:
         from cryptography import x509
@@ -186,6 +206,24 @@ def _public(holder: Any) -> bytes:
 
     data: bytes = holder.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
     return data
+
+
+def _is_issued(certificate: Certificate, ca: Certificate) -> bool:
+    """Whether a CA signed a certificate. Its name alone says nothing: every CA of a realm has the same one."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    public = ca.public_key()
+    if certificate.issuer != ca.subject or not isinstance(public, ec.EllipticCurvePublicKey):
+        return False
+    try:
+        algorithm = certificate.signature_hash_algorithm
+        if algorithm is None:
+            return False
+        public.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(algorithm))
+    except (InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _key_pem(key: EllipticCurvePrivateKey) -> bytes:

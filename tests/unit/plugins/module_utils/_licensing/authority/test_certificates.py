@@ -121,6 +121,60 @@ def test_a_ca_that_is_damaged_is_never_replaced_unasked(made: Certificates, name
         assert files(made) == before
 
 
+def test_a_ca_whose_certificate_is_lost_is_put_back_from_the_servers_chain(made: Certificates) -> None:
+    before = files(made)
+    (Path(made.where) / "ca.pem").unlink()
+    assert not made.make("REHEARSAL test", [], NOW)
+    assert files(made) == before
+
+
+@pytest.mark.parametrize("left", [["ca.key", "server.key"], ["ca.key", "server.pem"], ["server.pem", "server.key"]])
+def test_a_ca_that_cannot_be_put_back_is_refused_and_nothing_is_written(made: Certificates, left: list[str]) -> None:
+    folder = Path(made.where)
+    for name in {"ca.pem", "ca.key", "server.pem", "server.key"} - set(left):
+        (folder / name).unlink()
+    if left == ["ca.key", "server.pem"]:
+        first, _end, _rest = (folder / "server.pem").read_bytes().partition(b"-----END CERTIFICATE-----\n")
+        (folder / "server.pem").write_bytes(first + _end)
+    before = files(made)
+    said = "certificate of the CA is missing" if "ca.key" in left else "private key of the CA is missing or damaged"
+    with pytest.raises(LicensingError, match=said):
+        made.make("REHEARSAL test", [], NOW)
+    assert files(made) == before
+
+
+def test_a_chain_of_another_ca_is_not_put_back(made: Certificates, tmp_path: Path) -> None:
+    other = Certificates(str(tmp_path / "other.db"))
+    other.make("REHEARSAL test", ["a.example"], NOW)
+    (Path(made.where) / "ca.pem").unlink()
+    (Path(made.where) / "server.pem").write_bytes(files(other)["server.pem"])
+    before = files(made)
+    with pytest.raises(LicensingError, match="certificate of the CA is missing"):
+        made.make("REHEARSAL test", [], NOW)
+    assert files(made) == before
+
+
+def test_a_certificate_of_another_ca_of_the_same_name_is_made_anew(made: Certificates, tmp_path: Path) -> None:
+    other = Certificates(str(tmp_path / "other.db"))
+    other.make("REHEARSAL test", ["a.example"], NOW)
+    for name in ("server.pem", "server.key"):
+        (Path(made.where) / name).write_bytes(files(other)[name])
+    ca = files(made)["ca.pem"]
+    assert made.make("REHEARSAL test", [], NOW)
+    assert files(made)["ca.pem"] == ca
+    leaf(made).verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+
+
+def test_the_key_of_a_first_making_that_was_cut_off_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Certificates(str(tmp_path / "authority.db"))
+    with fault_at(monkeypatch, 2, OSError), pytest.raises(LicensingError):
+        made.make("REHEARSAL test", ["a.example"], NOW)
+    before = files(made)
+    assert list(before) == ["ca.key"]
+    assert made.make("REHEARSAL test", ["a.example"], NOW)
+    assert files(made)["ca.key"] == before["ca.key"]
+
+
 @pytest.mark.parametrize("step", range(1, 5))
 def test_whatever_was_cut_off_the_next_start_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
