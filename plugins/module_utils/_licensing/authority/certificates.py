@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import re
 import socket
 import ssl
@@ -23,11 +24,13 @@ from ..channel import check_host
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE, PUBLIC, Folder
 from ..library import require_cryptography
+from ..model import render_time
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate, CertificateBuilder
 
+_LOG = logging.getLogger("aims.authority")
 _CA, _CA_KEY, _SERVER, _SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
 _CA_LIFE = timedelta(days=20 * 365)
 # No longer than browsers take; the service renews it by itself.
@@ -83,9 +86,9 @@ class Certificates:
     def make(self, name: str, hosts: Iterable[str], now: datetime) -> bool:
         """Make the CA where there is none, and the server's certificate where that is due; say whether it was.
 
-        It is due where there is none, where it ends within 30 days, and where it lacks one of the hosts. Hosts that
-        it has already stay. The CA is made once: hosts pin it. A certificate of it that was lost is put back from the
-        server's chain, or refused.
+        It is due where there is none, where it ends within 30 days or has not begun, and where it lacks one of the
+        hosts. Hosts that it has already stay. The CA is made once: hosts pin it. A certificate of it that was lost is
+        put back from the server's chain, or refused.
 
         :param name: of the realm, for the certificates' subjects
         :param hosts: names and addresses; those of this machine where none are given and none are known
@@ -94,10 +97,18 @@ class Certificates:
         if self._folder.path.is_dir():
             self._folder.sweep()
         ca, key = self._authority(name, now)
-        known, until = self._current(ca)
+        if _since(ca) > now:
+            _LOG.warning(
+                "the CA in %s is not valid before %s: until then hosts refuse this service. Correct this machine's"
+                " clock if it is behind; a new CA would have to be told to every host",
+                self.where,
+                render_time(_since(ca)),
+            )
+        known, current = self._current(ca)
         asked = [check_host(host, "--host") for host in hosts]
         all_hosts = list(dict.fromkeys([*known, *asked])) or own_hosts()
-        if until is not None and until - now > RENEW_BEFORE and set(all_hosts) == set(known):
+        lasting = current is not None and _since(current) <= now < _until(current) - RENEW_BEFORE
+        if lasting and set(all_hosts) == set(known):
             return False
         server = _new_key()
         issued = _server_certificate(server, all_hosts, ca, key, now)
@@ -153,8 +164,8 @@ class Certificates:
                     return found
         return None
 
-    def _current(self, ca: Certificate) -> tuple[list[str], datetime | None]:
-        """Hosts and end of the server's certificate; no end where it cannot be used."""
+    def _current(self, ca: Certificate) -> tuple[list[str], Certificate | None]:
+        """The hosts of the server's certificate, and itself; only the hosts where it cannot be used."""
         from cryptography import x509
 
         try:
@@ -169,7 +180,7 @@ class Certificates:
             return [], None
         hosts, key = [str(entry.value) for entry in names], self._key(_SERVER_KEY)
         fits = key is not None and _public(key) == _public(found) and _is_issued(found, ca)
-        return hosts, _until(found) if fits else None
+        return hosts, found if fits else None
 
     def _key(self, name: str) -> Any:
         """A private key, or None where it is missing or damaged."""
@@ -236,6 +247,12 @@ def _pem(certificate: Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.PEM)
+
+
+def _since(certificate: Certificate) -> datetime:
+    # As with the end.
+    aware = getattr(certificate, "not_valid_before_utc", None)
+    return aware if aware is not None else certificate.not_valid_before.replace(tzinfo=timezone.utc)
 
 
 def _until(certificate: Certificate) -> datetime:

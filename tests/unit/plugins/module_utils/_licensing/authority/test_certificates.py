@@ -75,6 +75,32 @@ def test_it_is_renewed_thirty_days_before_its_end_and_not_earlier(made: Certific
     assert leaf(made).not_valid_after_utc > ends
 
 
+def test_what_was_made_while_the_clock_was_ahead_is_made_anew_and_hosts_take_it(lab: ServiceLab) -> None:
+    made = Certificates(str(lab.ledger_path))
+    (Path(made.where) / "server.pem").unlink()
+    made.make(lab.realm.name, ["localhost"], NOW + 10 * DAY)
+    ahead = files(made)
+    service = lab.serve()
+    assert service.call("GET", "/v1/realm")[0] == 200
+    assert "made a certificate for localhost" in service.log and "not valid before" not in service.log
+    assert {name for name in ahead if ahead[name] != files(made)[name]} == {"server.pem", "server.key"}
+    assert not made.make(lab.realm.name, [], NOW)
+
+
+def test_a_ca_that_is_not_valid_yet_is_told_and_kept(lab: ServiceLab) -> None:
+    made = Certificates(str(lab.ledger_path))
+    for path in Path(made.where).iterdir():
+        path.unlink()
+    made.make(lab.realm.name, ["localhost"], NOW + 10 * DAY)
+    ca = {name: files(made)[name] for name in ("ca.pem", "ca.key")}
+    service = lab.serve()
+    begins = x509.load_pem_x509_certificate(ca["ca.pem"]).not_valid_before_utc
+    assert f"WARNING the CA in {made.where} is not valid before {begins:%Y-%m-%dT%H:%M:%SZ}" in service.log
+    with pytest.raises(ssl.SSLCertVerificationError, match="not yet valid"):
+        service.call("GET", "/v1/realm")
+    assert {name: files(made)[name] for name in ca} == ca
+
+
 def test_a_name_that_it_lacks_is_added_and_none_is_lost(made: Certificates) -> None:
     assert not made.make("REHEARSAL test", ["A.EXAMPLE"], NOW)
     assert made.make("REHEARSAL test", ["b.example", "a.example"], NOW)
