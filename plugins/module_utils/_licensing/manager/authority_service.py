@@ -108,8 +108,11 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     _check(home, package, unit, serving, "start" in " ".join(words))
     if stale:
         words.insert(0, f"install {package.version}")
+    realm = None if words else _ask(serving)
+    if not words and realm is None:
+        words.append("restart the authority, which does not answer")
     if not words or dry:
-        return Served(tuple(words), None if words else _ask(serving))
+        return Served(tuple(words), realm)
     home.create()
     with home.locked():
         for name, (content, mode) in stale.items():
@@ -188,15 +191,20 @@ def _own(serving: Serving) -> None:
 def _wait(unit: Unit, serving: Serving) -> Mapping[str, Any]:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        realm = _ask(serving)
-        if realm is not None:
-            return realm
+        # One that turns this host away may take it again within that time.
+        with contextlib.suppress(LicensingError):
+            realm = _ask(serving)
+            if realm is not None:
+                return realm
         time.sleep(0.1)
     raise unit.failed(f"was started, but does not answer within {PATIENCE:g} seconds")
 
 
 def _ask(serving: Serving) -> Mapping[str, Any] | None:
-    """Ask the service on this host for its realm, over TLS that its own CA vouches for."""
+    """Ask the service on this host for its realm, over TLS that its own CA vouches for; None without an answer.
+
+    :raises LicensingError: it runs, but answers nobody from here for a while
+    """
     ca = Path(f"{serving.ledger}.tls", "ca.pem")
     with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
         trust = ssl.create_default_context(cadata=ca.read_text(encoding="ascii"))
@@ -207,7 +215,12 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
         try:
             connection.request("GET", "/v1/realm")
             answer = connection.getresponse()
-            told: Mapping[str, Any] = json.loads(answer.read(1 << 16))
+            content = answer.read(1 << 16)
+            if answer.status == http.client.TOO_MANY_REQUESTS:
+                what = "The authority turns this host away: too many calls came from it, or too many that were wrong."
+                wait = answer.headers.get("Retry-After", "600")
+                raise refuse(what, UNIT, f"Wait {wait} seconds, then run this again.")
+            told: Mapping[str, Any] = json.loads(content)
             return told if answer.status == http.client.OK else None
         finally:
             connection.close()
