@@ -25,6 +25,7 @@ from ..files import Folder
 from ..library import missing, require_cryptography, require_tornado
 from ..store import FOREIGN, Home
 from .install import Package, place_problems, stale_files, version_problems
+from .ports import address_problems
 from .service import ARCHIVE, PATIENCE, lasting_holders
 from .systemd import Unit, command_line, unit_text
 
@@ -105,12 +106,12 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     stale = stale_files(home, package)
     unit = Unit(UNIT, _unit_text(home, package, serving), USER)
     words = unit.drift()
-    _check(home, package, unit, serving, "start" in " ".join(words))
     if stale:
         words.insert(0, f"install {package.version}")
     realm = None if words else _ask(serving)
     if not words and realm is None:
         words.append("restart the authority, which does not answer")
+    _check(home, package, unit, serving, bool(words))
     if not words or dry:
         return Served(tuple(words), realm)
     home.create()
@@ -154,14 +155,18 @@ def _unit_text(home: Home, package: Package, serving: Serving) -> str:
     )
 
 
-def _check(home: Home, package: Package, unit: Unit, serving: Serving, starts: bool) -> None:
+def _check(home: Home, package: Package, unit: Unit, serving: Serving, restarts: bool) -> None:
     problems = missing(require_cryptography, require_tornado)
     if home.state() == FOREIGN:
         home.require()
     # A removal leaves the package, which is nobody's then.
     problems += version_problems(home, package) if unit.is_written() else []
     problems += unit.problems() + place_problems(home)
-    names = lasting_holders(serving.listen, serving.port) if starts else []
+    wrong = address_problems(serving.listen) if restarts else []
+    problems += wrong
+    # Any change restarts it, be it elsewhere: whatever its own process holds is free by then.
+    asked = restarts and not wrong
+    names = lasting_holders(serving.listen, serving.port, unit.main_process()) if asked else []
     if names:
         what = f"Port {serving.port}, which the authority needs, is in use by {', '.join(names)}."
         problems.append(Problem(what, serving.listen or "this host", "Stop it, or give the authority another port."))

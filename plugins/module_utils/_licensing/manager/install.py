@@ -232,7 +232,7 @@ def _check(
     stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
     moved = status is not None and status.get("listen") != config.listen.as_dict()
     if moved or (stopped and (service is not None or not (server["version"] or home.root))):
-        problems += port_problems(config, int(status["pid"]) if status is not None else None)
+        problems += port_problems(config, int(status["pid"]) if status is not None else 0)
     if problems:
         raise LicensingError(problems)
 

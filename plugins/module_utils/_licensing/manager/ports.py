@@ -8,18 +8,37 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import Problem
+
 _LISTEN = "0A"
 
 
-def holders(address: str, port: int, own: int | None = None, proc: Path = Path("/proc")) -> list[str]:
+def address_problems(address: str) -> list[Problem]:
+    """Say whether an address cannot be listened on because it is none of this host's.
+
+    :param address: an IP address, or "" for all of them, which every host has
+    """
+    if not address:
+        return []
+    with contextlib.suppress(OSError, ValueError):
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+        with socket.socket(family) as tried:
+            tried.bind((address, 0))
+            return []
+    todo = "Give an address that 'ip address' shows there, or leave it empty for all of them or the usual one."
+    return [Problem(f"{address} is not an address of this host.", "this host", todo)]
+
+
+def holders(address: str, port: int, proc: Path = Path("/proc"), without: int = 0) -> list[str]:
     """Return who keeps a server from listening on an address, such as ``nginx (process 812)``; none if it is free.
 
     :param address: an IP address, or "" for all of them
-    :param own: a process that does not count
+    :param without: the process of the server itself, which lets go of it; 0 is none
     :return: what the kernel lets this user see of a process: at least that there is one
     """
     wanted = ipaddress.ip_address(address) if address else None
@@ -28,13 +47,9 @@ def holders(address: str, port: int, own: int | None = None, proc: Path = Path("
         for there, at, inode in _listeners(proc)
         if at == port and (wanted in (None, there) or there.is_unspecified or (wanted and wanted.is_unspecified))
     }
-    named = []
-    for process, inode, name in _sockets(proc) if inodes else ():
-        if inode in inodes and process == own:
-            inodes.discard(inode)
-        elif inode in inodes:
-            named.append(name)
-    named.sort()
+    held = [found for found in _sockets(proc) if found[0] in inodes] if inodes else []
+    inodes -= {inode for inode, process, _name in held if process == without}
+    named = sorted(f"{name} (process {process})" for inode, process, name in held if inode in inodes)
     return list(dict.fromkeys(named)) or ["a process of another user"] * bool(inodes)
 
 
@@ -57,8 +72,8 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return mapped or found
 
 
-def _sockets(proc: Path) -> Iterator[tuple[int, str, str]]:
-    """Yield the process of each open socket, its inode, and what to call the process."""
+def _sockets(proc: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield the inode of each open socket with the number and name of its process."""
     for process in proc.iterdir():
         if process.name.isdigit():
             # Processes end while they are looked at, and those of other users may not be.
@@ -68,4 +83,4 @@ def _sockets(proc: Path) -> Iterator[tuple[int, str, str]]:
                     with contextlib.suppress(OSError):
                         target = os.readlink(handle)  # noqa: PTH115 - what it reads is no path
                         if target.startswith("socket:["):
-                            yield int(process.name), target[8:-1], f"{name} (process {process.name})"
+                            yield target[8:-1], int(process.name), name

@@ -36,7 +36,7 @@ from ..store import (
     Config,
     Home,
 )
-from .ports import holders
+from .ports import address_problems, holders
 from .running import is_held, running
 from .systemd import Unit, command_line, unit_text
 
@@ -116,14 +116,15 @@ def is_current(status: Mapping[str, Any], config: Config, digest: str | None) ->
     return digest in (None, status.get("digest")) and status.get("listen") == config.listen.as_dict()
 
 
-def port_problems(config: Config, own: int | None = None) -> list[Problem]:
-    """Say which ports of the server are taken, and by whom.
+def port_problems(config: Config, without: int = 0) -> list[Problem]:
+    """Say which addresses of the server are none of this host's, and which of its ports are taken, and by whom.
 
-    :param own: the process of the server itself, which lets go of its ports before it takes others
+    :param without: the process of the server itself, which lets go of its ports before it takes others; 0 is none
     """
     problems = []
     for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
-        names = lasting_holders(address, port, own)
+        problems += address_problems(address)
+        names = lasting_holders(address, port, without)
         if names:
             todo = "Stop it, or move it to another port; another license server must be removed first."
             what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
@@ -131,10 +132,13 @@ def port_problems(config: Config, own: int | None = None) -> list[Problem]:
     return problems
 
 
-def lasting_holders(address: str, port: int, own: int | None = None) -> list[str]:
-    """Return who holds a port, and does not let go of it within a moment, as a process that is ending does."""
+def lasting_holders(address: str, port: int, without: int = 0) -> list[str]:
+    """Return who holds a port, and does not let go of it within a moment, as a process that is ending does.
+
+    :param without: the process that is to be restarted; 0 is none
+    """
     until = time.monotonic() + _ENDING
-    while (names := holders(address, port, own)) and time.monotonic() < until:
+    while (names := holders(address, port, without=without)) and time.monotonic() < until:
         time.sleep(0.1)
     return names
 

@@ -153,6 +153,11 @@ class Unit:
         """Whether there is such a unit, whatever it says."""
         return os.path.lexists(self.root / _UNITS / self.name)
 
+    def main_process(self) -> int:
+        """Return the number of the service's own process, 0 where it does not run."""
+        answer = self._answer(["systemctl", "show", "--property", "MainPID", "--value", self.name]).stdout.strip()
+        return int(answer) if answer.isdecimal() else 0
+
     def _find(self, name: str) -> str | None:
         place = self.root / name
         if place.is_symlink() or not place.is_file():

@@ -10,6 +10,7 @@ import getpass
 import http.client
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -175,3 +176,36 @@ def test_an_authority_that_turns_this_host_away_is_told_and_left_alone(machine: 
         machine.install()
     assert told.value.problems[0].where == UNIT
     assert machine.pid == before and machine.call("GET", "/v1/status", source="127.0.0.7") == 200
+
+
+def test_where_another_process_holds_the_new_port_the_old_service_goes_on(machine: Machine) -> None:
+    realm = machine.install().realm
+    before = machine.pid, machine.files()
+    with socket.create_server((machine.address, 8444)):
+        for dry in (True, False):
+            with pytest.raises(LicensingError, match=rf"Port 8444.*in use by .*process {os.getpid()}"):
+                machine.install(dry, port=8444)
+    assert (machine.pid, machine.files()) == before
+    assert machine.install() == Served((), realm)
+    # the holder has gone
+    assert machine.install(port=8444) == Served((f"write the unit {UNIT}",), realm)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "localhost"])
+def test_an_address_that_is_none_of_this_hosts_is_told_before_anything_is_touched(
+    machine: Machine, address: str
+) -> None:
+    machine.install()
+    before = machine.pid, machine.files()
+    for dry in (True, False):
+        with pytest.raises(LicensingError, match=f"^{address} is not an address of this host.*ip address[^\n]*$"):
+            machine.install(dry, listen=address)
+    assert (machine.pid, machine.files()) == before
+
+
+def test_what_the_service_itself_holds_is_free_for_it(machine: Machine) -> None:
+    with socket.create_server((machine.address, 0)) as free:
+        machine.port = free.getsockname()[1]
+    realm = machine.install().realm
+    assert machine.install(listen="0.0.0.0") == Served((f"write the unit {UNIT}",), realm)
+    assert machine.install(listen=machine.address) == Served((f"write the unit {UNIT}",), realm)

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.ports import holders
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.ports import (
+    address_problems,
+    holders,
+)
 
 
 def listener(address: str, listening: bool = True) -> socket.socket:
@@ -30,13 +36,6 @@ def test_the_process_that_listens_is_named() -> None:
     assert holders("127.0.0.1", port) == []
 
 
-def test_who_is_to_let_go_of_a_port_does_not_count() -> None:
-    with listener("127.0.0.1") as held:
-        port = held.getsockname()[1]
-        assert holders("127.0.0.1", port, os.getpid()) == []
-        assert holders("127.0.0.1", port, 1) != []
-
-
 def test_another_address_of_the_host_is_free() -> None:
     with listener("127.0.0.1") as held:
         assert holders("127.0.0.2", held.getsockname()[1]) == []
@@ -50,6 +49,29 @@ def test_who_listens_everywhere_holds_each_address() -> None:
 def test_a_socket_that_does_not_listen_holds_nothing() -> None:
     with listener("127.0.0.1", listening=False) as bound:
         assert holders("127.0.0.1", bound.getsockname()[1]) == []
+
+
+def test_a_process_that_lets_go_of_it_is_left_out_and_no_other() -> None:
+    with listener("127.0.0.1") as held:
+        port = held.getsockname()[1]
+        assert holders("", port, without=os.getpid()) == []
+        other = f"import socket; held = socket.create_server(('127.0.0.2', {port})); print(flush=True); input()"
+        with subprocess.Popen([sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline()
+            (name,) = holders("", port, without=os.getpid())
+            assert name.endswith(f"(process {process.pid})")
+            process.communicate(b"\n", timeout=10)
+
+
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "127.0.0.1", "127.9.9.9"])
+def test_an_address_of_this_host_can_be_listened_on(address: str) -> None:
+    assert address_problems(address) == []
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "nonsense"])
+def test_an_address_that_is_none_of_this_hosts_is_told(address: str) -> None:
+    (problem,) = address_problems(address)
+    assert problem.what == f"{address} is not an address of this host." and "ip address" in problem.todo
 
 
 def test_a_process_that_may_not_be_looked_at_is_still_told(tmp_path: Path) -> None:
