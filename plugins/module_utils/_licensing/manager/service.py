@@ -121,9 +121,9 @@ def port_problems(config: Config, without: int = 0) -> list[Problem]:
 
     :param without: the process of the server itself, which lets go of its ports before it takes others; 0 is none
     """
-    problems = []
-    for address, port in ((config.listen.clients, CLIENTS_PORT), (config.listen.management, MANAGEMENT_PORT)):
-        problems += address_problems(address)
+    addresses = config.listen.clients, config.listen.management
+    problems = [problem for address in dict.fromkeys(addresses) for problem in address_problems(address)]
+    for address, port in zip(addresses, (CLIENTS_PORT, MANAGEMENT_PORT)):
         names = lasting_holders(address, port, without)
         if names:
             todo = "Stop it, or move it to another port; another license server must be removed first."

@@ -367,6 +367,14 @@ def test_other_addresses_are_looked_at_before_a_server_that_runs_is_stopped(serv
     assert service.status["instance"] == before and service.host.files() == files
 
 
+def test_a_mistyped_address_does_not_stop_a_server_that_runs(service: Service) -> None:
+    before, files = service.status["instance"], service.host.files()
+    for dry in (True, False):
+        with pytest.raises(LicensingError, match=r"192\.0\.2\.1 is not an address of this host"):
+            service.install(listen=Listen("192.0.2.1", service.address), dry=dry)
+    assert service.status["instance"] == before and service.host.files() == files
+
+
 def test_leaving_maintenance_restarts_the_server_and_keeps_the_seats(service: Service) -> None:
     seat = service.take()
     service.host.manager.set_maintenance(True)
