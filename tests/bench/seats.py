@@ -165,7 +165,8 @@ class Bench:
         with Ledger.create(str(self._folder / "authority.db"), "bench") as ledger:
             with ledger.change():
                 ledger.put_license(new_license(NUMBER, CODE, "PRO Session", 2 * len(self.held) + 10_000, *dates), now)
-            channel = Embedded(ledger.realm, "the authority", RequestDesk(ledger, True, lambda: now).answer)
+            answer = RequestDesk(ledger, True, lambda: now).answer
+            channel = Embedded(ledger.realm, "the authority", answer, ledger.check_writable)
             BundledManager(home).activate([Wanted(NUMBER, CODE, "PROSession", True)], channel)
         return home
 

@@ -105,7 +105,7 @@ class World:
                 response = desk.answer(request)
                 return way.damage(next(exchanges), response) if way.damage else response
 
-            return bool(act(manager, Embedded(realm, "the authority", answer)).changed)
+            return bool(act(manager, Embedded(realm, "the authority", answer, ledger.check_writable)).changed)
 
     def _walk(
         self, manager: BundledManager, way: Way, act: Callable[[Any, Any], Any], numbers: tuple[str, ...]

@@ -68,7 +68,7 @@ class Line(Embedded):
     """The way to the authority: it is told what it heard, and one answer of a call may not arrive as it was."""
 
     def __init__(self, homes: Homes, host: str, fault: Any) -> None:
-        super().__init__(homes.lab.realm, "the authority", homes.lab.desk().answer)
+        super().__init__(homes.lab.realm, "the authority", homes.lab.desk().answer, homes.lab.ledger.check_writable)
         self.homes, self.host, self.fault = homes, host, fault
         self.sent = 0
 

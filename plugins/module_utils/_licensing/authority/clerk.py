@@ -23,6 +23,8 @@ from .ledger import Ledger
 from .web import LOG, Call, Refused
 
 _WAITING = 200
+# Seconds that a look at whether the ledger can be written holds for: whoever asks often does not wear the disk.
+_FRESH = 1.0
 T = TypeVar("T")
 
 
@@ -40,6 +42,8 @@ class Clerk:
         self._waiting = 0
         self._ledger: Ledger | None = None
         self._desks: dict[bool, RequestDesk] = {}
+        self._looked = -_FRESH
+        self._failing: LicensingError | None = None
         self.realm = Realm("", "")
         self.counts: Counter[tuple[str, str]] = Counter()
 
@@ -71,8 +75,7 @@ class Clerk:
             if any(problem.where == self._path for problem in error.problems):
                 LOG.error("the ledger failed: %s", error)
                 self.counts["any", "failed"] += 1
-                todo = "Run the same command again later; the authority's owner finds the reason in its journal."
-                raise Refused(503, "not_now", Problem("The authority cannot answer now.", "ledger", todo), 5) from None
+                raise _not_now() from None
             self._guard.failed(call.address)
             self.counts["any", "malformed"] += 1
             raise
@@ -84,6 +87,26 @@ class Clerk:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         return answer
 
+    async def check(self) -> None:
+        """Do nothing where a request can be answered now.
+
+        :raises Refused: the ledger cannot be written
+        """
+
+        def act() -> LicensingError | None:
+            if self._ledger is not None and time.monotonic() - self._looked >= _FRESH:
+                self._failing = None
+                try:
+                    self._ledger.check_writable()
+                except LicensingError as error:
+                    LOG.error("the ledger failed: %s", error)
+                    self._failing = error
+                self._looked = time.monotonic()
+            return self._failing
+
+        if await self._run(act) is not None:
+            raise _not_now()
+
     async def _run(self, act: Callable[[], T]) -> T:
         if self._waiting >= _WAITING:
             problem = Problem("The authority has too much to do.", "service", "Run the same command again later.")
@@ -93,3 +116,8 @@ class Clerk:
             return await asyncio.get_running_loop().run_in_executor(self._thread, act)
         finally:
             self._waiting -= 1
+
+
+def _not_now() -> Refused:
+    todo = "Run the same command again later; the authority's owner finds the reason in its journal."
+    return Refused(503, "not_now", Problem("The authority cannot answer now.", "ledger", todo), 5)

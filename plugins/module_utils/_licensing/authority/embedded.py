@@ -14,4 +14,4 @@ def open_ledger_channel(path: str) -> Channel:
     """Return the channel to the authority whose ledger lies at a path of this machine."""
     ledger = Ledger(path)
     desk = RequestDesk(ledger, online=True)
-    return Embedded(ledger.realm, path, desk.answer)
+    return Embedded(ledger.realm, path, desk.answer, ledger.check_writable)

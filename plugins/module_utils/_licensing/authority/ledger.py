@@ -178,6 +178,16 @@ class Ledger:
                 self._db.execute("ROLLBACK")
             raise
 
+    def check_writable(self, dry: bool = False) -> None:
+        """Write to the disk and change nothing of meaning, or refuse as the next change would be refused.
+
+        :param dry: write nothing; who may not write, or is kept from it by somebody else, is told so all the same
+        """
+        with self.change():
+            if not dry:
+                # A row that is replaced by the same stays unwritten; the number of the version does not.
+                self._rows(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             faults.reach("ledger.statement", statement)

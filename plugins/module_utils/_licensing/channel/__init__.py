@@ -41,19 +41,29 @@ class Channel(Protocol):
         The same request may be handed over any number of times.
         """
 
-    def probe(self) -> None:
-        """Refuse where no request would get to the authority now. It is asked for nothing."""
+    def probe(self, dry: bool = False) -> None:
+        """Refuse where the authority cannot be reached, or could not answer a request now. It is asked for nothing.
+
+        :param dry: change no byte on this machine
+        """
 
 
 class Embedded:
-    """An authority that is a function call away."""
+    """An authority that is a function call away.
+
+    :param answer: gives the response to a request
+    :param check: refuses where no answer could be recorded now; told whether it may not write
+    """
 
     online = True
 
-    def __init__(self, realm: Realm, where: str, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, realm: Realm, where: str, answer: Callable[[bytes], bytes], check: Callable[[bool], object]
+    ) -> None:
         self.realm: Realm | None = realm
         self.where = where
         self._answer = answer
+        self._check = check
 
     def exchange(self, number: str, request: bytes) -> bytes | None:
         faults.reach("channel.embedded.send", number)
@@ -61,8 +71,9 @@ class Embedded:
         faults.reach("channel.embedded.received", number)
         return response
 
-    def probe(self) -> None:
-        """Do nothing: the ledger was opened to make this."""
+    def probe(self, dry: bool = False) -> None:
+        """Have the authority write to its ledger: one that can only be read answers no request."""
+        self._check(dry)
 
 
 class OfflineFiles:
@@ -83,7 +94,7 @@ class OfflineFiles:
         faults.reach("channel.offline.look", number)
         return self._responses.get(number)
 
-    def probe(self) -> None:
+    def probe(self, dry: bool = False) -> None:
         """Do nothing: a request file is only written."""
 
 

@@ -27,7 +27,8 @@ STATUS = "/v1/status"
 _CONNECT, _READ, _WHOLE = 10.0, 30.0, 60.0
 _PAUSES = (1.0, 2.0, 4.0)
 _LONGEST_PAUSE = 20.0
-_BUSY = (429, 502, 503)
+_TOO_MANY = 429
+_BUSY = (_TOO_MANY, 502, 503)
 # A response carries one license file and one account of transfers: some 3 KB.
 _LIMIT = 256 * 1024
 
@@ -37,12 +38,18 @@ class _Again(Exception):
 
     :ivar sent: whether the request may have arrived
     :ivar pause: the seconds that the service asked to wait, if it did
+    :ivar status: what it answered, 0 where it did not
+    :ivar problem: what it said is wrong, if it did
     """
 
-    def __init__(self, reason: str, sent: bool, pause: float | None = None) -> None:
+    def __init__(
+        self, reason: str, sent: bool, pause: float | None = None, status: int = 0, problem: Problem | None = None
+    ) -> None:
         super().__init__(reason)
         self.sent = sent
         self.pause = pause
+        self.status = status
+        self.problem = problem
 
 
 class Https:
@@ -78,10 +85,10 @@ class Https:
         """
         return self._tried(number, "POST", REQUESTS, request)
 
-    def probe(self) -> None:
-        """Ask the service whether it is there.
+    def probe(self, dry: bool = False) -> None:
+        """Ask the service whether it could answer a request now.
 
-        :raises LicensingError: it is not, or is not the realm's
+        :raises LicensingError: it could not, is not there, or is not the realm's
         """
         self._tried(None, "GET", STATUS, None)
 
@@ -99,7 +106,7 @@ class Https:
         return None
 
     def _unanswered(self, number: str | None, failed: _Again, sent: bool) -> LicensingError:
-        if failed.pause is not None:
+        if failed.status == _TOO_MANY and failed.pause is not None:
             what = f"The authority answers no more requests from here for {failed.pause:.0f} seconds: {failed}."
             return refuse(what, self.where, "Wait that long, then run the same command again.")
         if sent and number is not None:
@@ -109,6 +116,8 @@ class Https:
                 self.where,
                 "Run the same command again: it asks under the same id, and nothing is spent twice.",
             )
+        if failed.problem is not None:
+            return LicensingError([failed.problem])
         return refuse(
             f"The authority cannot be reached: {failed}.",
             self.where,
@@ -147,7 +156,8 @@ class Https:
             return body
         problem = _problem(body)
         if reply.status in _BUSY:
-            raise _Again(f"it said {reply.status} {reply.reason}"[:80], reply.status == 502, _seconds(reply))
+            said = f"it said {reply.status} {reply.reason}"[:80]
+            raise _Again(said, reply.status == 502, _seconds(reply), reply.status, problem)
         if problem is None:
             raise refuse(
                 f"The service answered {reply.status} and no response of an authority.",

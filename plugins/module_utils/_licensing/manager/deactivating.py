@@ -38,7 +38,7 @@ def deactivate(
     if any(state.is_served(number) and not state.is_bridged(number) for number in numbers):
         # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
         managed.realm(state, channel, None)
-        channel.probe()
+        channel.probe(dry)
     if drain_seconds is None:
         return _deactivate(managed, numbers, channel, {}, dry)
     before = managed.overview(state)

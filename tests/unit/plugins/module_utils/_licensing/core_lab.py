@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,7 +166,7 @@ class CoreLab:
         return RequestDesk(self.ledger, online, self.clock)
 
     def channel(self) -> Embedded:
-        return Embedded(self.realm, "the authority", self.desk().answer)
+        return Embedded(self.realm, "the authority", self.desk().answer, self.ledger.check_writable)
 
     @staticmethod
     def offline(responses: Mapping[str, bytes] | None = None) -> OfflineFiles:
@@ -199,10 +200,10 @@ class CoreLab:
 
 
 class LostReply(Embedded):
-    """A channel over which requests arrive and responses get lost."""
+    """A channel over which requests arrive and responses get lost; the authority behind it is always ready."""
 
     def __init__(self, realm: Any, answer: Any, damage: Any = None) -> None:
-        super().__init__(realm, "a bad line", answer)
+        super().__init__(realm, "a bad line", answer, lambda dry: None)
         self.damage = damage
         self.requests: list[bytes] = []
 
@@ -214,6 +215,17 @@ class LostReply(Embedded):
         if self.damage is None:
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
         return self.damage(response)
+
+
+@contextlib.contextmanager
+def without_room(process: int) -> Iterator[None]:
+    """Let a process find the disk full: no file that it writes can have a byte more."""
+    limits = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, limits)
 
 
 class PowerCut(BaseException):

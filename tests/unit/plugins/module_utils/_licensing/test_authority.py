@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import Holding, judge
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
@@ -26,6 +27,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     account,
     as_nobody,
     let_others_come_to,
+    without_room,
 )
 
 HERE, THERE = {"machine-id": "a" * 32}, {"machine-id": "b" * 32}
@@ -274,6 +276,35 @@ def test_a_change_that_fails_leaves_nothing_on_the_ledger(lab: CoreLab) -> None:
     with lab.ledger.change():
         lab.ledger.add_transfer(SERVER, "machine", BEGINNING)
     assert lab.spent() == 1
+
+
+def test_whether_a_ledger_can_be_written_is_tried_and_nothing_is_changed_by_it(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    before, whole, log = lab.ledger.contents(), lab.ledger_path.read_bytes(), lab.ledger.audit()
+    lab.ledger.check_writable(dry=True)
+    assert lab.ledger_path.read_bytes() == whole
+    lab.ledger.check_writable()
+    assert lab.ledger_path.read_bytes() != whole and lab.ledger_path.stat().st_size == len(whole)
+    with pytest.raises(LicensingError, match="The ledger cannot be used"), without_room(os.getpid()):
+        lab.ledger.check_writable()
+    assert (lab.ledger.contents(), lab.ledger.audit()) == (before, log)
+    with Ledger(str(lab.ledger_path)) as ledger:
+        assert check_ledger(ledger) == log
+
+
+def test_a_server_goes_on_serving_where_somebody_else_holds_the_ledger(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    before, served = lab.old.files(), lab.old.served()
+    lab.ledger._db.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(lab.ledger_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for dry in (True, False):
+        with pytest.raises(LicensingError, match="The ledger cannot be used: database is locked"):
+            lab.deactivate(lab.old, dry=dry)
+    other.close()
+    assert len(served) == len(NUMBERS)
+    assert (lab.old.files(), lab.old.served()) == (before, served)
+    assert lab.deactivate(lab.old).changed
 
 
 OPEN = """

@@ -58,7 +58,7 @@ class Server:
 
     def _treat(self, tls: ssl.SSLSocket) -> None:
         received = b""
-        while not received.endswith(REQUEST):
+        while not received.endswith(REQUEST) and not (received[:4] == b"GET " and received.endswith(b"\r\n\r\n")):
             part = tls.recv(65536)
             if not part:
                 return
@@ -140,6 +140,28 @@ def test_a_long_time_to_wait_is_not_waited_for(tmp_path: Path) -> None:
     ):
         channel.exchange(SERVER, REQUEST)
     assert (len(server.requests), waited) == (1, [])
+
+
+def test_a_service_that_cannot_answer_now_says_so_itself(tmp_path: Path) -> None:
+    told = json.dumps({"code": "not_now", "problem": {"what": "W.", "where": "there", "todo": "T."}}).encode()
+    for calls in (lambda channel: channel.exchange(SERVER, REQUEST), lambda channel: channel.probe()):
+        with (
+            serving(tmp_path, status(503, "Retry-After: 5\r\n", told)) as (_server, channel, waited),
+            pytest.raises(LicensingError, match=r"^W\. \[there\] T\.$"),
+        ):
+            calls(channel)
+        assert waited == [5.0, 5.0, 5.0]
+
+
+def test_what_became_of_a_request_whose_reply_was_lost_is_unknown_also_where_nothing_is_answered_later(
+    tmp_path: Path,
+) -> None:
+    told = json.dumps({"problem": {"what": "W.", "where": "there", "todo": "T."}}).encode()
+    with (
+        serving(tmp_path, reset, status(503, "Retry-After: 5\r\n", told)) as (_server, channel, _waited),
+        pytest.raises(LicensingError, match="whether the authority acted on it is unknown"),
+    ):
+        channel.exchange(SERVER, REQUEST)
 
 
 def test_where_nobody_listens_it_is_said_that_nothing_arrived(tmp_path: Path) -> None:

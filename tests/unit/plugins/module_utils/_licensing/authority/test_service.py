@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     WRONG_CODE,
     Host,
     wanted,
+    without_room,
 )
 
 
@@ -70,6 +72,35 @@ def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: Ser
                 host.manager.deactivate(list(NUMBERS), channel, drain_seconds=drain, dry=dry)
     assert len(served) == len(NUMBERS)
     assert (host.files(), host.served()) == (before, served)
+
+
+def test_a_server_goes_on_serving_where_the_authority_cannot_write_its_ledger(lab: ServiceLab) -> None:
+    service = lab.serve()
+    host = lab.old
+    host.manager.activate(wanted(), service.channel())
+    before, served = host.files(), host.served()
+    with without_room(service.process.pid):
+        told = service.refused(503, "GET", "/v1/status")
+        assert (told["code"], told["problem"]["what"]) == ("not_now", "The authority cannot answer now.")
+        for dry in (True, False):
+            with pytest.raises(LicensingError, match=r"^The authority cannot answer now\."):
+                host.manager.deactivate(list(NUMBERS), Https(service.address, service.realm, pauses=()), dry=dry)
+    assert len(served) == len(NUMBERS)
+    assert (host.files(), host.served()) == (before, served)
+    until(lambda: service.call("GET", "/v1/status")[0] == 200, "a ledger that can be written again")
+    assert host.manager.deactivate(list(NUMBERS), service.channel()).changed
+
+
+def test_who_asks_often_whether_the_authority_is_ready_does_not_wear_the_disk(lab: ServiceLab) -> None:
+    def changes() -> int:
+        # SQLite counts in its file how often that was changed.
+        return int.from_bytes(lab.ledger_path.read_bytes()[24:28], "big")
+
+    service = lab.serve()
+    before, begun = changes(), time.monotonic()
+    for _call in range(30):
+        assert json.loads(service.call("GET", "/v1/status")[2])["ready"] is True
+    assert 1 <= changes() - before <= 1 + int(time.monotonic() - begun)
 
 
 def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> None:
