@@ -11,12 +11,16 @@ lack, was not done by the authority.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from ..errors import LicensingError, Problem
-from ..model import ACTIVATE, DEACTIVATE
+from ..model import ACTIVATE, DEACTIVATE, parse_time
 from .ledger import SETTING, Ledger
 from .releasing import RELEASE
+
+# Ledgers have transfers whose record was made of a later reading of the clock.
+_LATER = timedelta(seconds=1)
 
 
 def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
@@ -26,6 +30,7 @@ def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
     """
     records = ledger.audit()
     there, said = ledger.contents(), _replayed(records)
+    there["transfers"] = _on_the_log(there["transfers"], said["transfers"])
     problems = [
         Problem(
             f"The ledger's {name} are not what its audit log says: {', '.join(differing[:5])}.",
@@ -42,6 +47,24 @@ def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
 
 def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
     return sorted(str(key) for key in {*one, *two} if one.get(key) != two.get(key))
+
+
+def _on_the_log(there: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The transfers, each at the time of its record where this is the same second or the next one."""
+    found = {}
+    for number, transfers in there.items():
+        records = said.get(number, [])
+        same = len(transfers) == len(records) and all(map(_is_same, transfers, records))
+        found[number] = records if same else transfers
+    return found
+
+
+def _is_same(transfer: Sequence[str], record: Sequence[str]) -> bool:
+    try:
+        apart = parse_time(record[1], "") - parse_time(transfer[1], "")
+    except LicensingError:
+        return False
+    return transfer[0] == record[0] and timedelta() <= apart <= _LATER
 
 
 def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

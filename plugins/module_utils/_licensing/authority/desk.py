@@ -95,20 +95,22 @@ class RequestDesk:
         body = self._checked(request)
         license = self._known(request)
         if body["action"] == QUOTE:
-            content = self._ledger.sign(documents.RESPONSE, self._quote(request, data, license))
+            content = self._ledger.sign(documents.RESPONSE, self._quote(request, data, license, self._clock()))
             return self._told(content, license is not None)
         with self._ledger.change():
             earlier = self._earlier(request, data)
             if earlier is not None:
                 return earlier
             proven = self._is_proven(request, license)
+            # Read once: what is recorded of one answer is all of one second, which the audit compares.
+            now = self._clock()
             if proven:
                 acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
-                content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data))
+                content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data, now))
                 self._ledger.put_response(body["id"], documents.digest(data), content)
             else:
                 content = self._ledger.sign(documents.RESPONSE, self._stranger(request, data))
-                self._remember(request, documents.digest(data))
+                self._remember(request, documents.digest(data), now)
         return self._told(content, proven)
 
     def seen(self, data: bytes, where: str = "request") -> Answer | None:
@@ -148,10 +150,9 @@ class RequestDesk:
         """The refusal of a request that proves nothing; it says the same whether or not there is such a license."""
         problem = _unknown(request) if request.body["action"] == ACTIVATE else _not_live(request)
         # No serial and no time: the same request is to get the same bytes without anything being stored for it.
-        return {**self._body(request, data, "refused", problem.as_dict()), "serial": 0, "issued": None}
+        return {**self._body(request, data, "refused", problem.as_dict(), None), "serial": 0}
 
-    def _remember(self, request: Document, digest: str) -> None:
-        now = self._clock()
+    def _remember(self, request: Document, digest: str, now: datetime) -> None:
         self._ledger.put_unproven(request.body["id"], digest)
         earlier = self._ledger.count_unproven(render_time(now)[:13])
         if earlier is not None:
@@ -199,7 +200,7 @@ class RequestDesk:
         signed = request.is_signed("code", license.code_key if license else self._nobody)
         return license if signed else None
 
-    def _judge(self, request: Document, license: License) -> Verdict:
+    def _judge(self, request: Document, license: License, now: datetime) -> Verdict:
         body = request.body
         return judge(
             license,
@@ -207,59 +208,59 @@ class RequestDesk:
             self._ledger.account(license.number, body["nodelock"]),
             body["fingerprint"],
             self._online,
-            self._clock(),
+            now,
             ask_only=body["action"] == QUOTE,
         )
 
-    def _activate(self, request: Document, data: bytes) -> Mapping[str, Any]:
+    def _activate(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None:
-            return self._refusal(request, data, _unknown(request))
+            return self._refusal(request, data, _unknown(request), now)
         if request.body.get("emergency"):
-            return self._bridge(request, data, license)
-        verdict = self._judge(request, license)
+            return self._bridge(request, data, license, now)
+        verdict = self._judge(request, license, now)
         if verdict.refusal:
-            return self._refusal(request, data, verdict.refusal)
-        body, now = request.body, self._clock()
+            return self._refusal(request, data, verdict.refusal, now)
+        body = request.body
         if verdict.spends:
             self._ledger.add_transfer(license.number, body["nodelock"], now)
         self._ledger.put_holding(license.number, Holding(True, body["fingerprint"], body["host_key"], body["nodelock"]))
-        return self._granted(request, data, license, verdict.spends)
+        return self._granted(request, data, license, verdict.spends, now)
 
-    def _bridge(self, request: Document, data: bytes, license: License) -> Mapping[str, Any]:
+    def _bridge(self, request: Document, data: bytes, license: License, now: datetime) -> Mapping[str, Any]:
         """Activate for a few days what a lost machine holds. By the ledger that machine goes on holding it."""
-        problem, until = self._judge_emergency(request, license)
+        problem, until = self._judge_emergency(request, license, now)
         if problem:
-            return self._refusal(request, data, problem)
+            return self._refusal(request, data, problem, now)
         ends = {"until": render_time(until)}
-        body = {**self._body(request, data, "granted", None), **self._particulars(request, license, 0), **ends}
+        granted = self._body(request, data, "granted", None, now)
+        body = {**granted, **self._particulars(request, license, 0, now), **ends}
         detail = {**self._detail(request, "granted", 0), **ends}
-        self._ledger.record(self._clock(), EMERGENCY, license.number, detail)
+        self._ledger.record(now, EMERGENCY, license.number, detail)
         return body
 
-    def _judge_emergency(self, request: Document, license: License) -> tuple[Problem | None, datetime]:
+    def _judge_emergency(self, request: Document, license: License, now: datetime) -> tuple[Problem | None, datetime]:
         body, ledger = request.body, self._ledger
         earlier = [parse_time(record["at"], ledger.path) for record in ledger.records(license.number, EMERGENCY)]
         holding, days = ledger.holding(license.number), ledger.emergency_days()
         machine, nodelock = body["fingerprint"], body["nodelock"]
-        return judge_emergency(license, holding, earlier, days, machine, nodelock, self._online, self._clock())
+        return judge_emergency(license, holding, earlier, days, machine, nodelock, self._online, now)
 
-    def _deactivate(self, request: Document, data: bytes) -> Mapping[str, Any]:
+    def _deactivate(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
         number = parse_number(request.body["number"])
         holding, license = self._held(request), self._ledger.license(number)
         if license is None or holding is None:
-            return self._refusal(request, data, self._lost(request))
-        now = self._clock()
+            return self._refusal(request, data, self._lost(request), now)
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         withdraw(self._ledger, number, holding.host_key, now, given_back_problem(number, render_time(now)))
-        return self._granted(request, data, license, 0)
+        return self._granted(request, data, license, 0, now)
 
-    def _update(self, request: Document, data: bytes) -> Mapping[str, Any]:
+    def _update(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
         """Hand the license file as it is now to the machine that holds the license; nothing else changes."""
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None or self._held(request) is None:
-            return self._refusal(request, data, self._lost(request))
-        return self._granted(request, data, license, 0)
+            return self._refusal(request, data, self._lost(request), now)
+        return self._granted(request, data, license, 0, now)
 
     def _held(self, request: Document) -> Holding | None:
         """The holding of a license that is live on the machine which asks, by its key and its fingerprint."""
@@ -279,37 +280,40 @@ class RequestDesk:
         since = released_since(self._ledger, number)
         return released_problem(number, since) if since else _not_live(request)
 
-    def _quote(self, request: Document, data: bytes, license: License | None) -> Mapping[str, Any]:
+    def _quote(self, request: Document, data: bytes, license: License | None, now: datetime) -> Mapping[str, Any]:
         if license is None:
-            return self._body(request, data, "refused", _unknown(request).as_dict())
-        verdict, holding = self._judge(request, license), self._ledger.holding(license.number)
+            return self._body(request, data, "refused", _unknown(request).as_dict(), now)
+        verdict, holding = self._judge(request, license, now), self._ledger.holding(license.number)
         outcome = "refused" if verdict.refusal else "granted"
         emergency = {}
         if request.body.get("emergency"):
-            problem, until = self._judge_emergency(request, license)
+            problem, until = self._judge_emergency(request, license, now)
             told = {"until": None, "reason": problem.as_dict()} if problem else {"until": render_time(until)}
             emergency = {"emergency": told}
         return {
             **emergency,
-            **self._body(request, data, outcome, verdict.refusal.as_dict() if verdict.refusal else None),
-            **self._particulars(request, license, verdict.spends),
+            **self._body(request, data, outcome, verdict.refusal.as_dict() if verdict.refusal else None, now),
+            **self._particulars(request, license, verdict.spends, now),
             "live": holding is not None and holding.live,
             "holder": holding.host_key if holding is not None and holding.live else None,
         }
 
-    def _granted(self, request: Document, data: bytes, license: License, spends: int) -> Mapping[str, Any]:
-        body = {**self._body(request, data, "granted", None), **self._particulars(request, license, spends)}
-        self._log(request, "granted", spends)
+    def _granted(
+        self, request: Document, data: bytes, license: License, spends: int, now: datetime
+    ) -> Mapping[str, Any]:
+        granted = self._body(request, data, "granted", None, now)
+        body = {**granted, **self._particulars(request, license, spends, now)}
+        self._log(request, "granted", spends, now)
         return body
 
-    def _refusal(self, request: Document, data: bytes, problem: Problem) -> Mapping[str, Any]:
-        body = self._body(request, data, "refused", problem.as_dict())
-        self._log(request, "refused", 0)
+    def _refusal(self, request: Document, data: bytes, problem: Problem, now: datetime) -> Mapping[str, Any]:
+        body = self._body(request, data, "refused", problem.as_dict(), now)
+        self._log(request, "refused", 0, now)
         return body
 
-    def _log(self, request: Document, outcome: str, spends: int) -> None:
+    def _log(self, request: Document, outcome: str, spends: int, now: datetime) -> None:
         number = parse_number(request.body["number"])
-        self._ledger.record(self._clock(), request.body["action"], number, self._detail(request, outcome, spends))
+        self._ledger.record(now, request.body["action"], number, self._detail(request, outcome, spends))
 
     def _detail(self, request: Document, outcome: str, spends: int) -> dict[str, Any]:
         body = request.body
@@ -323,7 +327,9 @@ class RequestDesk:
             "online": self._online,
         }
 
-    def _body(self, request: Document, data: bytes, outcome: str, reason: Mapping[str, str] | None) -> dict[str, Any]:
+    def _body(
+        self, request: Document, data: bytes, outcome: str, reason: Mapping[str, str] | None, now: datetime | None
+    ) -> dict[str, Any]:
         body = request.body
         return {
             "request_id": body["id"],
@@ -335,13 +341,12 @@ class RequestDesk:
             "host_key": body["host_key"],
             "realm": self._ledger.realm.id,
             "serial": self._ledger.next_serial(),
-            "issued": render_time(self._clock()),
+            "issued": render_time(now) if now else None,
             "outcome": outcome,
             "reason": reason,
         }
 
-    def _particulars(self, request: Document, license: License, spends: int) -> dict[str, Any]:
-        now = self._clock()
+    def _particulars(self, request: Document, license: License, spends: int, now: datetime) -> dict[str, Any]:
         account = self._ledger.account(license.number, request.body["nodelock"])
         document = self._ledger.sign(documents.LICENSE, {**vars(license), "realm": self._ledger.realm.id})
         return {"license": json.loads(document), "account": account.as_dict(now), "spends": spends}

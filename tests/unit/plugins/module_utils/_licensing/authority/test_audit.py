@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from datetime import datetime
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
@@ -21,6 +23,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     WRONG_CODE,
+    Clock,
     CoreLab,
     wanted,
 )
@@ -93,3 +96,55 @@ def test_every_table_that_differs_is_told(lab: CoreLab) -> None:
     whats = [problem.what for problem in refused.value.problems]
     assert [what.partition(" are")[0] for what in whats] == ["The ledger's transfers", "The ledger's responses"]
     assert all(number in whats[0] for number in NUMBERS)
+
+
+class Ticking(Clock):
+    """A clock on which a second goes by between any two looks at it."""
+
+    def __call__(self) -> datetime:
+        self.forward(seconds=1)
+        return self.now
+
+
+def test_a_second_that_changes_while_a_request_is_answered_does_not_make_the_log_and_the_ledger_differ(
+    lab: CoreLab,
+) -> None:
+    desk = RequestDesk(lab.ledger, True, Ticking())
+    lab.desk = lambda online=True: desk  # type: ignore[method-assign]
+    a_year(lab)
+    assert lab.spent() == 2
+    records = check_ledger(lab.ledger)
+    spent = [record["at"] for record in records if record["detail"].get("spends")]
+    told = [at for _number, _lock, at in lab.ledger._rows("SELECT number, nodelock, at FROM transfer ORDER BY rowid")]
+    assert told == spent
+    for (content,) in lab.ledger._rows("SELECT content FROM response"):
+        response = json.loads(content)["body"]
+        (record,) = (one for one in records if one["detail"].get("request") == response["request_id"])
+        # What was granted and given back since is answered by a refusal of that moment.
+        assert response["issued"] == record["at"] or response["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        ("at = strftime('%Y-%m-%dT%H:%M:%SZ', at, '-1 second')", True),
+        ("at = strftime('%Y-%m-%dT%H:%M:%SZ', at, '-2 seconds')", False),
+        ("at = strftime('%Y-%m-%dT%H:%M:%SZ', at, '+1 second')", False),
+        ("at = 'x'", False),
+        ("at = 5", False),
+        ("nodelock = 'personal'", False),
+        ("number = '015.120.065.016'", False),
+    ],
+)
+def test_a_transfer_that_was_recorded_in_the_next_second_is_no_other_one(
+    lab: CoreLab, change: str, passes: bool
+) -> None:
+    a_year(lab)
+    with contextlib.closing(sqlite3.connect(lab.ledger_path, isolation_level=None)) as db:
+        one = f"(SELECT MAX(rowid) FROM transfer WHERE number = '{SERVER}')"
+        assert db.execute(f"UPDATE transfer SET {change} WHERE rowid = {one}").rowcount == 1
+    if passes:
+        check_ledger(lab.ledger)
+    else:
+        with pytest.raises(LicensingError, match="transfers are not what its audit log says"):
+            check_ledger(lab.ledger)
