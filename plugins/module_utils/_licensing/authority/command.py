@@ -210,6 +210,10 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
         number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
     )
     with Ledger(options.ledger) as ledger, ledger.change():
+        if ledger.license(number) is not None:
+            # Whoever has its code would find it worth nothing from one moment to the next.
+            todo = "Change what it grants with 'authority reissue', or correct the number; its code stays."
+            raise refuse(f"License {number} was issued already.", options.ledger, todo)
         ledger.put_license(license, now_utc())
         if options.code_file is not None:
             # Before the ledger's change is final: a license whose code nobody has is of no use.

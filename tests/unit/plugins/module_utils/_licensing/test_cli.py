@@ -295,6 +295,17 @@ class TestAuthority:
         assert "There is a file already" in refused["problems"][0]["what"]
         assert file.read_text(encoding="utf-8").strip() == code
 
+    def test_a_license_is_issued_once_and_keeps_its_code(self, shell: Shell) -> None:
+        before, file = shell.authority("list"), shell.folder / "code"
+        for options in (["--code-file", str(file)], ["--activation-code", "-", "--seats", "99"]):
+            refused = shell.authority("issue", SERVER, *options, stdin=f"{CODES[CLIENT]}\n", code=REFUSED)
+            assert "was issued already" in refused["problems"][0]["what"]
+            assert "authority reissue" in refused["problems"][0]["todo"]
+        assert not file.exists()
+        assert shell.authority("list") == before
+        assert shell.authority("reissue", SERVER, "--seats", "99")["changed"]
+        assert shell.licman("old", *documented(SERVER, CODES[SERVER]))[0] == DONE
+
     @pytest.mark.parametrize(
         "wrong",
         [
