@@ -184,7 +184,9 @@ def test_a_home_file_with_half_a_character_is_damaged_and_not_read_and_then_not_
 def test_a_number_in_the_place_of_bytes_is_not_made_into_as_many(tmp_path: Path, column: str) -> None:
     path = tmp_path / "authority.db"
     with Ledger.create(str(path), "test") as ledger, ledger.change():
-        ledger.put_response("id", "digest", b"content")
+        answered = {"request_id": "id", "request_digest": "digest"}
+        ledger.put_response("id", "digest", ledger.sign(documents.RESPONSE, answered))
+        assert ledger.response("id") is not None
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(f"UPDATE {'realm' if column == 'private_key' else 'response'} SET {column} = ?", (1 << 62,))
 

@@ -262,9 +262,19 @@ class Ledger:
         self._rows("INSERT INTO transfer VALUES (?, ?, ?)", number, nodelock, render_time(now))
 
     def response(self, request_id: str) -> tuple[str, bytes] | None:
-        """Return ``(request digest, response)`` of a request that was answered before."""
+        """Return ``(request digest, response)`` of a request that was answered before, as it was signed."""
         row = self._row("SELECT request_digest, content FROM response WHERE request_id = ?", request_id)
-        return (row[0], self._blob(row[1])) if row else None
+        if row is None:
+            return None
+        digest, content = row[0], self._blob(row[1])
+        try:
+            found = documents.read(content, documents.RESPONSE, self.path)
+        except LicensingError:
+            raise self._damaged() from None
+        asked = (found.body.get("request_id"), found.body.get("request_digest"))
+        if asked != (request_id, digest) or not found.is_signed("realm", self.realm.key):
+            raise self._damaged()
+        return digest, content
 
     def put_response(self, request_id: str, request_digest: str, content: bytes) -> None:
         self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)

@@ -59,6 +59,35 @@ def test_the_same_request_gets_the_very_same_response_and_changes_nothing_more(l
     assert all_files(lab.folder)["authority.db"] == ledger
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "replace(content, '\"reason\"', '\"reasom\"')",
+        "replace(content, '\"granted\"', '\"refused\"')",
+        'replace(content, \'"realm":"\', \'"realm":"A\')',
+        "substr(content, 2)",
+        "x'ff'",
+        "(SELECT content FROM response ORDER BY rowid DESC LIMIT 1)",
+    ],
+)
+def test_a_stored_answer_that_was_damaged_is_told_and_given_to_nobody(lab: CoreLab, damage: str) -> None:
+    requests = requests_of(lab, lab.old)
+    asked, other = (requests.activate(wanted(SERVER)[0]) for _request in range(2))
+    for request in (asked, other):
+        assert outcome(lab.desk().answer(request)) == ("granted", None)
+    with lab.ledger.change():
+        lab.ledger._rows(f"UPDATE response SET content = CAST({damage} AS BLOB) WHERE rowid = 1")
+    before = lab.ledger_path.read_bytes()
+    # Giving back puts a refusal in the place of what was granted, which has to be read for it.
+    given_back = requests.deactivate(SERVER, "machine")
+    for call, request in ((lab.desk().answer, asked), (lab.desk().seen, asked), (lab.desk().answer, given_back)):
+        with pytest.raises(LicensingError, match="The ledger is damaged") as refused:
+            call(request)
+        assert [problem.where for problem in refused.value.problems] == [str(lab.ledger_path)]
+    assert lab.ledger_path.read_bytes() == before
+    assert outcome(lab.desk().answer(other)) == ("granted", None)
+
+
 def test_a_repeated_request_spends_one_transfer(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)

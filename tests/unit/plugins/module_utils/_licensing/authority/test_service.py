@@ -149,6 +149,18 @@ def test_the_same_request_gets_the_very_same_bytes_also_after_a_restart(lab: Ser
     assert len(audited(again)) == 3 + 2
 
 
+def test_a_client_is_not_blamed_for_an_answer_that_was_damaged_in_the_ledger(lab: ServiceLab) -> None:
+    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    assert outcome(lab.desk().answer(request)) == "granted"
+    with lab.ledger.change():
+        lab.ledger._rows("UPDATE response SET content = CAST(replace(content, 'reason', 'reasom') AS BLOB)")
+    service = lab.serve()
+    for _attempt in range(2):
+        assert service.refused(503, "POST", "/v1/requests", request)["code"] == "not_now"
+    assert service.metrics()['aims_authority_requests_total{action="any",outcome="failed"}'] == 2
+    assert "The ledger is damaged" in service.log and "Traceback" not in service.log
+
+
 def test_a_service_killed_between_its_commit_and_its_reply_answers_the_same_request_again(lab: ServiceLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
