@@ -14,10 +14,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
-    Bundle,
     BundleFile,
     digest_of,
-    live_licenses,
+    judge,
     newest,
     write_bundle,
 )
@@ -57,17 +56,15 @@ class ActionModule(LicensingAction):
     def _keep(
         self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Any
     ) -> dict[str, Any]:
-        last, digest = newest(folder), digest_of(files)
-        if last is not None and last.manifest["digest"] == digest:
-            return self._result(last, changed=False)
-        lost = sorted(last.live - live_licenses(overview)) if last is not None else []
-        if last is not None and lost and not self.flag("allow_poorer"):
-            return self._result(last, changed=False, kept=f"{', '.join(lost)} active in the newest bundle, but not now")
-        if self.dry:
-            return {"changed": True, "bundle": str(last.path) if last else "", "digest": digest, "kept": None}
-        made = write_bundle(folder, host, files, overview, render_time(now_utc()), vault)
-        return self._result(made, changed=True)
-
-    @staticmethod
-    def _result(bundle: Bundle, changed: bool, kept: str | None = None) -> dict[str, Any]:
-        return {"changed": changed, "bundle": str(bundle.path), "digest": bundle.manifest["digest"], "kept": kept}
+        allowed, digest = self.flag("allow_poorer"), digest_of(files)
+        found = judge(folder, files, overview, allowed)
+        bundle = found.made
+        if found.changes and not self.dry:
+            bundle = write_bundle(folder, host, files, overview, render_time(now_utc()), vault, allowed)
+        shown = bundle or newest(folder)
+        return {
+            "changed": found.changes,
+            "bundle": str(shown.path) if shown else "",
+            "digest": bundle.manifest["digest"] if bundle else digest,
+            "kept": found.kept,
+        }

@@ -29,7 +29,7 @@ class ActionModule(LicensingAction):
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
         wanted = [one.number for one in read_wanted(args.get("licenses") or [], "licenses")]
         held = set(args.get("held") or [])
-        missing = [number for number in wanted if number not in bundle.live and number not in held]
+        missing = [number for number in wanted if number not in bundle.known and number not in held]
         if missing:
             todo = "Name a bundle in which they are active, or take them out of the declared licenses for now."
             raise LicensingError(

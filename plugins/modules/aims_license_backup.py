@@ -15,19 +15,23 @@ description:
     with digests.
   - Private keys leave the host sealed, and lie in the bundle encrypted with Ansible Vault. The run needs a vault
     password (C(--vault-password-file) or C(--vault-id)).
-  - The same content makes no second bundle. A bundle in which fewer licenses are active than in the newest one is not
-    taken, so that a good backup never gives way to a poorer one.
+  - The same content makes no second bundle, and neither does a home of which nothing changed but that licenses were
+    given up.
+  - What is new is always backed up. C(latest) stays at the bundle before if that has a license which is neither active
+    nor given back now, or if nothing is active any more, so that a good backup never gives way to a poorer one.
 author: aims.licensing contributors (@aims)
 options:
   dest:
     description:
       - The folder on the controller for bundles. Each host gets a folder in it, with one folder per bundle and a link
-        C(latest).
+        C(latest) to the newest good one, which stands for the host when that is lost.
       - A relative path begins at the folder in which the command was started.
     type: path
     required: true
   allow_poorer:
-    description: Take a bundle even if fewer licenses are active than in the newest one.
+    description:
+      - Have C(latest) name the bundle of the home as it is, whatever that lacks. For a license that will not come back,
+        such as one whose files are gone.
     type: bool
     default: false
   recipient:
@@ -52,7 +56,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bundle:
-  description: The folder of the newest bundle on the controller; empty in check mode if there is none yet.
+  description:
+    - The folder of the bundle that covers the home as it is, on the controller.
+    - In check mode, where one is still to be written, that of the newest bundle, or empty.
   returned: success
   type: str
   sample: /home/ops/aims-license/bundles/old/20261121T192022Z-4be1c7a90d21
@@ -61,7 +67,7 @@ digest:
   returned: success
   type: str
 kept:
-  description: Why the newest bundle was kept instead of a new one, or null.
+  description: Why C(latest) stays at an earlier bundle, or null.
   returned: success
   type: str
 overview:

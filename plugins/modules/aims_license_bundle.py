@@ -12,7 +12,8 @@ version_added: "0.1.0"
 description:
   - Returns what a bundle of M(aims.licensing.aims_license_backup) holds, after comparing every file of it with its
     digest and decrypting what has to move with the licenses.
-  - Fails where there is no bundle, where it is damaged, and where it does not cover the licenses.
+  - Fails where there is no bundle, where it is damaged, and where it does not cover the licenses. One that its host had
+    given back by then need not be covered.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   bundle:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bundles on the controller: written whole, read back, verified, and never replaced by a poorer one.
+"""Bundles on the controller: written whole, read back, verified, and never displaced by a poorer one.
 
 ::
 
@@ -9,7 +9,7 @@
         manifest.yml  manifest.sha256      what is in it, with digests
         overview.yml  overview.html
         files/…                            the files of the home; secrets encrypted with Ansible Vault
-    DEST/HOST/latest                       a link to the newest
+    DEST/HOST/latest                       a link to the newest good one, which stands for the host once it is lost
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
+    INACTIVE,
+    PENDING_DEACTIVATION,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CONFIG, is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overview_page
 
@@ -49,6 +53,8 @@ LATEST = "latest"
 _LIMIT = 32 << 20
 _MODE = re.compile(r"[0-7]{4}")
 _MAKING = ".tmp-"
+# What giving licenses up changes in a home; a bundle from before that is as good without it.
+_GIVEN_UP = ("Journal/", "Nodelocks/", CONFIG)
 
 
 class Vault(Protocol):
@@ -85,13 +91,18 @@ class Bundle:
     overview: Mapping[str, Any]
 
     @property
-    def live(self) -> set[str]:
-        """The licenses that were active when the bundle was made."""
-        return live_licenses(self.overview)
+    def covered(self) -> set[str]:
+        """The licenses whose nodelocks the bundle has."""
+        return covered_licenses(self.overview)
+
+    @property
+    def known(self) -> set[str]:
+        """The licenses that the bundle can stand for: those it covers, and those that its host gave back."""
+        return self.covered | _given_back(self.overview)
 
     def require_covers(self, numbers: Sequence[str]) -> None:
         """Refuse unless all these licenses were active when the bundle was made."""
-        missing = [number for number in numbers if number not in self.live]
+        missing = [number for number in numbers if number not in self.covered]
         if missing:
             raise refuse(
                 f"The bundle does not cover {', '.join(missing)}: not active when it was made.",
@@ -105,6 +116,20 @@ def live_licenses(overview: Mapping[str, Any]) -> set[str]:
     return {license["number"] for license in overview["licenses"] if license["status"] in HELD}
 
 
+def covered_licenses(overview: Mapping[str, Any]) -> set[str]:
+    """Return the numbers of the licenses whose nodelocks are there, those too that are about to be given back."""
+    return {one["number"] for one in overview["licenses"] if one["status"] in (*HELD, PENDING_DEACTIVATION)}
+
+
+def _given_back(overview: Mapping[str, Any]) -> set[str]:
+    """Return the licenses that a home shows as given back, not as merely damaged; an emergency ends by itself."""
+    return {
+        one["number"]
+        for one in overview["licenses"]
+        if one["status"] == INACTIVE and (one.get("until") or (one.get("fenced") and not one.get("holder")))
+    }
+
+
 def digest_of(files: Sequence[BundleFile]) -> str:
     """Return the digest over names, modes and contents; the same home always gives the same."""
     listed = [[file.name, file.mode, file.secret, file.sha256] for file in sorted(files, key=lambda file: file.name)]
@@ -112,18 +137,91 @@ def digest_of(files: Sequence[BundleFile]) -> str:
 
 
 def newest(folder: Path) -> Bundle | None:
-    """Return the newest bundle of a host, verified, or None."""
+    """Return the newest good bundle of a host, verified, or None."""
     link = folder / LATEST
     return read_bundle(link) if link.is_symlink() or link.exists() else None
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a backup comes to.
+
+    :ivar made: the bundle that serves already, or None where one is to be written
+    :ivar moves: whether it is to become the newest good one
+    :ivar kept: why it is not, in words
+    """
+
+    made: Bundle | None
+    moves: bool
+    kept: str | None = None
+
+    @property
+    def changes(self) -> bool:
+        return self.made is None or self.moves
+
+
+def judge(
+    folder: Path, files: Sequence[BundleFile], overview: Mapping[str, Any], allow_poorer: bool = False
+) -> Verdict:
+    """Compare a home with the bundles of its host (invariant I6).
+
+    What is new is always backed up: what is about to be given up has to be in a bundle. Only whether that becomes the
+    newest good one depends on what it lacks.
+    """
+    last, digest, now = newest(folder), digest_of(files), covered_licenses(overview)
+    if last is None:
+        return Verdict(_same(folder, digest, now), moves=True)
+    if last.manifest["digest"] == digest and now <= last.covered:
+        return Verdict(last, moves=False)
+    # Of those that wait to be given back the last bundle may have been made while they were active.
+    lost = last.covered - live_licenses(overview)
+    other = last.manifest.get("home_id") != overview["server"]["home_id"]
+    news = other or _has_news(last, files, overview)
+    gone: set[str] = set() if other else last.covered - now - _given_back(overview)
+    moves = not lost or allow_poorer or bool(news and now and not gone)
+    if not moves and not (now if other else news):
+        return Verdict(last, moves=False, kept=f"{', '.join(sorted(lost))} active in the newest bundle, but not now")
+    kept = None if moves else f"{last.path.name} stays the newest: {', '.join(sorted(gone or lost))} active there only"
+    return Verdict(_same(folder, digest, now), moves, kept)
+
+
+def _has_news(last: Bundle, files: Sequence[BundleFile], overview: Mapping[str, Any]) -> bool:
+    """Whether a home has what its last bundle has not, beyond what giving licenses up leaves behind."""
+    told = {(file["name"], str(file.get("sha256"))) for file in last.manifest["files"]}
+    changed = any((file.name, file.sha256) not in told for file in files if not file.name.startswith(_GIVEN_UP))
+    return changed or not covered_licenses(overview) <= last.covered or _offers(overview) != _offers(last.overview)
+
+
+def _offers(overview: Mapping[str, Any]) -> list[Any]:
+    """Return what an overview tells of profiles and users, which lie in a file that giving licenses up changes too."""
+    profiles = [[row.get(key) for key in ("name", "license", "default")] for row in overview["profiles"]]
+    return [profiles, list(overview["users"])]
+
+
+def _same(folder: Path, digest: str, covered: set[str]) -> Bundle | None:
+    """Return a whole bundle of the same content, if there is one."""
+    for path in sorted(folder.glob(f"[0-9]*-{digest[:12]}"), reverse=True):
+        with contextlib.suppress(LicensingError):
+            found = read_bundle(path)
+            if found.manifest["digest"] == digest and covered <= found.covered:
+                return found
+    return None
+
+
 def write_bundle(
-    folder: Path, host: str, files: Sequence[BundleFile], overview: Mapping[str, Any], made: str, vault: Vault
+    folder: Path,
+    host: str,
+    files: Sequence[BundleFile],
+    overview: Mapping[str, Any],
+    made: str,
+    vault: Vault,
+    allow_poorer: bool = False,
 ) -> Bundle:
-    """Write a bundle into a host's folder, read it back, and make it the newest.
+    """Write a bundle into a host's folder, unless one serves already, read it back, and make it the newest if it may.
 
     :param folder: the host's folder for bundles
     :param made: UTC, ``YYYY-MM-DDTHH:MM:SSZ``
+    :param allow_poorer: whether it becomes the newest good one, whatever it lacks
     """
     digest = digest_of(files)
     name = f"{made.replace('-', '').replace(':', '')}-{digest[:12]}"
@@ -137,11 +235,12 @@ def write_bundle(
             # The folder itself is what is locked, until it is closed: nothing is left in it.
             faults.reach("bundle.lock", name)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            last = newest(folder)
-            if last is not None and last.manifest["digest"] == digest:
-                # Another run has made it while this one waited.
-                return last
-            return _written(folder, name, fill, vault, files)
+            # Judged once more: another run may have made it while this one waited.
+            found = judge(folder, files, overview, allow_poorer)
+            bundle = found.made or _written(folder, name, fill, vault, files)
+            if found.moves:
+                _point(folder, bundle.path.name)
+            return bundle
     except OSError as error:
         raise refuse(
             f"The bundle cannot be written: {error.strerror or error}.",
@@ -172,7 +271,7 @@ def _written(
     faults.reach("bundle.verified", name)
     making.rename(final)
     faults.reach("bundle.renamed", name)
-    _point(folder, name)
+    _sync(folder)
     return Bundle(final, read.manifest, read.overview)
 
 
@@ -227,8 +326,8 @@ def _yaml(data: Mapping[str, Any]) -> bytes:
 
 
 def _point(folder: Path, name: str) -> None:
-    _sync(folder)
     link = folder / f"{_MAKING}{LATEST}"
+    link.unlink(missing_ok=True)
     link.symlink_to(name)
     faults.reach("bundle.linked", name)
     link.replace(folder / LATEST)

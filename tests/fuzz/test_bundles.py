@@ -65,7 +65,7 @@ def sealed(bundle: Bundle, manifest: bytes) -> None:
 def use(bundle: Bundle) -> Any:
     """Read a bundle as the modules do that rely on one."""
     found = read_bundle(bundle.path)
-    found.live  # noqa: B018 - reading it is the use
+    found.known  # noqa: B018 - reading it is the use
     carried = _bundle.carried_files(found, Plain())
     assert all(".." not in file["name"] and not file["name"].startswith("/") for file in carried)
     return carried

@@ -224,6 +224,68 @@ def test_a_poorer_bundle_is_taken_by_no_other_word_than_yes(migrated: Lab) -> No
     assert not [one for one in latest["licenses"] if one["status"] == "Active"]
 
 
+def bundle_files(lab: Lab, host: str = "old") -> dict[str, set[str]]:
+    """The names of the files of each bundle of a host."""
+    bundles = [path for path in (lab.work / "bundles" / host).iterdir() if not path.is_symlink()]
+    listed = {path.name: yaml.safe_load((path / "manifest.yml").read_text(encoding="utf-8")) for path in bundles}
+    return {name: {file["name"] for file in manifest["files"]} for name, manifest in listed.items()}
+
+
+def declare(lab: Lab, *numbers: str) -> Lab:
+    """Declare these licenses of the worked example, and no others."""
+    declared = lab.worked_example()["all"]["children"]["aims_license_targets"]["hosts"]["new"]
+    licenses = [one for one in declared["aims_license_server_licenses"] if one["number"] in numbers]
+    lab.target_vars["aims_license_server_licenses"] = licenses
+    lab.write_inventory()
+    return lab
+
+
+def test_what_was_published_between_two_stages_of_a_migration_moves_with_the_second(rehearsed: Lab) -> None:
+    must(declare(rehearsed, NUMBERS[0]).play("migrate"))
+    first = (rehearsed.work / "bundles" / "old" / "latest").resolve()
+    key = rehearsed.home("old") / "ApplicationKeys" / "app.key"
+    key.write_text("published meanwhile", encoding="utf-8")
+    key.chmod(0o600)
+    must(declare(rehearsed, *NUMBERS).play("migrate"))
+    assert (rehearsed.home("new") / "ApplicationKeys" / "app.key").read_text(encoding="utf-8") == "published meanwhile"
+    latest = (rehearsed.work / "bundles" / "old" / "latest").resolve()
+    found = bundle_files(rehearsed)
+    assert set(found) == {first.name, latest.name} and latest != first
+    assert "ApplicationKeys/app.key" in found[latest.name] and "ApplicationKeys/app.key" not in found[first.name]
+    assert must(rehearsed.play("migrate")).changed == 0
+    assert rehearsed.held("new") == set(NUMBERS) and bundle_files(rehearsed) == found
+
+
+def test_a_license_that_was_replaced_by_another_keeps_neither_backups_nor_the_migration(rehearsed: Lab) -> None:
+    rehearsed.licman("old", "--nodelock-deactivate", NUMBERS[2])
+    must(rehearsed.play("backup"))
+    rehearsed.licman("old", "--nodelock-deactivate", NUMBERS[0])
+    before = rehearsed.tree(rehearsed.work)
+    assert "kept" in must(rehearsed.play("backup")).output and rehearsed.tree(rehearsed.work) == before
+    declare(rehearsed, *NUMBERS[1:])
+    options = {
+        "home": "{{ aims_license_server_home }}",
+        "root": "{{ aims_license_server_root }}",
+        "licenses": "{{ hostvars.new.aims_license_server_licenses }}",
+    }
+    must(
+        rehearsed.play(
+            rehearsed.write_play("more", "old", [{"name": "More", "aims.licensing.aims_license_activate": options}])
+        )
+    )
+    run = must(rehearsed.play("backup"))
+    assert run.changed == 1 and "kept" not in run.output
+    latest = yaml.safe_load(
+        (rehearsed.work / "bundles" / "old" / "latest" / "overview.yml").read_text(encoding="utf-8")
+    )
+    assert {one["number"] for one in latest["licenses"] if one["status"] == "Active"} == set(NUMBERS[1:])
+    lost = rehearsed.play("migrate", "--check", "-e", "aims_license_migrate_source_lost=true")
+    assert lost.output.count("needs release") == 2 and "was not active" not in lost.output
+    must(rehearsed.play("migrate"))
+    assert (rehearsed.held("old"), rehearsed.held("new")) == (set(), set(NUMBERS[1:]))
+    assert must(rehearsed.play("migrate")).changed == 0
+
+
 def test_application_keys_and_other_files_move_with_the_licenses(rehearsed: Lab) -> None:
     secret = secrets.token_hex(24)
     key, cpx = "ApplicationKeys/app.key", "Licenses/extra.cpx"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -117,3 +118,25 @@ def test_there_and_back_and_there_again(migrated: Lab) -> None:
     run = migrated.play("rollback")
     assert run.code != 0 and "has spent its 3 transfers" in run.output
     assert migrated.everything() == before
+
+
+def test_a_target_that_was_reinstalled_with_fewer_licenses_than_its_bundle_is_rolled_back(migrated: Lab) -> None:
+    options = {
+        "home": "{{ aims_license_server_home }}",
+        "root": "{{ aims_license_server_root }}",
+        "dest": str(migrated.work / "bundles"),
+    }
+    play = migrated.write_play("target", "new", [{"name": "Back up", "aims.licensing.aims_license_backup": options}])
+    must(migrated.play(play))
+    first = (migrated.work / "bundles" / "new" / "latest").resolve()
+    for number in NUMBERS:
+        migrated.authority("release", number, "--reason", "Its disk is gone.")
+    shutil.rmtree(migrated.home("new"))
+    declared = migrated.target_vars["aims_license_server_licenses"]
+    migrated.target_vars["aims_license_server_licenses"] = [one for one in declared if one["number"] != NUMBERS[0]]
+    migrated.write_inventory()
+    must(migrated.play("migrate"))
+    assert migrated.held("new") == set(NUMBERS[1:])
+    must(migrated.play("rollback"))
+    assert (migrated.held("old"), migrated.held("new")) == (set(NUMBERS[1:]), set())
+    assert (migrated.work / "bundles" / "new" / "latest").resolve() != first and first.is_dir()

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which bundle is written, and which one stands for a host: no good one gives way to a poorer (invariant I6)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+    Bundle,
+    BundleFile,
+    Verdict,
+    judge,
+    newest,
+    write_bundle,
+)
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    HOME,
+    NUMBERS,
+    SERVER,
+    SESSION,
+    CoreLab,
+    Host,
+)
+
+VAULT = VaultLib([("default", VaultSecret(b"of the tests"))])
+KEY = "ApplicationKeys/app.key"
+
+
+class Backups:
+    """Backs a host up, each time a minute later."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken = 0
+
+    def seen(self, host: Host) -> tuple[list[BundleFile], dict[str, Any]]:
+        files = [BundleFile(one.name, f"{one.mode:04o}", one.secret, one.content) for one in host.manager.files()]
+        return files, host.overview
+
+    def judge(self, host: Host) -> Verdict:
+        return judge(self.folder, *self.seen(host))
+
+    def take(self, host: Host) -> Bundle:
+        self._taken += 1
+        return write_bundle(self.folder, "old", *self.seen(host), f"2026-01-01T12:{self._taken:02}:00Z", VAULT)
+
+    @property
+    def latest(self) -> Path:
+        found = newest(self.folder)
+        assert found is not None
+        return found.path
+
+    def count(self) -> int:
+        return len([path for path in self.folder.iterdir() if not path.is_symlink()])
+
+
+@pytest.fixture
+def backups(tmp_path: Path) -> Backups:
+    return Backups(tmp_path / "bundles")
+
+
+def publish(host: Host, content: str) -> None:
+    host.write(KEY, content)
+    (host.folder / KEY).chmod(0o600)
+
+
+def test_a_home_that_only_gave_licenses_up_makes_no_bundle(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    for gone in NUMBERS:
+        lab.deactivate(lab.old, gone)
+        assert backups.judge(lab.old).made == first and backups.judge(lab.old).kept
+        assert backups.take(lab.old) == first and backups.count() == 1
+
+
+def test_what_is_new_beside_a_damaged_license_is_backed_up_and_displaces_nothing(
+    lab: CoreLab, backups: Backups
+) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    for kind in ("lock", "ver"):
+        (lab.old.folder / "Nodelocks" / f"{digits(SERVER)}.{kind}").unlink()
+    assert backups.take(lab.old) == first
+    publish(lab.old, "published since")
+    found = backups.judge(lab.old)
+    assert found.made is None and not found.moves and found.kept and SERVER in found.kept
+    second = backups.take(lab.old)
+    assert KEY in {file["name"] for file in second.manifest["files"]} and second.covered == {SESSION, CLIENT}
+    assert backups.latest == first.path
+    # Nothing is written a second time, nor in another run.
+    assert backups.take(lab.old) == second and not backups.judge(lab.old).changes and backups.count() == 2
+
+
+def test_what_is_new_beside_licenses_that_were_given_back_becomes_the_newest(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    backups.take(lab.old)
+    lab.deactivate(lab.old, SERVER)
+    publish(lab.old, "published since")
+    second = backups.take(lab.old)
+    assert backups.latest == second.path and second.covered == {SESSION, CLIENT}
+    assert second.known == set(NUMBERS)
+    # A host that holds nothing any more displaces nothing.
+    lab.deactivate(lab.old, SESSION, CLIENT)
+    publish(lab.old, "published at last")
+    assert backups.take(lab.old) != second and backups.latest == second.path
+
+
+def test_licenses_that_are_about_to_be_given_back_are_covered(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    lab.old.manager.deactivate(NUMBERS, lab.offline())
+    assert backups.take(lab.old) == first
+    publish(lab.old, "published since")
+    second = backups.take(lab.old)
+    second.require_covers(NUMBERS)
+    assert second.path != first.path and backups.latest == second.path
+
+
+def test_a_home_that_was_made_anew_displaces_the_bundle_once_it_holds_licenses(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    lab.deactivate(lab.old, *NUMBERS)
+    shutil.rmtree(lab.old.folder)
+    Home(HOME, str(lab.old.root)).create()
+    assert backups.take(lab.old) == first and backups.judge(lab.old).kept
+    lab.activate(lab.old, SESSION)
+    second = backups.take(lab.old)
+    assert second.manifest["home_id"] == lab.old.overview["server"]["home_id"] != first.manifest["home_id"]
+    second.require_covers([SESSION])
+    assert backups.latest == second.path and first.path.is_dir()
+
+
+def test_a_damaged_bundle_of_the_same_content_serves_nobody(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    lab.old.manager.set_maintenance(True)
+    backups.take(lab.old)
+    (first.path / "overview.yml").write_text("", encoding="utf-8")
+    lab.old.manager.set_maintenance(False)
+    third = backups.take(lab.old)
+    assert third.manifest["digest"] == first.manifest["digest"] and third.path != first.path
+    assert backups.latest == third.path
