@@ -72,6 +72,9 @@ options:
   bundle:
     description:
       - A bundle on the controller. Its application keys and C(.cpx) files are put on the host where they are missing.
+      - With the first of O(licenses) that becomes active by this call they replace files of the same name, which are
+        from an earlier stay. On a host that serves licenses already, they replace a file only if that of the bundle is
+        another than what came before.
     type: path
   files:
     description: Those files. Filled in by the action plugin; not to be given.

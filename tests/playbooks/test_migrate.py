@@ -305,6 +305,20 @@ def test_application_keys_and_other_files_move_with_the_licenses(rehearsed: Lab)
     assert moved.read_text(encoding="utf-8") == "a newer key of the new host"
 
 
+def test_a_key_that_was_renewed_replaces_the_one_of_an_earlier_stay_on_either_host(rehearsed: Lab) -> None:
+    places = {host: rehearsed.home(host) / "ApplicationKeys" / "app.key" for host in ("old", "new")}
+    places["old"].write_text("the first", encoding="utf-8")
+    places["old"].chmod(0o600)
+    must(rehearsed.play("migrate"))
+    places["new"].write_text("the second", encoding="utf-8")
+    must(rehearsed.play("rollback"))
+    assert places["old"].read_text(encoding="utf-8") == "the second"
+    places["old"].write_text("the third", encoding="utf-8")
+    run = must(rehearsed.play("migrate", "--diff", "-vvv"))
+    assert places["new"].read_text(encoding="utf-8") == "the third" and places["new"].stat().st_mode & 0o777 == 0o600
+    assert "the third" not in run.output and base64.b64encode(b"the third").decode() not in run.output
+
+
 DEAD = """
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.local import Connection as Local

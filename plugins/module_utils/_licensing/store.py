@@ -9,6 +9,7 @@
     Bin/                   the installed package and its commands
     Config/server.json     authority, realm, profiles in their order, users, maintenance mode, fenced licenses
     Config/host.key        the private key this home signs requests with
+    Config/carried.json    digests of the files that came with licenses from another host
     Licenses/N.lic         the signed license files
     Nodelocks/N.lock       the signed response that activated N here; N.ver holds the digests of both
     Journal/               pending requests and their responses; closed/ keeps the past ones
@@ -42,6 +43,7 @@ PRODUCT = "aims.licensing"
 HOME_FORMAT = 1
 CONFIG = "Config/server.json"
 HOST_KEY = "Config/host.key"
+CARRIED = "Config/carried.json"
 PACKAGE = "Bin/package.json"
 LOCK = ".lock"
 DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "Seats", "ApplicationKeys")

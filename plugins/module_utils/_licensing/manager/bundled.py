@@ -17,10 +17,11 @@ from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
 from ..journal import unsettled
 from ..model import Profile, Wanted, check_names, now_utc
-from ..store import OURS, UNMANAGED, Home, is_carried, is_secret
+from ..store import OURS, UNMANAGED, Home, is_secret
 from . import Change, HomeFile, deactivating, maintaining
 from .arranging import arranged, predict
 from .bridging import bridges, foreseen, raise_ungranted, sort_out
+from .carrying import Carrying
 from .checking import check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import drain
 from .exchange import Requests, check_response
@@ -95,6 +96,7 @@ class BundledManager:
             check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
+            carrying = Carrying(self._home, files, numbers, state)
             stale = state.superseded(numbers)
             if not dry:
                 self._managed.drop_updates(state, stale)
@@ -102,14 +104,16 @@ class BundledManager:
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
             else:
-                finished = self._carry_out(state, wanted, channel, realm, emergency, given_back)
+                finished = self._carry_out(state, wanted, channel, realm, emergency, given_back, carrying)
                 state = self._managed.read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
             config = arranged(state, wanted, extra_profiles, users)
             if not dry and config != state.config:
                 self._home.save(config)
-            carried = self._carry(files, dry)
+            carried = carrying.missing
+            if not dry:
+                carrying.fill()
             state = replace(state, config=config)
             after = self._managed.overview(state)
             if dry:
@@ -120,13 +124,6 @@ class BundledManager:
                 predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_ACTIVATION)
             # A license whose update is pending is active meanwhile: nobody has to wait for its response.
             return change_of(before, after, numbers, results, unsettled(state.intents))
-
-    def _carry(self, files: Sequence[HomeFile], dry: bool) -> list[str]:
-        folder = self._home.folder
-        missing = [file for file in files if is_carried(file.name) and not folder.has(file.name)]
-        for file in missing if not dry else ():
-            folder.write(file.name, file.content, file.mode)
-        return [file.name for file in missing]
 
     def _foresee(
         self,
@@ -160,6 +157,7 @@ class BundledManager:
         realm: Realm | None,
         emergency: Sequence[str],
         given_back: Sequence[str],
+        carrying: Carrying,
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
@@ -167,7 +165,7 @@ class BundledManager:
         finished: Mapping[str, dict[str, Any]] = {}
         due = state.due([w.number for w in wanted], channel)
         if due:
-            settling, requests = self._managed.settling(state, channel, realm)
+            settling, requests = self._managed.settling(state, channel, realm, carrying.arrive)
             settling.finish(due)
             finished, state = settling.results, self._managed.read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
@@ -177,7 +175,7 @@ class BundledManager:
         usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
         raise_ungranted(usual)
         raise_refusals(usual, (), state)
-        settling, requests = self._managed.settling(state, channel, realm)
+        settling, requests = self._managed.settling(state, channel, realm, carrying.arrive)
         for one in found.usual:
             settling.begin(one.number, requests.activate(one))
         for one in found.bridged:

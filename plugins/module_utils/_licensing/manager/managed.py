@@ -102,13 +102,19 @@ class ManagedHome:
         due = state.due(numbers, channel)
         return Settling(self.home, channel, self.realm(state, channel, given)).foresee(due) if due else {}
 
-    def settling(self, state: State, channel: Channel, given: Realm | None) -> tuple[Settling, Requests]:
+    def settling(
+        self,
+        state: State,
+        channel: Channel,
+        given: Realm | None,
+        arriving: Callable[[str], None] | None = None,
+    ) -> tuple[Settling, Requests]:
         """Pin the realm and make the host's key, which the first request needs."""
         realm = self.realm(state, channel, given)
         if realm != state.config.realm:
             self.home.save(replace(state.config, realm=realm))
         requests = Requests(realm, state.fingerprint, self.home.make_host_key(), self.now())
-        return Settling(self.home, channel, realm), requests
+        return Settling(self.home, channel, realm, arriving), requests
 
     def drop_updates(self, state: State, numbers: Sequence[str]) -> None:
         """Drop the updates that are pending for these licenses: nobody waits for their responses any more."""

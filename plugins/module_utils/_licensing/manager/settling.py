@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from .. import documents, faults
 from ..channel import Channel
@@ -31,14 +31,18 @@ class Settling:
     Each step may be the last before a crash; the next call takes it up from what is on disk. The home is to be held
     locked.
 
+    :param arriving: called with the number of each license that is about to become active, its response archived
     :ivar results: license number → ``{action, spends, transfers}`` of what was granted
     """
 
-    def __init__(self, home: Home, channel: Channel, realm: Realm) -> None:
+    def __init__(
+        self, home: Home, channel: Channel, realm: Realm, arriving: Callable[[str], None] | None = None
+    ) -> None:
         self._home = home
         self._journal = Journal(home.folder)
         self._channel = channel
         self._realm = realm
+        self._arriving = arriving
         self.results: dict[str, dict[str, Any]] = {}
 
     def finish(self, intents: Sequence[Intent]) -> None:
@@ -148,6 +152,8 @@ class Settling:
             self._home.replace_license(intent.number, self._license(intent.number, response))
             faults.reach("settling.applied.update", intent.number)
             return
+        if self._arriving is not None:
+            self._arriving(intent.number)
         self._home.put_license(intent.number, self._license(intent.number, response), data)
         faults.reach("settling.applied.license", intent.number)
         self._unfence(intent.number)
