@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_profiles, read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     Bundle,
@@ -28,13 +28,14 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
-    options = frozenset({"giver", "taker", "licenses", "quotes", "bundles", "lost", "emergency"})
+    options = frozenset({"giver", "taker", "licenses", "profiles", "quotes", "bundles", "lost", "emergency"})
     required = frozenset({"giver", "taker", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         giver, taker = args["giver"], args["taker"]
         wanted = read_wanted(args.get("licenses"), "licenses")
+        further = read_profiles(args.get("profiles") or [], "profiles", [one.number for one in wanted])
         # What was asked has an answer or, offline, none; the rest is active as it is.
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
         bundles = self.path("bundles")
@@ -51,9 +52,9 @@ class ActionModule(LicensingAction):
         remembered = bundle.overview if bundle else None
         if lost is not None and remembered is not None:
             emergency = self.flag("emergency")
-            planner: Planner = LostPlanner(giver, taker, wanted, quotes, remembered, now_utc(), emergency)
+            planner: Planner = LostPlanner(giver, taker, wanted, quotes, remembered, now_utc(), emergency, further)
         else:
-            planner = Planner(giver, taker, wanted, quotes, remembered, now_utc())
+            planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further)
         plan = planner.plan()
         text = plan_text(plan, giver["host"], taker["host"])
         display.display(text)

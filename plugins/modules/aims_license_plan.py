@@ -12,7 +12,8 @@ version_added: "0.1.0"
 description:
   - Says for each license where it is, what the next step is, what it spends, how many transfers are left then and
     when one returns, and shows this as a table.
-  - Fails with everything that stands against it. Equal machine-ids, a spent budget, an expired license, a wrong code.
+  - Fails with everything that stands against it. Equal machine-ids, a spent budget, an expired license, a wrong code,
+    a profile whose name another license of the taker has.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   giver:
@@ -30,6 +31,11 @@ options:
     type: list
     elements: dict
     required: true
+  profiles:
+    description: Further profiles of these licenses, likewise.
+    type: list
+    elements: dict
+    default: []
   quotes:
     description: The C(results) of M(aims.licensing.aims_license_activate) in check mode on the taker.
     type: list

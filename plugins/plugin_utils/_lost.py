@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import (
     ACTIVATE,
     EMERGENCY,
@@ -39,10 +39,12 @@ class LostPlanner(Planner):
         remembered: Mapping[str, Any],
         now: datetime,
         emergency: bool = False,
+        further: Sequence[Profile] = (),
     ) -> None:
         nothing = {"licenses": [], "profiles": remembered["profiles"], "users": remembered["users"], "pending": []}
         shown = {**nothing, "server": remembered["server"]}
-        super().__init__({**giver, "overview": shown, "reachable": False}, taker, wanted, quotes, remembered, now)
+        giver = {**giver, "overview": shown, "reachable": False}
+        super().__init__(giver, taker, wanted, quotes, remembered, now, further)
         self._emergency = emergency
 
     @property

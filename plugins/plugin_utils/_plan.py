@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
     DRIFTED,
     compare,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import taken_names
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
@@ -28,7 +29,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     UPDATE,
     Account,
+    Profile,
     Wanted,
+    named,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions import (
@@ -57,6 +60,7 @@ class Planner:
         that is not ``reachable`` shows nothing
     :param quotes: what activating on the taker would spend, by license number; empty offline
     :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
+    :param further: declared profiles beside those of the licenses
     """
 
     def __init__(
@@ -67,8 +71,10 @@ class Planner:
         quotes: Mapping[str, Mapping[str, Any]],
         remembered: Mapping[str, Any] | None,
         now: datetime,
+        further: Sequence[Profile] = (),
     ) -> None:
         self._giver, self._taker, self._wanted, self._quotes, self._now = giver, taker, wanted, quotes, now
+        self._further = further
         self._given = _by_number(giver["overview"])
         self._taken = _by_number(taker["overview"])
         self._remembered = _by_number(remembered) if remembered else {}
@@ -88,7 +94,8 @@ class Planner:
         """
         rows = self.rows()
         reachable = self._giver.get("reachable", True)
-        problems = self._problems(rows) if reachable else self._missed(rows) + self._asked(rows)
+        problems = self._names()
+        problems += self._problems(rows) if reachable else self._missed(rows) + self._asked(rows)
         if problems:
             raise LicensingError(problems)
         steps = {row["number"]: row["step"] for row in rows}
@@ -317,6 +324,15 @@ class Planner:
                 "Install a new home on the target; a license server does not change its realm.",
             )
         ]
+
+    def _names(self) -> list[Problem]:
+        """Which declared profiles the taker has for licenses that stay there, also where nothing is left to move."""
+        declared = {one.number for one in self._wanted}
+        here = [number for number, one in self._taken.items() if one["status"] in (*HELD, PENDING_ACTIVATION)]
+        others = {*here, *self._opening}.difference(declared)
+        overview = self._taker["overview"]
+        current = [Profile(one["name"], one["license"], one["default"]) for one in overview["profiles"]]
+        return taken_names(named(self._wanted, self._further), current, others, str(self._taker["host"]))
 
     def _notes(self) -> list[str]:
         wanted = {one.number for one in self._wanted}

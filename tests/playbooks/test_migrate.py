@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,36 @@ def test_declared_further_profiles_come_below_and_users_as_declared(rehearsed: L
         ("Backoffice", False),
     ]
     assert rehearsed.overview("new")["users"] == ["AIMS\\carl"]
+
+
+def test_no_profile_is_taken_from_a_license_that_the_target_has_already(rehearsed: Lab) -> None:
+    server, session, client = rehearsed.target_vars["aims_license_server_licenses"]
+    rehearsed.target_vars["aims_license_server_licenses"] = [client]
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+
+    def refused(*declared: dict[str, Any], further: Sequence[dict[str, Any]] = ()) -> None:
+        rehearsed.target_vars["aims_license_server_licenses"] = list(declared)
+        rehearsed.target_vars["aims_license_server_profiles"] = list(further)
+        rehearsed.write_inventory()
+        before = rehearsed.everything()
+        for options in (("--check",), ()):
+            run = rehearsed.play("migrate", *options)
+            assert run.code != 0 and "Traceback" not in run.output
+            told = f"Profile Client is declared for license {NUMBERS[0]}, but is that of license {NUMBERS[2]} here"
+            assert told in run.output
+        assert rehearsed.everything() == before
+
+    refused({**server, "profile": "Client"}, session)
+    rehearsed.target_vars["aims_license_server_licenses"] = [server, session]
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+    order = [("PROServer", NUMBERS[0], False), ("PROSession", NUMBERS[1], True), ("Client", NUMBERS[2], True)]
+    assert profiles(rehearsed, "new") == order
+    # Where nothing is left to move, and for further profiles.
+    refused({**server, "profile": "Client"}, session)
+    refused(server, session, further=[{"name": "Client", "license": NUMBERS[0]}])
+    assert profiles(rehearsed, "new") == order
 
 
 def test_a_second_migration_changes_nothing(migrated: Lab) -> None:

@@ -202,6 +202,11 @@ def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purg
     return tuple(wanted) + rest
 
 
+def named(wanted: Sequence[Wanted], further: Sequence[Profile]) -> list[Profile]:
+    """Return the profiles that are declared by a name, those of the licenses first."""
+    return [*(Profile(one.profile, one.number, one.default) for one in wanted if one.profile), *further]
+
+
 @dataclass(frozen=True)
 class TransferRule:
     """How often a nodelock may move: at most ``limit`` times within any ``window``."""

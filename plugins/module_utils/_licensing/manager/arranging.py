@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model import ACTIVATE, DEACTIVATE, UPDATE, Profile, Wanted, arrange_profiles, check_names, digits, parse_user
+from ..model import (
+    ACTIVATE,
+    DEACTIVATE,
+    UPDATE,
+    Profile,
+    Wanted,
+    arrange_profiles,
+    check_names,
+    digits,
+    named,
+    parse_user,
+)
 from ..store import Config
 from .overview import PENDING_ACTIVATION, PENDING_DEACTIVATION, PENDING_UPDATE
 from .state import State
@@ -22,10 +33,10 @@ _BEGUN = {"request_id": None, "made": None, "answered": False, "holder": None}
 def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None) -> Config:
     """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
     profiles: list[Profile] = []
-    named = [*extra, *(Profile(one.profile, one.number) for one in wanted if one.profile)]
-    check_names(named)
+    declared = named(wanted, extra)
+    check_names(declared)
     for one in wanted:
-        others_names = {profile.name for profile in named if profile.name != one.profile}
+        others_names = {profile.name for profile in declared if profile.name != one.profile}
         mine = [p for p in state.config.profiles if p.license == one.number and p.name not in others_names]
         if one.profile:
             # The declared name is given to the license's first profile, unless one of them has it already.
@@ -35,7 +46,7 @@ def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], u
         elif mine:
             profiles += mine
         elif all(profile.license != one.number for profile in extra):
-            profiles.append(Profile(_free_name(state.config.profiles, profiles, named), one.number, one.default))
+            profiles.append(Profile(_free_name(state.config.profiles, profiles, declared), one.number, one.default))
     served = {w.number for w in wanted if state.is_active(w.number)}
     return replace(
         state.config,

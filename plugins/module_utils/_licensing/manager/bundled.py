@@ -22,7 +22,7 @@ from . import Change, HomeFile, deactivating, maintaining
 from .arranging import arranged, predict
 from .bridging import bridges, foreseen, raise_ungranted, sort_out
 from .carrying import Carrying
-from .checking import check_updated, check_wanted, obstacles_of, raise_refusals
+from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import drain
 from .exchange import Requests, check_response
 from .foreseeing import PENDING, ended, updated, waits
@@ -96,6 +96,7 @@ class BundledManager:
             check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
             arranged(state, wanted, extra_profiles, users)
+            check_named(self._home, state, wanted, extra_profiles)
             carrying = Carrying(self._home, files, numbers, state)
             stale = state.superseded(numbers)
             if not dry:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import documents
@@ -13,7 +13,7 @@ from ..channel import Channel
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, in_words
 from ..journal import Intent
-from ..model import ACTIVATE, MACHINE, PERSONAL, Wanted, digits, parse_number
+from ..model import ACTIVATE, MACHINE, PERSONAL, Profile, Wanted, digits, named, parse_number
 from ..store import HOST_KEY, Home, Installed
 from .overview import drift, drift_since_asked
 from .state import State
@@ -112,6 +112,39 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
 def _knows_code(found: Installed, wanted: Wanted) -> bool:
     key = documents.key_from_code(wanted.number, wanted.activation_code)
     return documents.public_half(key) == found.license.code_key
+
+
+def check_named(home: Home, state: State, wanted: Sequence[Wanted], further: Sequence[Profile]) -> None:
+    """Refuse profiles whose names would be taken from licenses that nothing is wanted for."""
+    opening = [number for number, intent in state.intents.items() if intent.action == ACTIVATE]
+    held = {number for number in state.installed if state.holds(number)}.union(opening)
+    others = held.difference(one.number for one in wanted)
+    problems = taken_names(named(wanted, further), state.config.profiles, others, home.where)
+    if problems:
+        raise LicensingError(problems)
+
+
+def taken_names(
+    declared: Sequence[Profile], current: Sequence[Profile], others: Collection[str], where: str
+) -> list[Problem]:
+    """Tell of declared profiles whose names belong to other licenses of a server.
+
+    Whoever asks for such a name would be given seats of another license, and the other one would be left without it.
+
+    :param others: the numbers of licenses that the server holds, and that are not declared
+    """
+    owners = {profile.name: profile.license for profile in current if profile.license in others}
+    return [
+        Problem(
+            f"Profile {one.name} is declared for license {one.license}, but is that of license {owners[one.name]} "
+            "here, which is not declared.",
+            where,
+            f"Declare another name for license {one.license}; or first give license {owners[one.name]} another one "
+            f"here and remove {one.name} (aims_license_profile).",
+        )
+        for one in declared
+        if owners.get(one.name, one.license) != one.license
+    ]
 
 
 def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:

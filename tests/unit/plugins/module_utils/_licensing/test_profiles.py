@@ -64,6 +64,34 @@ def test_a_name_can_be_taken_from_a_license_that_had_two(lab: CoreLab) -> None:
     assert dict(lab.old.profiles())["Y"] == SESSION
 
 
+@pytest.mark.parametrize("how", ["declared", "further", "dry"])
+def test_no_name_is_taken_from_a_license_that_is_here_and_not_declared(lab: CoreLab, how: str) -> None:
+    lab.activate(lab.old, CLIENT)
+    before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
+    options: dict[str, Any] = {"extra_profiles": [Profile("Client", SESSION)]} if how == "further" else {}
+    told = f"Profile Client is declared for license {SESSION}, but is that of license {CLIENT} here"
+    with pytest.raises(LicensingError, match=told):
+        declare(lab, (SESSION, "Own" if how == "further" else "Client"), dry=how == "dry", **options)
+    assert lab.old.files() == before and lab.ledger_path.read_bytes() == ledger
+
+
+def test_a_name_of_a_license_whose_activation_is_pending_is_not_taken_either(lab: CoreLab) -> None:
+    lab.old.manager.activate(wanted(CLIENT), lab.offline(), lab.realm)
+    assert lab.old.statuses() == {} and lab.old.profiles() == [("Client", CLIENT)]
+    before = lab.old.files()
+    with pytest.raises(LicensingError, match=f"but is that of license {CLIENT} here"):
+        declare(lab, (SESSION, "Client"))
+    assert lab.old.files() == before
+
+
+def test_a_name_is_taken_from_a_license_that_left_and_from_one_that_was_given_another(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER, CLIENT)
+    lab.old.manager.set_profiles([Profile("Customer", CLIENT)], absent=["Client"])
+    lab.deactivate(lab.old, SERVER)
+    declare(lab, (SESSION, "Client"), extra_profiles=[Profile("PROServer", SESSION)])
+    assert lab.old.profiles() == [("Client", SESSION), ("PROServer", SESSION), ("Customer", CLIENT)]
+
+
 def test_profiles_are_added_ordered_re_pointed_and_removed(lab: CoreLab) -> None:
     lab.activate(lab.old)
     manager = lab.old.manager
