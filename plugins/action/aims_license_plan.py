@@ -28,7 +28,9 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
-    options = frozenset({"giver", "taker", "licenses", "profiles", "quotes", "bundles", "lost", "emergency"})
+    options = frozenset(
+        {"giver", "taker", "licenses", "profiles", "keep_profiles", "quotes", "bundles", "lost", "emergency"}
+    )
     required = frozenset({"giver", "taker", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,8 @@ class ActionModule(LicensingAction):
             emergency = self.flag("emergency")
             planner: Planner = LostPlanner(giver, taker, wanted, quotes, remembered, now_utc(), emergency, further)
         else:
-            planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further)
+            kept = self.flag("keep_profiles")
+            planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further, kept)
         plan = planner.plan()
         text = plan_text(plan, giver["host"], taker["host"])
         display.display(text)

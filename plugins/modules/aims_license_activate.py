@@ -65,6 +65,14 @@ options:
         description: Whether clients that name no profile may take it.
         type: bool
         default: false
+  keep_profiles:
+    description:
+      - Whether licenses that have profiles here keep these as they are, in their order. For a server that gets back
+        what it had.
+      - What O(licenses) and O(profiles) say of profiles is then for licenses that have none, and not for names that
+        another license has. These come below.
+    type: bool
+    default: false
   users:
     description: The registered users, as C(DOMAIN\\user). Unchanged unless given.
     type: list
@@ -214,6 +222,7 @@ def activate(module):
         [HomeFile(f["name"], int(f["mode"], 8), True, base64.b64decode(f["content"])) for f in module.params["files"]],
         read_numbers(module.params["emergency"], "emergency"),
         read_numbers(module.params["given_back"], "given_back"),
+        module.params["keep_profiles"],
         dry=module.check_mode,
     )
     return described(change)
@@ -236,6 +245,7 @@ def main():
             },
         },
         "profiles": PROFILES,
+        "keep_profiles": {"type": "bool", "default": False},
         "bundle": {"type": "path"},
         "files": {
             "type": "list",

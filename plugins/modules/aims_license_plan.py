@@ -36,6 +36,10 @@ options:
     type: list
     elements: dict
     default: []
+  keep_profiles:
+    description: Whether the taker keeps the profiles that it has for these licenses, likewise.
+    type: bool
+    default: false
   quotes:
     description: The C(results) of M(aims.licensing.aims_license_activate) in check mode on the taker.
     type: list

@@ -283,16 +283,21 @@ def _numbers(declared: object) -> tuple[list[str], bool]:
 
 
 def _check_extras(host: HostVariables) -> list[Problem]:
-    name = "aims_license_server_users"
-    users, realm = host.get(name, []), host.get("aims_license_server_realm")
-    if not isinstance(users, (list, tuple)):
-        what = f"The registered users are a {type(users).__name__}, not a list."
-        return [Problem(what, host.where(name), "Declare a list of DOMAIN\\user.")]
-    checks: list[Callable[[], object]] = [partial(parse_user, user, host.where(name)) for user in users]
+    realm = host.get("aims_license_server_realm")
+    checks: list[Callable[[], object]] = []
     if realm is not None:
         checks.append(lambda: Realm.from_dict(realm, host.where("aims_license_server_realm")))
     portal, email = host.get("aims_license_server_portal"), host.get("aims_license_server_portal_email")
-    return _told(checks) + portal_problems(portal, email, realm, host.where)
+    return _check_users(host) + _told(checks) + portal_problems(portal, email, realm, host.where)
+
+
+def _check_users(host: HostVariables) -> list[Problem]:
+    name = "aims_license_server_users"
+    users = host.get(name, [])
+    if isinstance(users, (list, tuple)):
+        return _told([partial(parse_user, user, host.where(name)) for user in users])
+    what = f"The registered users are a {type(users).__name__}, not a list."
+    return [Problem(what, host.where(name), "Declare a list of DOMAIN\\user.")]
 
 
 def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
@@ -372,6 +377,8 @@ def read_pairs(
         if source is not None:
             claimed.setdefault(source, []).append(target)
             giver, wrong[source] = read_server(hosts[source])
+            # A rollback registers them, once the licenses were given up.
+            wrong[source] += _check_users(hosts[source])
             pairs[target] = {"source": asdict(giver), "target": asdict(server)}
     for source, takers in claimed.items():
         problems += wrong[source] if source not in targets else []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     Account,
     Profile,
     Wanted,
+    keep_profiles,
     named,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
@@ -61,6 +63,7 @@ class Planner:
     :param quotes: what activating on the taker would spend, by license number; empty offline
     :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
     :param further: declared profiles beside those of the licenses
+    :param kept: whether the taker gets back what it had, so that it keeps the profiles that it has for the licenses
     """
 
     def __init__(
@@ -72,9 +75,12 @@ class Planner:
         remembered: Mapping[str, Any] | None,
         now: datetime,
         further: Sequence[Profile] = (),
+        kept: bool = False,
     ) -> None:
+        if kept:
+            wanted, further = _as_kept(_profiles(taker["overview"]), wanted, further)
         self._giver, self._taker, self._wanted, self._quotes, self._now = giver, taker, wanted, quotes, now
-        self._further = further
+        self._further, self._kept = further, kept
         self._given = _by_number(giver["overview"])
         self._taken = _by_number(taker["overview"])
         self._remembered = _by_number(remembered) if remembered else {}
@@ -330,8 +336,7 @@ class Planner:
         declared = {one.number for one in self._wanted}
         here = [number for number, one in self._taken.items() if one["status"] in (*HELD, PENDING_ACTIVATION)]
         others = {*here, *self._opening}.difference(declared)
-        overview = self._taker["overview"]
-        current = [Profile(one["name"], one["license"], one["default"]) for one in overview["profiles"]]
+        current = _profiles(self._taker["overview"])
         return taken_names(named(self._wanted, self._further), current, others, str(self._taker["host"]))
 
     def _notes(self) -> list[str]:
@@ -350,18 +355,26 @@ class Planner:
             notes += [
                 f"{side['host']} has changed since its licenses were activated: {what}" for what in dict.fromkeys(told)
             ]
-        for one in self._wanted:
-            names = [p["name"] for p in self._giver["overview"]["profiles"] if p["license"] == one.number]
-            if one.profile and names and one.profile not in names:
-                notes.append(
-                    f"Profile {names[0]} of {giver} is declared as {one.profile}: clients must use the new name."
-                )
-            extra = [name for name in names if name != one.profile] if one.profile in names else names[1:]
-            notes += [
-                f"Profile {name} of {giver} for license {one.number} is not declared: it is not carried over."
-                for name in extra
+        return notes + [note for one in self._wanted for note in self._renamings(one)]
+
+    def _renamings(self, one: Wanted) -> list[str]:
+        """Which names of a license clients will ask for in vain."""
+        giver, taker = self._giver["host"], self._taker["host"]
+        names = [profile.name for profile in _profiles(self._giver["overview"]) if profile.license == one.number]
+        there = [profile.name for profile in named(self._wanted, self._further) if profile.license == one.number]
+        gone = [name for name in names if name not in there]
+        if self._kept:
+            use = " or ".join(there)
+            return [
+                f"Profile {name} of {giver} is not carried over to {taker}: clients must use {use}." for name in gone
             ]
-        return notes
+        notes = []
+        if one.profile and gone and one.profile not in names:
+            notes.append(f"Profile {gone[0]} of {giver} is declared as {one.profile}: clients must use the new name.")
+        return notes + [
+            f"Profile {name} of {giver} for license {one.number} is not declared: it is not carried over."
+            for name in (gone if one.profile in names else gone[1:])
+        ]
 
 
 def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> list[str]:
@@ -385,6 +398,22 @@ def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> li
 def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The pending exchanges that decide who holds a license, by its number."""
     return {one["number"]: one["action"] for one in pending if one["action"] != UPDATE}
+
+
+def _profiles(overview: Mapping[str, Any]) -> list[Profile]:
+    return [Profile(one["name"], one["license"], one["default"]) for one in overview["profiles"]]
+
+
+def _as_kept(
+    current: Sequence[Profile], wanted: Sequence[Wanted], further: Sequence[Profile]
+) -> tuple[list[Wanted], list[Profile]]:
+    """What is declared of profiles, as a server has it that keeps those that it has."""
+    after = keep_profiles(current, wanted, further)
+    first = {profile.license: profile.name for profile in reversed(after)}
+    declared = [replace(one, profile=first[one.number]) for one in wanted]
+    return declared, [
+        one for one in after if one.license in {w.number for w in wanted} and one.name != first[one.license]
+    ]
 
 
 def _by_number(overview: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

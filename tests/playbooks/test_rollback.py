@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import Any
 
 import pytest
-from lab import NUMBERS, USERS, Lab, must
+from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
 
 
 def particulars(lab: Lab, host: str) -> dict[str, Any]:
@@ -43,6 +44,72 @@ def test_a_finished_migration_is_rolled_back_for_one_transfer_each(migrated: Lab
     before = migrated.everything()
     assert must(migrated.play("rollback")).changed == 0
     assert migrated.everything() == before
+
+
+def test_a_source_gets_its_own_names_order_and_users_back(rehearsed: Lab) -> None:
+    # What the target will have under other names: a name more, an order of its own, a mark of its own, other users.
+    rehearsed.licman("old", "--profile-remove", "Client")
+    rehearsed.licman("old", "--profile-add", "ClientOfOld", "--license", NUMBERS[2])
+    rehearsed.licman("old", "--profile-add", "Client", "--license", NUMBERS[1], "--default")
+    original = particulars(rehearsed, "old")
+    rehearsed.target_vars["aims_license_server_users"] = ["AIMS\\new"]
+    rehearsed.target_vars["aims_license_server_profiles"] = [{"name": "Nightly", "license": NUMBERS[1]}]
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+    assert [one["name"] for one in rehearsed.overview("new")["profiles"]] == [
+        "PROServer",
+        "PROSession",
+        "Client",
+        "Nightly",
+    ]
+    assert rehearsed.overview("new")["users"] == ["AIMS\\new"]
+
+    told = [
+        "Profile Client of new is not carried over to old: clients must use ClientOfOld.",
+        "Profile Nightly of new is not carried over to old: clients must use ",
+    ]
+    before = rehearsed.everything()
+    check = must(rehearsed.play("rollback", "--check"))
+    assert rehearsed.everything() == before and all(note in check.output for note in told)
+    must(rehearsed.play("rollback"))
+    assert particulars(rehearsed, "old") == original
+    before = rehearsed.everything()
+    assert must(rehearsed.play("rollback")).changed == 0
+    assert rehearsed.everything() == before
+
+    # What the inventory says of the source itself holds for it.
+    rehearsed.inventory["all"]["children"]["aims_license_sources"]["hosts"]["old"] = {
+        "aims_license_server_users": ["AIMS\\old"]
+    }
+    rehearsed.write_inventory()
+    must(rehearsed.play("rollback"))
+    assert particulars(rehearsed, "old") == {**original, "users": ["AIMS\\old"]}
+
+
+def test_what_a_rollback_left_pending_is_finished_under_the_names_of_the_source(rehearsed: Lab) -> None:
+    rehearsed.licman("old", "--profile-remove", "Client")
+    rehearsed.licman("old", "--profile-add", "ClientOfOld", "--license", NUMBERS[2])
+    rehearsed.licman("old", "--nodelock-deactivate", NUMBERS[2])
+    asked = ("--nodelock-activate", NUMBERS[2], "--activation-code", rehearsed.codes[NUMBERS[2]])
+    rehearsed.licman("old", *asked, "--authority", "offline")
+    assert [one["number"] for one in rehearsed.overview("old")["pending"]] == [NUMBERS[2]]
+    own = particulars(rehearsed, "old")["profiles"]
+    assert "ClientOfOld" in [one["name"] for one in own]
+    must(rehearsed.play("migrate"))
+    assert rehearsed.held("new") == set(NUMBERS) and particulars(rehearsed, "old")["profiles"] == own
+
+
+def test_a_source_that_registered_nobody_registers_nobody_after_a_rollback(rehearsed: Lab) -> None:
+    config = rehearsed.home("old") / "Config" / "server.json"
+    config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), "users": []}), encoding="utf-8")
+    original = particulars(rehearsed, "old")
+    assert original["users"] == []
+    rehearsed.target_vars["aims_license_server_users"] = ["AIMS\\new"]
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+    must(rehearsed.play("rollback"))
+    assert rehearsed.overview("new")["users"] == ["AIMS\\new"]
+    assert particulars(rehearsed, "old") == original
 
 
 def test_check_of_a_rollback_changes_nothing(migrated: Lab) -> None:
@@ -89,6 +156,15 @@ def test_a_migration_that_broke_down_between_the_hosts_is_rolled_back_for_nothin
     assert particulars(rehearsed, "old") == original
     # A license that had arrived already was moved, and moves back; the others never moved.
     assert rehearsed.transfers() == {number: 2 if number in taken else 0 for number in NUMBERS}
+
+
+def test_a_source_that_was_built_anew_gets_what_is_declared(migrated: Lab) -> None:
+    shutil.rmtree(migrated.home("old"))
+    must(migrated.play("rollback"))
+    assert migrated.held("old") == set(NUMBERS) and migrated.held("new") == set()
+    seen = migrated.overview("old")
+    assert [one["name"] for one in seen["profiles"]] == [one["profile"] for one in WORKED_EXAMPLE]
+    assert seen["users"] == USERS
 
 
 def test_nothing_is_asked_for_licenses_that_are_there_and_declared_by_twelve_digits(migrated: Lab) -> None:

@@ -202,6 +202,32 @@ def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purg
     return tuple(wanted) + rest
 
 
+def keep_profiles(
+    current: Sequence[Profile], wanted: Sequence[Wanted], further: Sequence[Profile]
+) -> tuple[Profile, ...]:
+    """Leave the profiles as they are, in their order; below come those of wanted licenses that have none.
+
+    Of what is wanted for these, a name that another license has is left to that one.
+    """
+    names, having = {profile.name for profile in current}, {profile.license for profile in current}
+    declared = named(wanted, further)
+    made = [profile for profile in declared if profile.name not in names and profile.license not in having]
+    for one in wanted:
+        if one.number not in having and all(profile.license != one.number for profile in made):
+            made.append(Profile(free_name(current, made, declared), one.number, one.default))
+    return (*current, *made)
+
+
+def free_name(*taken: Sequence[Profile]) -> str:
+    """Return an abstract name for the profile of a license that none is declared for."""
+    # S0: "each is assigned an abstract name", to be renamed afterwards.
+    names = {profile.name for profiles in taken for profile in profiles}
+    at = 1
+    while f"Profile{at}" in names:
+        at += 1
+    return f"Profile{at}"
+
+
 def named(wanted: Sequence[Wanted], further: Sequence[Profile]) -> list[Profile]:
     """Return the profiles that are declared by a name, those of the licenses first."""
     return [*(Profile(one.profile, one.number, one.default) for one in wanted if one.profile), *further]

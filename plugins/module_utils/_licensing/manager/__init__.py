@@ -76,6 +76,7 @@ class LicenseManager(Protocol):
         files: Sequence[HomeFile] = (),
         emergency: Sequence[str] = (),
         given_back: Sequence[str] = (),
+        keep_profiles: bool = False,
         dry: bool = False,
     ) -> Change:
         """Make the wanted licenses active here, with their profiles.
@@ -85,6 +86,7 @@ class LicenseManager(Protocol):
             another machine holds them
         :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
             be asked, an emergency activation of these is replaced by a usual one
+        :param keep_profiles: whether licenses that have profiles here keep these, whatever is wanted
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
         """
 

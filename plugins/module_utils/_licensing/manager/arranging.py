@@ -18,6 +18,8 @@ from ..model import (
     arrange_profiles,
     check_names,
     digits,
+    free_name,
+    keep_profiles,
     named,
     parse_user,
 )
@@ -30,14 +32,33 @@ _PENDING = {PENDING_ACTIVATION: ACTIVATE, PENDING_DEACTIVATION: DEACTIVATE, PEND
 _BEGUN = {"request_id": None, "made": None, "answered": False, "holder": None}
 
 
-def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], users: Sequence[str] | None) -> Config:
-    """The configuration with the wanted profiles first, in their order, and the active licenses served again."""
+def arranged(
+    state: State,
+    wanted: Sequence[Wanted],
+    extra: Sequence[Profile],
+    users: Sequence[str] | None,
+    keep: bool = False,
+) -> Config:
+    """The configuration with the wanted profiles first, in their order, and the active licenses served again.
+
+    :param keep: whether licenses that have profiles keep these as they are
+    """
+    check_names(named(wanted, extra))
+    served = {w.number for w in wanted if state.is_active(w.number)}
+    return replace(
+        state.config,
+        profiles=(keep_profiles if keep else _declared)(state.config.profiles, wanted, extra),
+        users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
+        fenced={n: since for n, since in state.config.fenced.items() if n not in served},
+    )
+
+
+def _declared(current: Sequence[Profile], wanted: Sequence[Wanted], extra: Sequence[Profile]) -> tuple[Profile, ...]:
     profiles: list[Profile] = []
     declared = named(wanted, extra)
-    check_names(declared)
     for one in wanted:
         others_names = {profile.name for profile in declared if profile.name != one.profile}
-        mine = [p for p in state.config.profiles if p.license == one.number and p.name not in others_names]
+        mine = [p for p in current if p.license == one.number and p.name not in others_names]
         if one.profile:
             # The declared name is given to the license's first profile, unless one of them has it already.
             others = [p for p in mine if p.name != one.profile]
@@ -46,23 +67,8 @@ def arranged(state: State, wanted: Sequence[Wanted], extra: Sequence[Profile], u
         elif mine:
             profiles += mine
         elif all(profile.license != one.number for profile in extra):
-            profiles.append(Profile(_free_name(state.config.profiles, profiles, declared), one.number, one.default))
-    served = {w.number for w in wanted if state.is_active(w.number)}
-    return replace(
-        state.config,
-        profiles=arrange_profiles(state.config.profiles, [*profiles, *extra]),
-        users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
-        fenced={n: since for n, since in state.config.fenced.items() if n not in served},
-    )
-
-
-def _free_name(*taken: Sequence[Profile]) -> str:
-    # S0: "each is assigned an abstract name", to be renamed afterwards.
-    names = {profile.name for profiles in taken for profile in profiles}
-    at = 1
-    while f"Profile{at}" in names:
-        at += 1
-    return f"Profile{at}"
+            profiles.append(Profile(free_name(current, profiles, declared), one.number, one.default))
+    return arrange_profiles(current, [*profiles, *extra])
 
 
 def predict(

@@ -87,6 +87,7 @@ class BundledManager:
         files: Sequence[HomeFile] = (),
         emergency: Sequence[str] = (),
         given_back: Sequence[str] = (),
+        keep_profiles: bool = False,
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
@@ -95,8 +96,9 @@ class BundledManager:
             before = self._managed.overview(state)
             check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
-            arranged(state, wanted, extra_profiles, users)
-            check_named(self._home, state, wanted, extra_profiles)
+            arranged(state, wanted, extra_profiles, users, keep_profiles)
+            if not keep_profiles:
+                check_named(self._home, state, wanted, extra_profiles)
             carrying = Carrying(self._home, files, numbers, state)
             stale = state.superseded(numbers)
             if not dry:
@@ -109,7 +111,7 @@ class BundledManager:
                 state = self._managed.read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
-            config = arranged(state, wanted, extra_profiles, users)
+            config = arranged(state, wanted, extra_profiles, users, keep_profiles)
             if not dry and config != state.config:
                 self._home.save(config)
             carried = carrying.missing

@@ -92,6 +92,30 @@ def test_a_name_is_taken_from_a_license_that_left_and_from_one_that_was_given_an
     assert lab.old.profiles() == [("Client", SESSION), ("PROServer", SESSION), ("Customer", CLIENT)]
 
 
+def test_what_a_server_has_is_kept_and_only_what_it_lacks_is_made(lab: CoreLab) -> None:
+    declare(lab, (SERVER, "A"), (SESSION, "B"))
+    had = [Profile("X", SESSION, True), Profile("A", SERVER), Profile("B", SESSION)]
+    lab.old.manager.set_profiles(had)
+    lab.deactivate(lab.old, SERVER, SESSION)
+    pairs = [(CLIENT, "Own"), (SERVER, "New"), (SESSION, "A")]
+    options: dict[str, Any] = {
+        "keep_profiles": True,
+        "extra_profiles": [Profile("More", CLIENT), Profile("B", CLIENT), Profile("Other", SERVER)],
+    }
+    assert declare(lab, *pairs, **options).changed
+    kept = [(profile.name, profile.license) for profile in had]
+    assert lab.old.profiles() == [*kept, ("Own", CLIENT), ("More", CLIENT)]
+    assert lab.old.overview["profiles"][0]["default"] is True
+    assert not declare(lab, *pairs, **options).changed
+
+
+@pytest.mark.parametrize("declared", [None, "A"])
+def test_a_kept_name_is_left_to_its_license_also_where_that_stays(lab: CoreLab, declared: str | None) -> None:
+    declare(lab, (SERVER, "A"))
+    declare(lab, (SESSION, declared), keep_profiles=True)
+    assert lab.old.profiles() == [("A", SERVER), ("Profile1", SESSION)]
+
+
 def test_profiles_are_added_ordered_re_pointed_and_removed(lab: CoreLab) -> None:
     lab.activate(lab.old)
     manager = lab.old.manager
