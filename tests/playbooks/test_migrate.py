@@ -115,6 +115,22 @@ def test_declared_further_profiles_come_below_and_users_as_declared(rehearsed: L
     assert rehearsed.overview("new")["users"] == ["AIMS\\carl"]
 
 
+def test_what_is_declared_as_null_is_as_good_as_not_declared(rehearsed: Lab) -> None:
+    optional = ("users", "realm", "portal", "portal_email")
+    rehearsed.target_vars.update({f"aims_license_server_{name}": None for name in optional})
+    rehearsed.write_inventory()
+    must(rehearsed.play("migrate"))
+    assert rehearsed.held("new") == set(NUMBERS) and rehearsed.overview("new")["users"] == USERS
+    for playbook in ("migrate", "reconcile"):
+        before = rehearsed.everything()
+        assert must(rehearsed.play(playbook)).changed == 0
+        assert rehearsed.everything() == before
+    rehearsed.target_vars["aims_license_server_users"] = []
+    rehearsed.write_inventory()
+    assert must(rehearsed.play("reconcile")).changed == 1
+    assert rehearsed.overview("new")["users"] == []
+
+
 def test_no_profile_is_taken_from_a_license_that_the_target_has_already(rehearsed: Lab) -> None:
     server, session, client = rehearsed.target_vars["aims_license_server_licenses"]
     rehearsed.target_vars["aims_license_server_licenses"] = [client]
