@@ -24,6 +24,33 @@ def test_from_the_inventory_to_the_end(lab: Lab) -> None:
     assert lab.everything() == before
 
 
+def test_a_target_that_serves_another_license_is_prepared_and_one_that_had_these_is_not(lab: Lab) -> None:
+    licenses = lab.target_vars["aims_license_server_licenses"]
+
+    lab.make_root("older")
+    lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]["older"] = {}
+
+    def declare(source: str, *at: int) -> None:
+        lab.target_vars["aims_license_migrate_source"] = source
+        lab.target_vars["aims_license_server_licenses"] = [licenses[one] for one in at]
+        grants = {NUMBERS[one]: GRANTS[NUMBERS[one]] for one in at}
+        lab.target_vars["aims_license_migrate_rehearse_licenses"] = grants
+        lab.write_inventory()
+
+    declare("older", 2)
+    must(lab.play("rehearse"))
+    declare("old", 0, 1)
+    must(lab.play("rehearse"))
+    assert lab.held("old") == set() and lab.held("new") == set(NUMBERS)
+    assert lab.transfers() == dict.fromkeys(NUMBERS, 1)
+
+    for number in NUMBERS[:2]:
+        lab.licman("new", "--nodelock-deactivate", number)
+    before = lab.everything()
+    assert must(lab.play("rehearse", "--tags", "prepare")).changed == 0
+    assert lab.everything() == before
+
+
 def test_preparing_twice_changes_nothing_and_moves_nothing(lab: Lab) -> None:
     must(lab.play("rehearse", "--tags", "prepare"))
     assert lab.held("old") == set(NUMBERS) and not lab.home("new").exists()
