@@ -77,7 +77,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One entry per license, in the order given.
+  description:
+    - One entry per license, in the order given.
+    - Where the authority had nothing to take back, as no machine holds the license any more, C(note) says why. Its
+      nodelock is removed all the same.
   returned: success
   type: list
   elements: dict

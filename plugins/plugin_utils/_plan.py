@@ -196,6 +196,9 @@ class Planner:
             return f"pending {self._opening[number][:-1]}ion on {self._taker['host']}", FINISH
         if number in self._pending:
             return f"pending {self._pending[number][:-1]}ion on {self._giver['host']}", FINISH_MOVE
+        if given.get("status") in HELD and given.get("fenced") and self._is_void(number):
+            # It serves nobody and is nobody's, so that nothing can be given back: asking for that would be refused.
+            return f"fenced on {self._giver['host']}, held by nobody", ACTIVATE
         if given.get("status") in HELD:
             fenced = ", fenced" if given.get("fenced") else ""
             return f"{given['status'].lower()} on {self._giver['host']}{fenced}", MOVE
@@ -209,6 +212,10 @@ class Planner:
         """Whether the giver shows a license that it gave back: its nodelock is gone, not another machine's."""
         given = self._given.get(number, {})
         return bool(given.get("status") == INACTIVE and given.get("fenced") and not given.get("holder"))
+
+    def _is_void(self, number: str) -> bool:
+        """Whether no machine holds a license by the authority's word: what the giver shows of it is worth nothing."""
+        return self._quotes.get(number, {}).get("live") is False
 
     def _is_free(self, number: str) -> bool:
         """Whether no machine holds a license: by the authority's word or, where it was not asked, by what is seen."""
@@ -346,6 +353,12 @@ class Planner:
             f"License {number} is {given['status'].lower()} on {giver} but not declared: it stays there."
             for number, given in self._given.items()
             if number not in wanted and given["status"] in (*HELD, PENDING_ACTIVATION, PENDING_DEACTIVATION)
+        ]
+        notes += [
+            f"License {number} is served on {giver}, but held by nobody: it was released, or {giver} was restored from "
+            "a time when it had it. Giving it up there ends its service."
+            for number in sorted(wanted)
+            if is_live(self._given.get(number, {})) and not self._given[number].get("until") and self._is_void(number)
         ]
         if not self._giver.get("reachable", True):
             notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")

@@ -300,6 +300,33 @@ def test_a_source_that_is_back_after_the_release_is_told_with_what_ends_it(lost:
     assert must(lost.play("rollback")).changed == 0
 
 
+def test_a_source_that_is_back_between_the_release_and_the_next_run_is_migrated_as_usual(lost: Lab) -> None:
+    waits(lost.play("migrate"))
+    release(lost, *NUMBERS)
+    run = must(back(lost).play("migrate"))
+    assert f"License {NUMBERS[0]} is served on old, but held by nobody" in run.output
+    assert lost.held("new") == set(NUMBERS) and lost.held("old") == set()
+    assert {one["status"] for one in lost.overview("old")["licenses"]} == {"Inactive Nodelock"}
+    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
+    assert profiles(lost, "new") == ORDER and lost.overview("new")["users"] == USERS
+    assert must(lost.play("migrate")).changed == 0
+    owner(lost, "audit")
+
+
+def test_offline_a_source_that_is_back_after_the_release_is_migrated_as_usual(lost: Lab) -> None:
+    release(lost, *NUMBERS)
+    lost.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    back(lost)
+    for _step in ("give back", "take"):
+        assert "3 request(s) wait in" in lost.play("migrate").output
+        for request in sorted((lost.work / "offline").glob("*.request")):
+            owner(lost, "process", str(request))
+    must(lost.play("migrate"))
+    assert lost.held("new") == set(NUMBERS) and lost.held("old") == set()
+    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
+    assert must(lost.play("migrate")).changed == 0
+
+
 def test_a_bundle_may_be_named(lost: Lab, tmp_path: Path) -> None:
     place = tmp_path / "safe"
     shutil.copytree((lost.work / "bundles" / "old" / "latest").resolve(), place)

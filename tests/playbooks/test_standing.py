@@ -243,7 +243,8 @@ def test_a_rollback_does_without_a_target_that_has_nothing(rehearsed: Lab) -> No
     assert rehearsed.everything() == before
 
 
-def test_a_rollback_stops_for_what_a_target_that_is_gone_still_holds(migrated: Lab) -> None:
+@pytest.mark.parametrize("returns", [False, True], ids=["it stays away", "it is back for the next run"])
+def test_a_rollback_stops_for_what_a_target_that_is_gone_still_holds(migrated: Lab, returns: bool) -> None:
     dying(migrated, "new", "True")
     before = migrated.everything()
     lines = stands(migrated.play("rollback"), "not on old, new not reached", "nothing", "stop: needs new")
@@ -252,8 +253,12 @@ def test_a_rollback_stops_for_what_a_target_that_is_gone_still_holds(migrated: L
     assert "If that machine is lost, only the authority's owner can release it." in " ".join(lines)
     for number in NUMBERS:
         migrated.authority("release", number, "--reason", "new is lost")
+    if returns:
+        revive(migrated)
     must(migrated.play("rollback"))
-    assert migrated.held("old") == set(NUMBERS)
+    assert migrated.held("old") == set(NUMBERS) and migrated.transfers() == dict.fromkeys(NUMBERS, 2)
+    assert migrated.held("new") == (set() if returns else set(NUMBERS))
+    assert must(migrated.play("rollback")).changed == 0
 
 
 def test_a_source_that_is_gone_before_it_gave_anything_up(rehearsed: Lab) -> None:

@@ -250,7 +250,10 @@ class RequestDesk:
         number = parse_number(request.body["number"])
         holding, license = self._held(request), self._ledger.license(number)
         if license is None or holding is None:
-            return self._refusal(request, data, self._lost(request), now)
+            last = self._ledger.holding(number)
+            # Where nobody holds it, the nodelock that is to be given back is worth nothing, and may go.
+            refused = self._refusal(request, data, self._lost(request), now)
+            return {**refused, "live": last is not None and last.live}
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         withdraw(self._ledger, number, holding.host_key, now, given_back_problem(number, render_time(now)))
         return self._granted(request, data, license, 0, now)

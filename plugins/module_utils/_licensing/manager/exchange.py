@@ -102,8 +102,8 @@ def check_response(data: bytes, request: bytes, realm: Realm, where: str, journa
 
 
 def refusal(response: Document) -> LicensingError | None:
-    """Return the authority's refusal as an error, or None where the response grants."""
-    if response.body.get("outcome") == GRANTED:
+    """Return the authority's refusal as an error, or None where the response grants, or ends a void nodelock."""
+    if response.body.get("outcome") == GRANTED or is_void(response):
         return None
     reason: Any = response.body.get("reason")
     data = reason if isinstance(reason, dict) else {}
@@ -116,6 +116,16 @@ def refusal(response: Document) -> LicensingError | None:
             )
         ]
     )
+
+
+def is_void(response: Document) -> bool:
+    """Whether a deactivation is refused because no machine holds the license any more.
+
+    It was released, or given back before the home was restored. The nodelock that was to be given back is worth
+    nothing then; a refusal that does not say so may come of a license that another machine holds.
+    """
+    body = response.body
+    return body.get("action") == DEACTIVATE and body.get("outcome") != GRANTED and body.get("live") is False
 
 
 def check_pending(intent: Intent, realm: Realm) -> None:

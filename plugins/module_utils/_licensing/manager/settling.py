@@ -17,7 +17,7 @@ from ..errors import LicensingError, Problem, refuse
 from ..journal import Intent, Journal
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, License
 from ..store import Home, read_nodelock
-from .exchange import check_pending, check_response, refusal
+from .exchange import check_pending, check_response, is_void, refusal
 
 ACTIVATED = "activated"
 DEACTIVATED = "deactivated"
@@ -101,7 +101,8 @@ class Settling:
         """Take one exchange as far as it goes; what was asked before is asked again under the same id.
 
         :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied. What it
-            refused to take back stays fenced: by its account this machine does not hold it (invariant I1).
+            refused to take back stays fenced: by its account this machine does not hold it (invariant I1). Where by
+            its account nobody does, there is nothing to take back, and the nodelock goes as if it had been.
         """
         data = intent.response
         if data is None:
@@ -117,7 +118,7 @@ class Settling:
         self._journal.close(intent)
         if refused is not None:
             raise refused
-        self.results[intent.number] = {"action": DONE[intent.action], **spent(response.body)}
+        self.results[intent.number] = {"action": DONE[intent.action], **_told(response)}
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")
@@ -162,6 +163,15 @@ class Settling:
         config = self._home.config()
         if number in config.fenced:
             self._home.save(replace(config, fenced={n: since for n, since in config.fenced.items() if n != number}))
+
+
+def _told(response: Document) -> dict[str, Any]:
+    """What a response that was applied says of transfers and, where there was nothing to give back, why not."""
+    if not is_void(response):
+        return spent(response.body)
+    reason: Any = response.body.get("reason")
+    note = str(reason.get("what")) if isinstance(reason, dict) else None
+    return {**spent(None), "spends": 0, "note": note}
 
 
 def spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
@@ -94,17 +97,83 @@ def test_a_machine_that_comes_back_is_told_and_gives_up_what_it_no_longer_holds(
     released(lab)
     with pytest.raises(LicensingError, match=f"License {SERVER} was released from this machine at "):
         lab.old.manager.update([SERVER], lab.channel())
-    # What it cannot give back it stops serving all the same.
-    with pytest.raises(LicensingError, match="was released from this machine"):
-        lab.deactivate(lab.old, SERVER)
-    assert lab.old.served() == set()
+    # There is nothing to give back, and the nodelock goes as if it had been.
+    (result,) = lab.deactivate(lab.old, SERVER).results
+    assert (result["action"], result["spends"]) == ("deactivated", 0)
+    assert str(result["note"]).startswith(f"License {SERVER} was released from this machine at ")
+    assert lab.old.statuses() == {SERVER: "Inactive Nodelock"} and lab.old.open_requests() == []
+    assert not lab.deactivate(lab.old, SERVER).changed
     lab.activate(lab.new, SERVER)
-    for act in (lambda: lab.deactivate(lab.old, SERVER), lambda: lab.activate(lab.old, SERVER)):
-        with pytest.raises(LicensingError):
-            act()
+    with pytest.raises(LicensingError, match="is live on another machine"):
+        lab.activate(lab.old, SERVER)
     lab.check_one_holder()
     holding = lab.ledger.holding(SERVER)
     assert holding is not None and holding.live and lab.spent() == 1
+
+
+@pytest.mark.parametrize("asked", ["before the release", "after it"])
+def test_offline_what_was_released_is_given_up_by_the_refusal_that_says_so(lab: CoreLab, asked: str) -> None:
+    lab.activate(lab.old, SERVER)
+    if asked == "after it":
+        released(lab)
+    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    if asked == "before the release":
+        released(lab)
+    answered = lab.offline(lab.process(requests))
+    before = lab.old.files()
+    dry = lab.old.manager.deactivate([SERVER], answered, dry=True)
+    assert lab.old.files() == before
+    change = lab.old.manager.deactivate([SERVER], answered)
+    for told in (dry, change):
+        assert [(one["action"], one["spends"]) for one in told.results] == [("deactivated", 0)]
+        assert {one["number"]: one["status"] for one in told.after["licenses"]} == {SERVER: "Inactive Nodelock"}
+    assert lab.old.served() == set() and lab.old.open_requests() == []
+    assert list((lab.old.folder / "Nodelocks").iterdir()) == []
+
+
+def test_what_was_given_back_before_a_home_was_restored_is_given_up_likewise(lab: CoreLab, tmp_path: Path) -> None:
+    lab.activate(lab.old, SERVER)
+    shutil.copytree(lab.old.folder, tmp_path / "snapshot")
+    lab.deactivate(lab.old, SERVER)
+    shutil.rmtree(lab.old.folder)
+    shutil.copytree(tmp_path / "snapshot", lab.old.folder)
+    assert lab.old.statuses() == {SERVER: "Active"}
+    (result,) = lab.deactivate(lab.old, SERVER).results
+    assert result["note"] == f"License {SERVER} is not live on this license server."
+    assert lab.old.statuses() == {SERVER: "Inactive Nodelock"}
+
+
+def test_a_refusal_that_leaves_open_who_holds_a_license_takes_no_nodelock(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    released(lab)
+    lab.activate(lab.new, SERVER)
+    kept = lab.old.read("Nodelocks/015120064022.lock")
+    with pytest.raises(LicensingError, match="is not live on this license server"):
+        lab.deactivate(lab.old, SERVER)
+    assert lab.old.read("Nodelocks/015120064022.lock") == kept and lab.old.served() == set()
+
+
+@pytest.mark.parametrize("told", [{}, {"live": None}, {"live": 0}, {"live": True}], ids=str)
+def test_only_the_word_that_nobody_holds_it_takes_a_nodelock(lab: CoreLab, told: dict[str, object]) -> None:
+    lab.activate(lab.old, SERVER)
+    released(lab)
+    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    body = json.loads(lab.process(requests)[SERVER])["body"]
+    assert body.pop("live") is False
+    answered = {SERVER: lab.ledger.sign(documents.RESPONSE, {**body, **told})}
+    with pytest.raises(LicensingError, match="was released from this machine"):
+        lab.old.manager.deactivate([SERVER], lab.offline(answered))
+    assert (lab.old.folder / "Nodelocks" / "015120064022.lock").exists() and lab.old.served() == set()
+
+
+def test_a_nodelock_stays_where_the_word_that_nobody_holds_it_was_written_by_another(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER)
+    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    granted = json.loads(lab.process(requests)[SERVER])
+    granted["body"].update(outcome="refused", live=False, reason=None)
+    with pytest.raises(LicensingError, match="was altered"):
+        lab.old.manager.deactivate([SERVER], lab.offline({SERVER: json.dumps(granted).encode()}))
+    assert lab.old.statuses() == {SERVER: "Pending Deactivation"}
 
 
 def test_an_activation_whose_reply_was_lost_is_not_granted_again_after_a_release(lab: CoreLab) -> None:
