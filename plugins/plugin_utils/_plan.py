@@ -186,10 +186,7 @@ class Planner:
         bridged = taken.get("status") in HELD and taken.get("until")
         if is_live(taken) and is_live(given) and given.get("until") and not bridged:
             return f"active on both, on {self._giver['host']} in an emergency", END
-        if taken.get("fenced") and taken.get("status") in HELD and is_live(given):
-            # The taker was released from it, or restored from a time when it had it; the giver has it since.
-            return f"active on {self._giver['host']}", MOVE
-        if taken.get("status") in HELD and not bridged:
+        if taken.get("status") in HELD and not bridged and not self._is_stale(number):
             where = f"{taken['status'].lower()} on {self._taker['host']}"
             return (f"{where}, fenced", SERVE) if taken.get("fenced") else (where, KEEP)
         if number in self._opening:
@@ -207,6 +204,21 @@ class Planner:
         if bridged:
             return f"active on {self._taker['host']} in an emergency", ACTIVATE
         return "active on neither", ACTIVATE
+
+    def _is_stale(self, number: str) -> bool:
+        """Whether the taker shows a license, fenced, that is the giver's by now.
+
+        The taker was released from it, or restored from a time when it had it.
+        """
+        taken, given = self._taken.get(number, {}), self._given.get(number, {})
+        if not taken.get("fenced"):
+            return False
+        if number in self._pending or is_live(given):
+            return True
+        quote = self._quotes.get(number, {})
+        if quote.get("live") is not None:
+            return given.get("status") in HELD and bool(quote["live"] and quote["spends"])
+        return given.get("status") in HELD and _serial(given) > _serial(taken)
 
     def _gave_back(self, number: str) -> bool:
         """Whether the giver shows a license that it gave back: its nodelock is gone, not another machine's."""
@@ -230,7 +242,7 @@ class Planner:
         return str(found) if found else None
 
     def _spends(self, number: str, step: str) -> int | None:
-        if step in (KEEP, SERVE, EMERGENCY, END):
+        if step in (KEEP, EMERGENCY, END):
             return 0
         quote, bridged = self._quotes.get(number, {}), self._taken.get(number, {}).get("until")
         if bridged and (step in (MOVE, FINISH_MOVE) or (step == ACTIVATE and quote.get("live") is None)):
@@ -238,14 +250,17 @@ class Planner:
         quoted = quote.get("spends")
         if quoted is not None:
             return int(quoted)
+        if step == SERVE:
+            return 0
         # Offline, the giver holds the license, so the taker is another machine than the last (DESIGN: transfer).
         return 1 if step in (MOVE, FINISH_MOVE) else None
 
     def _account(self, one: Wanted) -> Account | None:
-        known: list[Any] = [self._taken.get(one.number, {}).get("transfers")]
-        known.append(self._quotes.get(one.number, {}).get("transfers"))
-        known += [side.get(one.number, {}).get("transfers") for side in (self._given, self._remembered)]
-        found = next((transfers for transfers in known if transfers), None)
+        # A host knows what was spent when it activated the license: the authority knows better, and who did it later.
+        sides = [self._taken.get(one.number, {}), self._given.get(one.number, {})]
+        sides.sort(key=_serial, reverse=True)
+        known = [self._quotes.get(one.number, {}), *sides, self._remembered.get(one.number, {})]
+        found = next((side["transfers"] for side in known if side.get("transfers")), None)
         return Account.from_dict(one.nodelock, found, f"license {one.number}") if found else None
 
     def _problems(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
@@ -406,6 +421,11 @@ def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> li
                 f"License {number} is served on {host} as it was; its update is pending. Finish it there: {command}"
             )
     return told
+
+
+def _serial(license: Mapping[str, Any]) -> int:
+    """The serial of the response that activated a license: an authority's only rise."""
+    return int(license.get("serial") or 0)
 
 
 def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:

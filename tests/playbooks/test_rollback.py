@@ -216,3 +216,23 @@ def test_a_target_that_was_reinstalled_with_fewer_licenses_than_its_bundle_is_ro
     must(migrated.play("rollback"))
     assert (migrated.held("old"), migrated.held("new")) == (set(NUMBERS[1:]), set())
     assert (migrated.work / "bundles" / "new" / "latest").resolve() != first and first.is_dir()
+
+
+def test_what_a_source_shows_from_an_earlier_time_does_not_hide_that_its_transfers_are_spent(migrated: Lab) -> None:
+    must(migrated.play("rollback"))
+    earlier = migrated.folder / "earlier"
+    shutil.copytree(migrated.root("old"), earlier, symlinks=True)
+    must(migrated.play("migrate"))
+    shutil.rmtree(migrated.root("old"))
+    shutil.move(earlier, migrated.root("old"))
+    # The authority refuses, as the target holds them: here they stay, fenced.
+    for number in NUMBERS:
+        migrated.licman("old", "--nodelock-deactivate", number)
+    assert migrated.held("old") == set() and particulars(migrated, "old")["statuses"] == dict.fromkeys(
+        NUMBERS, "Active"
+    )
+    before = migrated.everything()
+    for options in (["--check"], []):
+        run = migrated.play("rollback", *options)
+        assert run.code != 0 and "has spent its 3 transfers" in run.output, run.output
+        assert migrated.everything() == before
