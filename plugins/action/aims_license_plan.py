@@ -42,6 +42,7 @@ class ActionModule(LicensingAction):
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
         bundles = self.path("bundles")
         lost = self.path("lost")
+        taker = {**taker, "returns": boolean(taker.get("returns", False))}
         giver = {
             **giver,
             "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)],

@@ -124,7 +124,8 @@ options:
     description:
       - For check mode, public keys of license servers that will have given their licenses back by the time of the
         real call.
-      - Without it, a license that is live elsewhere is refused, as the real call would be.
+      - Without it, a license that is live elsewhere is refused, as the real call would be. With C(*) none is, for a
+        caller who looks at RV(results) himself.
     type: list
     elements: str
     default: []

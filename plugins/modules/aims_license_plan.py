@@ -23,7 +23,10 @@ options:
     type: dict
     required: true
   taker:
-    description: The license server that gets them, likewise.
+    description:
+      - The license server that gets them, likewise.
+      - With C(returns=true) they come back to it, so that it may ask for them where its giver is not reachable and
+        nobody can be asked who holds them.
     type: dict
     required: true
   licenses:

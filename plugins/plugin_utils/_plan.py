@@ -27,6 +27,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     PENDING_DEACTIVATION,
     PENDING_UPDATE,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE as ASKED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     UPDATE,
     Account,
@@ -59,7 +60,7 @@ class Planner:
     """Plans moving the wanted licenses from one license server to another.
 
     :param giver, taker: ``{host, overview, fingerprint, obstacles}``, as ``aims_license_info`` returned it; a giver
-        that is not ``reachable`` shows nothing
+        that is not ``reachable`` shows nothing; to a taker that ``returns`` its licenses come back
     :param quotes: what activating on the taker would spend, by license number; empty offline
     :param remembered: the overview of the giver's newest bundle, for what the giver itself no longer shows
     :param further: declared profiles beside those of the licenses
@@ -136,7 +137,11 @@ class Planner:
         problems = []
         for row in rows:
             number = row["number"]
-            if row["step"] in (KEEP, SERVE) or (row["step"] in (ACTIVATE, FINISH) and self._may_return(number)):
+            step = row["step"]
+            # What was asked for is asked again under the same id, and refused where another machine holds it.
+            if step in (KEEP, FINISH) or (step == SERVE and not self._is_elsewhere(number)):
+                continue
+            if step == ACTIVATE and self._may_return(number):
                 continue
             if number in self._taken:
                 command = release_command(number, giver, self._taker.get("authority"))
@@ -157,11 +162,12 @@ class Planner:
     def _may_return(self, number: str) -> bool:
         """Whether the taker, which had a license before, may ask for it whatever the giver would show.
 
-        The authority decides: it has said that no other machine holds the license, or answers the request file.
+        The authority decides: it has said that no other machine holds the license. Where nobody can ask it, it answers
+        the request file; one is made to return licenses only, as the source of a migration is likely to hold them.
         """
-        quote = self._quotes.get(number, {})
-        known = number in self._taken or number in self._opening
-        return known and not (quote.get("live") and quote.get("spends"))
+        if self._quotes.get(number, {}).get("live") is None:
+            return number in self._taken and bool(self._taker.get("returns"))
+        return number in self._taken and not self._is_elsewhere(number)
 
     def _row(self, one: Wanted) -> dict[str, Any]:
         state, step = self._step(one.number)
@@ -215,9 +221,8 @@ class Planner:
             return False
         if number in self._pending or is_live(given):
             return True
-        quote = self._quotes.get(number, {})
-        if quote.get("live") is not None:
-            return given.get("status") in HELD and bool(quote["live"] and quote["spends"])
+        if self._quotes.get(number, {}).get("live") is not None:
+            return given.get("status") in HELD and self._is_elsewhere(number)
         return given.get("status") in HELD and _serial(given) > _serial(taken)
 
     def _gave_back(self, number: str) -> bool:
@@ -225,9 +230,19 @@ class Planner:
         given = self._given.get(number, {})
         return bool(given.get("status") == INACTIVE and given.get("fenced") and not given.get("holder"))
 
+    def _serves(self, number: str) -> bool:
+        """Whether the giver serves a license that it has for good."""
+        given = self._given.get(number, {})
+        return is_live(given) and not given.get("until")
+
     def _is_void(self, number: str) -> bool:
         """Whether no machine holds a license by the authority's word: what the giver shows of it is worth nothing."""
         return self._quotes.get(number, {}).get("live") is False
+
+    def _is_elsewhere(self, number: str) -> bool:
+        """Whether another machine than the taker holds a license, by the authority's word."""
+        quote = self._quotes.get(number, {})
+        return bool(quote.get("live") and quote.get("spends"))
 
     def _is_free(self, number: str) -> bool:
         """Whether no machine holds a license: by the authority's word or, where it was not asked, by what is seen."""
@@ -373,7 +388,13 @@ class Planner:
             f"License {number} is served on {giver}, but held by nobody: it was released, or {giver} was restored from "
             "a time when it had it. Giving it up there ends its service."
             for number in sorted(wanted)
-            if is_live(self._given.get(number, {})) and not self._given[number].get("until") and self._is_void(number)
+            if self._is_void(number) and self._serves(number)
+        ]
+        notes += [
+            f"License {number} is active on {giver}, so that its activation, pending on {self._taker['host']}, will be "
+            "refused. The run after that moves it."
+            for number in sorted(wanted)
+            if self._opening.get(number) == ASKED and self._serves(number)
         ]
         if not self._giver.get("reachable", True):
             notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")

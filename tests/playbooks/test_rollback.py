@@ -10,6 +10,7 @@ import shutil
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
 from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
 
 
@@ -235,4 +236,18 @@ def test_what_a_source_shows_from_an_earlier_time_does_not_hide_that_its_transfe
     for options in (["--check"], []):
         run = migrated.play("rollback", *options)
         assert run.code != 0 and "has spent its 3 transfers" in run.output, run.output
+        assert migrated.everything() == before
+
+
+@pytest.mark.parametrize("authority", ["ledger", "offline"])
+def test_a_source_that_has_the_licenses_back_and_cannot_be_reached_is_missed(migrated: Lab, authority: str) -> None:
+    must(migrated.play("rollback"))
+    if authority == "offline":
+        migrated.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    switch_off(migrated, "old")
+    before = migrated.everything()
+    for options in (["--check"], []):
+        run = migrated.play("migrate", *options)
+        assert run.code != 0 and "Traceback" not in run.output
+        assert f"License {NUMBERS[0]} is not active on new, and old cannot be reached. [old] Bring it up" in run.output
         assert migrated.everything() == before

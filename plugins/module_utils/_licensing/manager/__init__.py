@@ -87,7 +87,8 @@ class LicenseManager(Protocol):
         :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
             be asked, an emergency activation of these is replaced by a usual one
         :param keep_profiles: whether licenses that have profiles here keep these, whatever is wanted
-        :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then
+        :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then;
+            ``*`` for anybody's
         """
 
     def deactivate(

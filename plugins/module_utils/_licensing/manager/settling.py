@@ -46,10 +46,16 @@ class Settling:
         self.results: dict[str, dict[str, Any]] = {}
 
     def finish(self, intents: Sequence[Intent]) -> None:
-        """Finish what is pending; offline, look at every response that is at hand before applying the first."""
+        """Finish what is pending; offline, look at every response that is at hand before applying the first.
+
+        :raises LicensingError: with all that the authority refused; the others are finished all the same, as nothing
+            of them is in doubt
+        """
         self._look(intents)
-        for intent in intents:
-            self._settle(intent)
+        refusals = [self._settle(intent) for intent in intents]
+        problems = [problem for refused in refusals if refused is not None for problem in refused.problems]
+        if problems:
+            raise LicensingError(problems)
 
     def foresee(self, intents: Sequence[Intent]) -> dict[str, Document]:
         """Return the responses at hand that finishing would apply, by license number, and change nothing.
@@ -89,26 +95,28 @@ class Settling:
     def begin(self, number: str, request: bytes) -> None:
         """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
         intent = self._journal.begin(number, request)
-        if self._channel.online:
-            self._settle(intent)
+        refused = self._settle(intent) if self._channel.online else None
+        if refused is not None:
+            raise refused
 
     def end(self, number: str) -> None:
         """End an emergency activation: by the authority's account this machine never held the license."""
         self._home.drop_nodelock(number)
         self.results[number] = {"action": DEACTIVATED, **spent(None), "spends": 0}
 
-    def _settle(self, intent: Intent) -> None:
+    def _settle(self, intent: Intent) -> LicensingError | None:
         """Take one exchange as far as it goes; what was asked before is asked again under the same id.
 
-        :raises LicensingError: the authority refused; the exchange is then closed, and nothing was applied. What it
-            refused to take back stays fenced: by its account this machine does not hold it (invariant I1). Where by
-            its account nobody does, there is nothing to take back, and the nodelock goes as if it had been.
+        :return: the authority's refusal; the exchange is then closed, and nothing was applied. What it refused to take
+            back stays fenced: by its account this machine does not hold it (invariant I1). Where by its account nobody
+            does, there is nothing to take back, and the nodelock goes as if it had been.
+        :raises LicensingError: the outcome is not known
         """
         data = intent.response
         if data is None:
             data = self._channel.exchange(intent.number, intent.request)
             if data is None:
-                return
+                return None
         response = self._checked(intent, data)
         if intent.response is None:
             self._journal.answered(intent, data)
@@ -116,9 +124,9 @@ class Settling:
         if refused is None:
             self._apply(intent, response, data)
         self._journal.close(intent)
-        if refused is not None:
-            raise refused
-        self.results[intent.number] = {"action": DONE[intent.action], **_told(response)}
+        if refused is None:
+            self.results[intent.number] = {"action": DONE[intent.action], **_told(response)}
+        return refused
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")

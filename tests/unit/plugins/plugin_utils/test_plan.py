@@ -81,3 +81,53 @@ def test_what_is_the_takers_or_nobodys_is_served_again_for_what_the_authority_sa
     giver = side("new", license(fenced=FENCED, serial=3))
     (row,) = planner(giver, side("old", STALE), live=live, spends=spends).plan()["licenses"]
     assert (row["step"], row["spends"]) == ("serve again", spends)
+
+
+GONE: dict[str, Any] = {"reachable": False}
+FREED = license("Inactive Nodelock", fenced=FENCED)
+
+
+@pytest.mark.parametrize(
+    ("taker", "asked"),
+    [
+        (side("new", FREED), {"live": True, "spends": 1}),
+        (side("new", FREED), {}),
+        (side("old", FREED, returns=True), {"live": True, "spends": 1}),
+        (side("old", STALE, returns=True), {"live": True, "spends": 1}),
+        (side("old", returns=True), {"live": False, "spends": 0}),
+    ],
+    ids=["held elsewhere", "nobody asked", "rollback, held elsewhere", "fenced, held elsewhere", "never had"],
+)
+def test_a_giver_that_cannot_be_reached_is_missed_for_what_it_may_hold(
+    taker: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    with pytest.raises(LicensingError, match=f"{NUMBER} is not active on {taker['host']}, and host cannot be reached"):
+        planner(side("host", **GONE), taker, **asked).plan()
+
+
+@pytest.mark.parametrize(
+    ("taker", "asked", "step"),
+    [
+        (side("new", FREED), {"live": False, "spends": 1}, "activate"),
+        (side("old", FREED, returns=True), {}, "activate"),
+        (side("old", FREED, returns=True), {"live": True, "spends": 0}, "activate"),
+        (side("old", STALE, returns=True), {"live": False, "spends": 0}, "serve again"),
+        (side("new", license("Pending Activation"), pending=["activate"]), {}, "finish activating"),
+        (side("new", license()), {}, "keep"),
+    ],
+    ids=["free", "returns by file", "its own", "fenced", "pending", "there"],
+)
+def test_a_giver_that_cannot_be_reached_is_not_missed_for_the_rest(
+    taker: dict[str, Any], asked: dict[str, Any], step: str
+) -> None:
+    assert planner(side("host", **GONE), taker, **asked).plan()["licenses"][0]["step"] == step
+
+
+def test_an_activation_that_will_be_refused_is_told() -> None:
+    taker = side("new", license("Pending Activation"), pending=["activate"])
+    plan = planner(side("old", license()), taker).plan()
+    assert plan["notes"] == [
+        f"License {NUMBER} is active on old, so that its activation, pending on new, will be refused. "
+        "The run after that moves it."
+    ]
+    assert planner(side("old", FREED), taker).plan()["notes"] == []

@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     WRONG_CODE,
     CoreLab,
     Host,
+    LostReply,
     problems_of,
     wanted,
 )
@@ -255,6 +256,25 @@ def test_a_refusal_closes_its_request_and_leaves_the_way_free(lab: CoreLab) -> N
     assert asked.requests != request
     ask(lab, lab.old, SERVER, responses=lab.process(asked.requests))
     assert lab.old.statuses() == {SERVER: "Active"}
+
+
+def test_what_is_refused_is_told_at_once_and_keeps_no_other_from_its_end(lab: CoreLab) -> None:
+    lab.activate(lab.new, SERVER, CLIENT)
+    requests = ask(lab, lab.old).requests
+    answered = lab.process(requests)
+    with pytest.raises(LicensingError) as refused:
+        ask(lab, lab.old, responses=answered)
+    assert problems_of(refused) == [f"License {number} is live on another machine." for number in (SERVER, CLIENT)]
+    assert lab.old.open_requests() == [] and lab.old.statuses() == {SESSION: "Active"}
+    lab.check_one_holder()
+
+
+def test_an_answer_that_does_not_come_keeps_the_next_license_from_being_asked_for(lab: CoreLab) -> None:
+    ask(lab, lab.old, SERVER, SESSION)
+    line = LostReply(lab.realm, lab.desk().answer)
+    with pytest.raises(ConnectionResetError):
+        lab.old.manager.activate(wanted(SERVER, SESSION), line)
+    assert len(line.requests) == 1 and len(lab.old.open_requests()) == 2
 
 
 def test_a_refused_deactivation_of_what_another_machine_holds_does_not_make_two_of_it(lab: CoreLab) -> None:
