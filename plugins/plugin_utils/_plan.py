@@ -114,7 +114,7 @@ class Planner:
             "left_out": [number for number in held if steps[number] == RELEASE],
             "lost": self._lost,
             "next_step": release_advice(held, self._giver["host"], self._taker.get("authority")),
-            "give_up": [number for number, step in steps.items() if step in (MOVE, FINISH_MOVE, END)],
+            "give_up": [number for number, step in steps.items() if self._gives_up(number, step)],
             "given_back": [n for n, step in steps.items() if step in (MOVE, FINISH_MOVE) or self._gave_back(n)],
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
@@ -196,7 +196,8 @@ class Planner:
             where = f"{taken['status'].lower()} on {self._taker['host']}"
             return (f"{where}, fenced", SERVE) if taken.get("fenced") else (where, KEEP)
         if number in self._opening:
-            return f"pending {self._opening[number][:-1]}ion on {self._taker['host']}", FINISH
+            also = f", active on {self._giver['host']} in an emergency" if self._bridges(number) else ""
+            return f"pending {self._opening[number][:-1]}ion on {self._taker['host']}{also}", FINISH
         if number in self._pending:
             return f"pending {self._pending[number][:-1]}ion on {self._giver['host']}", FINISH_MOVE
         if given.get("status") in HELD and given.get("fenced") and self._is_void(number):
@@ -229,6 +230,15 @@ class Planner:
         """Whether the giver shows a license that it gave back: its nodelock is gone, not another machine's."""
         given = self._given.get(number, {})
         return bool(given.get("status") == INACTIVE and given.get("fenced") and not given.get("holder"))
+
+    def _gives_up(self, number: str, step: str) -> bool:
+        """Whether a license is given up on the giver; an emergency activation ends where the taker has it in hand."""
+        return step in (MOVE, FINISH_MOVE, END) or (step == FINISH and self._bridges(number))
+
+    def _bridges(self, number: str) -> bool:
+        """Whether the giver serves a license in an emergency only."""
+        given = self._given.get(number, {})
+        return is_live(given) and bool(given.get("until"))
 
     def _serves(self, number: str) -> bool:
         """Whether the giver serves a license that it has for good."""
@@ -283,7 +293,7 @@ class Planner:
         if all(row["step"] == KEEP for row in rows):
             return both
         problems = both + self._machines() + self._realms()
-        if any(row["step"] in (MOVE, FINISH_MOVE, END) for row in rows):
+        if any(self._gives_up(row["number"], row["step"]) for row in rows):
             problems += [Problem(**obstacle) for obstacle in self._giver.get("obstacles", [])]
         for one, row in zip(self._wanted, rows):
             given = self._given.get(one.number, {})

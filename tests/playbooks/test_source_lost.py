@@ -277,6 +277,26 @@ def test_a_rollback_ends_what_bridged_where_the_source_is_back(lost: Lab) -> Non
     assert lost.everything() == before
 
 
+def test_a_rollback_ends_what_bridged_also_where_giving_back_was_pending_on_the_source(rehearsed: Lab) -> None:
+    lab, variables = rehearsed, rehearsed.inventory["all"]["vars"]
+    ledger, variables["aims_license_server_authority"] = variables["aims_license_server_authority"], "offline"
+    lab.write_inventory()
+    assert "3 request(s) wait in" in lab.play("migrate").output
+    shutil.copytree(lab.root("old"), lab.root("owner"), symlinks=True)
+    shutil.rmtree(lab.root("old"))
+    variables["aims_license_server_authority"] = ledger
+    switch_off(lab, "old")
+    waits(declare(lab, emergency=True).play("migrate"))
+    assert all(until for _status, until in seen(lab).values())
+    run = must(back(lab).play("rollback"))
+    assert "pending deactivation on old, active on new in an emergency  finish activating" in run.output
+    assert lab.held("old") == set(NUMBERS) and lab.held("new") == set()
+    assert lab.transfers() == dict.fromkeys(NUMBERS, 0)
+    before = lab.everything()
+    assert must(lab.play("rollback")).changed == 0
+    assert lab.everything() == before
+
+
 def test_a_source_that_is_back_after_the_release_is_told_with_what_ends_it(lost: Lab) -> None:
     release(lost, *NUMBERS)
     must(lost.play("migrate"))

@@ -131,3 +131,14 @@ def test_an_activation_that_will_be_refused_is_told() -> None:
         "The run after that moves it."
     ]
     assert planner(side("old", FREED), taker).plan()["notes"] == []
+
+
+@pytest.mark.parametrize("action", ["activate", "deactivate"])
+def test_what_bridges_on_the_giver_ends_while_the_taker_finishes_what_is_pending_there(action: str) -> None:
+    bridged = license(until="2026-06-05T12:00:00Z")
+    taker = side("old", license(f"Pending {action.capitalize()[:-1]}ion", fenced=FENCED), pending=[action])
+    plan = planner(side("new", bridged), taker).plan()
+    (row,) = plan["licenses"]
+    assert (row["step"], plan["give_up"], plan["given_back"]) == ("finish activating", [NUMBER], [])
+    assert row["state"] == f"pending {action[:-1]}ion on old, active on new in an emergency"
+    assert planner(side("new"), taker).plan()["give_up"] == []
