@@ -119,13 +119,25 @@ class Planner:
             "settled": all(step == KEEP for step in steps.values()),
             "notes": self._notes(),
             "limits": limits([one.number for one in self._wanted], self._taker["overview"], self._taker["host"]),
-            # Those of both: in the middle of a migration the registered users are on one of the two only.
-            "users": list(dict.fromkeys([*self._giver["overview"]["users"], *self._taker["overview"]["users"]])),
+            "users": self._users(rows),
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the plan's ``licenses``, whatever stands against it."""
         return [self._row(one) for one in self._wanted]
+
+    def _users(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The users to register: those of the host that has served until now, as they may have been taken away there.
+
+        Where it has none, it may have been cut off between its licenses and its users. In the middle of a migration
+        the users are on one of the two only.
+        """
+        given, taken = (list(side["overview"]["users"]) for side in (self._giver, self._taker))
+        if all(row["step"] == KEEP for row in rows):
+            return taken or given
+        if all(row["step"] == MOVE and self._serves(row["number"]) for row in rows):
+            return given or taken
+        return list(dict.fromkeys([*given, *taken]))
 
     @property
     def _lost(self) -> bool:

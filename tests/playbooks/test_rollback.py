@@ -251,3 +251,21 @@ def test_a_source_that_has_the_licenses_back_and_cannot_be_reached_is_missed(mig
         assert run.code != 0 and "Traceback" not in run.output
         assert f"License {NUMBERS[0]} is not active on new, and old cannot be reached. [old] Bring it up" in run.output
         assert migrated.everything() == before
+
+
+def register(lab: Lab, host: str, users: list[str]) -> None:
+    """Have a license server register these users alone."""
+    path = lab.home(host) / "Config" / "server.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), "users": users}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    assert lab.overview(host)["users"] == users
+
+
+def test_a_user_who_was_deregistered_on_the_host_that_serves_does_not_come_back(migrated: Lab) -> None:
+    must(migrated.play("rollback"))
+    register(migrated, "old", USERS[:1])
+    must(migrated.play("migrate"))
+    assert migrated.overview("new")["users"] == USERS[:1]
+    register(migrated, "new", ["AIMS\\carl"])
+    assert must(migrated.play("migrate")).changed == 0
+    assert migrated.overview("new")["users"] == ["AIMS\\carl"]

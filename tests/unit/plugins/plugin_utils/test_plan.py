@@ -142,3 +142,22 @@ def test_what_bridges_on_the_giver_ends_while_the_taker_finishes_what_is_pending
     assert (row["step"], plan["give_up"], plan["given_back"]) == ("finish activating", [NUMBER], [])
     assert row["state"] == f"pending {action[:-1]}ion on old, active on new in an emergency"
     assert planner(side("new"), taker).plan()["give_up"] == []
+
+
+ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
+
+
+@pytest.mark.parametrize(
+    ("giver", "taker", "users"),
+    [
+        (side("old", license(), users=[ANNA]), side("new", FREED, users=[ANNA, BERT]), [ANNA]),
+        (side("old", license(), users=[]), side("new", FREED, users=[ANNA]), [ANNA]),
+        (side("old", FREED, users=[ANNA, BERT]), side("new", license(), users=[ANNA]), [ANNA]),
+        (side("old", FREED, users=[ANNA, BERT]), side("new", license(), users=[]), [ANNA, BERT]),
+        (side("old", license(fenced=FENCED), users=[ANNA]), side("new", users=[BERT]), [ANNA, BERT]),
+        (side("old", FREED, users=[ANNA]), side("new", users=[BERT]), [ANNA, BERT]),
+    ],
+    ids=["moves", "moves, none", "there", "there, none", "fenced", "in the middle"],
+)
+def test_users_are_those_of_the_host_that_serves(giver: Any, taker: Any, users: list[str]) -> None:
+    assert planner(giver, taker).plan()["users"] == users
