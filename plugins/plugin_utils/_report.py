@@ -36,7 +36,7 @@ def build_report(
     :param tried: what each profile of the taker gave when a seat was taken on it, as of ``aims_license_verify``
     """
     source_after = given_up.get("overview") or giver["overview"]
-    pending = _pending(giver["host"], given_up, "deactivate") + _pending(taker["host"], activated, "activate")
+    pending = _pending(giver["host"], given_up) + _pending(taker["host"], activated)
     plan = planned["plan"]
     rows = [row["number"] for row in plan["licenses"]]
     arrived = moved(planned["before"], after, activated, rows)
@@ -126,6 +126,10 @@ def _facts(report: Mapping[str, Any]) -> Any:
     return [report["pair"], report["direction"], held, report["pending"]]
 
 
-def _pending(host: str, result: Mapping[str, Any], action: str) -> list[dict[str, Any]]:
-    requests = result.get("requests") or []
-    return [{"host": host, "number": one["number"], "action": action, "file": one["file"]} for one in requests]
+def _pending(host: str, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The requests that a call left waiting; what they ask for may be left from the way in the other direction."""
+    asked = {one["number"]: one["action"] for one in (result.get("overview") or {}).get("pending", [])}
+    return [
+        {"host": host, "number": one["number"], "action": asked.get(one["number"]), "file": one["file"]}
+        for one in result.get("requests") or []
+    ]

@@ -159,6 +159,16 @@ def test_back_from_the_second_stop(rehearsed: Lab) -> None:
     assert (after["profiles"], after["users"]) == (before["profiles"], before["users"])
 
 
+def test_back_from_the_first_stop_waits_for_what_was_asked_for_and_says_so(rehearsed: Lab) -> None:
+    folder = go_offline(rehearsed)
+    stopped(rehearsed.play("migrate"), folder)
+    stopped(rehearsed.play("rollback"), folder)
+    told = json.loads((rehearsed.work / "reports" / "new-to-old.json").read_text(encoding="utf-8"))
+    assert [(one["host"], one["number"], one["action"]) for one in told["pending"]] == [
+        ("old", number, "deactivate") for number in sorted(NUMBERS)
+    ]
+
+
 def test_check_of_reconcile_names_the_requests_that_wait_and_writes_none(rehearsed: Lab) -> None:
     realm = rehearsed.overview("old")["server"]["realm"]
     rehearsed.target_vars["aims_license_server_realm"] = {key: realm[key] for key in ("name", "key")}
