@@ -17,8 +17,12 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carrying import Carrying
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.state import State
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CARRIED, Config
 from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, broken, edited
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -153,6 +157,32 @@ def test_a_broken_file_is_told_and_left_as_it_is(site: Site, name: str) -> None:
         host.write("Config/server.json", config)
         seal(host)
     assert {**host.files(), **{f"opt/aims-license-server/{name}": None}} == before
+
+
+def test_a_broken_record_of_what_came_with_licenses_keeps_none_from_arriving(site: Site) -> None:
+    host = site.host
+    file = HomeFile("ApplicationKeys/app.key", 0o600, True, b"the key of an application\n")
+    state = State(Config(), {}, {}, host.manager.fingerprint(), host.clock())
+    site.put_back()
+    Carrying(host.home, [file], [SERVER], state).arrive(SERVER)
+    original = host.read(CARRIED)
+
+    @runs(150, _BATCH)
+    @given(batch(EDIT, _BATCH))
+    def check(edits: list[Any]) -> None:
+        for data in broken(original, edits):
+            host.write(CARRIED, data)
+            host.write(file.name, b"one of an earlier stay\n")
+            outcome = give(
+                "home: record of what came", lambda: Carrying(host.home, [file], [SERVER], state).arrive(SERVER)
+            )
+            assert outcome is None and host.read(file.name) == file.content
+            assert json.loads(host.read(CARRIED))[file.name] == json.loads(original)[file.name]
+
+    try:
+        check()
+    finally:
+        site.put_back()
 
 
 @pytest.mark.parametrize("size", [1 << 21, 1 << 33])

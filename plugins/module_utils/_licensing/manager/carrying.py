@@ -70,9 +70,10 @@ class Carrying:
         """The digests of what was brought last; a damaged record is none."""
         try:
             found = json.loads(self._folder.find(CARRIED) or b"{}")
-        except (LicensingError, ValueError):
+        except (LicensingError, ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        known = found if isinstance(found, dict) else {}
+        return {name: digest for name, digest in known.items() if isinstance(digest, str)}
 
     def _remember(self, files: Sequence[HomeFile]) -> None:
         # After the files themselves: cut off in between, they are brought once more.

@@ -39,6 +39,14 @@ def test_what_is_left_of_an_earlier_stay_is_replaced_by_what_comes(lab: CoreLab)
     assert (lab.new.folder / KEY).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"ApplicationKeys/app.key": [1]}', b"\xff", b"[]", b""])
+def test_a_damaged_record_of_what_came_keeps_no_license_from_arriving(lab: CoreLab, content: bytes) -> None:
+    earlier_stay(lab)
+    lab.new.write("Config/carried.json", content)
+    lab.activate(lab.new, files=brought("TWO", KEY, CPX))
+    assert lab.new.read(KEY) == b"TWO"
+
+
 def test_where_no_license_comes_nothing_is_replaced_and_what_is_missing_is_put(lab: CoreLab) -> None:
     lab.activate(lab.new, files=brought("ONE"))
     lab.new.write(KEY, "RENEWED HERE")
