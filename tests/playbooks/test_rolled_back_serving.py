@@ -52,7 +52,8 @@ def finished(lab: Lab) -> None:
 POINTS: dict[str, tuple[Callable[[Lab], None], str, int]] = {
     "before the fence": (killed_at(f"start|{GIVE_BACK}|1"), "ooo", 0),
     "fenced, nothing given back": (broken_at("journal.begun:1"), "...", 0),
-    "a deactivation whose reply was lost": (broken_at("ledger.committed:1"), "...", 0),
+    # The authority's ledger is looked at before: whether it can be written.
+    "a deactivation whose reply was lost": (broken_at("ledger.committed:2"), "...", 0),
     "after the first deactivation": (broken_at("journal.closed:1"), "...", 0),
     "after all deactivations": (killed_at(f"end|{GIVE_BACK}|1"), "...", 0),
     "an activation that was not sent": (broken_at("journal.begun:1", after=f"end|{GIVE_BACK}|1"), "...", 1),

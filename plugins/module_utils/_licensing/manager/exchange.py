@@ -102,8 +102,8 @@ def check_response(data: bytes, request: bytes, realm: Realm, where: str, journa
 
 
 def refusal(response: Document) -> LicensingError | None:
-    """Return the authority's refusal as an error, or None where the response grants, or ends a void nodelock."""
-    if response.body.get("outcome") == GRANTED or is_void(response):
+    """Return the authority's refusal as an error, or None where the response grants."""
+    if response.body.get("outcome") == GRANTED:
         return None
     reason: Any = response.body.get("reason")
     data = reason if isinstance(reason, dict) else {}
@@ -116,6 +116,11 @@ def refusal(response: Document) -> LicensingError | None:
             )
         ]
     )
+
+
+def hindrance(response: Document) -> LicensingError | None:
+    """Return the refusal that keeps an exchange from having an effect here, or None; a void nodelock ends with it."""
+    return None if is_void(response) else refusal(response)
 
 
 def is_void(response: Document) -> bool:

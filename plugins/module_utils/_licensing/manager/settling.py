@@ -17,7 +17,7 @@ from ..errors import LicensingError, Problem, refuse
 from ..journal import Intent, Journal
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, License
 from ..store import Home, read_nodelock
-from .exchange import check_pending, check_response, is_void, refusal
+from .exchange import check_pending, check_response, hindrance, is_void, refusal
 
 ACTIVATED = "activated"
 DEACTIVATED = "deactivated"
@@ -66,7 +66,7 @@ class Settling:
         found = self._look(intents)
         problems: list[Problem] = []
         for intent in intents:
-            refused = refusal(found[intent.number]) if intent.number in found else None
+            refused = hindrance(found[intent.number]) if intent.number in found else None
             if refused is not None:
                 del found[intent.number]
                 problems.extend(refused.problems if intent.response is None else ())
@@ -120,7 +120,7 @@ class Settling:
         response = self._checked(intent, data)
         if intent.response is None:
             self._journal.answered(intent, data)
-        refused = refusal(response)
+        refused = hindrance(response)
         if refused is None:
             self._apply(intent, response, data)
         self._journal.close(intent)
