@@ -245,7 +245,8 @@ class Planner:
 
     def _gives_up(self, number: str, step: str) -> bool:
         """Whether a license is given up on the giver; an emergency activation ends where the taker has it in hand."""
-        return step in (MOVE, FINISH_MOVE, END) or (step == FINISH and self._bridges(number))
+        asked = step in (MOVE, FINISH_MOVE, END) or (step == FINISH and self._bridges(number))
+        return asked and bool(self._giver.get("reachable", True))
 
     def _bridges(self, number: str) -> bool:
         """Whether the giver serves a license in an emergency only."""
@@ -467,8 +468,9 @@ def limits(numbers: Sequence[str], overview: Mapping[str, Any], host: str) -> li
 
 
 def _serial(license: Mapping[str, Any]) -> int:
-    """The serial of the response that activated a license: an authority's only rise."""
-    return int(license.get("serial") or 0)
+    """The serial of the response that activated a license: an authority's only rise. A bundle may tell anything."""
+    serial = license.get("serial")
+    return serial if isinstance(serial, int) else 0
 
 
 def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -477,7 +479,7 @@ def _moves(pending: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _profiles(overview: Mapping[str, Any]) -> list[Profile]:
-    return [Profile(one["name"], one["license"], one["default"]) for one in overview["profiles"]]
+    return [Profile(one["name"], one["license"], bool(one.get("default"))) for one in overview["profiles"]]
 
 
 def _as_kept(

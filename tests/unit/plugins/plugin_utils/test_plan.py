@@ -161,3 +161,17 @@ ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
 )
 def test_users_are_those_of_the_host_that_serves(giver: Any, taker: Any, users: list[str]) -> None:
     assert planner(giver, taker).plan()["users"] == users
+
+
+def test_an_overview_of_a_bundle_may_tell_anything_of_serials_and_defaults() -> None:
+    giver = side("old", license(fenced=FENCED, serial="nine"))
+    giver["overview"]["profiles"] = [{"name": "PROServer", "license": NUMBER}]
+    taker = side("new", license(fenced=FENCED, serial=[1]))
+    assert planner(giver, taker).plan()["licenses"][0]["step"] == "serve again"
+
+
+def test_nothing_is_given_up_on_a_giver_that_cannot_be_reached() -> None:
+    bridged = license(until="2026-06-03T12:00:00Z")
+    taker = side("new", license("Pending Activation"), pending=["activate"])
+    assert planner(side("old", bridged), taker).plan()["give_up"] == [NUMBER]
+    assert planner(side("old", bridged, **GONE), taker).plan()["give_up"] == []
