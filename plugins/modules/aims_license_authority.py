@@ -121,17 +121,20 @@ def issue(module):
         with Ledger(path) if exists else Ledger.create(path, module.params["name"]) as ledger:
             realm = ledger.realm.as_dict()
             with ledger.change():
+                # One that another run has issued meanwhile keeps its code.
+                new = [license for license in new if ledger.license(license.number) is None]
                 for license in new:
                     ledger.put_license(license, now)
     issued = [license.number for license in new]
+    after = sorted({*known, *(license.number for license in licenses)})
     return {
         "changed": bool(issued) or not exists,
         "realm": realm,
         "issued": issued,
-        "licenses": sorted({*known, *issued}),
+        "licenses": after,
         "diff": {
             "before": "".join(f"{n}\n" for n in known),
-            "after": "".join(f"{n}\n" for n in sorted({*known, *issued})),
+            "after": "".join(f"{n}\n" for n in after),
         },
     }
 
