@@ -226,7 +226,7 @@ class Folder:
             handle = os.open(last, flags, PRIVATE, dir_fd=folder)
         try:
             until = time.monotonic() + seconds
-            while not _try_lock(handle):
+            while not try_lock(handle):
                 if time.monotonic() > until:
                     raise refuse(
                         f"Another run has held the license server's home for {seconds:g} seconds.",
@@ -299,7 +299,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _try_lock(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
+    """Hold an open file unless somebody else does; return whether it is held now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

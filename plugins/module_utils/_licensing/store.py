@@ -27,7 +27,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -301,6 +301,10 @@ class Home:
         with self.folder.locked():
             self.folder.sweep(without=SERVICE_DIRECTORIES)
             yield
+
+    def held(self, dry: bool) -> AbstractContextManager[None]:
+        """Hold the home against other runs; a dry one writes nothing and waits for nobody."""
+        return nullcontext() if dry else self.locked()
 
     def _json(self, name: str) -> Mapping[str, Any]:
         data = self.folder.read(name)

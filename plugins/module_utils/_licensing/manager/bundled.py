@@ -91,7 +91,7 @@ class BundledManager:
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
-        with self._managed.held(dry):
+        with self._home.held(dry):
             state = self._managed.read()
             before = self._managed.overview(state)
             check_wanted(self._home, state, wanted, channel)
@@ -196,7 +196,7 @@ class BundledManager:
         return deactivating.deactivate(self._managed, numbers, channel, drain_seconds, force, dry)
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
-        with self._managed.held(dry):
+        with self._home.held(dry):
             state = self._managed.read()
             before = self._managed.overview(state)
             check_updated(self._home, state, numbers, channel)
@@ -247,7 +247,7 @@ class BundledManager:
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
     ) -> Change:
         check_names(wanted)
-        with self._managed.held(dry):
+        with self._home.held(dry):
             state = self._managed.read()
             unknown = [p for p in wanted if p.license not in state.installed and p.license not in state.intents]
             if unknown:

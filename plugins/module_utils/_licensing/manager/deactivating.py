@@ -86,7 +86,7 @@ def _emptied(
 def _deactivate(
     managed: ManagedHome, numbers: Sequence[str], channel: Channel, finished: Mapping[str, dict[str, Any]], dry: bool
 ) -> Change:
-    with managed.held(dry):
+    with managed.home.held(dry):
         state = managed.read()
         before = managed.overview(state)
         check_given_up(managed.home, state, numbers, channel)

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -290,7 +289,7 @@ def remove(home: Home, dry: bool = False) -> Installation:
         before = BundledManager(home).overview()
         return Installation((), before, before)
     # Held from the look at the licenses on: what another run activates meanwhile would be left without a server.
-    with nullcontext() if dry else home.locked():
+    with home.held(dry):
         return _remove(home, dry)
 
 

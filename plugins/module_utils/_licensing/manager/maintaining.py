@@ -24,7 +24,7 @@ def set_maintenance(
     numbers: Sequence[str] | None = None,
 ) -> Change:
     """See :meth:`LicenseManager.set_maintenance`."""
-    with managed.held(dry):
+    with managed.home.held(dry):
         state = managed.read()
         config = replace(state.config, maintenance=enabled)
         change = managed.configured(state, config, dry)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Callable
@@ -70,10 +69,6 @@ class ManagedHome:
     def look_again(self) -> None:
         """Have the next overview ask the server anew who uses what."""
         self._usage.clear()
-
-    def held(self, dry: bool) -> AbstractContextManager[None]:
-        """Hold the home against other runs; a dry one writes nothing and waits for nobody."""
-        return nullcontext() if dry else self.home.locked()
 
     def realm(self, state: State, channel: Channel, given: Realm | None) -> Realm:
         """Return the realm to deal with: the pinned one, before the first activation that of channel or caller."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import json
 import logging
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import refuse
-from ..files import Folder
+from ..files import Folder, try_lock
 from ..fingerprint import COMPONENTS, read_fingerprint
 from ..store import SEATS_LOCK, Home
 
@@ -90,7 +89,7 @@ def alone(home: Home) -> Iterator[None]:
         ) from error
     try:
         until = time.monotonic() + _MOMENT
-        while not _is_locked(handle):
+        while not try_lock(handle):
             if time.monotonic() < until:
                 time.sleep(0.02)
                 continue
@@ -100,14 +99,6 @@ def alone(home: Home) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _is_locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def fingerprint(root: str, file: str | None) -> dict[str, str]:
