@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import Change, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -47,7 +48,10 @@ REALM: dict[str, Any] = {
 def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     """Run a module to its end: its result, or one message with everything that is wrong."""
     try:
-        result = act(module)
+        try:
+            result = act(module)
+        except OSError as error:
+            raise untold(error) from error
     except LicensingError as error:
         module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
     module.exit_json(**result)

@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     refuse,
     shown,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
 # such a task fails instead.
@@ -41,7 +42,10 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             self._check_options()
-            result.update(self.act(task_vars or {}))
+            try:
+                result.update(self.act(task_vars or {}))
+            except OSError as error:
+                raise untold(error) from error
         except LicensingError as error:
             problems = [problem.as_dict() for problem in error.problems]
             result.update({"failed": True, "changed": False, "msg": str(error), "problems": problems})

@@ -33,6 +33,7 @@ from .model import (
     parse_profile,
 )
 from .server.command import licsrv
+from .system import untold
 from .terminal import print_json as _print_json
 from .terminal import read_file as _read_file
 from .terminal import read_line as _line
@@ -53,7 +54,13 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: licman … | licsrv … | authority …\n")
         return 2
     try:
-        return commands[arguments[0]](arguments[1:])
+        try:
+            return commands[arguments[0]](arguments[1:])
+        except BrokenPipeError:
+            # Whoever reads the output has gone: that is Python's to end.
+            raise
+        except OSError as error:
+            raise untold(error) from error
     except LicensingError as error:
         if "--json" in arguments:
             _print_json({"problems": [problem.as_dict() for problem in error.problems]})

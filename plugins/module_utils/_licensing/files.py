@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import secrets
 import stat
@@ -17,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from . import faults
 from .errors import LicensingError, refuse, shown
+from .system import advice, reason, sync_folder, try_lock
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -154,7 +153,7 @@ class Folder:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             faults.reach("files.write.renamed", name)
-            os.fsync(folder)
+            sync_folder(folder)
 
     def sweep(self, seconds: float = 60.0, without: Sequence[str] = ()) -> None:
         """Remove what writes that were killed have left behind; they may hold secrets.
@@ -187,8 +186,8 @@ class Folder:
             faults.reach("files.move.begin", name)
             os.rename(last, final, src_dir_fd=source, dst_dir_fd=target)
             faults.reach("files.move.renamed", name)
-            os.fsync(target)
-            os.fsync(source)
+            sync_folder(target)
+            sync_folder(source)
 
     def remove(self, name: str) -> bool:
         """Remove a file, durably; say whether there was one."""
@@ -197,7 +196,7 @@ class Folder:
                 faults.reach("files.remove.begin", name)
                 os.unlink(last, dir_fd=folder)
                 faults.reach("files.remove.unlinked", name)
-                os.fsync(folder)
+                sync_folder(folder)
                 return True
         except LicensingError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -226,7 +225,7 @@ class Folder:
             handle = os.open(last, flags, PRIVATE, dir_fd=folder)
         try:
             until = time.monotonic() + seconds
-            while not try_lock(handle):
+            while not try_lock(handle, self.place(name)):
                 if time.monotonic() > until:
                     raise refuse(
                         f"Another run has held the license server's home for {seconds:g} seconds.",
@@ -250,7 +249,7 @@ class Folder:
                 if make and not _is_there(part, folder):
                     with contextlib.suppress(FileExistsError):
                         _make_directory(part, mode, folder)
-                        os.fsync(folder)
+                        sync_folder(folder)
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 inner = os.open(part, flags, dir_fd=folder)
                 os.close(folder)
@@ -264,7 +263,7 @@ class Folder:
         try:
             yield
         except OSError as error:
-            raise refuse(f"Cannot {doing} it: {error.strerror or error}.", self.place(name), _advice(error)) from error
+            raise refuse(f"Cannot {doing} it: {reason(error)}.", self.place(name), advice(error)) from error
 
 
 def _make_directory(name: str, mode: int, folder: int | None = None) -> None:
@@ -297,30 +296,6 @@ def _is_name(name: str) -> bool:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def try_lock(handle: int) -> bool:
-    """Hold an open file unless somebody else does; return whether it is held now."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _advice(error: OSError) -> str:
-    known = {
-        errno.ENOENT: "Check the path; restore the file from a backup if it was there before.",
-        errno.EACCES: "Run as the user that owns it (become: true), or mend its permissions.",
-        errno.EPERM: "Run as the user that owns it (become: true), and check that it is not marked immutable (lsattr).",
-        errno.EROFS: "The file system is read-only: mount it for writing first.",
-        errno.ENOSPC: "The disk is full: free some space, then run this again.",
-        errno.EDQUOT: "The disk quota is used up: free some space, then run this again.",
-        errno.ELOOP: "It is a symbolic link, which is never followed here: put the real file in its place.",
-        errno.EISDIR: "It is a directory: move it away and put the real file in its place.",
-        errno.ENOTDIR: "A part of the path is a file or a symbolic link: put a real directory in its place.",
-    }
-    return known.get(error.errno or 0, "Mend the cause, then run this again.")
 
 
 def below(root: str, path: str) -> Path:

@@ -20,6 +20,7 @@ FLOORS = {
     "faults": 0,
     "library": 0,
     "model": 0,
+    "system": 0,
     "documents": 1,
     "fingerprint": 1,
     "files": 1,

@@ -22,6 +22,7 @@ from ..documents import Realm
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE
 from ..model import Account, License, parse_time, render_time
+from ..system import require_locks, sync_folder
 from .certificates import Certificates
 from .policy import EMERGENCY_DAYS, Holding, check_emergency_days
 
@@ -149,6 +150,7 @@ class Ledger:
                 f"Cannot make the ledger: {error.strerror}.", path, "Make its folder, or choose another path."
             ) from error
         except sqlite3.Error as error:
+            require_locks(place)
             raise refuse(f"Cannot make the ledger: {error}.", path, _ADVICE) from None
         finally:
             with contextlib.suppress(OSError):
@@ -193,6 +195,7 @@ class Ledger:
             faults.reach("ledger.statement", statement)
             return self._db.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
+            require_locks(Path(self.path).absolute())
             raise refuse(f"The ledger cannot be used: {error}.", self.path, _ADVICE) from None
 
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
@@ -408,6 +411,6 @@ def _sweep(place: Path, is_left: Callable[[os.stat_result], bool]) -> None:
 def _sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        sync_folder(handle)
     finally:
         os.close(handle)

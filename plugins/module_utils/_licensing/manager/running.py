@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 from typing import Any
 
-from ..errors import LicensingError
+from ..errors import LicensingError, refuse
 from ..store import SEATS_LOCK, UNMANAGED, Config, Home
+from ..system import advice, reason, try_lock
 from .overview import Usage
 
 # Seconds that a server on the same host may take to answer.
@@ -34,21 +33,26 @@ def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, An
 
 
 def is_held(home: Home) -> bool:
-    """Whether a server holds the seats of this home, whether or not it answers."""
+    """Whether a server holds the seats of this home, whether or not it answers.
+
+    :raises LicensingError: this machine cannot tell, which says nothing about a server
+    """
+    place = home.folder.path / SEATS_LOCK
     try:
         # The service may put anything in this place, such as a pipe that nobody writes to.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        handle = os.open(home.folder.path / SEATS_LOCK, flags)
-    except OSError as error:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
         # Who may not look does not know.
-        return error.errno in (errno.EACCES, errno.EPERM)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
         return True
+    except OSError as error:
+        what = f"Whether a license server runs here cannot be seen: {reason(error)}."
+        raise refuse(what, str(place), advice(error)) from error
+    try:
+        return not try_lock(handle, str(place), shared=True)
     finally:
         os.close(handle)
-    return False
 
 
 def usage_of(home: Home, config: Config) -> Usage | None:

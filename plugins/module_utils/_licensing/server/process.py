@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import refuse
-from ..files import Folder, try_lock
+from ..files import Folder
 from ..fingerprint import COMPONENTS, read_fingerprint
 from ..store import SEATS_LOCK, Home
+from ..system import try_lock
 
 LOG = "Logging/LicenseServer.log"
 _LOG_BYTES = 1 << 20
@@ -89,7 +90,7 @@ def alone(home: Home) -> Iterator[None]:
         ) from error
     try:
         until = time.monotonic() + _MOMENT
-        while not try_lock(handle):
+        while not try_lock(handle, str(place)):
             if time.monotonic() < until:
                 time.sleep(0.02)
                 continue

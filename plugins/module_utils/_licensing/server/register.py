@@ -25,6 +25,7 @@ from typing import Any, Callable
 from .. import faults
 from ..errors import refuse
 from ..files import PRIVATE
+from ..system import require_locks
 from .seats import Seat
 
 FILE = "Seats/seats.db"
@@ -108,6 +109,7 @@ class Register:
             yield
         # SQLite quotes what it cannot read, and Python may be unable to read that either.
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            require_locks(self._path)
             raise refuse(
                 f"The record of the seats cannot be read: {error}.",
                 str(self._path),
