@@ -20,19 +20,15 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     newest,
     write_bundle,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault
 
 
 class ActionModule(LicensingAction):
     """Collects the files of a home and keeps them as a verified bundle."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        vault = self._loader._vault
-        if not vault.secrets:
-            raise refuse(
-                "No vault password is given, and a bundle holds private keys.",
-                "controller",
-                "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg).",
-            )
+        vault = self.vault
+        vault.require()
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for bundles is given.", "dest", "Set dest to a folder on the controller.")
@@ -54,10 +50,10 @@ class ActionModule(LicensingAction):
         return made
 
     def _keep(
-        self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Any
+        self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Vault
     ) -> dict[str, Any]:
         allowed, digest = self.flag("allow_poorer"), digest_of(files)
-        found = judge(folder, files, overview, allowed)
+        found = judge(folder, files, overview, vault, allowed)
         bundle = found.made
         if found.changes and not self.dry:
             bundle = write_bundle(folder, host, files, overview, render_time(now_utc()), vault, allowed)

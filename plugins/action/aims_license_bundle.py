@@ -37,7 +37,7 @@ class ActionModule(LicensingAction):
                 for number in missing
             )
         # Read now, so that a wrong vault password is told before anything is changed.
-        files = carried_files(bundle, self._loader._vault)
+        files = carried_files(bundle, self.vault)
         return {
             "changed": False,
             "bundle": str(bundle.path),

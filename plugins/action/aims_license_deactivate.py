@@ -25,6 +25,8 @@ class ActionModule(LicensingAction):
             raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
         bundle = read_bundle(path)
         bundle.require_covers(numbers)
+        # Licenses are given up for what this run can open, whatever an earlier one could.
+        bundle.require_opens(self.vault)
         started = time.time()
         home = bundle.manifest["home_id"]
         result = exchange_files(self, task_vars, numbers, bundle_home_id=home)

@@ -27,10 +27,9 @@ class ActionModule(LicensingAction):
         hostvars = task_vars["hostvars"]
         hosts = {str(name): self._variables(str(name), hostvars) for name in hostvars}
         problems: list[Problem] = []
-        if self.flag("vault") and not self._loader._vault.secrets:
-            todo = "Run with --vault-password-file or --vault-id (or set vault_password_file in ansible.cfg)."
-            what = "No vault password is given, and the bundle will hold private keys."
-            problems.append(Problem(what, "controller", todo))
+        lacking = self.vault.problem() if self.flag("vault") else None
+        if lacking is not None:
+            problems.append(lacking)
         found: dict[str, Any] = {}
         try:
             if self.flag("pairs", True):

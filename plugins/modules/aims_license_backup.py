@@ -14,9 +14,10 @@ description:
     back and verifies it. The bundle holds the files of the home, the overview as YAML and as a web page, and a manifest
     with digests.
   - Private keys leave the host sealed, and lie in the bundle encrypted with Ansible Vault. The run needs a vault
-    password (C(--vault-password-file) or C(--vault-id)).
+    password (C(--vault-password-file) or C(--vault-id)). Of several, C(vault_encrypt_identity) names the one that
+    encrypts, as for C(ansible-vault encrypt).
   - The same content makes no second bundle, and neither does a home of which nothing changed but that licenses were
-    given up.
+    given up. An earlier bundle that the vault passwords of this run do not open does not count.
   - What is new is always backed up. C(latest) stays at the bundle before if that has a license which is neither active
     nor given back now, or if nothing is active any more, so that a good backup never gives way to a poorer one.
 author: aims.licensing contributors (@aims)

@@ -26,7 +26,8 @@ options:
   bundle:
     description:
       - The bundle on the controller, as M(aims.licensing.aims_license_backup) returned it, or its link C(latest).
-      - It is verified, and must be of this host and have been made while these licenses were active.
+      - It is verified, and must be of this host and have been made while these licenses were active. The vault
+        passwords of this run must open its secrets.
     type: path
     required: true
   drain_seconds:

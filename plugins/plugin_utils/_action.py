@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
+from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
 # such a task fails instead.
@@ -75,6 +76,11 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def dry(self) -> bool:
         """Whether the task runs in check mode."""
         return bool(self._task.check_mode)
+
+    @property
+    def vault(self) -> RunVault:
+        """The vault passwords of this run."""
+        return RunVault.of_run(self._loader)
 
     def host(self, task_vars: dict[str, Any]) -> str:
         """The inventory name of the host that the module runs on."""

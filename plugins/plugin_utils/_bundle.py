@@ -25,7 +25,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
@@ -43,6 +43,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CONFIG, is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._cells import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overview_page
+from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault, open_secret
 
 FORMAT = 1
 MANIFEST = "manifest.yml"
@@ -55,14 +56,6 @@ _MODE = re.compile(r"[0-7]{4}")
 _MAKING = ".tmp-"
 # What giving licenses up changes in a home; a bundle from before that is as good without it.
 _GIVEN_UP = ("Journal/", "Nodelocks/", CONFIG)
-
-
-class Vault(Protocol):
-    """What encrypts and decrypts with the passwords of the run (Ansible's VaultLib)."""
-
-    def encrypt(self, plaintext: bytes) -> bytes: ...
-
-    def decrypt(self, vaulttext: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -109,6 +102,32 @@ class Bundle:
                 str(self.path),
                 "Back up the host while the licenses are active (aims_license_backup), then deactivate.",
             )
+
+    def opened(self, vault: Vault, name: str) -> bytes:
+        """Return a file of the home in plain, as it lies in the bundle at this moment; refuse what does not open."""
+        file = next(file for file in self.manifest["files"] if file["name"] == name)
+        folder, place = Folder(self.path), f"files/{name}"
+        stored = folder.read(place, _LIMIT)
+        if hashlib.sha256(stored).hexdigest() != file["stored_sha256"]:
+            raise LicensingError([_changed(folder, place)])
+        content = open_secret(vault, stored, folder.place(place)) if file["secret"] else stored
+        if hashlib.sha256(content).hexdigest() != file.get("sha256"):
+            raise LicensingError([_changed(folder, place)])
+        return content
+
+    def require_opens(self, vault: Vault) -> None:
+        """Refuse unless the passwords of this run open every secret of the bundle: who relies on it needs them all."""
+        for file in self.manifest["files"]:
+            if file["secret"]:
+                self.opened(vault, file["name"])
+
+    def opens(self, vault: Vault) -> bool:
+        """Whether the passwords of this run open every secret of the bundle."""
+        try:
+            self.require_opens(vault)
+        except LicensingError:
+            return False
+        return True
 
 
 def live_licenses(overview: Mapping[str, Any]) -> set[str]:
@@ -161,28 +180,29 @@ class Verdict:
 
 
 def judge(
-    folder: Path, files: Sequence[BundleFile], overview: Mapping[str, Any], allow_poorer: bool = False
+    folder: Path, files: Sequence[BundleFile], overview: Mapping[str, Any], vault: Vault, allow_poorer: bool = False
 ) -> Verdict:
     """Compare a home with the bundles of its host (invariant I6).
 
     What is new is always backed up: what is about to be given up has to be in a bundle. Only whether that becomes the
-    newest good one depends on what it lacks.
+    newest good one depends on what it lacks. A bundle that the passwords of this run do not open serves nobody.
     """
     last, digest, now = newest(folder), digest_of(files), covered_licenses(overview)
     if last is None:
-        return Verdict(_same(folder, digest, now), moves=True)
-    if last.manifest["digest"] == digest and now <= last.covered:
+        return Verdict(_same(folder, digest, now, vault), moves=True)
+    opens = last.opens(vault)
+    if opens and last.manifest["digest"] == digest and now <= last.covered:
         return Verdict(last, moves=False)
     # Of those that wait to be given back the last bundle may have been made while they were active.
     lost = last.covered - live_licenses(overview)
     other = last.manifest.get("home_id") != overview["server"]["home_id"]
-    news = other or _has_news(last, files, overview)
+    news = other or not opens or _has_news(last, files, overview)
     gone: set[str] = set() if other else last.covered - now - _given_back(overview)
     moves = not lost or allow_poorer or bool(news and now and not gone)
     if not moves and not (now if other else news):
         return Verdict(last, moves=False, kept=f"{', '.join(sorted(lost))} active in the newest bundle, but not now")
     kept = None if moves else f"{last.path.name} stays the newest: {', '.join(sorted(gone or lost))} active there only"
-    return Verdict(_same(folder, digest, now), moves, kept)
+    return Verdict(_same(folder, digest, now, vault), moves, kept)
 
 
 def _has_news(last: Bundle, files: Sequence[BundleFile], overview: Mapping[str, Any]) -> bool:
@@ -198,12 +218,12 @@ def _offers(overview: Mapping[str, Any]) -> list[Any]:
     return [profiles, list(overview["users"])]
 
 
-def _same(folder: Path, digest: str, covered: set[str]) -> Bundle | None:
-    """Return a whole bundle of the same content, if there is one."""
+def _same(folder: Path, digest: str, covered: set[str], vault: Vault) -> Bundle | None:
+    """Return a whole bundle of the same content that the passwords of this run open, if there is one."""
     for path in sorted(folder.glob(f"[0-9]*-{digest[:12]}"), reverse=True):
         with contextlib.suppress(LicensingError):
             found = read_bundle(path)
-            if found.manifest["digest"] == digest and covered <= found.covered:
+            if found.manifest["digest"] == digest and covered <= found.covered and found.opens(vault):
                 return found
     return None
 
@@ -236,8 +256,8 @@ def write_bundle(
             faults.reach("bundle.lock", name)
             fcntl.flock(handle, fcntl.LOCK_EX)
             # Judged once more: another run may have made it while this one waited.
-            found = judge(folder, files, overview, allow_poorer)
-            bundle = found.made or _written(folder, name, fill, vault, files)
+            found = judge(folder, files, overview, vault, allow_poorer)
+            bundle = found.made or _written(folder, name, fill, vault)
             if found.moves:
                 _point(folder, bundle.path.name)
             return bundle
@@ -249,9 +269,7 @@ def write_bundle(
         ) from error
 
 
-def _written(
-    folder: Path, name: str, fill: Callable[[Folder], None], vault: Vault, files: Sequence[BundleFile]
-) -> Bundle:
+def _written(folder: Path, name: str, fill: Callable[[Folder], None], vault: Vault) -> Bundle:
     making, final = folder / f"{_MAKING}{name}", folder / name
     for left in folder.glob(f"{_MAKING}*"):
         # The lock is ours: whoever made these was killed.
@@ -261,11 +279,7 @@ def _written(
     fill(Folder(making))
     faults.reach("bundle.filled", name)
     read = read_bundle(making)
-    for file in files:
-        if file.secret and vault.decrypt((making / "files" / file.name).read_bytes()) != file.content:
-            raise refuse(
-                "A secret cannot be read back from the bundle.", str(making), "Check the vault passwords of this run."
-            )
+    read.require_opens(vault)
     if final.exists():
         shutil.rmtree(final)
     faults.reach("bundle.verified", name)
@@ -441,8 +455,7 @@ def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:
     files = []
     for file in bundle.manifest["files"]:
         if is_carried(file["name"]):
-            stored = (bundle.path / "files" / file["name"]).read_bytes()
-            content = vault.decrypt(stored) if file["secret"] else stored
+            content = bundle.opened(vault, file["name"])
             files.append({"name": file["name"], "mode": file["mode"], "content": base64.b64encode(content).decode()})
     return files
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     Bundle,
     BundleFile,
     Verdict,
+    carried_files,
     judge,
     newest,
     write_bundle,
@@ -40,6 +42,7 @@ class Backups:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.vault = VAULT
         self._taken = 0
 
     def seen(self, host: Host) -> tuple[list[BundleFile], dict[str, Any]]:
@@ -47,11 +50,11 @@ class Backups:
         return files, host.overview
 
     def judge(self, host: Host) -> Verdict:
-        return judge(self.folder, *self.seen(host))
+        return judge(self.folder, *self.seen(host), self.vault)
 
     def take(self, host: Host) -> Bundle:
         self._taken += 1
-        return write_bundle(self.folder, "old", *self.seen(host), f"2026-01-01T12:{self._taken:02}:00Z", VAULT)
+        return write_bundle(self.folder, "old", *self.seen(host), f"2026-01-01T12:{self._taken:02}:00Z", self.vault)
 
     @property
     def latest(self) -> Path:
@@ -149,3 +152,52 @@ def test_a_damaged_bundle_of_the_same_content_serves_nobody(lab: CoreLab, backup
     third = backups.take(lab.old)
     assert third.manifest["digest"] == first.manifest["digest"] and third.path != first.path
     assert backups.latest == third.path
+
+
+def test_a_bundle_that_the_passwords_of_the_run_do_not_open_is_followed_by_one_that_they_open(
+    lab: CoreLab, backups: Backups
+) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    backups.vault = VaultLib([("default", VaultSecret(b"after the vault was re-keyed"))])
+    assert backups.judge(lab.old).made is None and backups.judge(lab.old).moves
+    second = backups.take(lab.old)
+    assert second.path != first.path and backups.latest == second.path
+    assert second.opens(backups.vault) and not first.opens(backups.vault)
+    with pytest.raises(LicensingError, match="No vault password of this run opens"):
+        first.require_opens(backups.vault)
+    assert not backups.judge(lab.old).changes
+    # An older bundle of the same content that opens is as good as a new one.
+    lab.old.manager.set_maintenance(True)
+    backups.take(lab.old)
+    lab.old.manager.set_maintenance(False)
+    assert backups.judge(lab.old).made == second
+    backups.vault = VAULT
+    assert backups.judge(lab.old).made == first
+
+
+def test_after_the_vault_was_re_keyed_what_is_left_to_give_up_is_backed_up_once_more(
+    lab: CoreLab, backups: Backups
+) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    lab.deactivate(lab.old, SERVER)
+    assert backups.take(lab.old) == first
+    backups.vault = VaultLib([("default", VaultSecret(b"after the vault was re-keyed"))])
+    second = backups.take(lab.old)
+    second.require_covers([SESSION, CLIENT])
+    assert second != first and second.opens(backups.vault) and backups.latest == second.path
+
+
+def test_a_file_that_is_exchanged_after_the_bundle_was_verified_is_not_carried(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    publish(lab.old, "published")
+    bundle = backups.take(lab.old)
+    place = bundle.path / "files" / KEY
+    place.write_bytes(VAULT.encrypt(b"somebody else's"))
+    with pytest.raises(LicensingError, match="was changed since"):
+        carried_files(bundle, VAULT)
+    place.unlink()
+    place.symlink_to("/etc/hostname")
+    with pytest.raises(LicensingError, match="symbolic link"):
+        carried_files(bundle, VAULT)
