@@ -18,7 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 
 _ADDRESS = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
-_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}")
+# Without "=?": what begins like an encoded word could be read as one.
+_EMAIL = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}")
 
 
 def check_portal(address: object, where: str) -> str:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
 from typing import Callable
 
+from ..connections import network
 from ..errors import Problem
 from .web import Refused
 
@@ -92,15 +92,3 @@ class Guard:
         """
         count = max(self._failures.add(network(address)), self._numbers.add(number) if number else 0)
         return min(_SLOWEST, _SLOW + _SLOWER * (count - 1))
-
-
-def network(address: str) -> str:
-    """Return what stands for a client: its address, or of IPv6 the network, which one client has all of."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    if mapped is not None:
-        return str(mapped)
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))

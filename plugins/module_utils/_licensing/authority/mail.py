@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -41,7 +42,8 @@ def check_email(text: str, where: str) -> str:
     address = text.strip()
     local, at, domain = address.rpartition("@")
     try:
-        if not at or len(address) > 254 or not _LOCAL.match(local) or len(local) > 64:
+        # What begins like an encoded word is one to some versions of the library, which then writes what it encodes.
+        if not at or len(address) > 254 or not _LOCAL.match(local) or len(local) > 64 or "=?" in local:
             raise ValueError("local part")
         if check_host(domain) != domain.lower() or ":" in domain or domain[-1:].isdigit():
             raise ValueError("domain")
@@ -95,6 +97,7 @@ class _Mail:
     due: float
     number: int
     attempts: int = field(compare=False)
+    to: str = field(compare=False)
     message: EmailMessage = field(compare=False)
 
 
@@ -136,7 +139,7 @@ class Outbox:
                 self.counts["refused"] += 1
                 return False
             self._number += 1
-            heapq.heappush(self._mails, _Mail(time.monotonic(), self._number, 0, message))
+            heapq.heappush(self._mails, _Mail(time.monotonic(), self._number, 0, to, message))
             self._changed.notify()
         return True
 
@@ -178,8 +181,8 @@ class Outbox:
     def _attempt(self, mail: _Mail) -> _Mail | None:
         """Hand a mail over; return it where it is to be tried again."""
         try:
-            self._hand_over(mail.message)
-        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self._hand_over(mail)
+        except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
             # The address is not told: the journal is not the place to keep who asked for what.
             reason = _reason(error)
             if _is_final(error) or mail.attempts >= len(self._pauses):
@@ -189,11 +192,11 @@ class Outbox:
             self.counts["retried"] += 1
             LOG.warning("a mail could not be sent and is tried again: %s", reason)
             due = time.monotonic() + self._pauses[mail.attempts]
-            return _Mail(due, mail.number, mail.attempts + 1, mail.message)
+            return _Mail(due, mail.number, mail.attempts + 1, mail.to, mail.message)
         self.counts["sent"] += 1
         return None
 
-    def _hand_over(self, message: EmailMessage) -> None:
+    def _hand_over(self, mail: _Mail) -> None:
         server = self._server
         if server is None:
             return
@@ -202,7 +205,8 @@ class Outbox:
                 connection.starttls(context=ssl.create_default_context())
             if server.user is not None and server.password is not None:
                 connection.login(server.user, server.password)
-            connection.send_message(message)
+            # No header says who gets the mail.
+            connection.send_message(mail.message, server.sender, [mail.to])
 
 
 def _compose(sender: str, to: str, subject: str, text: str, files: Sequence[tuple[str, bytes]]) -> EmailMessage:

@@ -18,12 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import documents
+from ..connections import network
 from ..errors import LicensingError, Problem
 from ..model import digits
 from .clerk import Clerk
-from .guard import Window, network
+from .guard import Window
 from .mail import Outbox, check_email
 from .templates import ICON, POLICY, render
+from .uploads import read_upload
 from .web import Call, Refused, Reply, Route, as_json
 
 FILES = 20
@@ -124,7 +126,7 @@ class Page:
             problem = Problem("Too many uploads came from this address.", "address", f"Wait {wait} seconds.")
             raise Refused(429, "too_many", problem, wait)
         self._uploads.add(client)
-        email, files = _upload(call)
+        email, files = read_upload(call)
         try:
             email = check_email(email, "e-mail address") if email and self._outbox.is_open else ""
         except LicensingError as error:
@@ -181,30 +183,6 @@ class Page:
 
 def _wants_json(call: Call) -> bool:
     return "application/json" in call.headers.get("accept", "")
-
-
-def _upload(call: Call) -> tuple[str, list[tuple[str, bytes]]]:
-    """Return the e-mail address and the files of a form, ``(name, content)``."""
-    from tornado.httputil import HTTPInputError, parse_body_arguments
-
-    fields: dict[str, list[bytes]] = {}
-    files: dict[str, list[Any]] = {}
-    kind = call.headers.get("content-type", "")
-    try:
-        if not kind.startswith("multipart/form-data"):
-            raise ValueError("another form")
-        parse_body_arguments(kind, call.body, fields, files)
-    except (HTTPInputError, ValueError):
-        problem = Problem("The upload cannot be read.", "request", "Send it with the form of this page.")
-        raise Refused(400, "malformed", problem) from None
-    email = fields.get("email", [b""])[-1].decode("utf-8", "replace").strip()
-    # A browser sends an unnamed empty part where no file was chosen.
-    chosen = [one for one in files.get("request", []) if one.filename or one.body]
-    return email, [(_plain(one.filename), bytes(one.body)) for one in chosen]
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable())[:60]
 
 
 def _summary(results: Sequence[Result]) -> str:

@@ -81,7 +81,7 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
     outbox = Outbox(settings.mail)
     api = Api(clerk, guard, outbox)
     front = Front({**Page(clerk, outbox).routes(), **api.routes()}, guard.admit)
-    api.connections = lambda: (front.connections, front.evicted)
+    api.connections = lambda: (len(front.places), front.places.evicted)
     server = front.server(context)
     try:
         await clerk.open()

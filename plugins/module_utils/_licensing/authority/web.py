@@ -4,8 +4,7 @@
 """The authority's front on Tornado's HTTP server: what bounds a client in size, time and number.
 
 Each connection carries one call and is closed. It is closed earlier where its call is not complete in time, and where
-others need its place: then one that is slow at sending its call goes, or else the one that came first, so that a client
-which sends at once is served. How many there can be, and what one of them can hold in memory, is bounded.
+others need its place (:mod:`connections`). How many there can be, and what one of them can hold in memory, is bounded.
 """
 
 from __future__ import annotations
@@ -19,14 +18,15 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from ..connections import Places
 from ..errors import LicensingError, Problem
 
 LOG = logging.getLogger("aims.authority")
 JSON = "application/json"
 # Seconds for the TLS handshake and the header, for the body, and for a call as a whole with its answer.
 HEADER_SECONDS, BODY_SECONDS, CALL_SECONDS = 10.0, 20.0, 90.0
+# Open connections, in all and of one address or, of IPv6, one network.
 CONNECTIONS, CONNECTIONS_PER_ADDRESS = 400, 64
-_MOMENTS = 2.0
 _HEADER_BYTES = 16 * 1024
 # A body that is too long is read to here, so that the client gets to see the answer.
 _DRAINED = 1024 * 1024
@@ -113,13 +113,8 @@ class Front:
     def __init__(self, routes: Mapping[str, Route], admit: Callable[[str], None]) -> None:
         self.routes = routes
         self.admit = admit
-        self.evicted = 0
+        self.places = Places(CONNECTIONS, CONNECTIONS_PER_ADDRESS)
         self._open: dict[object, Exchange] = {}
-
-    @property
-    def connections(self) -> int:
-        """How many are open."""
-        return len(self._open)
 
     def server(self, tls: Any) -> Any:
         """Return the HTTP server, not yet listening."""
@@ -149,26 +144,14 @@ class Front:
 
     def begin(self, key: object, connection: Any) -> Exchange:
         """Take up a new connection, making room for it."""
-        made = Exchange(self, connection)
-        mine = [other for other, one in self._open.items() if one.address == made.address]
-        if len(mine) >= CONNECTIONS_PER_ADDRESS:
-            self._evict(mine)
-        elif len(self._open) >= CONNECTIONS:
-            self._evict(list(self._open))
+        made = Exchange(self, key, connection)
         self._open[key] = made
+        self.places.take(key, made.address, made.close)
         return made
-
-    def _evict(self, among: list[object]) -> None:
-        # The book is in the order in which they came. A client that means well has sent its call within moments; where
-        # nobody is slow at that, the first one goes: what is answered that slowly has proved nothing.
-        late = time.monotonic() - _MOMENTS
-        key = next((key for key in among if self._open[key].reading and self._open[key].begun < late), among[0])
-        self.evicted += 1
-        self._open[key].close()
-        self.end(key)
 
     def end(self, key: object) -> None:
         """Forget a connection that is closed; it may be forgotten already."""
+        self.places.leave(key)
         gone = self._open.pop(key, None)
         if gone is not None:
             gone.closed()
@@ -183,12 +166,12 @@ class Front:
 class Exchange:
     """One call on one connection; Tornado calls its methods as the parts arrive."""
 
-    def __init__(self, front: Front, connection: Any) -> None:
+    def __init__(self, front: Front, key: object, connection: Any) -> None:
         self._front = front
+        self._key = key
         self._connection = connection
         self.address = str(connection.context.remote_ip)
         self.reading = True
-        self.begun = time.monotonic()
         self._gone = False
         self._task: asyncio.Future[None] | None = None
         self._method, self._path = "", ""
@@ -214,6 +197,7 @@ class Exchange:
     def finish(self) -> None:
         """Answer: the call is complete."""
         self.reading = False
+        self._front.places.heard(self._key)
         self._task = asyncio.ensure_future(self._answer())
 
     def on_connection_close(self) -> None:
@@ -227,7 +211,7 @@ class Exchange:
 
     def close(self) -> None:
         """Cut the connection."""
-        self._gone = True
+        self._front.end(self._key)
         stream = self._connection.stream
         if stream is not None:
             stream.close()

@@ -69,6 +69,11 @@ class Api:
         except Refusal as refusal:
             self._refuse(refusal, send)
 
+    def turn_away(self, send: Send) -> None:
+        """Refuse a request that a web page had a browser send."""
+        self.waiting += 1
+        self._refuse(_of_page(), send)
+
     def _take(self, id: str, body: bytes, address: str, send: Send) -> None:
         counts = self._metrics.takes
 
@@ -161,6 +166,11 @@ def _wrong_method(method: str, allowed: str) -> Refusal:
     return Refusal(
         "method_not_allowed", Problem(f"{method[:20]} is not a method of this.", "request", f"Use {allowed}.")
     )
+
+
+def _of_page() -> Refusal:
+    what = "A web page sent this request: it has Origin, Referer or Sec-Fetch- headers."
+    return Refusal("web_page", Problem(what, "request", "Take seats with a client of the license server."))
 
 
 def _not_found() -> Refusal:

@@ -39,9 +39,10 @@ _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:\s]+))(?::\d{
 def routes() -> list[Any]:
     """Return tornado's URL specifications of the page and its files: GET and HEAD, anything else is a 405."""
     from tornado.routing import URLSpec
-    from tornado.web import RequestHandler
 
-    class File(RequestHandler):
+    from .wire import reader
+
+    class File(reader()):  # type: ignore[misc]  # made where it is called
         """One file of the page."""
 
         def initialize(self, name: str) -> None:

@@ -48,9 +48,11 @@ def _refusals() -> dict[int, tuple[str, Problem]]:
 def application(running: Running) -> Application:
     """Return what the requests to the management port go to."""
     from tornado.routing import URLSpec
-    from tornado.web import Application, RequestHandler
+    from tornado.web import Application
 
-    class Handler(RequestHandler):
+    from .wire import reader
+
+    class Handler(reader()):  # type: ignore[misc]  # made where it is called
         """Answers in JSON, errors too."""
 
         def set_default_headers(self) -> None:
@@ -85,12 +87,17 @@ def application(running: Running) -> Application:
             self.finish(running.metrics())
 
     class Nothing(Handler):
-        def prepare(self) -> None:
+        def refuse_all(self) -> None:
             self.send_error(404)
 
+        # Each when the body has come: a client that is still sending would not see the answer.
+        get = head = post = put = delete = patch = options = refuse_all
+
     class Stranger(Handler):
-        def prepare(self) -> None:
+        def refuse_all(self) -> None:
             self.send_error(403)
+
+        get = head = post = put = delete = patch = options = refuse_all
 
     class Management(Application):
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:

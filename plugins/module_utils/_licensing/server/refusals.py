@@ -11,6 +11,7 @@ from ..errors import Problem
 STATUSES = {
     "malformed": 400,
     "not_registered": 403,
+    "web_page": 403,
     "unknown_profile": 404,
     "not_found": 404,
     "method_not_allowed": 405,

@@ -10,14 +10,16 @@ for them. Classes are made in functions, because what they derive from is import
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http.client import responses
 from typing import TYPE_CHECKING, Any
 
+from ..connections import Places
 from .api import MAX_BODY, Api
 
 if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
-    from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPServerConnectionDelegate
+    from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, HTTPServerConnectionDelegate
     from tornado.iostream import IOStream
 
 # Seconds that a connection may be idle or send its headers, and that a body may take.
@@ -27,32 +29,55 @@ _BODY = 10
 _MAX_READ = 1 << 20
 _MAX_HEADERS = 8192
 _CHUNK = 8192
+# Headers that browsers send for pages, beside those that begin with Sec-Fetch-.
+_OF_PAGES = frozenset({"origin", "referer"})
 
 
 def server(callback: Any, connections: int) -> HTTPServer:
     """Return a server for one port.
 
     :param callback: what requests go to, as tornado takes it
-    :param connections: how many may be open at a time; a quarter of them from one address
+    :param connections: how many may be open at a time; a quarter of them from one address or, of IPv6, one network
     """
-    from tornado import httpserver
+    from tornado import httpserver, httputil
+
+    class Heard(httputil.HTTPMessageDelegate):
+        """Passes a message on, and notes when it is whole."""
+
+        def __init__(self, key: Any, message: HTTPMessageDelegate) -> None:
+            self.key = key
+            self.message = message
+
+        def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Any:
+            return self.message.headers_received(start_line, headers)
+
+        def data_received(self, chunk: bytes) -> Any:
+            return self.message.data_received(chunk)
+
+        def on_connection_close(self) -> None:
+            self.message.on_connection_close()
+
+        def finish(self) -> None:
+            places.heard(self.key)
+            self.message.finish()
 
     class Limited(httpserver.HTTPServer):
-        """Closes connections beyond the limits at once."""
+        """Gives each connection a place, and has another one make way where there are too many."""
 
         def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-            peer = address[0]
-            if peers.total >= connections or peers.count(peer) >= max(1, connections // 4):
-                stream.close()
-                return
-            peers.add(peer)
+            # Here, and not with the first message: that is looked for later, when many more may have been accepted.
+            places.take(stream, str(address[0]), stream.close)
             super().handle_stream(stream, address)
+
+        def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> Heard:
+            places.answered(server_conn.stream)
+            return Heard(server_conn.stream, super().start_request(server_conn, request_conn))
 
         def on_close(self, server_conn: Any) -> None:
             super().on_close(server_conn)
-            peers.remove(server_conn.context.address[0])
+            places.leave(server_conn.stream)
 
-    peers = _Peers()
+    places = Places(connections, max(1, connections // 4))
     return Limited(
         callback,
         chunk_size=_CHUNK,
@@ -63,25 +88,33 @@ def server(callback: Any, connections: int) -> HTTPServer:
     )
 
 
-class _Peers:
-    """Counts open connections, in all and by address."""
+def reader() -> Any:
+    """Return a request handler for what is only read.
 
-    def __init__(self) -> None:
-        self.total = 0
-        self._by_address: dict[str, int] = {}
+    The framework parses a form before it looks at the method, in a time that may grow with the square of its size.
+    Nothing that is only read has a body, so whatever comes as one is passed over.
+    """
+    from tornado.web import RequestHandler, stream_request_body
 
-    def count(self, address: str) -> int:
-        return self._by_address.get(address, 0)
+    @stream_request_body
+    class Reader(RequestHandler):
+        """Passes over bodies."""
 
-    def add(self, address: str) -> None:
-        self.total += 1
-        self._by_address[address] = self.count(address) + 1
+        def data_received(self, chunk: bytes) -> None:
+            """Keep nothing."""
 
-    def remove(self, address: str) -> None:
-        self.total -= 1
-        left = self._by_address.pop(address) - 1
-        if left:
-            self._by_address[address] = left
+    return Reader
+
+
+def is_of_page(headers: Iterable[str]) -> bool:
+    """Whether a request's headers are those of a web page that a browser shows.
+
+    A page anywhere could take every seat through a visitor's browser, by a name of its own that it lets point here
+    after it was loaded (DNS rebinding). Browsers name the page in each request that does more than read; programs have
+    no page to name. The name that a request is sent to tells nothing here: clients reach a license server by any name
+    that its network gives it, which the machine itself does not know.
+    """
+    return any(name in _OF_PAGES or name.startswith("sec-fetch-") for name in map(str.lower, headers))
 
 
 def clients(api: Api) -> HTTPServerConnectionDelegate:
@@ -96,9 +129,11 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
             self.method = self.path = ""
             self.body = b""
             self.size = 0
+            self.is_of_page = False
 
         def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
             self.method, self.path = start_line.method, start_line.path
+            self.is_of_page = is_of_page(headers)
 
         def data_received(self, chunk: bytes) -> None:
             self.size += len(chunk)
@@ -109,7 +144,10 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
             # Where the framework's own requests take the address from.
             address = str(getattr(getattr(self.connection, "context", None), "remote_ip", ""))
             body = self.body if self.size <= MAX_BODY else None
-            api.answer(self.method, self.path, body, address, self.send)
+            if self.is_of_page:
+                api.turn_away(self.send)
+            else:
+                api.answer(self.method, self.path, body, address, self.send)
 
         def send(self, status: int, body: str, allowed: str) -> None:
             data = body.encode()

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import MailServer as Relay
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import Outbox
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.uploads import read_upload
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.web import Call, Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
@@ -128,6 +132,8 @@ def test_a_mail_has_nothing_in_it_that_a_stranger_wrote(lab: ServiceLab) -> None
         '"anna x"@example.com',
         ".a@example.com",
         "ännä@example.com",
+        "=?utf-8?q?=0ABcc:_bob=40example.com?=@example.com",
+        "anna=?@example.com",
         "a@[127.0.0.1]",
         "a@127.0.0.1",
         "a" * 65 + "@example.com",
@@ -297,3 +303,49 @@ def test_uploads_that_are_none_are_refused_in_words(lab: ServiceLab) -> None:
         )
     assert "Traceback" not in service.log
     assert service.call("GET", "/requests")[0] == 200
+
+
+PARAMETERS = b'form-data; name="request"; x="' + b";" * 200_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--b\r\nContent-Disposition: " + PARAMETERS + b'"\r\n\r\nx\r\n--b--\r\n',
+        # A header that goes on over what looks like a part of its own.
+        b'--b\r\nContent-Disposition: form-data; x="--b' + PARAMETERS + b'"\r\n\r\nx\r\n--b--\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n\r\n' * 3_000 + b"--b--\r\n",
+    ],
+)
+def test_no_upload_keeps_the_authority_from_everybody_else(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What a parser would do with it depends on the framework's version; so none gets to see it.
+    monkeypatch.setattr("tornado.httputil.parse_body_arguments", lambda *parsed: pytest.fail("it was parsed"))
+    call = Call("POST", "/requests", {"content-type": "multipart/form-data; boundary=b"}, body, "127.0.0.1", 0.0)
+    assert len(body) < 256 * 1024
+    with pytest.raises(Refused, match="cannot be read"):
+        read_upload(call)
+
+
+def test_a_form_of_another_type_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornado.httputil.parse_body_arguments", lambda *parsed: pytest.fail("it was parsed"))
+    for kind in ("multipart/form-data; x=" + ';"' * 8000, "multipart/form-data; boundary=", "text/plain", ""):
+        with pytest.raises(Refused, match="cannot be read"):
+            read_upload(Call("POST", "/requests", {"content-type": kind}, b"--b--", "127.0.0.1", 0.0))
+
+
+def test_a_file_with_the_longest_name_is_read(lab: ServiceLab) -> None:
+    body, headers = form("", [("%22ä" * 90, b"content")])
+    kind = {"content-type": headers["Content-Type"]}
+    email, files = read_upload(Call("POST", "/requests", kind, body, "127.0.0.1", 0.0))
+    assert (email, files) == ("", [(("%22ä" * 90)[:60], b"content")])
+
+
+def test_a_mail_goes_to_whom_it_is_for_whatever_its_headers_say() -> None:
+    encoded = "=?utf-8?q?=0ABcc:_bob=40example.com?=@example.com"
+    with MailServer() as mail:
+        host, _colon, port = mail.address.rpartition(":")
+        outbox = Outbox(Relay(host, int(port), FROM))
+        assert outbox.post(encoded, "x", "x", [])
+        until(lambda: mail.messages or outbox.counts, "the mail")
+        outbox.close()
+    assert not any("bob@" in recipient for _sender, recipients in mail.envelopes for recipient in recipients)

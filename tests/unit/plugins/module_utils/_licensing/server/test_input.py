@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -142,19 +143,66 @@ def test_after_all_of_this_there_is_no_traceback_and_the_server_goes_on(site: Si
     assert "Traceback" not in server.errors + server.log.read_text(encoding="utf-8")
 
 
+def asked(server: Server, connection: socket.socket, id: str = ID) -> bytes:
+    """What a client with this connection is answered that takes a seat."""
+    head = f"PUT /v1/seats/{id} HTTP/1.1\r\nContent-Length: {len(body())}\r\n\r\n"
+    connection.settimeout(30)
+    connection.sendall(head.encode() + body())
+    return connection.recv(4096)
+
+
 def test_many_idle_connections_from_one_address_keep_nobody_else_out(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(socket.create_connection((server.address, 3400))) for _one in range(1100)]
-        # The first ones are kept, the last ones closed at once.
-        opened[-1].settimeout(30)
-        assert opened[-1].recv(1) == b""
+        # The first ones make way for the last ones.
+        opened[0].settimeout(30)
+        assert opened[0].recv(1) == b""
+        assert asked(server, opened[-1], "1" * 32).startswith(b"HTTP/1.1 200")
         # Another client, from another address of the loopback network.
         other = socket.create_connection((server.address, 3400), source_address=("127.1.2.3", 0), timeout=30)
         stack.enter_context(other)
-        head = f"PUT /v1/seats/{ID} HTTP/1.1\r\nContent-Length: {len(body())}\r\n\r\n"
-        other.sendall(head.encode() + body())
-        assert other.recv(4096).startswith(b"HTTP/1.1 200")
+        assert asked(server, other).startswith(b"HTTP/1.1 200")
     assert server.management.clients()["clients"][0]["address"] == "127.1.2.3"
+
+
+def test_silent_connections_from_everywhere_end_nobodys_seat(site: Site) -> None:
+    server = site.serve(first="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+    seat = take(server)["seat"]
+    with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(socket.create_connection((server.address, 3400), source_address=("127.1.2.3", 0)))
+        assert asked(server, kept).startswith(b"HTTP/1.1 200")
+        for at in range(200):
+            stack.enter_context(socket.create_connection((server.address, 3400), source_address=(f"127.3.{at}.1", 0)))
+        time.sleep(2.1)
+        for _heartbeat in range(20):
+            # Over a connection of its own each: those that say nothing make way, not the one that has been of use.
+            assert why(server.seats.heartbeat, seat) == "granted"
+        assert asked(server, kept).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "header", ["Origin: http://rebound.example", "origin: null", "Sec-Fetch-Site: same-origin", "Referer: http://x/"]
+)
+def test_a_web_page_takes_no_seat(server: Server, header: str) -> None:
+    head = f"PUT /v1/seats/{ID} HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: {len(body())}\r\n\r\n"
+    answer = raw(server, head.encode() + body())
+    assert answer.startswith(b"HTTP/1.1 403") and b'"web_page"' in answer
+    assert server.management.clients()["total"] == 0
+    # A name of the network's own is no sign of a page.
+    alias = f"PUT /v1/seats/{ID} HTTP/1.1\r\nHost: licenses.example.com:3400\r\nContent-Length: {len(body())}\r\n\r\n"
+    assert raw(server, alias.encode() + body()).startswith(b"HTTP/1.1 200")
+
+
+def test_a_form_that_is_sent_to_the_management_port_is_read_by_nobody(server: Server) -> None:
+    disposition = b'form-data; name="a"; x="' + b';"' * 300_000
+    form = b"--b\r\nContent-Disposition: " + disposition + b'"\r\n\r\nx\r\n--b--\r\n'
+    head = "POST /v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    head += f"Content-Length: {len(form)}\r\n\r\n"
+    began = time.monotonic()
+    assert raw(server, head.encode() + form, 3401).startswith(b"HTTP/1.1 405")
+    assert raw(server, head.replace("localhost", "elsewhere").encode() + form, 3401).startswith(b"HTTP/1.1 403")
+    assert raw(server, head.replace("/v1/status", "/").encode() + form, 3401).startswith(b"HTTP/1.1 405")
+    assert time.monotonic() - began < 3
 
 
 def test_where_few_files_may_be_open_fewer_connections_are(site: Site) -> None:
