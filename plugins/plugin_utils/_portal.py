@@ -14,18 +14,24 @@ import binascii
 import json
 import secrets
 import ssl
-import tempfile
 import time
 import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from ansible.module_utils.urls import open_url
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION, documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Document, Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    unsecret,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response, refusal
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import plain
@@ -178,6 +184,14 @@ class Portal:
                     return status, data
             except _UNREACHABLE as error:
                 self._raise_certificate(error)
+                proxy = _proxy(self.address)
+                if not pauses and proxy is not None:
+                    raise refuse(
+                        f"The request page cannot be reached by way of the proxy {proxy}: {_reason(error)}.",
+                        self.address,
+                        "Correct https_proxy in the controller's environment, or name the page's host in no_proxy. "
+                        f"{_AGAIN}",
+                    ) from None
                 if not pauses:
                     raise refuse(
                         f"The request page cannot be reached: {_reason(error)}.",
@@ -198,31 +212,35 @@ class Portal:
             ) from None
 
     def _once(self, path: str, form: bytes | None, boundary: str) -> tuple[int, bytes, float]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": f"aims.licensing/{VERSION}"}
         if form is not None:
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        # The library takes a certificate as a file only; this one is private and ends with the call.
-        with tempfile.NamedTemporaryFile(prefix="aims-license-", suffix=".pem") as ca:
-            ca.write((self._realm.ca or "").encode())
-            ca.flush()
-            try:
-                reply = open_url(
-                    f"{self.address}{path}",
-                    data=form,
-                    headers=headers,
-                    timeout=self._timeout,
-                    http_agent=f"aims.licensing/{VERSION}",
-                    follow_redirects="none",
-                    ca_path=ca.name,
-                    decompress=False,
-                    use_netrc=False,
-                )
-            except urllib.error.HTTPError as error:
-                reply = error
-            with reply:
-                asked_for = str(reply.headers.get("Retry-After") or "")
-                wait = float(asked_for) if asked_for.isascii() and asked_for.isdigit() and len(asked_for) < 7 else 0.0
-                return int(reply.code), bytes(reply.read(_FILES * _REPLY)), wait
+        call = urllib.request.Request(f"{self.address}{path}", form, headers)  # noqa: S310 - check_portal wants https
+        # Ansible's own open_url writes the certificate into a temporary file, and the keys where SSLKEYLOGFILE says.
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust(self._realm.ca or "")), _Stay)
+        try:
+            reply = opener.open(call, timeout=self._timeout)
+        except urllib.error.HTTPError as error:
+            reply = error
+        with reply:
+            asked_for = str(reply.headers.get("Retry-After") or "")
+            wait = float(asked_for) if asked_for.isascii() and asked_for.isdigit() and len(asked_for) < 7 else 0.0
+            return int(reply.code), bytes(reply.read(_FILES * _REPLY)), wait
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it becomes the reply."""
+
+    def redirect_request(self, *redirect: Any) -> None:
+        return None
+
+
+def _proxy(address: str) -> str | None:
+    """The proxy that the controller's environment has for an address, without its login; None where there is none."""
+    named = urllib.request.getproxies().get("https")
+    if not named or urllib.request.proxy_bypass(urllib.parse.urlsplit(address).netloc):
+        return None
+    return plain(unsecret(named if "//" in named else f"//{named}"))
 
 
 def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:

@@ -9,6 +9,7 @@ import re
 import ssl
 from typing import Callable
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
@@ -55,7 +56,7 @@ def check_realm(realm: object, where: str) -> Realm:
             "Give {name, key, ca} as 'authority init' printed it (aims_license_server_realm).",
         )
     try:
-        ssl.create_default_context(cadata=read.ca)
+        trust(read.ca)
     except (ssl.SSLError, ValueError):
         raise refuse(
             "The realm's ca is not a certificate.",

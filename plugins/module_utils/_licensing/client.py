@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from .errors import LicensingError, Problem, refuse
 from .store import CLIENTS_PORT, MANAGEMENT_PORT
+from .system import advice, is_own, reason
 
 TIMEOUT = 10.0
 _LIMIT = 8 << 20
@@ -37,6 +38,10 @@ class Refused(LicensingError):
 
 class NoAnswer(LicensingError):
     """No license server answered."""
+
+
+class Unable(LicensingError):
+    """This machine could not ask, which says nothing about the license server."""
 
 
 def _is_text(value: object) -> bool:
@@ -114,6 +119,9 @@ class _Server:
             with connection.getresponse() as answer:
                 status, content = answer.status, answer.read(_LIMIT)
         except (OSError, UnicodeError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and is_own(error):
+                what = f"This machine cannot ask the license server: {reason(error)}."
+                raise Unable([Problem(what, self.where, advice(error))]) from error
             problem = Problem(
                 f"The license server does not answer: {str(error) or type(error).__name__}.",
                 self.where,

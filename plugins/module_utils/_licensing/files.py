@@ -144,7 +144,7 @@ class Folder:
                     stream.write(data)
                     stream.flush()
                     faults.reach("files.write.filled", name)
-                    os.fchmod(stream.fileno(), mode)
+                    self._set_mode(stream.fileno(), name, mode)
                     os.fsync(stream.fileno())
                     faults.reach("files.write.synced", name)
                 os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
@@ -154,6 +154,17 @@ class Folder:
                 raise
             faults.reach("files.write.renamed", name)
             sync_folder(folder)
+
+    def _set_mode(self, handle: int, name: str, mode: int) -> None:
+        try:
+            os.fchmod(handle, mode)
+        except PermissionError as error:
+            # The file was made by this very process: whose it is cannot be the reason.
+            raise refuse(
+                f"This file system keeps no modes of files: {reason(error)}.",
+                self.place(name),
+                "Keep it on a file system that does, such as ext4, XFS or Btrfs; vfat and most SMB shares do not.",
+            ) from error
 
     def sweep(self, seconds: float = 60.0, without: Sequence[str] = ()) -> None:
         """Remove what writes that were killed have left behind; they may hold secrets.

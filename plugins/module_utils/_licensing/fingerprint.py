@@ -9,6 +9,7 @@ they stay the same over a re-installation, and they are of no use to other produ
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import refuse
+from .system import advice, reason
 
 _SALT = b"aims.licensing fingerprint 1"
 MACHINE_ID = "machine-id"
@@ -88,7 +90,7 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
     base = Path(root or "/")
     # A link out of an alternate root would lend it the identity of this machine.
     inside = Path(os.path.realpath(base / "etc/machine-id")).is_relative_to(os.path.realpath(base))
-    machine_id = _text(base / "etc/machine-id") if inside else None
+    machine_id = _machine_id(base / "etc/machine-id") if inside else None
     # systemd takes the id of zeros for none
     if machine_id is None or not re.fullmatch(r"(?!0{32})[0-9a-f]{32}", machine_id):
         raise refuse(
@@ -108,6 +110,16 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
 
 def _hash(name: str, value: str) -> str:
     return hmac.new(_SALT, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _machine_id(place: Path) -> str | None:
+    try:
+        return place.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+            return None
+        # One that cannot be read is there: another one would make this another machine.
+        raise refuse(f"The machine-id cannot be read: {reason(error)}.", str(place), advice(error)) from error
 
 
 def _text(path: Path) -> str | None:

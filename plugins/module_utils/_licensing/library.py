@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Callable
 
@@ -28,6 +29,42 @@ def require_cryptography() -> None:
         ) from None
     except Exception as error:
         raise _broken("cryptography", error) from None
+    _try(_sign, "Ed25519")
+
+
+def require_sealing() -> None:
+    """Refuse where ``cryptography`` is missing, or cannot seal secrets here."""
+    require_cryptography()
+    _try(_seal, "X25519 with ChaCha20-Poly1305")
+
+
+@functools.cache
+def _sign() -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    Ed25519PrivateKey.from_private_bytes(bytes(32)).sign(b"")
+
+
+@functools.cache
+def _seal() -> None:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    X25519PrivateKey.generate()
+    ChaCha20Poly1305(bytes(32)).encrypt(bytes(12), b"", None)
+
+
+def _try(use: Callable[[], None], named: str) -> None:
+    try:
+        use()
+    # Which exception it is changes with the library's version, and with what OpenSSL itself says.
+    except Exception as error:
+        raise refuse(
+            f"The cryptography of this machine has no {named}: {str(error) or type(error).__name__}.",
+            f"python {sys.executable}",
+            "Where FIPS mode is on (/proc/sys/crypto/fips_enabled is 1), OpenSSL may lack this: use a host without it, "
+            "or a release whose OpenSSL has it.",
+        ) from None
 
 
 def require_tornado() -> None:

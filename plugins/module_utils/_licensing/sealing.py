@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from .library import require_cryptography
+from .library import require_sealing
 
 _INFO = b"aims.licensing sealing 1"
 _NONCE = bytes(12)
@@ -21,7 +21,7 @@ class Seal:
     """A key pair for one call: :attr:`recipient` is given to the other side, which seals with :func:`seal`."""
 
     def __init__(self) -> None:
-        require_cryptography()
+        require_sealing()
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
         self._key = X25519PrivateKey.generate()
@@ -41,7 +41,7 @@ class Seal:
 
 def seal(recipient: str, data: bytes) -> str:
     """Seal data so that only the recipient can open it; base64."""
-    require_cryptography()
+    require_sealing()
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     key = X25519PrivateKey.generate()

@@ -287,7 +287,14 @@ class Home:
             marker = {"product": PRODUCT, "format": HOME_FORMAT, "home_id": uuid.uuid4().hex}
             self.folder.write(MARKER, _pretty(marker), PUBLIC)
         for directory in DIRECTORIES:
-            self.folder.make(directory, 0o700 if directory in PRIVATE_DIRECTORIES else 0o755)
+            private, fresh = directory in PRIVATE_DIRECTORIES, not self.folder.has(directory)
+            self.folder.make(directory, 0o700 if private else 0o755)
+            if private and fresh and (self.folder.mode(directory) or 0) & 0o077:
+                raise refuse(
+                    "This file system keeps no modes: everybody could read the keys.",
+                    self.folder.place(directory),
+                    "Keep the home on a file system that does, such as ext4, XFS or Btrfs.",
+                )
 
     @property
     def home_id(self) -> str:

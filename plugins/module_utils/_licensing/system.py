@@ -39,6 +39,9 @@ _ADVICE = {
     **dict.fromkeys(_UNABLE, "The file system cannot do this: keep it on a local disk (ext4, XFS, Btrfs)."),
 }
 
+# What fails in this process or machine, before anything else is asked.
+_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EACCES, errno.EPERM)
+
 
 def advice(error: OSError) -> str:
     """Return what to do about an error of the operating system."""
@@ -54,6 +57,11 @@ def untold(error: OSError) -> LicensingError:
     """Return the refusal for an error of the operating system that nothing more specific has told."""
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     return refuse(f"This machine refuses: {reason(error)}.", ", ".join(names) or "this machine", advice(error))
+
+
+def is_own(error: BaseException) -> bool:
+    """Whether an error of a call to somebody else is this machine's own, and says nothing about the other side."""
+    return isinstance(error, OSError) and error.errno in _OWN
 
 
 def try_lock(handle: int, where: str, shared: bool = False) -> bool:

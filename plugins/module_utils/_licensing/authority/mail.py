@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 import re
 import smtplib
-import ssl
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from ..channel import check_host
+from ..channel.https import trust
 from ..errors import LicensingError, refuse
 from ..model import now_utc
 from .web import LOG
@@ -202,7 +202,7 @@ class Outbox:
             return
         with smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT) as connection:
             if server.starttls:
-                connection.starttls(context=ssl.create_default_context())
+                connection.starttls(context=trust())
             if server.user is not None and server.password is not None:
                 connection.login(server.user, server.password)
             # No header says who gets the mail.

@@ -20,6 +20,7 @@ from typing import Any, Callable
 from .. import faults
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
+from ..system import advice, is_own, reason
 from . import check_realm, service_address
 
 REQUESTS = "/v1/requests"
@@ -149,6 +150,9 @@ class Https:
                     "'authority serve' keeps it in ca.pem.",
                 ) from None
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, OSError) and is_own(error) and not sent:
+                    what = f"This machine cannot ask the authority: {reason(error)}."
+                    raise refuse(what, self.where, advice(error)) from None
                 raise _Again(_words(error), sent) from None
 
     def _read(self, reply: http.client.HTTPResponse, body: bytes) -> bytes:
@@ -167,19 +171,34 @@ class Https:
         raise LicensingError([problem])
 
 
-def _context(realm: Realm | None, where: str) -> ssl.SSLContext:
-    checked = check_realm(where, realm)
+def trust(ca: str | None = None) -> ssl.SSLContext:
+    """Return what a TLS server is checked by.
+
+    Unlike with Python's own default, no keys of the connections are written where SSLKEYLOGFILE says, and a place of
+    that name that cannot be written keeps nothing from being reached.
+
+    :param ca: the only certificate that vouches for it, in PEM; None takes those of the system
+    :raises ssl.SSLError, ValueError: this is no certificate
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cadata=ca)
+    return context
+
+
+def _context(realm: Realm | None, where: str) -> ssl.SSLContext:
+    checked = check_realm(where, realm)
     try:
-        context.load_verify_locations(cadata=checked.ca if checked else None)
+        return trust(checked.ca if checked and checked.ca else "")
     except (ssl.SSLError, ValueError):
         raise refuse(
             "The realm's ca is not a certificate.",
             where,
             "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
         ) from None
-    return context
 
 
 def _body(reply: http.client.HTTPResponse) -> bytes:

@@ -11,7 +11,6 @@ import json
 import os
 import pwd
 import shlex
-import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -20,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from ..channel import check_host
+from ..channel.https import trust
 from ..errors import LicensingError, Problem, refuse
 from ..files import Folder
 from ..library import missing, require_cryptography, require_tornado
 from ..store import FOREIGN, Home
+from ..system import is_own
 from .install import Package, place_problems, stale_files, version_problems
 from .ports import address_problems
 from .service import ARCHIVE, PATIENCE, lasting_holders
@@ -210,13 +211,17 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
 
     :raises LicensingError: it runs, but answers nobody from here for a while
     """
-    ca = Path(f"{serving.ledger}.tls", "ca.pem")
-    with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-        trust = ssl.create_default_context(cadata=ca.read_text(encoding="ascii"))
+    folder = Folder(Path(f"{serving.ledger}.tls"))
+    # What this machine cannot read or reach tells nothing about the service, and is told as it is.
+    ca = folder.find("ca.pem")
+    if ca is None:
+        return None
+    try:
+        context = trust(ca.decode("ascii"))
         # Its certificate names the hosts that others reach it by, of which the loopback need not be one.
-        trust.check_hostname = False
+        context.check_hostname = False
         where = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(serving.listen, serving.listen)  # noqa: S104
-        connection = http.client.HTTPSConnection(where, serving.port, timeout=5, context=trust)
+        connection = http.client.HTTPSConnection(where, serving.port, timeout=5, context=context)
         try:
             connection.request("GET", "/v1/realm")
             answer = connection.getresponse()
@@ -229,4 +234,7 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
             return told if answer.status == http.client.OK else None
         finally:
             connection.close()
-    return None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if is_own(error):
+            raise
+        return None

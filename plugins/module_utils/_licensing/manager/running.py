@@ -23,10 +23,12 @@ def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, An
     :param timeout: seconds to wait for it
     """
     # Imported here, as a server that nothing runs should not cost every module the HTTP library.
-    from ..client import Management
+    from ..client import Management, Unable
 
     try:
         status = Management(config.listen.reachable.management, timeout=timeout).status()
+    except Unable:
+        raise
     except LicensingError:
         return None
     return status if status.get("home_id") == home.home_id else None
@@ -59,10 +61,12 @@ def usage_of(home: Home, config: Config) -> Usage | None:
     """Return the seats that this home's server has granted, or None where it does not run."""
     if config.service == UNMANAGED:
         return None
-    from ..client import Management
+    from ..client import Management, Unable
 
     try:
         seen = Management(config.listen.reachable.management, timeout=GLANCE).overview()
+    except Unable:
+        raise
     except LicensingError:
         return None
     if seen["server"]["home_id"] != home.home_id:

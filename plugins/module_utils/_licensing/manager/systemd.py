@@ -124,7 +124,7 @@ class Unit:
 
     def problems(self) -> list[Problem]:
         """Return what keeps systemd from running the service here."""
-        if not (self.root / "run/systemd/system").is_dir():
+        if not self._runs():
             todo = (
                 "Use a host with systemd, or set aims_license_server_service to process (until the next boot) or none."
             )
@@ -218,7 +218,19 @@ class Unit:
         )
 
     def _ask(self, what: str) -> str:
-        return self._answer(["systemctl", what, self.name]).stdout.strip()
+        answer = self._answer(["systemctl", what, self.name])
+        # It names a state of any unit, be there one or not: without a word it was not reached, or is not there.
+        if what == "is-active" and not answer.stdout.strip() and self._runs():
+            said = answer.stderr.strip().splitlines()
+            raise refuse(
+                f"systemd does not say whether the service runs: {said[-1] if said else 'it says nothing'}.",
+                self.name,
+                f"Mend systemd first: 'systemctl {what} {self.name}' must answer.",
+            )
+        return answer.stdout.strip()
+
+    def _runs(self) -> bool:
+        return (self.root / "run/systemd/system").is_dir()
 
     def _run(self, command: Sequence[str], must: bool = True) -> None:
         answer = self._answer(command)

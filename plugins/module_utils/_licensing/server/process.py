@@ -23,7 +23,7 @@ from ..errors import refuse
 from ..files import Folder
 from ..fingerprint import COMPONENTS, read_fingerprint
 from ..store import SEATS_LOCK, Home
-from ..system import try_lock
+from ..system import advice, try_lock
 
 LOG = "Logging/LicenseServer.log"
 _LOG_BYTES = 1 << 20
@@ -32,6 +32,7 @@ _LOG_FILES = 10
 # Seconds to wait for the seats: who only looks whether a server runs holds them for a moment.
 _MOMENT = 1.0
 _FILES = 65536
+_LET = "Let the service's user write this folder (aims_license_server_install does)."
 
 
 @contextlib.contextmanager
@@ -49,7 +50,7 @@ def logging_to(home: Home) -> Iterator[None]:
         raise refuse(
             f"The log cannot be written: {error.strerror}.",
             str(place),
-            "Let the service's user write this folder (aims_license_server_install does).",
+            _LET if isinstance(error, PermissionError) else advice(error),
         ) from error
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(logging.WARNING)
@@ -86,7 +87,7 @@ def alone(home: Home) -> Iterator[None]:
         raise refuse(
             f"The seats cannot be recorded: {error.strerror}.",
             str(place),
-            "Let the service's user write this folder (aims_license_server_install does).",
+            _LET if isinstance(error, PermissionError) else advice(error),
         ) from error
     try:
         until = time.monotonic() + _MOMENT
@@ -146,5 +147,6 @@ def start_anew() -> None:
     """Replace this process by a new one of the same command, which may be of a newer package."""
     # Asked for once more before it can hear of it, the new process would end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
-    os.execv(sys.executable, [sys.executable.encode(), *command[1:]])  # noqa: S606 - our own command
+    # Python 3.9 does not tell its own options; what it does tell starts the same server.
+    command = getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]
+    os.execv(sys.executable, [sys.executable, *command[1:]])  # noqa: S606 - our own command

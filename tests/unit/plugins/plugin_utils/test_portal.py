@@ -175,3 +175,29 @@ def test_no_file_of_the_certificate_is_left(page: Page, told: Told, tmp_path: Pa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     portal(page).check()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_proxy_is_named_with_its_variable_and_without_its_login(
+    page: Page, told: Told, monkeypatch: Any
+) -> None:
+    told.reply = None
+    monkeypatch.setenv("https_proxy", "http://anna:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(
+        LicensingError, match=r"by way of the proxy .*127\.0\.0\.1:9: Connection refused.*no_proxy"
+    ) as told:
+        portal(page).check()
+    assert "secret" not in str(told.value)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    portal(page).check()
+
+
+def test_a_page_is_asked_where_no_keys_and_no_temporary_files_can_be_written(
+    page: Page, told: Told, monkeypatch: Any
+) -> None:
+    told.reply = None
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    portal(page).check()

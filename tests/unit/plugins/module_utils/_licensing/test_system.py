@@ -8,21 +8,26 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import sqlite3
 import stat
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import system
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, library, sealing, system
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import main
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.running import is_held
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.running import is_held, running
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SEATS_LOCK
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SEATS_LOCK, Home
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
 
 def failing(number: int) -> Callable[..., Any]:
@@ -128,3 +133,88 @@ def test_a_command_that_the_machine_refuses_something_says_so_without_a_tracebac
     monkeypatch.setattr(Path, "exists", failing(errno.EIO))
     assert main(["licman", "--home", "/opt/nowhere", "--overview"]) == 1
     assert "Input/output error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("raised", [UnsupportedAlgorithm("ed25519 is not supported"), InternalError("unknown", [])])
+def test_an_openssl_without_ed25519_is_told_as_that_and_not_as_a_damaged_key(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    key = documents.new_private_key()
+
+    def refused(*arguments: object) -> Any:
+        raise raised
+
+    monkeypatch.setattr(ed25519.Ed25519PrivateKey, "from_private_bytes", refused)
+    monkeypatch.setattr(ed25519.Ed25519PrivateKey, "generate", refused)
+    library._sign.cache_clear()
+    calls: list[Callable[[], Any]] = [
+        documents.new_private_key,
+        lambda: documents.load_private_key(key, "host.key"),
+        lambda: documents.key_from_code("015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"),
+        sealing.Seal,
+    ]
+    for call in calls:
+        with pytest.raises(LicensingError, match=r"cryptography of this machine has no Ed25519: .*fips_enabled"):
+            call()
+
+
+def test_an_openssl_that_seals_nothing_still_checks_licenses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object) -> Any:
+        raise UnsupportedAlgorithm("X25519 is not supported")
+
+    monkeypatch.setattr(x25519.X25519PrivateKey, "generate", refused)
+    library._seal.cache_clear()
+    with pytest.raises(LicensingError, match="has no X25519 with ChaCha20-Poly1305"):
+        sealing.Seal()
+    assert documents.new_private_key()
+
+
+@pytest.mark.parametrize("place", ["", "/nowhere/keys", "/proc/keys"])
+def test_no_keys_of_connections_are_written_and_a_place_for_them_hinders_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    named = place or str(tmp_path / "keys")
+    monkeypatch.setenv("SSLKEYLOGFILE", named)
+    assert trust().keylog_filename is None
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EPERM])
+def test_a_call_that_this_machine_cannot_make_is_no_silent_server(
+    lab: CoreLab, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(socket, "socket", failing(number))
+    with pytest.raises(LicensingError, match=f"This machine cannot ask the license server: {os.strerror(number)}"):
+        running(lab.old.home, lab.old.home.config())
+
+
+def test_a_machine_id_that_cannot_be_read_is_not_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", failing(errno.EIO))
+        with pytest.raises(LicensingError, match="machine-id cannot be read: Input/output error") as refused:
+            read_fingerprint(str(tmp_path))
+    assert "systemd-machine-id-setup" not in str(refused.value)
+    assert read_fingerprint(str(tmp_path))
+
+
+def test_a_file_system_that_keeps_no_modes_is_told_and_not_the_rights(
+    lab: CoreLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchmod", failing(errno.EPERM))
+        with pytest.raises(LicensingError, match=r"keeps no modes of files: .*ext4") as refused:
+            lab.old.home.folder.write("Config/host.key", b"secret")
+    assert "become" not in str(refused.value)
+    assert not list((lab.old.home.folder.path / "Config").glob(".tmp-*"))
+
+
+def test_a_file_system_that_lets_everybody_read_keys_gets_none(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home("/opt/other", str(lab.old.root))
+    made = os.mkdir
+    monkeypatch.setattr(os, "mkdir", lambda name, mode=0o777, **options: made(name, 0o755, **options))
+    with pytest.raises(LicensingError, match="everybody could read the keys"):
+        home.create()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import Serving
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.systemd import (
     HARDENING,
@@ -67,3 +68,18 @@ def test_without_systemd_it_is_told_before_anything_is_done(tmp_path: Path) -> N
     unit = Unit("x.service", "", "x", root=tmp_path)
     (problem,) = unit.problems()
     assert (problem.what, problem.where) == ("systemd does not run here.", "x.service")
+
+
+def test_a_systemd_that_does_not_answer_does_not_pass_for_a_stopped_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin/systemctl"
+    command.write_text("#!/bin/sh\necho Failed to connect to bus: Connection refused >&2\nexit 1\n", encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    unit = Unit("x.service", "", "x", root=tmp_path)
+    for call in (unit.drift, unit.is_between):
+        with pytest.raises(LicensingError, match="does not say whether the service runs: Failed to connect to bus"):
+            call()
