@@ -14,7 +14,12 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     ACTIVATE,
@@ -187,6 +192,7 @@ def exchange_files(
     result = action.module(task_vars, responses=responses, **filled_in)
     if result.get("failed"):
         return result
+    _check_asked(result["requests"], numbers, action.host(task_vars))
     if folder is None and result["requests"]:
         result["next_step"] = (
             f"{len(result['requests'])} request(s) wait on the host; set requests_dir to have them on the controller."
@@ -196,3 +202,19 @@ def exchange_files(
     else:
         result["next_step"] = folder.foresee(result) if action.dry else folder.take(result, numbers)
     return result
+
+
+def _check_asked(requests: Sequence[Mapping[str, Any]], numbers: Sequence[str], host: str) -> None:
+    """Refuse what a host returns for licenses that it was not asked about: their place is another pair's."""
+    for request in requests:
+        number, content = _returned(request)
+        asked_for = documents.read(content, documents.REQUEST, f"{host}, license {number}").body.get("number")
+        for strange in (number, asked_for):
+            if strange not in numbers:
+                raise refuse(
+                    f"{host} returned a request for license {shown(strange)}, which it was not asked about.",
+                    host,
+                    "Look at that host: its answer is none of this collection's. Nothing of it was taken over.",
+                )
+        if number != asked_for:
+            raise refuse("The request is incomplete or damaged.", number, "Make it again on the license server's host.")

@@ -20,6 +20,7 @@ from ..errors import LicensingError, Problem
 from .desk import Answer, RequestDesk
 from .guard import Guard
 from .ledger import Ledger
+from .pace import TooOften
 from .web import LOG, Call, Refused
 
 _WAITING = 200
@@ -71,6 +72,9 @@ class Clerk:
         """
         try:
             answer = await self._run(lambda: self._desks[online].consider(data, where))
+        except TooOften as error:
+            self.counts["any", "too_often"] += 1
+            raise Refused(429, "too_many", error.problems[0], error.seconds) from None
         except LicensingError as error:
             if any(problem.where == self._path for problem in error.problems):
                 LOG.error("the ledger failed: %s", error)

@@ -39,6 +39,7 @@ from ..model import (
     render_time,
 )
 from .ledger import EMERGENCY, Ledger
+from .pace import check_pace
 from .policy import Holding, Verdict, judge, judge_emergency
 from .releasing import given_back_problem, released_problem, released_since, withdraw
 
@@ -89,7 +90,7 @@ class RequestDesk:
         """Answer a request, granting or refusing.
 
         :raises LicensingError: the request is not one that can be answered: damaged, of another realm, or under an id
-            that another request was answered under. Nothing is recorded then.
+            that another request was answered under; or its license is asked for too often. Nothing is recorded then.
         """
         request = documents.read(data, documents.REQUEST, where)
         body = self._checked(request)
@@ -105,6 +106,7 @@ class RequestDesk:
             # Read once: what is recorded of one answer is all of one second, which the audit compares.
             now = self._clock()
             if proven:
+                check_pace(self._ledger, parse_number(body["number"]), now)
                 acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
                 content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data, now))
                 self._ledger.put_response(body["id"], documents.digest(data), content)

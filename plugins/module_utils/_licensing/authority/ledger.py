@@ -21,7 +21,7 @@ from .. import documents, faults
 from ..documents import Realm
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE
-from ..model import Account, License, parse_time, render_time
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, Account, License, parse_time, render_time
 from ..system import require_locks, sync_folder
 from .certificates import Certificates
 from .policy import EMERGENCY_DAYS, Holding, check_emergency_days
@@ -38,6 +38,8 @@ CREATE TABLE response (request_id TEXT PRIMARY KEY, request_digest TEXT NOT NULL
 CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, number TEXT,
                     detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
 """
+# Ledgers of the first version lack it; made with the first change.
+_RECORDS_OF = "CREATE INDEX IF NOT EXISTS record_of ON audit (number, at)"
 # Tables that ledgers of the first version lack; made with the first change that needs them.
 _STRANGERS = """
 CREATE TABLE IF NOT EXISTS unproven (at INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL);
@@ -133,7 +135,7 @@ class Ledger:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
             faults.reach("ledger.create.made", path)
             db = cls._connect(str(temporary))
-            db.executescript(_SCHEMA + _STRANGERS)
+            db.executescript(_SCHEMA + _STRANGERS + _RECORDS_OF)
             db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
             db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             db.close()
@@ -350,6 +352,16 @@ class Ledger:
         return [
             {"at": at, "event": event, "detail": self._mapping(text)} for at, event, text in rows if event in events
         ]
+
+    def answered(self, number: str, since: datetime, until: datetime, limit: int) -> list[str]:
+        """Return when a license's newest answers within a time were recorded, newest first, and no more than limit."""
+        self._rows(_RECORDS_OF)
+        rows = self._rows(
+            "SELECT at FROM audit WHERE number = ? AND at > ? AND at <= ? AND event IN (?, ?, ?, ?) "
+            "ORDER BY at DESC LIMIT ?",
+            *(number, render_time(since), render_time(until), ACTIVATE, DEACTIVATE, UPDATE, EMERGENCY, limit),
+        )
+        return [str(at) for (at,) in rows]
 
     def contents(self) -> dict[str, dict[str, Any]]:
         """Return what the tables hold, to be compared with what the audit log says.
