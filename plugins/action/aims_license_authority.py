@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import GRANTED, read_grants
 
@@ -17,15 +17,16 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import G
 class ActionModule(LicensingAction):
     """Completes the declared licenses by what the details and the bundle say of them."""
 
-    options = frozenset({"name", "licenses", "details", "bundle"})
+    options = frozenset({"name", "licenses", "details", "bundle", ACCEPT})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         path = self.path("bundle")
-        overview = read_bundle(path).overview if path else None
+        overview = self.trust(read_bundle(path)).overview if path else None
         bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
         details = read_grants(args.pop("details", None) or {}, "details")
-        args.pop("bundle", None)
+        for option in ("bundle", ACCEPT):
+            args.pop(option, None)
         licenses = []
         given = args.get("licenses") or []
         for declared, wanted in zip(given, read_wanted(_without_grants(given), "licenses")):

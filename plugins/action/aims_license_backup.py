@@ -13,13 +13,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._backup import judge, write_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     BundleFile,
     digest_of,
-    judge,
     newest,
-    write_bundle,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import is_overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault
 
 
@@ -37,17 +37,11 @@ class ActionModule(LicensingAction):
         listed = result.pop("files", [])
         if result.get("failed"):
             return result
-        files = [self._plain(file, seal) for file in listed]
         host = self.host(task_vars)
+        files = [_plain(file, seal, host) for file in listed]
+        if not is_overview(result.get("overview")):
+            raise refuse("The host returned no overview of its license server.", host, "Look at who changed that host.")
         return {**result, **self._keep(dest / host, host, files, result["overview"], vault)}
-
-    @staticmethod
-    def _plain(file: dict[str, Any], seal: Seal) -> BundleFile:
-        content = seal.open(file["content"]) if file["secret"] else base64.b64decode(file["content"])
-        made = BundleFile(file["name"], file["mode"], file["secret"], content)
-        if made.sha256 != file["sha256"]:
-            raise refuse("The file was damaged on its way to the controller.", file["name"], "Run this again.")
-        return made
 
     def _keep(
         self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Vault
@@ -64,3 +58,21 @@ class ActionModule(LicensingAction):
             "digest": bundle.manifest["digest"] if bundle else digest,
             "kept": found.kept,
         }
+
+
+def _plain(file: Any, seal: Seal, host: str) -> BundleFile:
+    """Return a file as the host handed it over, or refuse."""
+    # The host may return anything in its place.
+    try:
+        name, secret = str(file["name"]), file["secret"]
+        content = seal.open(file["content"]) if secret else base64.b64decode(file["content"], validate=True)
+        made = BundleFile(name, str(file["mode"]), content)
+        whole = made.sha256 == file["sha256"]
+    except Exception:
+        raise refuse("The file was damaged on its way to the controller.", host, "Run this again.") from None
+    if not whole:
+        raise refuse("The file was damaged on its way to the controller.", made.name, "Run this again.")
+    if secret is not made.secret:
+        what = "The host hands over a file that is to be sealed, and is not, or the other way round."
+        raise refuse(what, f"{host}, {made.name}", "Look at who changed that host: the module does not do this.")
+    return made

@@ -9,14 +9,14 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, newest, read_bundle
 
 
 class ActionModule(LicensingAction):
     """Returns what a bundle holds, if it is whole and covers the licenses."""
 
-    options = frozenset({"bundle", "bundles", "host", "licenses", "held"})
+    options = frozenset({"bundle", "bundles", "host", "licenses", "held", ACCEPT})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
@@ -27,6 +27,7 @@ class ActionModule(LicensingAction):
         if bundle is None:
             todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
+        self.trust(bundle)
         wanted = [one.number for one in read_wanted(args.get("licenses") or [], "licenses")]
         held = set(args.get("held") or [])
         missing = [number for number in wanted if number not in bundle.known and number not in held]
@@ -42,6 +43,7 @@ class ActionModule(LicensingAction):
             "changed": False,
             "bundle": str(bundle.path),
             "made": bundle.manifest["made"],
+            "authenticated": bundle.doubt(self.vault) is None,
             "host": bundle.manifest["host"],
             "overview": bundle.overview,
             "carried": [file["name"] for file in files],

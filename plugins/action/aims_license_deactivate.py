@@ -23,7 +23,7 @@ class ActionModule(LicensingAction):
         path = self.path("bundle")
         if path is None:
             raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
-        bundle = read_bundle(path)
+        bundle = self.trust(read_bundle(path))
         bundle.require_covers(numbers)
         # Licenses are given up for what this run can open, whatever an earlier one could.
         bundle.require_opens(self.vault)

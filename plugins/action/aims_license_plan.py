@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_profiles, read_wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     Bundle,
     newest,
@@ -29,7 +29,7 @@ class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
     options = frozenset(
-        {"giver", "taker", "licenses", "profiles", "keep_profiles", "quotes", "bundles", "lost", "emergency"}
+        {"giver", "taker", "licenses", "profiles", "keep_profiles", "quotes", "bundles", "lost", "emergency", ACCEPT}
     )
     required = frozenset({"giver", "taker", "licenses"})
 
@@ -49,9 +49,12 @@ class ActionModule(LicensingAction):
             "reachable": boolean(giver.get("reachable", True)),
         }
         if lost is not None:
-            bundle: Bundle | None = read_bundle(lost)
+            bundle: Bundle | None = self.trust(read_bundle(lost))
         else:
             bundle = newest(bundles / giver["host"]) if bundles else None
+        problem = bundle.doubt(self.vault) if bundle and not self.flag(ACCEPT) else None
+        # Where the giver has something to give up, it is backed up anew first.
+        bundle = None if problem else bundle
         remembered = bundle.overview if bundle else None
         if lost is not None and remembered is not None:
             emergency = self.flag("emergency")
@@ -60,6 +63,8 @@ class ActionModule(LicensingAction):
             kept = self.flag("keep_profiles")
             planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further, kept)
         plan = planner.plan()
+        if problem is not None and not plan["give_up"]:
+            raise LicensingError([problem])
         text = plan_text(plan, giver["host"], taker["host"])
         display.display(text)
         return {

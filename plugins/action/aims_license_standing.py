@@ -11,7 +11,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted, now_utc, read_wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
@@ -38,7 +38,7 @@ class ActionModule(LicensingAction):
     """Shows the table; with ``stopped`` it is the end of a run, and fails."""
 
     options = frozenset(
-        {"giver", "taker", "licenses", "quotes", "lost", "emergency", "requests_dir", "portal", "stopped"}
+        {"giver", "taker", "licenses", "quotes", "lost", "emergency", "requests_dir", "portal", "stopped", ACCEPT}
     )
     required = frozenset({"taker", "licenses"})
 
@@ -76,7 +76,7 @@ class ActionModule(LicensingAction):
         planner = Planner(*seen, wanted, quotes, None, now_utc())
         if lost is not None:
             emergency = self.flag("emergency")
-            planner = LostPlanner(*seen, wanted, quotes, read_bundle(lost).overview, now_utc(), emergency)
+            planner = LostPlanner(*seen, wanted, quotes, self.trust(read_bundle(lost)).overview, now_utc(), emergency)
         missing = len(sides) > 1 and giver.overview is None and lost is None
         steps = {}
         for row in planner.rows():

@@ -129,6 +129,12 @@ options:
     type: list
     elements: str
     default: []
+  accept_unauthenticated:
+    description:
+      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
+        the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.realm
@@ -263,6 +269,7 @@ def main():
         "emergency": {"type": "list", "elements": "str", "default": []},
         "given_back": {"type": "list", "elements": "str", "default": []},
         "released_by": {"type": "list", "elements": "str", "default": []},
+        "accept_unauthenticated": {"type": "bool", "default": False},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), activate)
 

@@ -53,6 +53,12 @@ options:
       - A bundle on the controller, for type and seats that nothing else says.
       - Its profiles and users come back in RV(overview).
     type: path
+  accept_unauthenticated:
+    description:
+      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
+        the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes
@@ -164,6 +170,7 @@ def main():
         },
         "details": {"type": "dict"},
         "bundle": {"type": "path"},
+        "accept_unauthenticated": {"type": "bool", "default": False},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), issue)
 

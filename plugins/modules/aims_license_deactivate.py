@@ -46,6 +46,12 @@ options:
   bundle_home_id:
     description: The home that the bundle is of. Filled in by the action plugin; not to be given.
     type: str
+  accept_unauthenticated:
+    description:
+      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
+        the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.realm
@@ -153,6 +159,7 @@ def main():
         "bundle_home_id": {"type": "str"},
         "drain_seconds": {"type": "float"},
         "drain_force": {"type": "bool", "default": False},
+        "accept_unauthenticated": {"type": "bool", "default": False},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), give_back)
 

@@ -59,6 +59,12 @@ options:
     description: Whether licenses that a lost giver holds are to be bridged by an emergency activation.
     type: bool
     default: false
+  accept_unauthenticated:
+    description:
+      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
+        the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server

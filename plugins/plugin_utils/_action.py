@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
@@ -18,6 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
@@ -25,6 +27,11 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVa
 RESCUED = ("__aims_license_migrate_rescued", "__aims_license_server_rescued")
 # Options of the server, which module_defaults may hand to every action of the group.
 SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority"})
+
+# The option by which a task accepts a bundle that nobody vouches for.
+ACCEPT = "accept_unauthenticated"
+
+display = Display()
 
 
 class Unreached(LicensingError):
@@ -81,6 +88,15 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def vault(self) -> RunVault:
         """The vault passwords of this run."""
         return RunVault.of_run(self._loader)
+
+    def trust(self, bundle: Bundle) -> Bundle:
+        """Refuse a bundle that nobody vouches for, unless the task accepts such a one; return it."""
+        problem = bundle.doubt(self.vault)
+        if problem is not None:
+            if not self.flag(ACCEPT):
+                raise LicensingError([problem])
+            display.warning(f"Accepted by {ACCEPT}: {problem.what} [{problem.where}]")
+        return bundle
 
     def host(self, task_vars: dict[str, Any]) -> str:
         """The inventory name of the host that the module runs on."""

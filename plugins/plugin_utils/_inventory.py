@@ -69,6 +69,7 @@ VARIABLES = frozenset(
         "aims_license_server_root",
         "aims_license_server_service",
         "aims_license_server_users",
+        "aims_license_migrate_accept_unauthenticated",
         "aims_license_migrate_bundle",
         "aims_license_migrate_dir",
         "aims_license_migrate_direction",

@@ -148,7 +148,7 @@ def _seats(world: World, way: Way) -> bool:
 
 def _backup(world: World, way: Way) -> bool:
     manager = world.manager("old", way.skew)
-    files = [BundleFile(one.name, f"{one.mode:04o}", one.secret, one.content) for one in manager.files()]
+    files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in manager.files()]
     action = object.__new__(Backup)
     action._task = SimpleNamespace(args={}, check_mode=False)
     kept = action._keep(world.folder / "bundles" / "old", "old", files, manager.overview(), _VAULT)

@@ -15,8 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils import _bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle, BundleFile, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils import _manifest
+from ansible_collections.aims.licensing.plugins.plugin_utils._backup import write_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+    Bundle,
+    BundleFile,
+    carried_files,
+    read_bundle,
+)
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, as_yaml, batch, edited, rewritten
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -52,29 +58,33 @@ def overview(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Any
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory, overview: Any) -> Iterator[Bundle]:
     folder = tmp_path_factory.mktemp("bundles") / "old"
-    files = [BundleFile("ApplicationKeys/app.pem", "0600", True, b"a key")]
-    yield _bundle.write_bundle(folder, "old", files, overview, "2026-01-01T12:00:00Z", Plain())
+    files = [BundleFile("ApplicationKeys/app.pem", "0600", b"a key")]
+    yield write_bundle(folder, "old", files, overview, "2026-01-01T12:00:00Z", Plain())
 
 
 def sealed(bundle: Bundle, manifest: bytes) -> None:
-    (bundle.path / _bundle.MANIFEST).write_bytes(manifest)
-    seal = f"{hashlib.sha256(manifest).hexdigest()}  {_bundle.MANIFEST}\n"
-    (bundle.path / _bundle.SEAL).write_text(seal, encoding="utf-8")
+    """Seal a manifest as somebody does who has the vault password, so that all that is read of it is reached."""
+    (bundle.path / _manifest.MANIFEST).write_bytes(manifest)
+    for name, content in _manifest.seals_of(manifest, Plain()).items():
+        (bundle.path / name).write_bytes(content)
 
 
 def use(bundle: Bundle) -> Any:
     """Read a bundle as the modules do that rely on one."""
     found = read_bundle(bundle.path)
+    found.doubt(Plain())
     found.known  # noqa: B018 - reading it is the use
-    carried = _bundle.carried_files(found, Plain())
+    carried = carried_files(found, Plain())
     assert all(".." not in file["name"] and not file["name"].startswith("/") for file in carried)
     return carried
 
 
-@pytest.mark.parametrize("part", [_bundle.MANIFEST, _bundle.OVERVIEW])
+@pytest.mark.parametrize("part", [_manifest.MANIFEST, _manifest.OVERVIEW])
 def test_a_bundle_that_was_changed_and_sealed_again_is_used_or_refused(bundle: Bundle, part: str) -> None:
-    manifest, overview = ((bundle.path / name).read_bytes() for name in (_bundle.MANIFEST, _bundle.OVERVIEW))
-    original = manifest if part == _bundle.MANIFEST else overview
+    manifest, overview = ((bundle.path / name).read_bytes() for name in (_manifest.MANIFEST, _manifest.OVERVIEW))
+    kept = {name: (bundle.path / name).read_bytes() for name in (part, *_manifest.seals_of(b"", Plain()))}
+    kept[_manifest.MANIFEST] = manifest
+    original = manifest if part == _manifest.MANIFEST else overview
     parsed, told = yaml.safe_load(original), yaml.safe_load(manifest)
 
     @runs(60, _BATCH)
@@ -86,7 +96,7 @@ def test_a_bundle_that_was_changed_and_sealed_again_is_used_or_refused(bundle: B
             if at % 2:
                 with contextlib.suppress(ValueError, yaml.YAMLError):
                     data = as_yaml(rewritten(parsed, edit)).encode()
-            if part == _bundle.OVERVIEW:
+            if part == _manifest.OVERVIEW:
                 (bundle.path / part).write_bytes(data)
                 told["pages"][part] = hashlib.sha256(data).hexdigest()
                 sealed(bundle, as_yaml(told).encode())
@@ -95,8 +105,8 @@ def test_a_bundle_that_was_changed_and_sealed_again_is_used_or_refused(bundle: B
             try:
                 give(f"bundle: {part}", lambda: use(bundle))
             finally:
-                (bundle.path / _bundle.OVERVIEW).write_bytes(overview)
-                sealed(bundle, manifest)
+                for name, content in kept.items():
+                    (bundle.path / name).write_bytes(content)
         assert all_files(bundle.path.parent.parent) == before
 
     check()
@@ -104,7 +114,22 @@ def test_a_bundle_that_was_changed_and_sealed_again_is_used_or_refused(bundle: B
 
 NAMES = st.one_of(
     st.sampled_from(
-        ["../x", "a/../../x", "/etc/x", "x", "Config/host.key", "", ".", "a//b", "a/./b", "\0", "\ud800", "\udcff"]
+        [
+            "../x",
+            "a/../../x",
+            "/etc/x",
+            "x",
+            "Config/host.key",
+            "Config/./host.key",
+            "Config//host.key",
+            "",
+            ".",
+            "a//b",
+            "a/./b",
+            "\0",
+            "\ud800",
+            "\udcff",
+        ]
     ),
     st.text(max_size=8),
     st.text("./ab", max_size=8),
@@ -115,16 +140,16 @@ NAMES = st.one_of(
 def test_a_bundle_holds_what_was_put_in_or_is_refused(tmp_path: Path, overview: Any) -> None:
     # What an overview tells of licenses and users is not looked for here, and takes most of the time to write.
     short = {key: [] if isinstance(value, list) else value for key, value in overview.items()}
-    one = st.tuples(NAMES, st.binary(max_size=20), st.booleans())
+    one = st.tuples(NAMES, st.binary(max_size=20))
 
     @runs(40, _BATCH)
     @given(batch(one, _BATCH))
     def check(drawn: list[Any]) -> None:
-        for name, content, secret in drawn:
+        for name, content in drawn:
             top = tmp_path / "top"
             top.mkdir()
             try:
-                check_written(top, short, BundleFile(name, "0600", secret, content))
+                check_written(top, short, BundleFile(name, "0600", content))
             finally:
                 shutil.rmtree(top)
         assert list(tmp_path.iterdir()) == []
@@ -136,7 +161,7 @@ def check_written(top: Path, overview: Any, file: BundleFile) -> None:
     folder = top / "in" / "old"
     made = give(
         "bundle: files written",
-        lambda: _bundle.write_bundle(folder, "old", [file], overview, "2026-01-01T12:00:00Z", Plain()),
+        lambda: write_bundle(folder, "old", [file], overview, "2026-01-01T12:00:00Z", Plain()),
     )
     if not isinstance(made, LicensingError):
         stored = (made.path / "files" / file.name.lstrip("/")).read_bytes()

@@ -16,7 +16,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import _changed, _mapping, _tells
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     SOURCES,
     TARGETS,
@@ -26,6 +25,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     read_pairs,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import changed, is_overview, read_mapping
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, as_yaml, batch, mostly, rewritten
@@ -309,9 +309,9 @@ def test_any_overview_that_a_bundle_may_hold_can_be_planned_with(sides: Any, tmp
     quotes = {number: {"live": True, "spends": 1, "until": None} for number in NUMBERS}
 
     def plan(text: bytes) -> None:
-        overview = _mapping(Folder(tmp_path), "overview.yml", text)
-        if not _tells(overview):
-            raise LicensingError([_changed(Folder(tmp_path), "overview.yml")])
+        overview = read_mapping(Folder(tmp_path), "overview.yml", text)
+        if not is_overview(overview):
+            raise LicensingError([changed(Folder(tmp_path), "overview.yml")])
         for planner in (
             LostPlanner({**sides[0], "overview": overview}, sides[1], wanted, quotes, overview, NOW, True),
             Planner(sides[0], sides[1], wanted, {}, overview, NOW),

@@ -29,8 +29,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import _tells, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import HostVariables, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import is_overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
@@ -266,7 +267,7 @@ def test_a_key_that_openssl_stumbles_over_is_damaged() -> None:
 
 def test_an_overview_without_users_without_a_realm_or_with_one_of_no_key_is_no_bundles() -> None:
     whole = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": []}
-    assert _tells(whole)
+    assert is_overview(whole)
     for changed in (
         {"users": 5},
         {"users": [5]},
@@ -274,7 +275,7 @@ def test_an_overview_without_users_without_a_realm_or_with_one_of_no_key_is_no_b
         {"server": {"realm": {"name": "x"}}},
         {"licenses": None},
     ):
-        assert not _tells({**whole, **changed})
+        assert not is_overview({**whole, **changed})
 
 
 def test_a_pending_request_that_lacks_a_part_is_damaged_and_not_compared_with_its_response(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib
 from playbooks.bad_input import CLIENT, SERVER, SESSION, Refusal, Rehearsal, digits
 
 BACKED_UP = "backed up"
@@ -22,11 +24,13 @@ UNCHANGED_COPY = "Use an unchanged copy of the bundle"
 # One of each kind.
 MANIFEST = "manifest.yml"
 SEAL = "manifest.sha256"
+CODE = "manifest.hmac"
+KEY = "manifest.key"
 OVERVIEW = "overview.yml"
 PAGE = "overview.html"
 PLAIN = f"files/Nodelocks/{digits(SESSION)}.lock"
 ENCRYPTED = "files/Config/host.key"
-FILES = (MANIFEST, SEAL, OVERVIEW, PAGE, PLAIN, ENCRYPTED)
+FILES = (MANIFEST, SEAL, CODE, KEY, OVERVIEW, PAGE, PLAIN, ENCRYPTED)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +66,27 @@ def change_a_byte(file: Path) -> None:
     file.write_bytes(bytes(data))
 
 
-def set_in_manifest(bundle: Path, **values: Any) -> None:
+def set_in_manifest(bundle: Path, vault: VaultLib | None = None, **values: Any) -> None:
     """Change a manifest and seal it again, as somebody does who knows how."""
     manifest = {**yaml.safe_load((bundle / MANIFEST).read_text(encoding="utf-8")), **values}
-    seal_as(bundle, yaml.safe_dump(manifest, sort_keys=False).encode())
+    seal_as(bundle, yaml.safe_dump(manifest, sort_keys=False).encode(), vault)
 
 
-def seal_as(bundle: Path, manifest: bytes) -> None:
+def seal_as(bundle: Path, manifest: bytes, vault: VaultLib | None = None) -> None:
+    """Give a bundle another manifest; with the vault also its code, written here as the documentation has it."""
     (bundle / MANIFEST).write_bytes(manifest)
     (bundle / SEAL).write_text(f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n", encoding="utf-8")
+    if vault is not None:
+        key = vault.decrypt((bundle / KEY).read_bytes())
+        code = hmac.new(key, b"aims.licensing bundle manifest\n" + manifest, hashlib.sha256).hexdigest()
+        (bundle / CODE).write_text(f"{code}  {MANIFEST}\n", encoding="utf-8")
+
+
+def as_earlier_version(bundle: Path) -> None:
+    """Make of a bundle what earlier versions wrote."""
+    (bundle / KEY).unlink()
+    (bundle / CODE).unlink()
+    set_in_manifest(bundle, format=1)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -78,8 +94,11 @@ def test_changed_byte_is_found_by_the_deactivation(pair: Rehearsal, name: str) -
     bundle = bundle_of(pair)
     change_a_byte(bundle / name)
     refusal = deactivate(pair, bundle)
-    # The seal is of the manifest: which of the two was changed cannot be told.
-    assert refusal.tells(CHANGED, str(bundle / (MANIFEST if name == SEAL else name)), UNCHANGED_COPY)
+    if name == KEY:
+        assert refusal.tells("No vault password of this run opens", str(bundle / KEY), "back up again")
+        return
+    # Seal and code are of the manifest: which of the two was changed cannot be told.
+    assert refusal.tells(CHANGED, str(bundle / (MANIFEST if name in (SEAL, CODE) else name)), UNCHANGED_COPY)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -144,7 +163,7 @@ def test_newest_bundle_that_is_gone(pair: Rehearsal) -> None:
 
 def test_bundle_of_another_host(pair: Rehearsal) -> None:
     bundle = bundle_of(pair)
-    set_in_manifest(bundle, host="other", home_id="0" * 32)
+    set_in_manifest(bundle, pair.secrets(), host="other", home_id="0" * 32)
     refusal = deactivate(pair, bundle)
     assert refusal.tells("The bundle is of another license server than this", str(bundle), "Back up this host")
 
@@ -215,9 +234,61 @@ def test_bundle_that_may_not_be_read(pair: Rehearsal) -> None:
 def test_license_that_is_not_installed(pair: Rehearsal) -> None:
     pair.succeeds(pair.task("new", "server_install"))
     bundle = bundle_of(pair)
-    set_in_manifest(bundle, home_id=pair.overview("new")["server"]["home_id"])
+    set_in_manifest(bundle, pair.secrets(), home_id=pair.overview("new")["server"]["home_id"])
     refusal = pair.refused_task("new", "deactivate", licenses=[SESSION], bundle=str(bundle))
     assert refusal.tells(f"License {SESSION} is not installed here", str(pair.home("new")), "aims_license_info")
+
+
+def test_a_bundle_that_somebody_without_the_vault_password_made_is_no_bundle_of_ours(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    set_in_manifest(bundle, home_id="0" * 32)
+    assert deactivate(pair, bundle).tells(CHANGED, str(bundle / MANIFEST), UNCHANGED_COPY)
+    assert pair.refused("backup").tells(CHANGED, str(bundle / MANIFEST), "move it away and back up again")
+    # Asked for or not: a code that does not fit is worse than none.
+    refusal = pair.refused_task("old", "bundle", bundle=str(bundle), accept_unauthenticated=True)
+    assert refusal.tells(CHANGED, str(bundle / MANIFEST), UNCHANGED_COPY)
+
+
+def test_a_bundle_of_an_earlier_version_stands_for_a_host_only_when_that_is_asked_for(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    as_earlier_version(bundle)
+    with pair.declaring():
+        pair.target_vars["aims_license_migrate_source_lost"] = True
+    refusal = pair.refused("migrate", "--check")
+    assert refusal.tells("not authenticated", str(bundle), "aims_license_migrate_accept_unauthenticated")
+    accepted = pair.play("migrate", "--check", "-e", "aims_license_migrate_accept_unauthenticated=true")
+    assert "not authenticated" in accepted.output and "WARNING" in accepted.output
+    assert "live on old" in accepted.output, accepted.output
+
+
+def test_a_bundle_of_an_earlier_version_is_followed_by_one_that_is_authenticated(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    as_earlier_version(bundle)
+    refusal = deactivate(pair, bundle)
+    assert refusal.tells("not authenticated", str(bundle), "accept_unauthenticated")
+    assert pair.succeeds("backup").changed == 1
+    made = bundle_of(pair)
+    assert made != bundle and (made / CODE).is_file() and bundle.is_dir()
+    assert pair.succeeds("backup").changed == 0
+    # The older one serves who asks for it.
+    accepting = pair.task("old", "deactivate", licenses=[SESSION], bundle=str(bundle), accept_unauthenticated=True)
+    assert "not authenticated" in pair.succeeds(accepting).output
+
+
+@pytest.mark.parametrize("name", [MANIFEST, OVERVIEW])
+def test_a_few_bytes_of_aliases_cost_no_memory(pair: Rehearsal, name: str) -> None:
+    bundle = bundle_of(pair)
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+    bomb = f"a0: &a0 [{'x, ' * 9}]\n{levels}".encode()
+    assert len(bomb) < 600
+    if name == MANIFEST:
+        seal_as(bundle, bomb, pair.secrets())
+    else:
+        manifest = yaml.safe_load((bundle / MANIFEST).read_text(encoding="utf-8"))
+        (bundle / OVERVIEW).write_bytes(bomb)
+        pages = {**manifest["pages"], OVERVIEW: hashlib.sha256(bomb).hexdigest()}
+        set_in_manifest(bundle, pair.secrets(), pages=pages)
+    assert deactivate(pair, bundle).tells(CHANGED, str(bundle / name), UNCHANGED_COPY)
 
 
 def test_rehearsal_from_a_bundle_that_was_changed(pair: Rehearsal) -> None:

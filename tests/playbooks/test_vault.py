@@ -51,7 +51,7 @@ def test_a_host_is_backed_up_again_and_given_up_on_that_bundle_once_the_vault_wa
     rekey(pair)
     try:
         refusal = pair.refused_task("old", "deactivate", licenses=[SESSION], bundle=str(first))
-        assert refusal.tells("No vault password of this run opens", str(first / "files/Config/host.key"), "back up")
+        assert refusal.tells("No vault password of this run opens", str(first / "manifest.key"), "back up again")
         assert pair.succeeds("backup").changed == 1
         first, second = bundles(pair)
         key = pair.home("old") / "Config" / "host.key"

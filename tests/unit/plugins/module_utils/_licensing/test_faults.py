@@ -38,7 +38,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import Register
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, SYSTEMD, UNMANAGED, Home
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile, newest, write_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._backup import write_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile, newest
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -232,7 +233,7 @@ def test_no_response_is_left_for_a_later_request_to_meet(lab: CoreLab, tmp_path:
 
 def bundled(lab: CoreLab, folder: Path, made: str) -> Any:
     manager = lab.old.manager
-    files = [BundleFile(one.name, f"{one.mode:04o}", one.secret, one.content) for one in manager.files()]
+    files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in manager.files()]
     return write_bundle(folder, "old", files, manager.overview(), made, VAULT)
 
 
