@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     read_bundle,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._missing import with_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
 
 display = Display()
@@ -29,7 +30,19 @@ class ActionModule(LicensingAction):
     """Returns the plan, or everything that stands against it."""
 
     options = frozenset(
-        {"giver", "taker", "licenses", "profiles", "keep_profiles", "quotes", "bundles", "lost", "emergency", ACCEPT}
+        {
+            "giver",
+            "taker",
+            "licenses",
+            "profiles",
+            "keep_profiles",
+            "quotes",
+            "bundles",
+            "lost",
+            "emergency",
+            "without_files",
+            ACCEPT,
+        }
     )
     required = frozenset({"giver", "taker", "licenses"})
 
@@ -65,6 +78,8 @@ class ActionModule(LicensingAction):
         plan = planner.plan()
         if problem is not None and not plan["give_up"]:
             raise LicensingError([problem])
+        manifest = bundle.manifest if bundle else None
+        plan = with_files(plan, giver, taker, manifest, lost is not None, self.flag("without_files"))
         text = plan_text(plan, giver["host"], taker["host"])
         display.display(text)
         return {

@@ -9,10 +9,11 @@ import json
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._missing import lacking
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
@@ -107,6 +108,9 @@ class ActionModule(LicensingAction):
                 report["pair"]["target"],
                 "Run the same command again; it goes on where this run stopped.",
             )
+        lacks = lacking(report["files"], report["pair"]["source"], report["pair"]["target"])
+        if lacks:
+            raise LicensingError(lacks)
 
 
 def _ran(result: dict[str, Any] | None) -> dict[str, Any]:

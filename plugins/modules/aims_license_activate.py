@@ -83,6 +83,7 @@ options:
       - With the first of O(licenses) that becomes active by this call they replace files of the same name, which are
         from an earlier stay. On a host that serves licenses already, they replace a file only if that of the bundle is
         another than what came before.
+      - Their mode here is 0600 for application keys and 0644 for C(.cpx) files, whatever it was on the other host.
     type: path
   files:
     description: Those files. Filled in by the action plugin; not to be given.
@@ -92,10 +93,6 @@ options:
     suboptions:
       name:
         description: The name in the home.
-        type: str
-        required: true
-      mode:
-        description: The permissions, octal.
         type: str
         required: true
       content:
@@ -120,6 +117,13 @@ options:
     type: list
     elements: str
     default: []
+  source:
+    description:
+      - The name of the host that the licenses come from, where O(bundle) has all of its files that move, or there are
+        none. Once all O(licenses) are active, it is on record here that its files came, which
+        M(aims.licensing.aims_license_info) returns as C(carried.sources).
+      - Before that, the files of the bundle replace files of the same name that came otherwise.
+    type: str
   released_by:
     description:
       - For check mode, public keys of license servers that will have given their licenses back by the time of the
@@ -197,6 +201,7 @@ import base64
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     read_numbers,
@@ -226,10 +231,11 @@ def activate(module):
         extra,
         module.params["users"],
         module.params["released_by"],
-        [HomeFile(f["name"], int(f["mode"], 8), True, base64.b64decode(f["content"])) for f in module.params["files"]],
+        [HomeFile(f["name"], PRIVATE, True, base64.b64decode(f["content"])) for f in module.params["files"]],
         read_numbers(module.params["emergency"], "emergency"),
         read_numbers(module.params["given_back"], "given_back"),
         module.params["keep_profiles"],
+        module.params["source"],
         dry=module.check_mode,
     )
     return described(change)
@@ -260,7 +266,6 @@ def main():
             "default": [],
             "options": {
                 "name": {"type": "str", "required": True},
-                "mode": {"type": "str", "required": True},
                 "content": {"type": "str", "required": True, "no_log": True},
             },
         },
@@ -268,6 +273,7 @@ def main():
         "realm": REALM,
         "emergency": {"type": "list", "elements": "str", "default": []},
         "given_back": {"type": "list", "elements": "str", "default": []},
+        "source": {"type": "str"},
         "released_by": {"type": "list", "elements": "str", "default": []},
         "accept_unauthenticated": {"type": "bool", "default": False},
     }

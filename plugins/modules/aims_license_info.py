@@ -62,6 +62,17 @@ overview:
           window_seconds: 31536000}
     profiles:
       - {name: PROServer, license: 015.120.064.022, default: false}
+carried:
+  description:
+    - The files that move with the licenses, application keys and C(.cpx) files. C(files) has their SHA-256 by name,
+      C(brought) those of the files as they came from another host last, and C(sources) the hosts whose files have all
+      come, by their inventory names.
+  returned: success
+  type: dict
+  sample:
+    files: {Licenses/extra.cpx: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824}
+    brought: {}
+    sources: []
 fingerprint:
   description: The machine's identity, one salted hash per component.
   returned: success
@@ -108,6 +119,7 @@ def look(module):
     return {
         "changed": False,
         "overview": manager.overview(),
+        "carried": manager.carried(),
         "fingerprint": manager.fingerprint(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],
     }

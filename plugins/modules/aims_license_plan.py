@@ -18,7 +18,8 @@ description:
 options:
   giver:
     description:
-      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint) and C(obstacles).
+      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint), C(obstacles) and
+        C(carried).
       - With C(reachable=false) it shows nothing, and the plan fails unless nothing is needed from it.
     type: dict
     required: true
@@ -55,6 +56,10 @@ options:
       - The bundle of a giver that is lost for good. The plan then is what can be done without that host, and its
         C(next_step) what only the authority's owner can do.
     type: path
+  without_files:
+    description: Whether to go on where it is not known which files belong on the taker, or some cannot be had.
+    type: bool
+    default: false
   emergency:
     description: Whether licenses that a lost giver holds are to be bridged by an emergency activation.
     type: bool
@@ -83,7 +88,10 @@ EXAMPLES = r"""
 RETURN = r"""
 plan:
   description:
-    - The plan, with C(licenses), C(give_up), C(settled), C(notes) and C(users).
+    - The plan, with C(licenses), C(give_up), C(settled), C(notes), C(users) and C(files).
+    - C(files) says which files that move with the licenses are C(expected) on the taker, and which of them are
+      C(missing) there; C(fetch), whether a bundle of the giver has to be taken for them though no license is given up;
+      C(unknown), whether nobody can tell which belong there. While any is missing, C(settled) is false.
     - Where a lost giver holds licenses, they are in C(release), those that are bridged also in C(emergency), those that
       are not in C(left_out), and C(next_step) has the commands that set them free.
   returned: success

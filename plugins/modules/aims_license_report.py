@@ -15,6 +15,8 @@ description:
   - A report that is there and tells the same is kept; where nothing moved, none is written.
   - Fails where a declared license or profile is not active afterwards, and, with the next step in words, where
     responses to offline requests are still missing.
+  - Fails, once it is written, where the taker lacks files that move with the licenses, or nobody can tell whether it
+    does.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
   giver:

@@ -18,7 +18,7 @@ from typing import Any, Callable
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CONFIG
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CONFIG, is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     LATEST,
     Bundle,
@@ -86,7 +86,7 @@ def judge(
     news = other or not serves or _has_news(last, files, overview)
     gone: set[str] = set() if other else last.covered - now - returned_licenses(overview)
     moves = not lost or allow_poorer or bool(news and now and not gone)
-    if not moves and not (now if other else news):
+    if not moves and not (now if other else news) and not _has_files(last, files):
         return Verdict(last, moves=False, kept=f"{', '.join(sorted(lost))} active in the newest bundle, but not now")
     kept = None if moves else f"{last.path.name} stays the newest: {', '.join(sorted(gone or lost))} active there only"
     return Verdict(_same(folder, digest, now, vault), moves, kept)
@@ -97,6 +97,12 @@ def _has_news(last: Bundle, files: Sequence[BundleFile], overview: Mapping[str, 
     told = {(file["name"], str(file.get("sha256"))) for file in last.manifest["files"]}
     changed = any((file.name, file.sha256) not in told for file in files if not file.name.startswith(_GIVEN_UP))
     return changed or not covered_licenses(overview) <= last.covered or _offers(overview) != _offers(last.overview)
+
+
+def _has_files(last: Bundle, files: Sequence[BundleFile]) -> bool:
+    """Whether a home has files that move with licenses, and that its last bundle has not."""
+    known = {(file["name"], str(file.get("sha256"))) for file in last.manifest["files"]}
+    return any(is_carried(file.name) and (file.name, file.sha256) not in known for file in files)
 
 
 def _offers(overview: Mapping[str, Any]) -> list[Any]:

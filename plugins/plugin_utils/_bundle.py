@@ -197,7 +197,7 @@ def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:
                 raise refuse(
                     what, str(bundle.path), "Remove from ApplicationKeys and Licenses what does not belong there."
                 )
-            files.append({"name": file["name"], "mode": file["mode"], "content": base64.b64encode(content).decode()})
+            files.append({"name": file["name"], "content": base64.b64encode(content).decode()})
     return files
 
 

@@ -208,6 +208,8 @@ def report_page(report: Mapping[str, Any]) -> str:
     planned = _in_order((in_words(item.get("number")) for item in as_maps(plan.get("licenses"))), moved)
     missing = [number for number in planned if number not in _held(after)]
     pending = as_maps(report.get("pending"))
+    files = as_map(report.get("files"))
+    lost_files = as_list(files.get("missing"))
     done = f"{len(planned) - len(missing)} of {counted(len(planned), 'license')}"
     if pending:
         kind, headline = "warn", f"Waiting for {counted(len(pending), 'response')}"
@@ -215,6 +217,10 @@ def report_page(report: Mapping[str, Any]) -> str:
     elif plan.get("release"):
         kind, headline = "warn", f"{counted(len(as_list(plan['release'])), 'license')} to be released"
         summary = f"{done} on {target} so far."
+    elif files.get("unknown") or (lost_files and not files.get("waived")):
+        kind, headline = "bad", f"{noun} not complete"
+        listed = ", ".join(in_words(name) for name in lost_files) or "which files moved is not known"
+        summary = f"{done} on {target}; missing: {', '.join([*missing, listed])}."
     elif missing:
         kind, headline = "bad", f"{noun} not complete"
         summary = f"{done} on {target}; missing: {', '.join(missing)}."

@@ -539,6 +539,7 @@ def plan_text(plan: Mapping[str, Any], giver: str, taker: str) -> str:
     ]
     headers = ("License", "Profile", "Now", "Step", "Spends", "Left then", "Next returns")
     told = [f"Note: {note}" for note in (*plan["notes"], *plan["limits"])]
+    told += plan.get("files", {}).get("words", [])
     told += [plan["next_step"]] if plan["next_step"] else []
     notes = "".join(f"\n{line}" for line in told)
     done = "Nothing is left to do." if plan["settled"] else ""

@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses, returned_licenses
+from ansible_collections.aims.licensing.plugins.plugin_utils._missing import files_told
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import limits, release_advice
 
 
@@ -59,6 +60,7 @@ def build_report(
         # What holds of the taker's licenses holds after the run.
         "plan": {**plan, "release": release, "limits": limits(rows, after, taker["host"])},
         "moved": arrived,
+        "files": files_told(plan, after),
         "without_service_seconds": seconds,
         "tried": [dict(row) for row in tried],
         "drained": {key: drained[key] for key in ("seconds", "total")} if drained else None,
@@ -88,9 +90,9 @@ def moved(
 ) -> list[str]:
     """Return which of the declared licenses the taker got from the giver, in this run or in an earlier one of the move.
 
-    :param before: the giver's overview when it still held them
+    :param before: the giver's overview when it still held them or, where no bundle tells of that, as it gave them back
     """
-    now, given = live_licenses(after), live_licenses(before)
+    now, given = live_licenses(after), live_licenses(before) | returned_licenses(before)
     done = {result["number"] for result in activated.get("results", []) if result["action"] == "activated"}
     return [number for number in numbers if number in done or (number in now and number in given)]
 
@@ -123,7 +125,7 @@ def is_told(report: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 def _facts(report: Mapping[str, Any]) -> Any:
     held = {one["number"]: [one["status"], one["serial"]] for one in report["after"]["licenses"]}
-    return [report["pair"], report["direction"], held, report["pending"]]
+    return [report["pair"], report["direction"], held, report["pending"], report["files"]]
 
 
 def _pending(host: str, result: Mapping[str, Any]) -> list[dict[str, Any]]:

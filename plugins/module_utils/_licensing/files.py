@@ -107,8 +107,8 @@ class Folder:
                 return []
             raise
 
-    def walk(self) -> list[str]:
-        """Return the names of all regular files below the folder, sorted; links are left out.
+    def walk(self, links: bool = False) -> list[str]:
+        """Return the names of all regular files below the folder, sorted; links are left out unless asked for.
 
         :raises LicensingError: a directory cannot be read; its files would be missed without a word.
         """
@@ -119,7 +119,8 @@ class Folder:
                 here = Path(base).relative_to(self.path)
                 for name in files:
                     full = Path(base) / name
-                    if not name.startswith(_TEMPORARY) and stat.S_ISREG(full.lstat().st_mode):
+                    mode = full.lstat().st_mode
+                    if not name.startswith(_TEMPORARY) and (stat.S_ISREG(mode) or (links and stat.S_ISLNK(mode))):
                         found.append((here / name).as_posix())
         return sorted(found)
 

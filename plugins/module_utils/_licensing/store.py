@@ -30,6 +30,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from . import documents
@@ -487,7 +488,10 @@ class Home:
 
 def is_carried(name: str) -> bool:
     """Whether a file has to move with the licenses (DOMAIN.md, State that also has to move)."""
-    return name.startswith("ApplicationKeys/") or (name.startswith("Licenses/") and name.endswith(".cpx"))
+    top, *rest = PurePosixPath(name).parts or ("",)
+    if not rest or "/".join((top, *rest)) != name or ".." in rest or rest[-1].startswith(".tmp-"):
+        return False
+    return top == "ApplicationKeys" or (top == "Licenses" and name.lower().endswith(".cpx"))
 
 
 def is_secret(name: str) -> bool:

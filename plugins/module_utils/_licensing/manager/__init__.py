@@ -77,16 +77,20 @@ class LicenseManager(Protocol):
         emergency: Sequence[str] = (),
         given_back: Sequence[str] = (),
         keep_profiles: bool = False,
+        source: str | None = None,
         dry: bool = False,
     ) -> Change:
         """Make the wanted licenses active here, with their profiles.
 
-        :param files: application keys and other files that move with the licenses; one that is here already stays
+        :param files: application keys and other files that move with the licenses; one that is here already stays.
+            Which mode they get here depends on their kind, and not on the one that they had
         :param emergency: numbers of those that are to be activated for the days that the authority grants, where
             another machine holds them
         :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
             be asked, an emergency activation of these is replaced by a usual one
         :param keep_profiles: whether licenses that have profiles here keep these, whatever is wanted
+        :param source: the name of the host that the licenses come from, where these are all of its files that move:
+            with the last license it is on record that they came
         :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then;
             ``*`` for anybody's
         """
@@ -141,6 +145,9 @@ class LicenseManager(Protocol):
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
     ) -> Change:
         """Add, rename, re-point, order and remove profiles."""
+
+    def carried(self) -> dict[str, Any]:
+        """Return which files here move with licenses, and which came: ``{files, brought, sources}``, no contents."""
 
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

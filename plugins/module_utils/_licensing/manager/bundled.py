@@ -21,7 +21,7 @@ from ..store import OURS, UNMANAGED, Home, is_secret
 from . import Change, HomeFile, deactivating, maintaining
 from .arranging import arranged, predict
 from .bridging import bridges, foreseen, raise_ungranted, sort_out
-from .carrying import Carrying
+from .carrying import Carrying, carried
 from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals
 from .draining import drain
 from .exchange import Requests, check_response
@@ -88,6 +88,7 @@ class BundledManager:
         emergency: Sequence[str] = (),
         given_back: Sequence[str] = (),
         keep_profiles: bool = False,
+        source: str | None = None,
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
@@ -96,10 +97,18 @@ class BundledManager:
             before = self._managed.overview(state)
             check_wanted(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
-            arranged(state, wanted, extra_profiles, users, keep_profiles)
+            planned = arranged(state, wanted, extra_profiles, users, keep_profiles)
             if not keep_profiles:
                 check_named(self._home, state, wanted, extra_profiles)
-            carrying = Carrying(self._home, files, numbers, state)
+            carrying = Carrying(self._home, files, numbers, state, source)
+
+            def arriving(number: str) -> None:
+                carrying.arrive(number)
+                # With the first license: cut off after it, nobody would know that users are still to come.
+                config = self._home.config()
+                if number in numbers and users is not None and config.users != planned.users:
+                    self._home.save(replace(config, users=planned.users))
+
             stale = state.superseded(numbers)
             if not dry:
                 self._managed.drop_updates(state, stale)
@@ -107,26 +116,28 @@ class BundledManager:
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
             else:
-                finished = self._carry_out(state, wanted, channel, realm, emergency, given_back, carrying)
+                finished = self._carry_out(state, wanted, channel, realm, emergency, given_back, arriving)
                 state = self._managed.read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: done for number, done in finished.items() if number not in state.intents}
             config = arranged(state, wanted, extra_profiles, users, keep_profiles)
             if not dry and config != state.config:
                 self._home.save(config)
-            carried = carrying.missing
+            complete = all(state.is_served(number) for number in numbers)
+            came, renewed = carrying.missing, complete and bool(carrying.stale())
             if not dry:
-                carrying.fill()
+                carrying.fill(complete)
             state = replace(state, config=config)
             after = self._managed.overview(state)
             if dry:
-                after["files"] = sorted({*after["files"], *carried})
+                after["files"] = sorted({*after["files"], *came})
                 ends = {number: done["until"] for number, done in results.items() if done.get("until")}
                 served = [n for n in results if results[n]["action"] in (ACTIVATED, UPDATED)]
                 predict(after, served, ACTIVE, until=ends)
                 predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_ACTIVATION)
             # A license whose update is pending is active meanwhile: nobody has to wait for its response.
-            return change_of(before, after, numbers, results, unsettled(state.intents))
+            change = change_of(before, after, numbers, results, unsettled(state.intents))
+            return replace(change, changed=change.changed or renewed)
 
     def _foresee(
         self,
@@ -160,7 +171,7 @@ class BundledManager:
         realm: Realm | None,
         emergency: Sequence[str],
         given_back: Sequence[str],
-        carrying: Carrying,
+        arriving: Callable[[str], None],
     ) -> dict[str, dict[str, Any]]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
@@ -168,7 +179,7 @@ class BundledManager:
         finished: Mapping[str, dict[str, Any]] = {}
         due = state.due([w.number for w in wanted], channel)
         if due:
-            settling, requests = self._managed.settling(state, channel, realm, carrying.arrive)
+            settling, requests = self._managed.settling(state, channel, realm, arriving)
             settling.finish(due)
             finished, state = settling.results, self._managed.read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
@@ -178,7 +189,7 @@ class BundledManager:
         usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
         raise_ungranted(usual)
         raise_refusals(usual, (), state)
-        settling, requests = self._managed.settling(state, channel, realm, carrying.arrive)
+        settling, requests = self._managed.settling(state, channel, realm, arriving)
         for one in found.usual:
             settling.begin(one.number, requests.activate(one))
         for one in found.bridged:
@@ -263,6 +274,9 @@ class BundledManager:
             gone = {*absent, *(p.name for p in wanted)}
             others = () if purge else tuple(p for p in state.config.profiles if p.name not in gone)
             return self._managed.configured(state, replace(state.config, profiles=(*wanted, *others)), dry)
+
+    def carried(self) -> dict[str, Any]:
+        return carried(self._home)
 
     def files(self) -> list[HomeFile]:
         self._home.require()

@@ -76,7 +76,7 @@ def assemble(
     :param files: the names of the files that move with the licenses, for a caller who may not look for them himself
     """
     if files is None:
-        files = [name for name in home.state_files() if is_carried(name)] if home.state() == OURS else []
+        files = [name for name in home.folder.walk(links=True) if is_carried(name)] if home.state() == OURS else []
     in_use = usage.licenses if usage else {}
     return {
         "server": server(home, config, usage is not None),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import MAX_BYTES
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -122,3 +123,96 @@ def test_a_link_that_somebody_made_and_a_damaged_record_keep_no_license(lab: Cor
         lab.activate(lab.new, files=brought(f"{len(damage)}", KEY, CPX))
         assert lab.new.read(KEY) == f"{len(damage)}".encode() and (lab.new.folder / CPX).is_symlink()
         lab.deactivate(lab.new)
+
+
+SETUID = 0o4755
+
+
+@pytest.mark.parametrize("mode", [SETUID, 0o2777, 0o1777, 0o755, 0o000, 0o666])
+@pytest.mark.parametrize(("name", "expected"), [(KEY, 0o600), (CPX, 0o644), ("Licenses/sub/EXTRA.CPX", 0o644)])
+def test_no_file_that_moves_brings_its_rights_along(lab: CoreLab, name: str, expected: int, mode: int) -> None:
+    lab.activate(lab.new, SERVER, files=[HomeFile(name, mode, False, b"ONE")])
+    assert (lab.new.folder / name).stat().st_mode & 0o7777 == expected
+
+
+def test_a_file_that_came_as_a_program_is_one_no_more_with_the_next_license(lab: CoreLab) -> None:
+    earlier_stay(lab)
+    (lab.new.folder / CPX).chmod(SETUID)
+    lab.activate(lab.new, files=brought("ONE", KEY, CPX))
+    assert (lab.new.folder / CPX).stat().st_mode & 0o7777 == 0o644
+
+
+NAMES_THAT_DO_NOT_MOVE = """
+    ApplicationKeys ApplicationKeys/ ApplicationKeys/. ApplicationKeys/./a ApplicationKeys//a ApplicationKeys/.tmp-a
+    ApplicationKeys/../Bin/licsrv applicationkeys/a Licenses/ Licenses/../Bin/x.cpx Licenses/x.lic Licenses/.tmp-x.cpx
+    /etc/x.cpx Bin/x.cpx Config/x.cpx Nodelocks/x.cpx x.cpx
+"""
+
+
+@pytest.mark.parametrize("name", ["", *NAMES_THAT_DO_NOT_MOVE.split()])
+def test_nothing_but_the_kinds_that_move_is_put_anywhere(lab: CoreLab, name: str) -> None:
+    lab.activate(lab.new, SERVER)
+    before = lab.new.files()
+    lab.activate(lab.new, SERVER, files=[HomeFile(name, 0o644, False, b"ONE")])
+    assert lab.new.files() == before
+
+
+def test_a_file_that_moves_is_written_through_no_link_and_over_no_other_name_of_a_file(lab: CoreLab) -> None:
+    elsewhere = lab.folder / "elsewhere"
+    elsewhere.mkdir()
+    lab.activate(lab.new, SERVER)
+    (elsewhere / "app.key").write_text("not ours", encoding="utf-8")
+    (lab.new.folder / KEY).hardlink_to(elsewhere / "app.key")
+    lab.activate(lab.new, SESSION, files=brought("ONE", KEY))
+    assert lab.new.read(KEY) == b"ONE" and (elsewhere / "app.key").read_text(encoding="utf-8") == "not ours"
+    (lab.new.folder / "Licenses" / "sub").symlink_to(elsewhere)
+    with pytest.raises(LicensingError, match="part of the path"):
+        lab.activate(lab.new, CLIENT, files=brought("TWO", "Licenses/sub/x.cpx", KEY))
+    assert {one["status"] for one in lab.new.manager.overview()["licenses"]} == {"Active"}
+    assert lab.new.read(KEY) == b"TWO"
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["app.key"]
+
+
+def test_a_record_says_whose_files_came_once_the_licenses_are_here(lab: CoreLab) -> None:
+    lab.activate(lab.new, SERVER, source="old")
+    assert lab.new.manager.carried()["sources"] == ["old"]
+    asked = lab.new.manager.activate(wanted(SESSION), lab.offline(), lab.realm, source="older").requests
+    assert lab.new.manager.carried()["sources"] == ["old"]
+    answered = lab.offline(lab.process(asked))
+    lab.new.manager.activate(wanted(SESSION), answered, lab.realm, source="older")
+    assert lab.new.manager.carried()["sources"] == ["old", "older"]
+
+
+def test_licenses_that_came_without_their_files_get_them_later(lab: CoreLab) -> None:
+    lab.activate(lab.new, files=brought("ONE", KEY, CPX), source="old")
+    lab.deactivate(lab.new)
+    lab.activate(lab.new)
+    assert lab.new.manager.carried()["sources"] == [] and lab.new.read(KEY) == b"ONE"
+    foretold = lab.activate(lab.new, dry=True, files=brought("TWO", KEY, CPX), source="old")
+    change = lab.activate(lab.new, files=brought("TWO", KEY, CPX), source="old")
+    assert foretold.changed and change.changed and lab.new.read(KEY) == lab.new.read(CPX) == b"TWO"
+    lab.new.write(KEY, "RENEWED HERE")
+    assert not lab.activate(lab.new, files=brought("THREE", KEY, CPX), source="old").changed
+    assert lab.new.read(KEY) == b"RENEWED HERE" and lab.new.read(CPX) == b"TWO"
+
+
+def test_users_are_registered_before_the_first_license_is_active(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.activate(lab.new, CLIENT, users=["EXAMPLE\\own"])
+    users = ["EXAMPLE\\own", "EXAMPLE\\anna"]
+    step = 0
+    while True:
+        step += 1
+        with fault_at(monkeypatch, step, PowerCut) as steps:
+            try:
+                lab.activate(lab.new, SERVER, users=users)
+            except PowerCut:
+                pass
+            else:
+                break
+        overview = lab.new.manager.overview()
+        active = [one["number"] for one in overview["licenses"] if one["status"] == "Active"]
+        assert SERVER not in active or overview["users"] == users, f"cut off at {steps[-1]}"
+        if SERVER in active:
+            lab.deactivate(lab.new, SERVER)
+        lab.activate(lab.new, CLIENT, users=["EXAMPLE\\own"])
+    assert step > 5

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files that move with the licenses a target lacks, and whether a bundle of the source is taken for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.plugin_utils._missing import FilesPlan, files_told, lacking, with_files
+
+KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
+
+
+def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None, *sources: str) -> dict[str, Any]:
+    carried = {"files": files, "brought": brought or {}, "sources": list(sources)}
+    return {"host": host, "overview": {"files": sorted(files)}, "carried": carried}
+
+
+def manifest(**files: str) -> dict[str, Any]:
+    names = {"key": KEY, "cpx": CPX, "other": "Config/server.json"}
+    return {"files": [{"name": names[name], "sha256": digest} for name, digest in files.items()]}
+
+
+def plan(source: dict[str, Any], target: dict[str, Any], bundle: Any = None, **how: bool) -> dict[str, Any]:
+    return FilesPlan(source, target, bundle, **{"gives_up": False, "arrives": False, **how}).plan()
+
+
+OLD, NEW = side("old", {KEY: "1", CPX: "2"}), side("new", {})
+GONE = {**side("old", {}), "reachable": False}
+
+
+@pytest.mark.parametrize(
+    ("bundle", "how", "fetch"),
+    [
+        (None, {"gives_up": True, "arrives": True}, False),
+        (None, {"arrives": True}, True),
+        (None, {}, True),
+        (manifest(key="1", cpx="2"), {"arrives": True}, False),
+        (manifest(key="1", cpx="2"), {}, False),
+        (manifest(key="1", cpx="an older"), {}, True),
+        (manifest(key="1", other="3"), {"arrives": True}, True),
+    ],
+)
+def test_a_bundle_is_taken_for_what_no_bundle_has(bundle: Any, how: dict[str, bool], fetch: bool) -> None:
+    found = plan(OLD, NEW, bundle, **how)
+    assert found["missing"] == found["expected"] == [KEY, CPX] and found["fetch"] is fetch and not found["unknown"]
+
+
+def test_what_is_there_by_name_comes_anew_with_a_license_and_not_without() -> None:
+    there = side("new", {KEY: "an older", CPX: "2"}, {KEY: "an older"}, "old")
+    settled = plan(OLD, there)
+    assert settled["missing"] == [] and settled["fetch"] is False
+    assert plan(OLD, there, arrives=True)["fetch"] is True
+    assert [note.partition(" ")[0] for note in settled["notes"]] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        (side("new", {KEY: "renewed", CPX: "2"}, {KEY: "1", CPX: "2"}), []),
+        (side("new", {KEY: "renewed", CPX: "2"}, {}, "old"), []),
+        (side("new", {KEY: "an older", CPX: "2"}, {KEY: "an older"}), [KEY]),
+        (side("new", {KEY: "its own", CPX: "2"}, {}, "another"), [KEY]),
+    ],
+)
+def test_a_file_of_an_earlier_stay_counts_as_missing_and_one_that_was_renewed_does_not(
+    target: dict[str, Any], missing: list[str]
+) -> None:
+    assert plan(OLD, target)["missing"] == missing
+
+
+def test_a_link_on_the_target_is_there_and_one_on_the_source_does_not_move() -> None:
+    linked = {**side("new", {CPX: "2"}), "overview": {"files": [KEY, CPX]}}
+    assert plan(OLD, linked)["missing"] == []
+    source = {**side("old", {CPX: "2"}), "overview": {"files": [KEY, CPX]}}
+    assert plan(source, NEW)["expected"] == [CPX]
+
+
+def test_what_a_source_no_longer_has_is_in_its_bundle_unless_it_is_taken_as_it_is() -> None:
+    assert plan(side("old", {}), NEW, manifest(key="1"))["missing"] == [KEY]
+    assert plan(side("old", {}), NEW, manifest(key="1"), gives_up=True, arrives=True)["expected"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "bundle", "how", "unknown"),
+    [
+        (NEW, None, {}, True),
+        (NEW, manifest(), {}, False),
+        (side("new", {}, {}, "old"), None, {}, False),
+        (side("new", {}, {}, "another"), None, {}, True),
+        (NEW, None, {"returns": True}, False),
+        (NEW, None, {"waived": True}, False),
+    ],
+)
+def test_nobody_can_tell_without_source_bundle_and_record(
+    target: dict[str, Any], bundle: Any, how: dict[str, bool], unknown: bool
+) -> None:
+    found = plan(GONE, target, bundle, **how)
+    assert found["unknown"] is unknown and found["fetch"] is False
+    assert bool(found["notes"]) is bool(how)
+
+
+def test_a_plan_is_not_settled_without_its_files_and_a_report_tells_what_is_still_missing() -> None:
+    kept: dict[str, Any] = {"licenses": [{"step": "keep"}], "give_up": [], "notes": [], "settled": True}
+    whole = with_files(kept, OLD, NEW, None, lost=False, waived=False)
+    assert not whole["settled"] and whole["files"]["words"] == [f"Files missing on new: {KEY}, {CPX}"]
+    assert with_files(kept, OLD, side("new", {KEY: "1", CPX: "2"}), None, lost=False, waived=False)["settled"]
+    told = files_told(whole, {"files": [CPX]})
+    assert told["missing"] == [KEY]
+    assert KEY in lacking(told, "old", "new")[0].what
+    assert (
+        lacking({**told, "waived": True}, "old", "new")
+        == lacking(files_told(whole, NEW["overview"] | OLD["overview"]), "old", "new")
+        == []
+    )
+    assert files_told({}, {}) == {"missing": [], "unknown": False, "waived": False}
+
+
+def test_names_from_a_host_write_no_lines_of_their_own() -> None:
+    name = "ApplicationKeys/x\nPLAY RECAP"
+    kept: dict[str, Any] = {"licenses": [], "give_up": [], "notes": [], "settled": True}
+    whole = with_files(kept, side("old", {name: "1"}), NEW, None, lost=False, waived=False)
+    told = files_told(whole, {"files": []})
+    assert all("\n" not in text for text in (*whole["files"]["words"], lacking(told, "old", "new")[0].what))
