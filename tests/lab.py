@@ -289,6 +289,16 @@ class Lab:
             one[key] = one[key].replace(".", "")
         self.write_inventory()
 
+    def go_offline(self) -> None:
+        """Declare that no host reaches an authority and, where a host has one by now, which realm they honour."""
+        variables = self.inventory["all"]["vars"]
+        variables["aims_license_server_authority"] = "offline"
+        for config in sorted(self.folder.glob(f"hosts/*{HOME}/Config/server.json")):
+            realm = json.loads(config.read_text(encoding="utf-8"))["realm"]
+            if realm is not None:
+                variables.setdefault("aims_license_server_realm", {key: realm[key] for key in ("name", "key")})
+        self.write_inventory()
+
     def write_inventory(self) -> None:
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(self.inventory, sort_keys=False), encoding="utf-8")
 

@@ -20,8 +20,9 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     read_bundle,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._missing import with_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._missing import arrives_by, with_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._realms import realm_problems
 
 display = Display()
 
@@ -41,6 +42,7 @@ class ActionModule(LicensingAction):
             "lost",
             "emergency",
             "without_files",
+            "realm",
             ACCEPT,
         }
     )
@@ -75,7 +77,7 @@ class ActionModule(LicensingAction):
         else:
             kept = self.flag("keep_profiles")
             planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further, kept)
-        plan = planner.plan()
+        plan = self._planned(planner, giver, taker)
         if problem is not None and not plan["give_up"]:
             raise LicensingError([problem])
         manifest = bundle.manifest if bundle else None
@@ -89,6 +91,18 @@ class ActionModule(LicensingAction):
             "bundle": str(bundle.path) if bundle else "",
             "before": remembered or giver["overview"],
         }
+
+    def _planned(self, planner: Planner, giver: dict[str, Any], taker: dict[str, Any]) -> dict[str, Any]:
+        """The plan, or everything that stands against it."""
+        arrives = any(arrives_by(row["step"]) for row in planner.rows())
+        problems = realm_problems(self._task.args.get("realm"), giver, taker, arrives)
+        try:
+            plan = planner.plan()
+        except LicensingError as error:
+            raise LicensingError([*error.problems, *problems]) from None
+        if problems:
+            raise LicensingError(problems)
+        return plan
 
     @staticmethod
     def _obstacles(bundles: Path | None) -> list[dict[str, str]]:

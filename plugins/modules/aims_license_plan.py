@@ -60,6 +60,12 @@ options:
     description: Whether to go on where it is not known which files belong on the taker, or some cannot be had.
     type: bool
     default: false
+  realm:
+    description:
+      - Whose responses the taker shall honour, as C({name, key, ca}).
+      - Where its authority is V(offline) and it honours none yet, the plan fails without it. What the giver or its
+        bundle names is only compared with it.
+    type: dict
   emergency:
     description: Whether licenses that a lost giver holds are to be bridged by an emergency activation.
     type: bool

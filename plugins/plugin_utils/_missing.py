@@ -18,7 +18,11 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._words import in_wo
 
 # Name → SHA-256, or None where it is not known.
 Digests = Mapping[str, Optional[str]]
-_NOTHING_ARRIVES = (KEEP, RELEASE, END)
+
+
+def arrives_by(step: str) -> bool:
+    """Whether a license becomes active on the target by a step of the plan."""
+    return step not in (KEEP, RELEASE, END)
 
 
 def digests_of(side: Mapping[str, Any]) -> dict[str, str | None]:
@@ -134,7 +138,7 @@ def with_files(
 
     :param manifest: that of the source's newest bundle, or of the one that stands for it where it is lost
     """
-    arrives = any(row["step"] not in _NOTHING_ARRIVES for row in plan["licenses"])
+    arrives = any(arrives_by(row["step"]) for row in plan["licenses"])
     source = {**source, "reachable": source.get("reachable", True) and not lost}
     returns = bool(target.get("returns"))
     files = FilesPlan(source, target, manifest, bool(plan["give_up"]), arrives, returns, waived).plan()

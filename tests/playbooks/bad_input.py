@@ -230,8 +230,7 @@ class Rehearsal(Lab):
         return self.add_host(target, "aims_license_targets", **{**declared, **variables})
 
     def offline(self) -> None:
-        self.common["aims_license_server_authority"] = "offline"
-        self.write_inventory()
+        self.go_offline()
 
     def offline_file(self, number: str, kind: str) -> Path:
         """The ``request`` or ``response`` file of a license in the controller's folder."""

@@ -321,8 +321,7 @@ def test_what_expires_after_it_was_moved_is_told_and_is_no_failure_of_the_migrat
 
 def test_an_update_that_waits_on_the_target_is_told_and_keeps_nothing_from_ending(pair: Rehearsal) -> None:
     pair.succeeds("migrate")
-    pair.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    pair.write_inventory()
+    pair.go_offline()
     offline = ["--nodelock-update", SESSION, "--authority", "offline", "--request-dir", str(pair.work / "offline")]
     (pair.work / "offline").mkdir()
     pair.licman("new", *offline)

@@ -82,8 +82,7 @@ def test_over_https(pair: Lab, source: timedelta) -> None:
 
 @pytest.mark.parametrize("source", SIDES)
 def test_offline(pair: Lab, source: timedelta, carry: Callable[[Lab], int]) -> None:
-    pair.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    pair.write_inventory()
+    pair.go_offline()
     model = Model(pair, online=False)
     for _leg in range(2):
         assert pair.play("migrate").code

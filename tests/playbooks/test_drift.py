@@ -38,8 +38,7 @@ def release_all(lab: Lab) -> None:
 @pytest.mark.parametrize("channel", ["ledger", "offline"])
 def test_a_target_that_changed(migrated: Lab, playbook: str, channel: str, options: tuple[str, ...]) -> None:
     if channel == "offline":
-        migrated.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-        migrated.write_inventory()
+        migrated.go_offline()
         # What the inventory says of the authority is a change of the server's own.
         must(migrated.play("reconcile"))
     told = become_another(migrated, "new")
@@ -103,8 +102,7 @@ def test_what_a_target_held_is_released_and_activated_there_again(migrated: Lab)
 def test_offline_what_was_released_is_forgotten_by_hand(migrated: Lab) -> None:
     become_another(migrated, "new")
     release_all(migrated)
-    migrated.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    migrated.write_inventory()
+    migrated.go_offline()
     lines = " ".join(table(migrated.play("reconcile")))
     commands = re.findall(r"\(rm (\S+)\)", lines)
     assert len(commands) == 3

@@ -81,8 +81,7 @@ class Way:
             self.legs = [Leg(lab, places)]
         elif name == "offline":
             lab = rehearsed.copy_to(folder / "offline")
-            lab.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-            lab.write_inventory()
+            lab.go_offline()
             self.legs = []
             for leg in range(3):
                 start = lab.copy_to(folder / f"leg-{leg}")

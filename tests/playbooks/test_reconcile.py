@@ -120,8 +120,7 @@ def test_maintenance_mode_is_nobodys_declaration(reconciled: Lab) -> None:
 
 def test_offline_check_mode_tells_which_requests_will_wait_and_makes_none(reconciled: Lab) -> None:
     reconciled.licman("new", "--nodelock-deactivate", NUMBERS[0])
-    reconciled.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    reconciled.write_inventory()
+    reconciled.go_offline()
     request = reconciled.work / "offline" / f"{NUMBERS[0].replace('.', '')}.request"
 
     def foretold(status: str) -> Run:

@@ -40,8 +40,7 @@ def files(folder: Path) -> list[str]:
 def _asked(_rehearsed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The source has fenced its licenses, and its requests wait in the folder."""
     made = _rehearsed.copy_to(tmp_path_factory.mktemp("asked") / "lab")
-    made.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    made.write_inventory()
+    made.go_offline()
     assert made.play("migrate").code != 0
     assert files(made.work / "offline") == REQUESTS
     return made

@@ -243,7 +243,7 @@ def test_what_a_source_shows_from_an_earlier_time_does_not_hide_that_its_transfe
 def test_a_source_that_has_the_licenses_back_and_cannot_be_reached_is_missed(migrated: Lab, authority: str) -> None:
     must(migrated.play("rollback"))
     if authority == "offline":
-        migrated.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+        migrated.go_offline()
     switch_off(migrated, "old")
     before = migrated.everything()
     for options in (["--check"], []):

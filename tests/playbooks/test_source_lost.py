@@ -218,7 +218,7 @@ def back(lab: Lab) -> Lab:
 
 
 def test_offline_a_source_that_is_back_moves_for_good_what_was_bridged(lost: Lab) -> None:
-    lost.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    lost.go_offline()
     declare(lost, emergency=True)
 
     def walk() -> None:
@@ -279,8 +279,8 @@ def test_a_rollback_ends_what_bridged_where_the_source_is_back(lost: Lab) -> Non
 
 def test_a_rollback_ends_what_bridged_also_where_giving_back_was_pending_on_the_source(rehearsed: Lab) -> None:
     lab, variables = rehearsed, rehearsed.inventory["all"]["vars"]
-    ledger, variables["aims_license_server_authority"] = variables["aims_license_server_authority"], "offline"
-    lab.write_inventory()
+    ledger = variables["aims_license_server_authority"]
+    lab.go_offline()
     assert "3 request(s) wait in" in lab.play("migrate").output
     shutil.copytree(lab.root("old"), lab.root("owner"), symlinks=True)
     shutil.rmtree(lab.root("old"))
@@ -335,7 +335,7 @@ def test_a_source_that_is_back_between_the_release_and_the_next_run_is_migrated_
 
 def test_offline_a_source_that_is_back_after_the_release_is_migrated_as_usual(lost: Lab) -> None:
     release(lost, *NUMBERS)
-    lost.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    lost.go_offline()
     back(lost)
     for _step in ("give back", "take"):
         assert "3 request(s) wait in" in lost.play("migrate").output
@@ -403,7 +403,7 @@ def test_a_wrong_code_is_told_before_anything_is_touched(lost: Lab) -> None:
 
 
 def test_offline_the_files_are_made_without_the_source_and_a_refusal_names_the_way(lost: Lab) -> None:
-    lost.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
+    lost.go_offline()
     declare(lost, emergency=True)
 
     def walk() -> None:

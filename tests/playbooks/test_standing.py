@@ -53,8 +53,7 @@ def revive(lab: Lab) -> None:
 
 
 def offline(lab: Lab) -> Lab:
-    lab.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-    lab.write_inventory()
+    lab.go_offline()
     return lab
 
 

@@ -91,8 +91,7 @@ def pair(rehearsed: Lab, way: str) -> Iterator[Pair]:
             yield Pair(rehearsed, way)
         return
     if way == "offline":
-        rehearsed.inventory["all"]["vars"]["aims_license_server_authority"] = "offline"
-        rehearsed.write_inventory()
+        rehearsed.go_offline()
     yield Pair(rehearsed, way)
 
 

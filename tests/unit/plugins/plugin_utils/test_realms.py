@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the realm of a license server may come from, by its authority, what it honours, and what is declared."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.plugin_utils._realms import realm_problems
+
+
+def realm(byte: int) -> dict[str, str]:
+    return {"name": "A", "id": f"{byte}", "key": base64.b64encode(bytes([byte] * 32)).decode()}
+
+
+def side(host: str, pinned: dict[str, str] | None, authority: str = "offline") -> dict[str, Any]:
+    return {"host": host, "overview": {"server": {"realm": pinned}}, "authority": authority}
+
+
+A, B = realm(1), realm(2)
+
+
+@pytest.mark.parametrize(
+    ("declared", "source", "target", "authority", "arrives", "named"),
+    [
+        (None, A, None, "offline", True, ["new"]),
+        ({}, A, None, " offline", True, ["new"]),
+        (None, A, None, "offline", False, []),
+        (None, A, A, "offline", True, []),
+        (None, A, None, "ledger:/a.db", True, []),
+        (A, A, None, "offline", True, []),
+        (A, None, None, "offline", True, []),
+        (B, A, None, "offline", True, ["old"]),
+        (B, A, A, "https://authority", True, ["old", "new"]),
+        (B, A, A, "offline", False, []),
+    ],
+)
+def test_a_realm_is_declared_or_known_and_no_other_is_honoured(
+    declared: Any, source: Any, target: Any, authority: str, arrives: bool, named: list[str]
+) -> None:
+    found = realm_problems(declared, side("old", source), side("new", target, authority), arrives)
+    assert [problem.where for problem in found] == named
+
+
+def test_a_declared_realm_that_is_none_is_told() -> None:
+    with pytest.raises(LicensingError):
+        realm_problems({"name": "A"}, side("old", A), side("new", None), True)
