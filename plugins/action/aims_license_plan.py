@@ -12,7 +12,12 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, read_profiles, read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    Wanted,
+    now_utc,
+    read_profiles,
+    read_wanted,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     Bundle,
@@ -43,6 +48,7 @@ class ActionModule(LicensingAction):
             "emergency",
             "without_files",
             "realm",
+            "hosts_only",
             ACCEPT,
         }
     )
@@ -53,11 +59,13 @@ class ActionModule(LicensingAction):
         giver, taker = args["giver"], args["taker"]
         wanted = read_wanted(args.get("licenses"), "licenses")
         further = read_profiles(args.get("profiles") or [], "profiles", [one.number for one in wanted])
+        taker = {**taker, "returns": boolean(taker.get("returns", False))}
+        if self.flag("hosts_only"):
+            return self._compared(giver, taker, wanted)
         # What was asked has an answer or, offline, none; the rest is active as it is.
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
         bundles = self.path("bundles")
         lost = self.path("lost")
-        taker = {**taker, "returns": boolean(taker.get("returns", False))}
         giver = {
             **giver,
             "obstacles": [*giver.get("obstacles", []), *self._obstacles(bundles)],
@@ -103,6 +111,14 @@ class ActionModule(LicensingAction):
         if problems:
             raise LicensingError(problems)
         return plan
+
+    @staticmethod
+    def _compared(giver: dict[str, Any], taker: dict[str, Any], wanted: list[Wanted]) -> dict[str, Any]:
+        """Refuse hosts of which one is a copy of the other; nobody has been asked about their licenses."""
+        problems = Planner({**giver, "reachable": True}, taker, wanted, {}, None, now_utc()).copies()
+        if problems:
+            raise LicensingError(problems)
+        return {"changed": False}
 
     @staticmethod
     def _obstacles(bundles: Path | None) -> list[dict[str, str]]:

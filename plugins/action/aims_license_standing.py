@@ -24,6 +24,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._plan import (
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import (
     CHANGED,
+    COPIED,
     GO_ON,
     Side,
     standing,
@@ -72,16 +73,24 @@ class ActionModule(LicensingAction):
             return {one.number: f"stop: needs {taker.host}" for one in wanted}
         args, lost = self._task.args, self.path("lost")
         quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
-        seen = [{"host": side.host, "overview": side.overview or _NOTHING} for side in (giver, taker)]
+        told = [(args.get(name) or {}).get("found") or {} for name in ("giver", "taker")]
+        looked = [{key: one.get(key) or {} for key in ("fingerprint", "places")} for one in told]
+        seen = [
+            {"host": side.host, "overview": side.overview or _NOTHING, **one}
+            for side, one in zip((giver, taker), looked)
+        ]
         planner = Planner(*seen, wanted, quotes, None, now_utc())
         if lost is not None:
             emergency = self.flag("emergency")
             planner = LostPlanner(*seen, wanted, quotes, self.trust(read_bundle(lost)).overview, now_utc(), emergency)
+        copies = bool(planner.copies()) if len(sides) > 1 and giver.overview is not None else False
         missing = len(sides) > 1 and giver.overview is None and lost is None
         steps = {}
         for row in planner.rows():
             steps[row["number"]] = step_in_words(row)
-            if row["step"] in (ACTIVATE, FINISH, FINISH_MOVE) and planner.drifts(row["number"]):
+            if copies:
+                steps[row["number"]] = COPIED
+            elif row["step"] in (ACTIVATE, FINISH, FINISH_MOVE) and planner.drifts(row["number"]):
                 steps[row["number"]] = CHANGED
             elif row["step"] == ACTIVATE and missing:
                 steps[row["number"]] = f"stop: needs {giver.host}"

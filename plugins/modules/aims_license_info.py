@@ -44,7 +44,8 @@ overview:
       C(users), C(files), C(pending).
     - C(drift) of a license is null unless the machine changed since it was activated. Else it has C(verdict), the
       C(changed) components, in C(components) the first digits of their hashes then and now, and what that C(means).
-    - C(pending) has the same C(drift), of a machine that changed since the pending activation was made.
+    - C(pending) has the same C(drift), of a machine that changed since the pending activation was made, and in C(here)
+      whether the request was made by this machine.
     - C(invalid) of a license is null, or says why it is not valid today by the clock of the host.
     - C(until) of a license is null but for an emergency activation, which ends then.
     - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
@@ -78,6 +79,13 @@ fingerprint:
   returned: success
   type: dict
   sample: {machine-id: 3f2a77d1c0d94f0e8a6f3a9d5b7c1e20}
+places:
+  description:
+    - Where C(home) and machine-id (C(machine)) lie, or null where that is not known. Two hosts that show the same are
+      one, or have mounted the same folder.
+  returned: success
+  type: dict
+  sample: {home: 77a1c0d94f0e8a6f3a9d5b7c1e203f2a, machine: 0d94f0e8a6f3a9d5b7c1e203f2a77d1c}
 standing:
   description:
     - Where each license stands as far as this host shows, as of M(aims.licensing.aims_license_standing).
@@ -121,6 +129,7 @@ def look(module):
         "overview": manager.overview(),
         "carried": manager.carried(),
         "fingerprint": manager.fingerprint(),
+        "places": manager.places(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],
     }
 

@@ -18,7 +18,7 @@ description:
 options:
   giver:
     description:
-      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint), C(obstacles) and
+      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint), C(places), C(obstacles) and
         C(carried).
       - With C(reachable=false) it shows nothing, and the plan fails unless nothing is needed from it.
     type: dict
@@ -74,6 +74,12 @@ options:
     description:
       - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
         the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
+  hosts_only:
+    description:
+      - Only compare the two hosts, and fail where one is a copy of the other or both are one. This is to be known
+        before anybody is asked about licenses that a copy shows.
     type: bool
     default: false
 author: aims.licensing contributors (@aims)

@@ -12,6 +12,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import MEANINGS
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import (
     asked_elsewhere,
+    changed_or_copied,
     remove_by_hand,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_another_machine, is_live
@@ -27,6 +28,9 @@ def on_both(numbers: Sequence[str], giver: Mapping[str, Any], taker: Mapping[str
         sides = [(_license(side, number), side) for side in (giver, taker)]
         if any(not is_live(found) or found.get("until") for found, side in sides):
             continue
+        serials = {found.get("serial") for found, side in sides}
+        if len(serials) == 1 and None not in serials:
+            continue  # One activation, on two machines: a clone.
         # The serials of an authority's responses only rise: who was activated later holds it.
         stale, holder = (side for found, side in sorted(sides, key=lambda one: int(one[0].get("serial") or 0)))
         problems.append(
@@ -52,13 +56,12 @@ def another_machine(number: str, sides: Sequence[Mapping[str, Any]], asked: bool
         if not drift or not is_another_machine(drift):
             continue
         changed = drift.get("components") or ", ".join(drift["changed"])
-        then = "" if asked else remove_by_hand(number, f"{side['host']}:{_home(side)}")
+        then = "" if asked else remove_by_hand(number, _home(side))
         problems.append(
             Problem(
                 f"License {number} was activated on another machine than {side['host']} is now: {changed} differ.",
                 f"license {number}",
-                f"{MEANINGS[drift['verdict']]} Undo the change, or have the authority's owner release the "
-                f"license{then}.",
+                f"{MEANINGS[drift['verdict']]} {changed_or_copied(_home(side), then)}",
             )
         )
     return problems

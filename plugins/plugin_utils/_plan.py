@@ -13,11 +13,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import (
-    CLONED,
-    DRIFTED,
-    compare,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import DRIFTED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import taken_names
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
@@ -41,6 +37,13 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._contradictions imp
     another_machine,
     asked_on_another_machine,
     on_both,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._copies import (
+    cloned,
+    copied_home,
+    copied_nodelocks,
+    is_copied,
+    one_place,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
@@ -303,9 +306,10 @@ class Planner:
 
     def _problems(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
         both = on_both([one.number for one in self._wanted], self._giver, self._taker)
-        if all(row["step"] == KEEP for row in rows):
-            return both
-        problems = both + self._machines() + self._realms()
+        copies = self.copies()
+        if copies or all(row["step"] == KEEP for row in rows):
+            return both + copies
+        problems = both + self._realms()
         if any(self._gives_up(row["number"], row["step"]) for row in rows):
             problems += [Problem(**obstacle) for obstacle in self._giver.get("obstacles", [])]
         for one, row in zip(self._wanted, rows):
@@ -341,7 +345,18 @@ class Planner:
         pending = asked_on_another_machine(number, sides)
         if quote is not None and quote.get("live") is False:
             return pending
-        return pending + another_machine(number, sides, asked=quote is not None)
+        if is_copied(number, *sides):
+            return []
+        asked = quote is not None
+        # What another machine has got since is nothing to release.
+        told = [side for side in sides if not (asked and quote and self._has_another(quote, side))]
+        return pending + another_machine(number, told, asked)
+
+    @staticmethod
+    def _has_another(quote: Mapping[str, Any], side: Mapping[str, Any]) -> bool:
+        """Whether, by the authority's word, another key holds a license than the one that a host shows."""
+        shows = _by_number(side["overview"]).get(quote["number"], {}).get("holder")
+        return bool(quote.get("live") and quote.get("holder") and shows) and quote["holder"] != shows
 
     def _asked(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
         """What is pending that was asked for when the host was another machine."""
@@ -363,20 +378,22 @@ class Planner:
         key = documents.key_from_code(one.number, one.activation_code)
         return documents.public_half(key) == given.get("code_key")
 
-    def _machines(self) -> list[Problem]:
-        giver, taker = self._giver["host"], self._taker["host"]
-        found = compare(self._giver["fingerprint"], self._taker["fingerprint"])
-        if not found.is_same_machine and found.verdict != CLONED:
-            return []
-        root = self._taker["overview"]["server"]["root"]
-        option = f" --root={root}" if root else ""
-        return [
-            Problem(
-                f"{giver} and {taker} have the same machine-id: they look like one machine, or one was cloned.",
-                f"{taker}: {root}/etc/machine-id",
-                f"On {taker}: rm {root}/etc/machine-id && systemd-machine-id-setup{option}; then run this again.",
-            )
-        ]
+    def copies(self) -> list[Problem]:
+        """Return which host is a copy of the other one, or one with it, as far as that stands against the plan."""
+        sides = self._giver, self._taker
+        numbers = [one.number for one in self._wanted]
+        one = one_place(*sides)
+        if one:
+            return one
+        settled = self._is_settled()
+        twice = [n for n in numbers if all(is_live(side.get(n, {})) for side in (self._given, self._taken))]
+        clones = cloned(*sides, back=bool(self._taker.get("returns"))) if twice or not settled else []
+        if clones or settled:
+            return clones
+        return copied_home(*sides) or copied_nodelocks(numbers, *sides)
+
+    def _is_settled(self) -> bool:
+        return all(self._step(one.number)[1] == KEEP for one in self._wanted)
 
     def _realms(self) -> list[Problem]:
         realms = [side["overview"]["server"]["realm"] for side in (self._giver, self._taker)]
@@ -427,6 +444,8 @@ class Planner:
             notes += [
                 f"{side['host']} has changed since its licenses were activated: {what}" for what in dict.fromkeys(told)
             ]
+        if self._giver.get("reachable", True) and self._is_settled():
+            notes += [f"{copy.what} {copy.todo}" for copy in copied_home(self._giver, self._taker)]
         return notes + [note for one in self._wanted for note in self._renamings(one)]
 
     def _renamings(self, one: Wanted) -> list[str]:

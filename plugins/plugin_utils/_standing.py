@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._words import day_o
 
 OFFLINE = "offline"
 CHANGED = "stop: the machine has changed"
+COPIED = "stop: one host is a copy of the other"
 
 # Where the response to a pending request is.
 ON_HOST = "on the host"

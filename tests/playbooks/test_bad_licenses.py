@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import new_machine_id
 from playbooks.bad_input import CLIENT, MISSING, SERVER, SESSION, Rehearsal
 
 WRONG_CODE = "ABCDE-FGHIJ-KLMNO-PQRST-UVWXY"
@@ -178,7 +179,7 @@ def test_machine_id_that_source_and_target_share(pair: Rehearsal, channel: str) 
         pair.offline()
     refusal = pair.refused()
     root = pair.root("new")
-    mend = f"On new: rm {root}/etc/machine-id && systemd-machine-id-setup --root={root}"
+    mend = f"On new, as root: {new_machine_id(str(root))}; then run this again."
     assert refusal.problem
     assert refusal.tells("old and new have the same machine-id", f"{root}/etc/machine-id", mend)
 
@@ -192,7 +193,7 @@ def test_machine_id_that_is_missing_or_malformed(pair: Rehearsal, host: str, con
         file.write_text(content, encoding="utf-8")
     refusal = pair.refused()
     assert refusal.problem
-    assert refusal.tells("no valid machine-id", str(file), "systemd-machine-id-setup")
+    assert refusal.tells("no valid machine-id", str(file), new_machine_id(str(pair.root(host))))
 
 
 def missing(file: Path) -> None:

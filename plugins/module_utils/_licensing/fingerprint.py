@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
         raise refuse(
             "There is no valid machine-id.",
             str(base / "etc/machine-id"),
-            "Make one with 'systemd-machine-id-setup' (for an alternate root with --root=DIR).",
+            f"Make one, as root: {new_machine_id(root)}",
         )
     values: dict[str, str | None] = {MACHINE_ID: machine_id}
     if not root and not _in_container():
@@ -106,6 +107,16 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
         values["mac-addresses"] = _physical_macs()
         values["root-disk"] = _root_disk()
     return {name: _hash(name, value) for name, value in values.items() if value}
+
+
+def new_machine_id(root: str = "") -> str:
+    """Return the command that gives a machine, or an alternate root, a machine-id of its own.
+
+    systemd-machine-id-setup would take the old one again: from D-Bus, where that keeps it in a file, or from what a
+    hypervisor or container manager says, which may have been cloned too. What is mounted over the file is written to.
+    """
+    file, of_dbus = (shlex.quote(f"{root}/{name}") for name in ("etc/machine-id", "var/lib/dbus/machine-id"))
+    return f"rm -f {file} {of_dbus}; tr -d - </proc/sys/kernel/random/uuid >{file} && chmod 444 {file}"
 
 
 def _hash(name: str, value: str) -> str:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -264,7 +265,8 @@ class Home:
         return refuse(
             "The home belongs to another product: it holds files but not our marker.",
             self.where,
-            "Choose another home for the bundled license server, or set the backend that fits this home.",
+            "Choose another home for the bundled license server, or set the backend that fits this home. If these are "
+            f"files of a bundled one that were copied here, put them away ({put_away(self.where)}).",
         )
 
     def require(self) -> None:
@@ -484,6 +486,15 @@ class Home:
     def state_files(self) -> list[str]:
         """Return the names of all files that a bundle must hold to rebuild this home, sorted."""
         return [name for name in self.folder.walk() if not name.startswith(_LEFT_OUT)]
+
+
+def put_away(home: str, stop: bool = False) -> str:
+    """Return the command that puts a home away that is a copy; nothing of it is lost.
+
+    :param stop: whether systemd runs a server on it, which goes first
+    """
+    command = f"mv {shlex.quote(home)} {shlex.quote(f'{home}.copy')}"
+    return f"systemctl stop aims-license-server && {command}" if stop else command
 
 
 def is_carried(name: str) -> bool:

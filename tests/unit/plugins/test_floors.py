@@ -25,6 +25,7 @@ FLOORS = {
     "documents": 1,
     "fingerprint": 1,
     "files": 1,
+    "places": 1,
     "sealing": 1,
     "store": 2,
     "terminal": 2,

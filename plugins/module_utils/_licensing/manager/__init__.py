@@ -59,6 +59,9 @@ class LicenseManager(Protocol):
     def fingerprint(self) -> dict[str, str]:
         """Return the identity of this machine by component."""
 
+    def places(self) -> dict[str, str | None]:
+        """Return where home and machine-id lie, in a form that is the same for two hosts only if these are one."""
+
     def obstacles(self) -> list[Problem]:
         """Return what would keep this server from giving its licenses up, were it asked to."""
 

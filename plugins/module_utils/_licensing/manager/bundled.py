@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Callable
 
 from ..channel import Channel
@@ -17,6 +18,7 @@ from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
 from ..journal import unsettled
 from ..model import Profile, Wanted, check_names, now_utc
+from ..places import place_of
 from ..store import OURS, UNMANAGED, Home, is_secret
 from . import Change, HomeFile, deactivating, maintaining
 from .arranging import arranged, predict
@@ -47,6 +49,10 @@ class BundledManager:
 
     def fingerprint(self) -> dict[str, str]:
         return read_fingerprint(self._home.root)
+
+    def places(self) -> dict[str, str | None]:
+        machine_id = Path(self._home.root or "/") / "etc" / "machine-id"
+        return {"home": place_of(self._home.folder.path), "machine": place_of(machine_id)}
 
     def obstacles(self) -> list[Problem]:
         return obstacles_of(self._home, self._managed.read()) if self._home.state() == OURS else []
@@ -157,7 +163,8 @@ class BundledManager:
         quotes = self._quote(state, asked, channel, realm, emergency)
         found = sort_out(state, asked, quotes, emergency, given_back, channel.online)
         usual = [one.number for one in found.usual]
-        raise_refusals([quote for quote in quotes if quote["number"] in usual], released_by, state)
+        refused = [quote for quote in quotes if quote["number"] in usual]
+        raise_refusals(refused, released_by, state, self._home.where)
         known = {quote["number"]: quote for quote in quotes}
         if not channel.online:
             return {**done, **bridges(found, known), **waits([*found.usual, *found.bridged])}
@@ -188,7 +195,7 @@ class BundledManager:
         found = sort_out(state, new, quotes, emergency, given_back, channel.online)
         usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
         raise_ungranted(usual)
-        raise_refusals(usual, (), state)
+        raise_refusals(usual, (), state, self._home.where)
         settling, requests = self._managed.settling(state, channel, realm, arriving)
         for one in found.usual:
             settling.begin(one.number, requests.activate(one))

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import documents
 from ..channel import Channel
 from ..errors import LicensingError, Problem
-from ..fingerprint import MEANINGS, in_words
+from ..fingerprint import MEANINGS, compare, in_words
 from ..journal import Intent
 from ..model import ACTIVATE, MACHINE, PERSONAL, Profile, Wanted, digits, named, parse_number
-from ..store import HOST_KEY, Home, Installed
-from .overview import drift, drift_since_asked
+from ..store import HOST_KEY, Home, Installed, put_away
+from .overview import drift, drift_since_asked, is_here
 from .state import State
 
 
@@ -28,10 +29,17 @@ def obstacles_of(home: Home, state: State, numbers: Sequence[str] | None = None)
 
 
 def _activated_with(state: State, numbers: Sequence[str] | None = None) -> dict[str, str]:
-    """The keys that licenses were activated with, or are being so, by number: of these licenses, or of all."""
+    """The keys that licenses were activated with here, or are being so, by number: of these licenses, or of all.
+
+    Another machine's nodelock says nothing of the key that is to be here.
+    """
     opening = {n: intent for n, intent in state.intents.items() if intent.action == ACTIVATE}
-    keys = {number: str(intent.document.body["host_key"]) for number, intent in opening.items()}
-    locks = {number: found.nodelock for number, found in state.installed.items()}
+    keys = {
+        number: str(intent.document.body["host_key"])
+        for number, intent in opening.items()
+        if compare(intent.document.body["fingerprint"], state.fingerprint).is_same_machine
+    }
+    locks = {number: found.nodelock for number, found in state.installed.items() if is_here(found, state.fingerprint)}
     keys.update({number: lock.host_key for number, lock in locks.items() if lock is not None})
     asked = None if numbers is None else {parse_number(number) for number in numbers}
     return {number: key for number, key in keys.items() if asked is None or number in asked}
@@ -59,13 +67,14 @@ def _restored(home: Home, numbers: Sequence[str]) -> str:
     """Say how a host comes to its key again, or does without what it was used for."""
     return (
         "Restore it from the newest bundle, then run this again. If it is in none, have the authority's owner release "
-        f"{', '.join(numbers)}, then let this host forget them (rm -f {' '.join(_held_in(home.where, numbers))})."
+        f"{', '.join(numbers)}, then let this host forget them ({forget(numbers, home.where)})."
     )
 
 
-def _held_in(home: str, numbers: Sequence[str]) -> list[str]:
-    """The files, as a shell names them, that say that a host holds licenses or asks for them."""
-    return [f"{home}/{folder}/{digits(number)}.*" for number in numbers for folder in ("Journal", "Nodelocks")]
+def forget(numbers: Sequence[str], home: str) -> str:
+    """Return the command that removes what says that a host holds licenses or asks for them."""
+    places = [f"{shlex.quote(home)}/{folder}" for folder in ("Journal", "Nodelocks")]
+    return f"rm -f {' '.join(f'{place}/{digits(number)}.*' for number in numbers for place in places)}"
 
 
 def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Channel) -> None:
@@ -81,7 +90,7 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
         found = state.installed.get(one.number)
         # Online the authority is asked first, which may have released it.
         if not channel.online and one.number not in state.intents:
-            problems += _another_machine(found, state, remove_by_hand(one.number, home.where))
+            problems += _another_machine(found, state, home.where, remove_by_hand(one.number, home.where))
         if one.nodelock == PERSONAL and not channel.online:
             problems.append(
                 Problem(
@@ -164,7 +173,8 @@ def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Ch
                 Problem(
                     f"License {number} was activated on another machine: {differing} differ.",
                     home.where,
-                    "Deactivate it on the machine that holds it; if this is a copied home, remove the copy.",
+                    "Deactivate it on the machine that holds it; if the home was copied here, put the copy away "
+                    f"({put_away(home.where)}).",
                 )
             )
     if problems:
@@ -192,14 +202,14 @@ def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Cha
 ANYBODY = "*"
 
 
-def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str], state: State) -> None:
+def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str], state: State, home: str) -> None:
     """Refuse what the authority answered to quotes that it would refuse.
 
     :param released_by: public keys of hosts that will have given their licenses back by then, or ANYBODY
     """
     problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
     problems += [
-        _elsewhere(quote, state.installed.get(quote["number"]), state)
+        _elsewhere(quote, state.installed.get(quote["number"]), state, home)
         for quote in quotes
         if not quote["reason"] and quote["live"] and quote["spends"] and not _is_expected(quote, released_by, state)
     ]
@@ -214,7 +224,7 @@ def _is_expected(quote: Mapping[str, Any], released_by: Sequence[str], state: St
     return quote["holder"] in released_by or (ANYBODY in released_by and not was_here)
 
 
-def _another_machine(found: Installed | None, state: State, then: str = "") -> list[Problem]:
+def _another_machine(found: Installed | None, state: State, home: str, then: str = "") -> list[Problem]:
     """Tell of a license that was activated here when this machine was another.
 
     :param then: what is to be done once it is released
@@ -228,9 +238,21 @@ def _another_machine(found: Installed | None, state: State, then: str = "") -> l
         Problem(
             f"License {number} was activated on another machine than this one is now: {differing} differ.",
             f"license {number}",
-            f"{MEANINGS[changed.verdict]} Undo the change, or have the authority's owner release the license{then}.",
+            f"{MEANINGS[changed.verdict]} {changed_or_copied(home, then)}",
         )
     ]
+
+
+def changed_or_copied(home: str, then: str = "") -> str:
+    """Say what to do about a nodelock of another machine where it is not known which of two causes it has.
+
+    :param then: what is to be done once the license is released
+    """
+    return (
+        f"If the home was copied here from the machine that holds the license, put the copy away ({put_away(home)}), "
+        "and move the license by a migration. Undo the change if it is this machine that has changed; if it stays, and "
+        f"no other machine serves the license, have the authority's owner release the license{then}."
+    )
 
 
 def _asked_elsewhere(home: Home, state: State, due: Sequence[Intent]) -> list[Problem]:
@@ -253,28 +275,28 @@ def asked_elsewhere(number: str, differing: str, home: str, host: str = "this ho
 
     :param differing: the components, each then and now
     """
-    files = " ".join(_held_in(home, [number]))
     return Problem(
         f"The pending activation of license {number} was made on another machine than {host} is now: {differing} "
         "differ.",
         f"license {number}",
         "Undo the change and run this again: it is asked for again under the same id, also where it has been granted. "
-        "If the change stays, have the authority's owner release the license if it was granted, then let "
-        f"{host} forget the request (rm -f {files}).",
+        "If the change stays, and no other machine serves the license, have the authority's owner release the license "
+        f"if it was granted, then let {host} forget the request ({forget([number], home)}). If the home was copied "
+        f"here, put the copy away instead ({put_away(home)}).",
     )
 
 
 def remove_by_hand(number: str, home: str) -> str:
     """Say how a host forgets a license that was released, where the authority cannot be asked whether it was."""
-    return f" and remove its nodelock (rm {home}/Nodelocks/{digits(number)}.*)"
+    return f" and remove its nodelock (rm {shlex.quote(home)}/Nodelocks/{digits(number)}.*)"
 
 
-def _elsewhere(quote: Mapping[str, Any], found: Installed | None, state: State) -> Problem:
+def _elsewhere(quote: Mapping[str, Any], found: Installed | None, state: State, home: str) -> Problem:
     """Why a license that is live by the authority's account is not so for this machine."""
     number = quote["number"]
     if found is not None and found.nodelock is not None and quote["holder"] == found.nodelock.host_key:
-        # The other machine is this one, as it was when the license was activated.
-        changed = _another_machine(found, state)
+        # The other machine is this one, as it was when the license was activated, or the one that it is a copy of.
+        changed = _another_machine(found, state, home)
         if changed:
             return changed[0]
     return Problem(

@@ -111,6 +111,7 @@ def assemble(
                 "answered": intent.response is not None,
                 "holder": _holder(None, intent),
                 "drift": _drift_told(intent, fingerprint),
+                "here": compare(intent.document.body["fingerprint"], fingerprint).is_same_machine,
             }
             for intent in sorted(intents.values(), key=lambda intent: intent.number)
         ],
