@@ -91,7 +91,8 @@ class Ledger:
             raise
         if version != _SCHEMA_VERSION or found is None:
             self._db.close()
-            raise refuse("This file is not a ledger of this version.", path, "Make one with 'authority init'.")
+            todo = "Give the path of the ledger, or make one under another path with 'authority init'."
+            raise refuse("This file is not a ledger of this version.", path, todo)
         certificates = Certificates(path)
         try:
             named = {"name": found[0], "key": found[2], "ca": certificates.ca()}

@@ -3,24 +3,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each remedy that a message prints is done as it is printed, in the situation that prints it, and ends that.
 
-Those of copies: test_copies.py. Which message has its remedy done by which test: registry.py.
+Those of copies: test_copies.py. Which message has its remedy done by which test: registry.yml.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+import json
 import re
 import shutil
+import sqlite3
+import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli, documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import plan_text
@@ -31,8 +40,10 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     SESSION,
+    CoreLab,
     wanted,
 )
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import (
     Pair,
     commands,
@@ -203,6 +214,7 @@ RESTORED = {
     "The file is half-written or damaged.": ("Config/server.json", b"{"),
     "The file is damaged.": ("Config/server.json", b'{"fenced": 1}'),
     "The private key is damaged.": ("Config/host.key", b"-----BEGIN"),
+    "The nodelock is damaged.": (f"Nodelocks/{STEM}.lock", b"signed, and not a nodelock"),
 }
 
 
@@ -213,6 +225,13 @@ def test_what_is_damaged_in_a_home_is_restored_from_its_bundle(pair: Pair, what:
     shutil.copytree(pair.old.folder, bundle)
     place = pair.old.folder / name
     place.unlink()
+    if content == b"signed, and not a nodelock":
+        lock = json.loads((bundle / name).read_bytes())
+        content = json.dumps({**lock, "body": {**lock["body"], "serial": "x"}}).encode()
+        version = json.loads((bundle / f"Nodelocks/{STEM}.ver").read_bytes())
+        (pair.old.folder / f"Nodelocks/{STEM}.ver").write_text(
+            json.dumps({**version, "lock": documents.digest(content)}), encoding="utf-8"
+        )
     if content is not None:
         place.write_bytes(content)
     text = pair.told()
@@ -222,6 +241,9 @@ def test_what_is_damaged_in_a_home_is_restored_from_its_bundle(pair: Pair, what:
     named = (
         [found[1]] if found[2] in ("it", "the file") else [f"{pair.old.folder}/{one}" for one in found[2].split(", ")]
     )
+    if what == "The nodelock is damaged.":
+        # Its digests were changed with it, which the next run tells.
+        shutil.copy2(bundle / f"Nodelocks/{STEM}.ver", pair.old.folder / f"Nodelocks/{STEM}.ver")
     for one in map(Path, named):
         stored = bundle / one.relative_to(pair.old.folder)
         if stored.is_dir():
@@ -326,6 +348,124 @@ def test_a_code_that_is_no_argument_is_read_from_standard_input(
     assert cli.main([*issue, "--activation-code", dash]) == 1
     (command,) = re.findall(r"'authority (\w+)', or", capsys.readouterr().err)
     assert cli.main(["authority", command, number, "--seats", "4", "--ledger", str(at_hand.lab.ledger_path)]) == 0
+
+
+def test_a_journal_whose_request_is_for_another_license_is_restored_from_its_bundle(pair: Pair) -> None:
+    pair.old.manager.deactivate([SERVER], pair.lab.offline())
+    bundle = pair.lab.folder / "bundle"
+    shutil.copytree(pair.old.folder / "Journal", bundle)
+    journal = pair.old.folder / "Journal"
+    (journal / f"{STEM}.request").rename(journal / "015120099099.request")
+    text = pair.told()
+    (place,) = re.findall(
+        r"The request is for license \S+ \[(.*?)/[^/]+\] Restore the journal from the newest bundle", text
+    )
+    shutil.rmtree(place)
+    shutil.copytree(bundle, place)
+    pair.run()
+    assert pair.holds(pair.new)
+
+
+def test_a_ledger_that_is_not_there_is_made_by_the_command_of_its_message(
+    at_hand: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(other)) as made:
+        made.execute("CREATE TABLE of_another_program (name)")
+    for place, new in ((tmp_path / "none.db", tmp_path / "none.db"), (other, tmp_path / "new.db")):
+        assert cli.main(["authority", "list", "--ledger", str(place)]) == 1
+        told = capsys.readouterr().err
+        assert ("under another path" in told) == (place != new)
+        (command,) = re.findall(r"[Mm]ake one (?:under another path )?with '(authority init)'", told)
+        execute([f"{command} --ledger {new}"])
+        assert cli.main(["authority", "list", "--ledger", str(new)]) == 0
+
+
+def test_where_a_license_is_live_the_command_of_the_message_lists(at_hand: Pair) -> None:
+    at_hand.lab.deactivate(at_hand.old, SERVER)
+    with pytest.raises(LicensingError) as refused:
+        release(at_hand.lab.ledger, SERVER, "it is lost", at_hand.lab.clock())
+    (command,) = re.findall(r"'(authority list)'", str(refused.value))
+    execute([f"{command} --ledger {at_hand.lab.ledger_path}"])
+    at_hand.run()
+    assert at_hand.holds(at_hand.new)
+
+
+def test_an_emergency_that_is_not_granted_waits_for_the_release(pair: Pair) -> None:
+    with pair.lab.ledger.change():
+        pair.lab.ledger.set_emergency_days(0, pair.lab.clock())
+    with pytest.raises(LicensingError) as refused:
+        pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+    assert "grants no emergency activations" in str(refused.value)
+    assert str(refused.value).endswith("Have the authority's owner release the license.")
+    release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
+    pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+    assert pair.new.statuses() == {SERVER: "Active"}
+
+
+def test_an_emergency_that_has_ended_is_followed_by_the_release(pair: Pair) -> None:
+    pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+    pair.lab.clock.forward(days=8)
+    grants = Grants(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
+    problem = grants.look().grant(SERVER).problem
+    assert problem is not None and "The emergency activation" in problem.what
+    assert problem.todo == "Have the authority's owner release the license, then activate it here."
+    release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
+    pair.lab.activate(pair.new, SERVER)
+    assert Grants(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock).look().grant(SERVER).problem is None
+
+
+def test_a_description_of_the_package_that_is_damaged_is_removed_and_the_package_installed(pair: Pair) -> None:
+    place = pair.new.folder / "Bin/package.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text('{"version": 1}', encoding="utf-8")
+    text = pair.told()
+    assert "The description of the installed package is damaged." in text and "Remove this file and install" in text
+    (named,) = re.findall(r"\[(\S+package.json)\]", text)
+    Path(named).unlink()
+    put(pair.new)
+    pair.run()
+    assert pair.holds(pair.new)
+
+
+def test_a_certificate_that_cannot_be_used_is_removed_and_made_anew(tmp_path: Path) -> None:
+    made = Certificates(str(tmp_path / "authority.db"))
+    made.make("REHEARSAL test", ["a.example"], now_utc())
+    (Path(made.where) / "server.key").write_bytes(b"damaged")
+    with pytest.raises(LicensingError) as refused:
+        made.load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    names = re.findall(r"Remove (\S+) and (\S+) there", str(refused.value))[0]
+    for name in names:
+        (Path(made.where) / name).unlink()
+    # What 'authority serve' does first.
+    made.make("REHEARSAL test", ["a.example"], now_utc())
+    made.load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+
+def test_a_realm_that_is_not_known_is_given_as_the_authority_prints_it(
+    at_hand: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(LicensingError) as refused:
+        at_hand.new.manager.activate(wanted(SERVER), at_hand.lab.offline())
+    assert "(aims_license_server_realm)" in str(refused.value)
+    assert cli.main(["authority", "realm", "--ledger", str(at_hand.lab.ledger_path), "--json"]) == 0
+    realm = Realm.from_dict(json.loads(capsys.readouterr().out), "realm")
+    assert at_hand.new.manager.activate(wanted(SERVER), at_hand.lab.offline(), realm).requests
+
+
+def test_a_request_for_another_realm_is_finished_at_its_own(pair: Pair, tmp_path: Path) -> None:
+    pair.lab.deactivate(pair.old)
+    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(), pair.lab.realm)
+    (tmp_path / "other").mkdir()
+    other = CoreLab(tmp_path / "other", CoreLab.new_ledger(tmp_path / "other"))
+    config = pair.new.home.config()
+    pair.new.home.save(replace(config, realm=other.realm))
+    with pytest.raises(LicensingError, match="Set aims_license_server_authority back to the authority it was made for"):
+        pair.new.manager.activate(wanted(SERVER), other.channel())
+    pair.new.home.save(config)
+    pair.run(SERVER)
+    assert pair.holds(pair.new, SERVER)
+    other.close()
 
 
 def test_the_plan_of_a_pair_that_is_done_prints_no_remedy(pair: Pair) -> None:
