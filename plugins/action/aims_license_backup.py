@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     newest,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import is_overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault
 
 
@@ -32,16 +33,17 @@ class ActionModule(LicensingAction):
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for bundles is given.", "dest", "Set dest to a folder on the controller.")
+        host = self.host(task_vars)
+        host_folder(dest, host)
         seal = Seal()
         result = self.module(task_vars, recipient=seal.recipient)
         listed = result.pop("files", [])
         if result.get("failed"):
             return result
-        host = self.host(task_vars)
         files = [_plain(file, seal, host) for file in listed]
         if not is_overview(result.get("overview")):
             raise refuse("The host returned no overview of its license server.", host, "Look at who changed that host.")
-        return {**result, **self._keep(dest / host, host, files, result["overview"], vault)}
+        return {**result, **self._keep(host_folder(dest, host), host, files, result["overview"], vault)}
 
     def _keep(
         self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Vault

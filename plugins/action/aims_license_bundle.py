@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, newest, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, newest_of, read_bundle
 
 
 class ActionModule(LicensingAction):
@@ -23,7 +23,7 @@ class ActionModule(LicensingAction):
         path, folder, host = self.path("bundle"), self.path("bundles"), str(args.get("host") or "")
         if path is None and (folder is None or not host):
             raise refuse("No bundle is named.", "bundle", "Give bundle, or host and bundles.")
-        bundle = read_bundle(path) if path else newest(folder / host) if folder else None
+        bundle = read_bundle(path) if path else newest_of(folder, host) if folder else None
         if bundle is None:
             todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)

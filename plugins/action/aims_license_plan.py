@@ -21,7 +21,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     Bundle,
-    newest,
+    newest_of,
     read_bundle,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
@@ -74,7 +74,7 @@ class ActionModule(LicensingAction):
         if lost is not None:
             bundle: Bundle | None = self.trust(read_bundle(lost))
         else:
-            bundle = newest(bundles / giver["host"]) if bundles else None
+            bundle = newest_of(bundles, str(giver["host"])) if bundles else None
         problem = bundle.doubt(self.vault) if bundle and not self.flag(ACCEPT) else None
         # Where the giver has something to give up, it is backed up anew first.
         bundle = None if problem else bundle

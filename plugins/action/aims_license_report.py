@@ -9,12 +9,13 @@ import json
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._missing import lacking
 from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
 from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 
@@ -83,10 +84,12 @@ class ActionModule(LicensingAction):
         name = _name(report)
         found = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
         if found is not None and folder.has(f"{name}.html"):
+            earlier = _read(found)
+            _check_pair(earlier, report, folder.place(f"{name}.json"))
             try:
-                if is_told(report, json.loads(found)):
+                if is_told(report, earlier):
                     return False
-            except (ValueError, KeyError, TypeError):
+            except (KeyError, TypeError):
                 pass  # damaged, or of another version: what is true now takes its place
         if not self.dry:
             folder.make(mode=0o700)
@@ -119,4 +122,24 @@ def _ran(result: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _name(report: dict[str, Any]) -> str:
-    return f"{report['pair']['source']}-to-{report['pair']['target']}"
+    return report_stem(str(report["pair"]["source"]), str(report["pair"]["target"]))
+
+
+def _read(text: bytes) -> dict[str, Any]:
+    """Read an earlier report; a damaged one says nothing."""
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _check_pair(earlier: dict[str, Any], report: dict[str, Any], place: str) -> None:
+    """Refuse to write over the report of another pair: a-to-b -> c and a -> b-to-c give one name."""
+    pair = earlier.get("pair")
+    if isinstance(pair, dict) and set(pair) == {"source", "target"} and pair != report["pair"]:
+        raise refuse(
+            f"A report of another pair has this name: {shown(pair['source'])} -> {shown(pair['target'])}.",
+            place,
+            "Move it away; rename one of the hosts, or set aims_license_migrate_dir to another folder.",
+        )

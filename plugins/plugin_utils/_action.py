@@ -105,6 +105,8 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def path(self, option: str) -> Path | None:
         """A folder or file on the controller; a relative one begins where the command was started."""
         given = self._task.args.get(option)
+        if given and "\0" in str(given):
+            raise refuse(f"{shown(given)} is no path.", option, "Write the path of a file or folder on the controller.")
         return Path(str(given)).expanduser().absolute() if given else None
 
     def flag(self, option: str, default: bool = False) -> bool:

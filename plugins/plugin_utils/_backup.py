@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import f
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CONFIG, is_carried
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import sync_folder, try_lock
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+    COPIED,
     LATEST,
     Bundle,
     BundleFile,
@@ -44,6 +49,9 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._pages import overv
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault
 
 _MAKING = ".tmp-"
+_LOCK = ".lock"
+# What a file system answers that has no symbolic links.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 # What giving licenses up changes in a home; a bundle from before that is as good without it.
 _GIVEN_UP = ("Journal/", "Nodelocks/", CONFIG)
 
@@ -144,10 +152,7 @@ def write_bundle(
         _fill(making, host, files, overview, made, digest, vault)
 
     try:
-        with _opened(folder) as handle:
-            # The folder itself is what is locked, until it is closed: nothing is left in it.
-            faults.reach("bundle.lock", name)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with _locked(folder, name):
             # Judged once more: another run may have made it while this one waited.
             found = judge(folder, files, overview, vault, allow_poorer)
             bundle = found.made or _written(folder, name, fill, vault)
@@ -241,19 +246,57 @@ def _check_file(folder: Folder, file: BundleFile) -> None:
 
 
 def _point(folder: Path, name: str) -> None:
-    link = folder / f"{_MAKING}{LATEST}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(name)
+    latest, made = folder / LATEST, folder / f"{_MAKING}{LATEST}"
+    made.unlink(missing_ok=True)
+    try:
+        made.symlink_to(name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _write_name(made, name)
     faults.reach("bundle.linked", name)
-    link.replace(folder / LATEST)
+    if latest.is_dir() and not latest.is_symlink():
+        # No bundle is removed, and what stands for the host is there all the while.
+        numbers = (number for number in itertools.count(1) if not (folder / f"{COPIED}{number}").exists())
+        latest.rename(folder / f"{COPIED}{next(numbers)}")
+    made.replace(latest)
     faults.reach("bundle.pointed", name)
     _sync(folder)
+
+
+def _write_name(place: Path, name: str) -> None:
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(f"{name}\n".encode())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _sync(folder: Path) -> None:
     """Make what was renamed in a folder durable: licenses are given up on the strength of it."""
     with _opened(folder) as handle:
-        os.fsync(handle)
+        sync_folder(handle)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
+    """Hold a host's folder against other backups, for as long as these take."""
+    with contextlib.ExitStack() as stack:
+        # The folder itself is what is locked, until it is closed: nothing is left in it.
+        handle = stack.enter_context(_opened(folder))
+        faults.reach("bundle.lock", name)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                # NFS locks only what is open for writing, which a folder cannot be.
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                handle = os.open(folder / _LOCK, flags, PRIVATE)
+                stack.callback(os.close, handle)
+            # Waits for another backup, and refuses in words where there are no locks.
+            while not try_lock(handle, str(folder)):
+                time.sleep(0.05)
+        yield
 
 
 @contextlib.contextmanager

@@ -11,6 +11,9 @@
         overview.yml  overview.html
         files/…                            the files of the home; secrets encrypted with Ansible Vault
     DEST/HOST/latest                       a link to the newest good one, which stands for the host once it is lost
+
+Where the file system has no symbolic links, ``latest`` is a file with the name of that bundle; a copy of the folder may
+have made a bundle of its own of it.
 """
 
 from __future__ import annotations
@@ -18,12 +21,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     INACTIVE,
@@ -40,9 +49,13 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import (
     read_manifest,
     read_overview,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault, open_secret
 
 LATEST = "latest"
+# What a copy of the folder made of the link, where a link has taken its place again; numbered.
+COPIED = "latest-copied-"
+BUNDLE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 _LIMIT = 32 << 20
 # All files that move with the licenses; they travel in one call.
 _CARRIED = 64 << 20
@@ -161,16 +174,50 @@ def digest_of(files: Sequence[BundleFile]) -> str:
 
 
 def newest(folder: Path) -> Bundle | None:
-    """Return the newest good bundle of a host, verified, or None."""
+    """Return the newest good bundle in a host's folder, verified, or None."""
+    place = _latest(folder)
+    return read_bundle(place) if place.is_symlink() or place.exists() else None
+
+
+def newest_of(bundles: Path, host: str) -> Bundle | None:
+    """Return the newest good bundle of a host, verified, or None; refuse that of another host."""
+    bundle = newest(host_folder(bundles, host))
+    if bundle is not None and bundle.manifest["host"] != host:
+        raise refuse(
+            f"The newest bundle is of {shown(bundle.manifest['host'])}, not of {host}.",
+            str(bundle.path),
+            "Put the bundles of this host back in their place. If the host was renamed, name its bundle "
+            "(aims_license_migrate_bundle), or move the folder away and back up again.",
+        )
+    return bundle
+
+
+def _latest(folder: Path) -> Path:
+    """Return what stands for the newest bundle: a link, or the copy that a backup was about to replace by one."""
     link = folder / LATEST
-    return read_bundle(link) if link.is_symlink() or link.exists() else None
+    if link.is_symlink() or link.exists():
+        return link
+    copies = sorted(folder.glob(f"{COPIED}[0-9]*"), key=lambda path: (len(path.name), path.name))
+    return copies[-1] if copies else link
+
+
+def _named(link: Path) -> Path:
+    """Return the bundle that a link names, also one that is a file, on a file system without symbolic links."""
+    if link.name != LATEST or link.is_symlink() or not link.is_file():
+        return link
+    name = Folder(link.parent).read(LATEST, 1000).decode("utf-8", "replace").strip()
+    if not BUNDLE.fullmatch(name):
+        todo = "Write the name of the newest bundle into it, or remove it and back up again."
+        raise refuse("This file names no bundle.", str(link), todo)
+    return link.parent / name
 
 
 def read_bundle(path: Path) -> Bundle:
     """Read a bundle and verify every file of it; refuse with all that differs.
 
-    :param path: the bundle's folder, or the link ``latest``
+    :param path: the bundle's folder, or what names it: ``latest``
     """
+    path = _named(path)
     if not path.is_dir():
         raise refuse("There is no bundle here.", str(path), "Make one with aims_license_backup, or correct the path.")
     folder = Folder(path.resolve())

@@ -33,6 +33,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     read_wanted,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Listen
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_problem, pair_problem
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import portal_problems
 
 PREFIX = "aims_license_"
@@ -382,6 +383,7 @@ def read_pairs(
             # A rollback registers them, once the licenses were given up.
             wrong[source] += _check_users(hosts[source])
             pairs[target] = {"source": asdict(giver), "target": asdict(server)}
+    problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
     for source, takers in claimed.items():
         problems += wrong[source] if source not in targets else []
         if len(takers) > 1:
@@ -404,6 +406,13 @@ def read_pairs(
             {"license": parse_number(one["license"])} for one in hosts[target].get("aims_license_server_profiles", [])
         ]
     return pairs
+
+
+def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
+    """Say after which hosts, and which sources with their targets, nothing on the controller can be named."""
+    problems = [host_problem(host) for host in dict.fromkeys(hosts)]
+    wrong = [problem for problem in problems if problem is not None]
+    return wrong or [problem for problem in (pair_problem(*pair) for pair in pairs) if problem is not None]
 
 
 def _source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
@@ -435,6 +444,7 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
     for name in names:
         server, found = read_server(hosts[name])
         problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
+        problems += _unplaceable([name], ())
         servers[name] = asdict(server)
     if problems:
         raise LicensingError(dict.fromkeys(problems))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +143,10 @@ class RequestFolder:
         body = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body
         if body.get("action") == UPDATE and not self._folder.has(f"{stem}.response"):
             return  # somebody's own, and still pending
-        mark = body.get("id")
+        mark = str(body.get("id"))
+        # The host chose it; one of ours is hexadecimal.
+        if not re.fullmatch(r"[0-9a-f-]{8,64}", mark):
+            mark = hashlib.sha256(request).hexdigest()[:32]
         # The request last: as long as it is there, this is taken up again, and no response is left without one.
         for kind in ("response", "request"):
             self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")

@@ -291,6 +291,30 @@ def test_a_few_bytes_of_aliases_cost_no_memory(pair: Rehearsal, name: str) -> No
     assert deactivate(pair, bundle).tells(CHANGED, str(bundle / name), UNCHANGED_COPY)
 
 
+def test_a_host_whose_name_leads_out_of_the_folder_of_bundles_is_refused(pair: Rehearsal) -> None:
+    name = "../../../x"
+    with pair.declaring():
+        sources = pair.inventory["all"]["children"]["aims_license_sources"]["hosts"]
+        sources[name] = {**(sources["old"] or {}), "aims_license_server_root": str(pair.root("old"))}
+        pair.target_vars["aims_license_migrate_source"] = name
+    assert pair.refused().tells("can be named after the host", "inventory", "ansible_host")
+    refusal = pair.refused_task(name, "backup", dest=str(pair.work / "bundles"))
+    assert refusal.tells("can be named after the host", "inventory", "ansible_host")
+    assert not (pair.folder.parent / "x").exists() and not (pair.folder / "x").exists()
+
+
+def test_a_report_of_another_pair_is_not_written_over(pair: Rehearsal) -> None:
+    report = pair.work / "reports" / "old-to-new.json"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text('{"pair": {"source": "old-to", "target": "new"}}', encoding="utf-8")
+    (report.with_suffix(".html")).write_text("", encoding="utf-8")
+    run = pair.play("migrate")
+    assert run.code != 0 and "A report of another pair has this name: 'old-to' -> 'new'." in run.output, run.output
+    assert "old-to" in report.read_text(encoding="utf-8")
+    report.write_text("[" * 100_000, encoding="utf-8")
+    pair.succeeds("migrate")
+
+
 def test_rehearsal_from_a_bundle_that_was_changed(pair: Rehearsal) -> None:
     bundle = bundle_of(pair)
     change_a_byte(bundle / OVERVIEW)

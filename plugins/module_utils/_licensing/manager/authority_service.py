@@ -234,7 +234,7 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
             return told if answer.status == http.client.OK else None
         finally:
             connection.close()
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         if is_own(error):
             raise
         return None

@@ -114,7 +114,7 @@ def fingerprint(root: str, file: str | None) -> dict[str, str]:
     place = Path(file).absolute()
     try:
         found = json.loads(Folder(place.parent).read(place.name))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     whole = isinstance(found, dict) and all(
         name in COMPONENTS and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in found.items()

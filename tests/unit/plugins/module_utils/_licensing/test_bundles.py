@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import hmac
+import os
 import shutil
+import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +31,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
     BundleFile,
     carried_files,
     newest,
+    newest_of,
     read_bundle,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import (
@@ -332,3 +338,99 @@ def test_a_host_that_hands_over_a_secret_in_another_way_is_refused(changes: dict
         backup_action._plain({**file, **changes}, secret, "old")
     with pytest.raises(LicensingError, match="damaged on its way"):
         backup_action._plain(None, secret, "old")
+
+
+NOWHERE = [errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL]
+
+
+@pytest.mark.parametrize("number", NOWHERE)
+def test_without_symbolic_links_a_file_names_the_newest_bundle(
+    lab: CoreLab, backups: Backups, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse_link(*_arguments: Any) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse_link)
+    lab.activate(lab.old)
+    first, link = backups.take(lab.old), backups.folder / "latest"
+    assert link.is_file() and not link.is_symlink() and link.stat().st_mode & 0o777 == 0o600
+    assert backups.latest == first.path == read_bundle(link).path
+    assert not backups.judge(lab.old).changes
+    publish(lab.old, "published since")
+    second = backups.take(lab.old)
+    assert backups.latest == second.path != first.path
+    # Back on a file system that has links, the file gives way to one.
+    monkeypatch.undo()
+    lab.old.manager.set_maintenance(True)
+    third = backups.take(lab.old)
+    assert link.is_symlink() and backups.latest == third.path
+    link.unlink()
+    for text in ("", "../../elsewhere", "20260101T120000Z-000000000000/.."):
+        link.write_text(text, encoding="utf-8")
+        with pytest.raises(LicensingError, match="names no bundle"):
+            newest(backups.folder)
+
+
+def test_a_copy_that_followed_links_is_read_and_backed_up_into(
+    lab: CoreLab, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    for number in (1, 2):
+        copy = backups.folder.parent / f"copy{number}"
+        shutil.copytree(backups.folder, copy, symlinks=False)
+        shutil.rmtree(backups.folder)
+        copy.rename(backups.folder)
+        assert (backups.folder / "latest").is_dir() and not (backups.folder / "latest").is_symlink()
+        assert not backups.judge(lab.old).changes and backups.latest.name == "latest"
+        publish(lab.old, f"published {number}")
+        with monkeypatch.context() as cut:
+            # Cut off between the two, what stands for the host is there.
+            cut.setattr(Path, "replace", lambda *_names: os._exit(0))
+            pid = os.fork()
+            if pid == 0:
+                backups.take(lab.old)
+                os._exit(1)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert backups.latest.name == f"latest-copied-{2 * number - 1}"
+        shutil.copytree(backups.latest, backups.folder / "latest")
+        made = backups.take(lab.old)
+        assert (backups.folder / "latest").is_symlink() and backups.latest == made.path != first.path
+        assert read_bundle(backups.folder / f"latest-copied-{2 * number}").covered == set(NUMBERS)
+
+
+def test_a_folder_that_cannot_be_synced_or_locked_by_itself_takes_bundles_all_the_same(
+    lab: CoreLab, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.activate(lab.old)
+    sync, lock = os.fsync, fcntl.flock
+
+    def refuse_folders(handle: Any, *more: Any) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EBADF if more else errno.EINVAL, "not a folder")
+        (lock if more else sync)(handle, *more)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    monkeypatch.setattr(fcntl, "flock", refuse_folders)
+    made = backups.take(lab.old)
+    assert backups.latest == made.path and (backups.folder / ".lock").is_file()
+
+    def refuse_locks(*_arguments: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    lab.old.manager.set_maintenance(True)
+    monkeypatch.setattr(fcntl, "flock", refuse_locks)
+    with pytest.raises(LicensingError, match="cannot lock files: No locks available"):
+        backups.take(lab.old)
+
+
+def test_the_newest_bundle_of_another_host_stands_for_nobody(lab: CoreLab, backups: Backups) -> None:
+    lab.activate(lab.old)
+    made = backups.take(lab.old)
+    backups.folder.rename(backups.folder.with_name("old"))
+    assert newest_of(backups.folder.parent, "old") == replace(
+        made, path=backups.folder.with_name("old") / made.path.name
+    )
+    backups.folder.with_name("old").rename(backups.folder.with_name("new"))
+    with pytest.raises(LicensingError, match="is of 'old', not of new"):
+        newest_of(backups.folder.parent, "new")
