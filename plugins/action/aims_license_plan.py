@@ -76,8 +76,12 @@ class ActionModule(LicensingAction):
         else:
             bundle = newest_of(bundles, str(giver["host"])) if bundles else None
         problem = bundle.doubt(self.vault) if bundle and not self.flag(ACCEPT) else None
-        # Where the giver has something to give up, it is backed up anew first.
-        bundle = None if problem else bundle
+        if problem is not None:
+            # A giver that shows itself is backed up anew before it gives anything up, and its files are compared.
+            if not giver["reachable"]:
+                raise LicensingError([problem])
+            display.warning(f"Not used for the plan: {problem}")
+            bundle = None
         remembered = bundle.overview if bundle else None
         if lost is not None and remembered is not None:
             emergency = self.flag("emergency")
@@ -86,8 +90,6 @@ class ActionModule(LicensingAction):
             kept = self.flag("keep_profiles")
             planner = Planner(giver, taker, wanted, quotes, remembered, now_utc(), further, kept)
         plan = self._planned(planner, giver, taker)
-        if problem is not None and not plan["give_up"]:
-            raise LicensingError([problem])
         manifest = bundle.manifest if bundle else None
         plan = with_files(plan, giver, taker, manifest, lost is not None, self.flag("without_files"))
         text = plan_text(plan, giver["host"], taker["host"])

@@ -261,6 +261,14 @@ def test_a_bundle_of_an_earlier_version_stands_for_a_host_only_when_that_is_aske
     assert "live on old" in accepted.output, accepted.output
 
 
+def test_a_migration_beside_a_bundle_of_an_earlier_version_makes_a_new_one_and_says_so(pair: Rehearsal) -> None:
+    bundle = bundle_of(pair)
+    as_earlier_version(bundle)
+    run = pair.succeeds("migrate")
+    assert "Not used for the plan" in run.output and bundle_of(pair) != bundle
+    assert "Not used for the plan" not in pair.succeeds("migrate").output
+
+
 def test_a_bundle_of_an_earlier_version_is_followed_by_one_that_is_authenticated(pair: Rehearsal) -> None:
     bundle = bundle_of(pair)
     as_earlier_version(bundle)
