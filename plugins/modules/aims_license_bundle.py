@@ -11,7 +11,7 @@ short_description: Read and verify a bundle
 version_added: "0.1.0"
 description:
   - Returns what a bundle of M(aims.licensing.aims_license_backup) holds, after comparing every file of it with its
-    digest and decrypting what has to move with the licenses.
+    digest, authenticating it with the run's vault password, and decrypting what has to move with the licenses.
   - Fails where there is no bundle, where it is damaged, and where it does not cover the licenses. One that its host had
     given back by then need not be covered.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
@@ -63,6 +63,10 @@ made:
   returned: success
   type: str
   sample: '2026-11-21T19:20:22Z'
+authenticated:
+  description: Whether a vault password of this run vouches for it. False only where O(accept_unauthenticated) is set.
+  returned: success
+  type: bool
 host:
   description: The host that it was made of, as the inventory named it then.
   returned: success
