@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -77,6 +78,11 @@ class Folder:
         """Return a file's permission bits, or None where there is none."""
         found = self._lstat(name)
         return None if found is None else stat.S_IMODE(found.st_mode)
+
+    def owner(self, name: str) -> int | None:
+        """Return the user id of a file's owner, or None where there is none."""
+        found = self._lstat(name)
+        return None if found is None else found.st_uid
 
     def _lstat(self, name: str) -> os.stat_result | None:
         try:
@@ -215,6 +221,47 @@ class Folder:
                 return False
             raise
 
+    def hand(self, name: str, owner: int, group: int, mode: int | None = None) -> bool:
+        """Set owner, group and perhaps mode of what has this name; say whether it was done.
+
+        It is done to what was opened, so that nobody can put something else in its place meanwhile. A link, or a file
+        that has another name too, which may be anywhere, is left alone, as is what is neither file nor directory.
+        """
+        with self._told(name, "set the owner of"), self._parent(name) as (folder, last):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            try:
+                handle = os.open(last, flags, dir_fd=folder)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                    return False
+                raise
+            try:
+                found = os.fstat(handle)
+                alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+                if not alone and not stat.S_ISDIR(found.st_mode):
+                    return False
+                os.fchown(handle, owner, group)
+                if mode is not None:
+                    os.fchmod(handle, mode)
+                return True
+            finally:
+                os.close(handle)
+
+    def hand_all(self, owner: int, group: int, directory: str = "") -> list[str]:
+        """Set owner and group of all files and directories below a directory; return those that were left alone."""
+        left = []
+        base = self.path / directory
+        with self._told(directory, "set the owner of"):
+            for place, directories, files, handle in os.fwalk(base, onerror=_raise, follow_symlinks=False):
+                here = Path(place).relative_to(self.path)
+                os.fchown(handle, owner, group)
+                links = [name for name in directories if _is_link(name, handle)]
+                left += [(here / name).as_posix() for name in links]
+                for name in files:
+                    one = (here / name).as_posix()
+                    left += [] if self.hand(one, owner, group) else [one]
+        return left
+
     def make(self, directory: str = "", mode: int = 0o755) -> None:
         """Make a directory and those above it, whatever the umask; one that exists keeps its mode."""
         with self._told(directory, "make"):
@@ -295,6 +342,13 @@ def _is_there(name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_link(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _is_name(name: str) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
-import pwd
 import shlex
 import sys
 import time
@@ -25,7 +23,8 @@ from ..files import Folder
 from ..library import missing, require_cryptography, require_tornado
 from ..store import FOREIGN, Home
 from ..system import is_own
-from .install import Package, place_problems, stale_files, version_problems
+from .install import Package, place_problems, stale_files, version_problems, write_package
+from .ownership import account, home_problems, ledger_problems
 from .ports import address_problems
 from .service import ARCHIVE, PATIENCE, lasting_holders
 from .systemd import Unit, command_line, unit_text
@@ -115,10 +114,7 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     _check(home, package, unit, serving, bool(words))
     if not words or dry:
         return Served(tuple(words), realm)
-    home.create()
-    with home.locked():
-        for name, (content, mode) in stale.items():
-            home.folder.write(name, content, mode)
+    write_package(home, stale)
     # Stopped first: a unit that was written while the old process goes on would pass for the new one.
     unit.stop()
     unit.write()
@@ -162,7 +158,8 @@ def _check(home: Home, package: Package, unit: Unit, serving: Serving, restarts:
         home.require()
     # A removal leaves the package, which is nobody's then.
     problems += version_problems(home, package) if unit.is_written() else []
-    problems += unit.problems() + place_problems(home)
+    problems += unit.problems() + place_problems(home) + home_problems(home)
+    problems += ledger_problems(Path(serving.ledger).parent)
     wrong = address_problems(serving.listen) if restarts else []
     problems += wrong
     # Any change restarts it, be it elsewhere: whatever its own process holds is free by then.
@@ -189,9 +186,8 @@ def _owner(folder: Path) -> str | None:
 def _own(serving: Serving) -> None:
     folder = Path(serving.ledger).parent
     Folder(folder).make(mode=0o700)
-    user = pwd.getpwnam(USER)
-    for place in (folder, *folder.rglob("*")):
-        os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    user = account(USER)
+    Folder(folder).hand_all(user.pw_uid, user.pw_gid)
 
 
 def _wait(unit: Unit, serving: Serving) -> Mapping[str, Any]:

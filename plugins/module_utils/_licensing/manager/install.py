@@ -25,7 +25,8 @@ from ..model import parse_version
 from ..store import CONFIG, FOREIGN, OURS, PACKAGE, SYSTEMD, UNMANAGED, Config, Home, Listen
 from .bundled import BundledManager
 from .overview import INACTIVE
-from .running import running
+from .ownership import home_problems
+from .running import is_holder, running
 from .service import ARCHIVE, Service, is_current, port_problems, service_of, wait_until_healthy
 
 COMMANDS = ("licman", "licsrv", "authority")
@@ -134,7 +135,7 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     changes = _in_words(package, before["server"], current, config, bool(stale))
     restart = _service_words(service, status, config, package.digest)
     if (changes or restart) and not dry:
-        _write(home, stale)
+        write_package(home, stale)
         if stale:
             _check_health(home, package)
         # The configuration comes last: as long as it is the old one, so is what is known to run the server.
@@ -161,8 +162,13 @@ def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
         old.stop()
 
 
-def _write(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
+def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
+    """Write files of a package into a home that is made for it where it is missing."""
     home.create()
+    # Somebody else may have made a part of the way while this run did.
+    problems = home_problems(home)
+    if problems:
+        raise LicensingError(problems)
     with home.locked():
         for name, (content, mode) in stale.items():
             home.folder.write(name, content, mode)
@@ -210,7 +216,9 @@ def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
 
 
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
-    return home.folder.mode(name) == mode and home.folder.find(name, 64 << 20) == content
+    # What belongs to somebody else is written anew, and is root's then.
+    whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
+    return home.folder.mode(name) == mode and not whose and home.folder.find(name, 64 << 20) == content
 
 
 def _check(
@@ -224,14 +232,15 @@ def _check(
     problems = missing(require_cryptography)
     if home.state() == FOREIGN:
         home.require()
-    problems += version_problems(home, package) + place_problems(home)
+    problems += version_problems(home, package) + place_problems(home) + home_problems(home)
     if service is not None:
         problems += service.problems()
     # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
     stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
     moved = status is not None and status.get("listen") != config.listen.as_dict()
     if moved or (stopped and (service is not None or not (server["version"] or home.root))):
-        problems += port_problems(config, int(status["pid"]) if status is not None else 0)
+        named = int(status["pid"]) if status is not None else 0
+        problems += port_problems(config, named if is_holder(home, named) else 0)
     if problems:
         raise LicensingError(problems)
 

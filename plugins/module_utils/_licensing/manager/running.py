@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from pathlib import Path
 from typing import Any
 
 from ..errors import LicensingError, refuse
@@ -55,6 +58,51 @@ def is_held(home: Home) -> bool:
         return not try_lock(handle, str(place), shared=True)
     finally:
         os.close(handle)
+
+
+def is_holder(home: Home, process: int) -> bool:
+    """Whether a process has this home's seats open, as its server does; False also where this user may not see it."""
+    try:
+        held = (home.folder.path / SEATS_LOCK).lstat()
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            # Files are closed while they are looked at.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(handle.stat(), held):
+                    return True
+    except OSError:
+        return False
+    return False
+
+
+def signal_holder(home: Home, process: int, number: int) -> bool:
+    """Signal a process if it is the server of this home; return whether it was, and is sent the signal.
+
+    :raises LicensingError: it may not be signalled
+    """
+    try:
+        # What is looked at is what is signalled, though numbers of processes are used again.
+        pinned = os.pidfd_open(process) if hasattr(os, "pidfd_open") else None
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # A kernel before 5.3, which EL 8 has.
+        pinned = None
+    try:
+        if not is_holder(home, process):
+            return False
+        if pinned is None:
+            os.kill(process, number)
+        else:
+            signal.pidfd_send_signal(pinned, number)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        what = f"The license server cannot be signalled: {reason(error)}."
+        raise refuse(what, f"process {process}", "Run this as the user that started it.") from error
+    finally:
+        if pinned is not None:
+            os.close(pinned)
+    return True
 
 
 def usage_of(home: Home, config: Config) -> Usage | None:

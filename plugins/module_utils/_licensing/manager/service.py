@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import grp
 import os
-import pwd
 import shlex
 import signal
 import stat
@@ -20,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import LicensingError, Problem, refuse
-from ..files import PRIVATE, PUBLIC, SHARED
+from ..files import PRIVATE, PUBLIC, SHARED, Folder
 from ..library import missing, require_tornado
 from ..store import (
     CLIENTS_PORT,
@@ -36,8 +33,9 @@ from ..store import (
     Config,
     Home,
 )
+from .ownership import account
 from .ports import address_problems, holders
-from .running import is_held, running
+from .running import is_held, running, signal_holder
 from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-server.service"
@@ -49,7 +47,8 @@ PATIENCE = 30.0
 _ENDING = 2.0
 # What HARDENING hides: ProtectHome and PrivateTmp.
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
-_FINGERPRINT = "/run/aims-license-server/fingerprint.json"
+# In a folder of root's: what the service's user could exchange, root would write through.
+_FINGERPRINT = "/run/aims-license-server.fingerprint"
 
 
 class Service(Protocol):
@@ -190,6 +189,8 @@ class Systemd:
 
     def remove(self) -> None:
         self._unit.remove()
+        written = Path(_FINGERPRINT)
+        Folder(written.parent).remove(written.name)
 
     def failed(self, how: str) -> LicensingError:
         return self._unit.failed(how)
@@ -208,22 +209,15 @@ class Systemd:
         return entries + [_Entry(name, PRIVATE, "root") for name in [HOST_KEY] if self._home.folder.has(name)]
 
     def _share(self) -> None:
-        # A link is never followed: the service may put one into its own two folders at any moment.
+        # The service may put anything into its own two folders at any moment; and it, or another run that ends an
+        # exchange, may remove a file meanwhile.
+        user = account(USER)
         for entry in self._entries():
-            place = self._home.folder.path / entry.name
-            owner = pwd.getpwnam(entry.owner).pw_uid
-            group = -1 if entry.group is None else grp.getgrnam(entry.group).gr_gid
-            # A server that still runs, and another run that ends an exchange, may remove a file meanwhile.
-            with contextlib.suppress(FileNotFoundError):
-                if not place.is_symlink():
-                    os.chown(place, owner, group, follow_symlinks=False)
-                    place.chmod(entry.mode)
-        user = pwd.getpwnam(USER)
+            group = -1 if entry.group is None else user.pw_gid
+            self._home.folder.hand(entry.name, user.pw_uid if entry.owner == USER else 0, group, entry.mode)
         # What the service wrote before under another user, as after a restore, stays its own.
         for name in SERVICE_DIRECTORIES:
-            for place in (self._home.folder.path / name).iterdir():
-                with contextlib.suppress(FileNotFoundError):
-                    os.chown(place, user.pw_uid, user.pw_gid, follow_symlinks=False)
+            self._home.folder.hand_all(user.pw_uid, user.pw_gid, name)
 
 
 def _is_as(home: Path, entry: _Entry) -> bool:
@@ -243,17 +237,14 @@ def _unit_text(home: Home) -> str:
     command = [sys.executable, home.folder.place(ARCHIVE)]
     read = [*command, "licman", "--home", home.home, "--fingerprint", "--json"]
     # By root, because DMI tells product and board numbers to nobody else.
-    fingerprint = ["/bin/sh", "-c", f"umask 022; exec {shlex.join(read)} > {_FINGERPRINT}"]
+    written = f"umask 077; {shlex.join(read)} > {_FINGERPRINT} && chgrp {USER} {_FINGERPRINT}"
+    fingerprint = ["/bin/sh", "-c", f"{written} && chmod 0640 {_FINGERPRINT}"]
     return unit_text(
         "License server (aims.licensing)",
         USER,
         [*command, "licsrv", "--home", home.home, "--fingerprint-file", _FINGERPRINT],
         [home.folder.place(name) for name in SERVICE_DIRECTORIES],
-        [
-            "RuntimeDirectory=aims-license-server",
-            "RuntimeDirectoryMode=0750",
-            f"ExecStartPre=+{command_line(fingerprint)}",
-        ],
+        [f"ExecStartPre=+{command_line(fingerprint)}"],
     )
 
 
@@ -277,6 +268,7 @@ class Process:
         if running(self._home, self._config):
             self.restart()
             return
+        self._take_back()
         log = self._home.folder.path / "Logging" / "licsrv.out"
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as output:
@@ -290,6 +282,17 @@ class Process:
                 start_new_session=True,
                 check=True,
             )
+
+    def _take_back(self) -> None:
+        """Make the server's two folders root's, where root is to run it: another user's links would lead it astray."""
+        if os.geteuid() != 0:
+            return
+        for name in SERVICE_DIRECTORIES:
+            self._home.folder.make(name, 0o700)
+            # First the folder, so that nothing more comes into it.
+            self._home.folder.hand(name, 0, 0)
+            for left in self._home.folder.hand_all(0, 0, name):
+                self._home.folder.remove(left)
 
     def restart(self) -> None:
         self._signal(signal.SIGHUP)
@@ -311,14 +314,14 @@ class Process:
             if self.is_up():
                 raise self._stuck("does not answer, so that its process is not known")
             return
-        try:
-            os.kill(int(status["pid"]), number)
-        except OSError as error:
+        # Whoever answers at the port may name any process.
+        if not signal_holder(self._home, int(status["pid"]), number):
             raise refuse(
-                f"The license server cannot be signalled: {error.strerror}.",
-                f"process {status['pid']}",
-                "Run this as the user that started it.",
-            ) from error
+                f"Process {status['pid']}, which answers at port {MANAGEMENT_PORT} by its own word, is not seen to "
+                "hold the seats of this home; it is not signalled.",
+                self._home.where,
+                "Run this as the user that started the server; see which process listens there (ss -ltnp).",
+            )
 
     def _stuck(self, how: str) -> LicensingError:
         return refuse(

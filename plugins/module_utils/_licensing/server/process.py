@@ -22,7 +22,7 @@ from pathlib import Path
 from ..errors import refuse
 from ..files import Folder
 from ..fingerprint import COMPONENTS, read_fingerprint
-from ..store import SEATS_LOCK, Home
+from ..store import SEATS_LOCK, SERVICE_DIRECTORIES, Home
 from ..system import advice, try_lock
 
 LOG = "Logging/LicenseServer.log"
@@ -41,6 +41,7 @@ def logging_to(home: Home) -> Iterator[None]:
     # A log that cannot be written, as on a full disk, is no reason to stop.
     logging.raiseExceptions = False
     place = home.folder.path / LOG
+    _require_own(home)
     try:
         home.folder.make("Logging")
         file = logging.handlers.RotatingFileHandler(
@@ -74,6 +75,17 @@ def logging_to(home: Home) -> Iterator[None]:
         for name in used:
             logging.getLogger(name).handlers.clear()
         file.close()
+
+
+def _require_own(home: Home) -> None:
+    """Refuse where root would write into folders of another user, who may put a link in the place of any file."""
+    others = [name for name in SERVICE_DIRECTORIES if home.folder.owner(name) not in (None, 0)]
+    if os.geteuid() == 0 and others:
+        raise refuse(
+            f"{others[0]} belongs to another user, where root would write.",
+            home.folder.place(others[0]),
+            "Start the server by systemd, or as that user (runuser -u USER).",
+        )
 
 
 @contextlib.contextmanager
