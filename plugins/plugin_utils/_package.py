@@ -12,14 +12,18 @@ from pathlib import Path
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 
 _MAIN = "import sys\n\nfrom aims_licensing.cli import main\n\nsys.exit(main(sys.argv[1:]))\n"
-# Archives hold times; a fixed one makes the same sources the same bytes.
+# Archives hold times; a fixed one keeps them from telling when the sources were unpacked.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # The code, and the files of the pages that the services show; what else lies about (caches) stays out.
 _SUFFIXES = frozenset({".py", ".html", ".css", ".js"})
 
 
 def build_package() -> bytes:
-    """Return the archive. The same sources always give the same bytes, whatever their times and order on disk."""
+    """Return the archive.
+
+    The same sources give the same names and contents, whatever their times and order on disk; its bytes are those of
+    the zlib that compressed it.
+    """
     core = Path(str(_licensing.__file__)).parent
     sources = {
         path.relative_to(core).as_posix(): path.read_bytes()

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import functools
+import io
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,30 +37,49 @@ COMMANDS = ("licman", "licsrv", "authority")
 # D licsrv/linux_setup: less than 100 MB of disk.
 SPACE = 100 * 1024 * 1024
 _EXECUTABLE = 0o755
+_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True)
 class Package:
     """The core as one archive that Python runs.
 
-    :ivar digest: SHA-256 of the content, hexadecimal
+    :ivar digest: of what the archive holds, whatever compressed it
     """
 
     version: str
     content: bytes = field(repr=False)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        return documents.digest(self.content)
+        return contents_digest(self.content) or documents.digest(self.content)
 
     def files(self, home: Home) -> dict[str, tuple[bytes, int]]:
         """Return the files of the package in a home, with their modes, in the order of writing."""
-        described = f'{{"version": "{self.version}", "digest": "{self.digest}"}}\n'
+        # The archive's own bytes too: they tell a change of the file from the work of another zlib.
+        told = {"version": self.version, "digest": self.digest, "archive": documents.digest(self.content)}
+        described = f"{json.dumps(told)}\n"
         made: dict[str, tuple[bytes, int]] = {ARCHIVE: (self.content, PUBLIC)}
         for command in COMMANDS:
             made[f"Bin/{command}"] = (_launcher(home, command), _EXECUTABLE)
         made["Bin/package.json"] = (described.encode(), PUBLIC)
         return made
+
+
+def contents_digest(archive: bytes) -> str | None:
+    """Return the SHA-256 of the names and contents of an archive's files; None where it is damaged, or too large.
+
+    Controllers whose zlib compresses differently make different archives of the same files.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            if sum(entry.file_size for entry in opened.infolist()) > _LARGEST:
+                return None
+            held = sorted((entry.filename, documents.digest(opened.read(entry))) for entry in opened.infolist())
+    # What a damaged archive raises depends on where it is damaged: its own error, or that of a compression.
+    except Exception:
+        return None
+    return documents.digest(json.dumps(held).encode())
 
 
 def _launcher(home: Home, command: str) -> bytes:
@@ -212,13 +235,33 @@ def _service_words(
 
 def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
     """Return the files of a package that are not in a home as they should be, with their modes."""
-    return {name: held for name, held in package.files(home).items() if not _is_written(home, name, *held)}
+    files = package.files(home)
+    kept = _as_installed(home, package)
+    return {
+        name: (content, mode)
+        for name, (content, mode) in files.items()
+        if not _is_written(home, name, kept.get(name, content), mode)
+    }
+
+
+def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
+    """Return archive and description as they are in a home where they are this package, made by another zlib."""
+    archive, described = home.folder.find(ARCHIVE, _LARGEST), home.folder.find(PACKAGE)
+    try:
+        told = json.loads(described or b"")
+    except (ValueError, RecursionError):
+        return {}
+    if archive is None or described is None or not isinstance(told, dict):
+        return {}
+    known = {"version": package.version, "digest": package.digest, "archive": documents.digest(archive)}
+    same = told == known and contents_digest(archive) == package.digest
+    return {ARCHIVE: archive, PACKAGE: described} if same else {}
 
 
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
     # What belongs to somebody else is written anew, and is root's then.
     whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
-    return home.folder.mode(name) == mode and not whose and home.folder.find(name, 64 << 20) == content
+    return not whose and home.folder.mode(name) == mode and home.folder.find(name, _LARGEST) == content
 
 
 def _check(

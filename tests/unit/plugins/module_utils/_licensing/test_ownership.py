@@ -35,7 +35,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    (tmp_path / "srv/hosts").mkdir(parents=True)
+    (tmp_path / "srv/hosts/etc").mkdir(parents=True)
+    (tmp_path / "srv/hosts/etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n", encoding="utf-8")
     return tmp_path / "srv/hosts"
 
 
@@ -135,6 +136,7 @@ def test_owner_and_mode_are_set_through_no_name_that_the_services_user_could_exc
     secret.write_bytes(b"secret")
     secret.chmod(0o600)
     folder = Folder(tmp_path / "home")
+    folder.make()
     folder.make("Seats/deeper", 0o700)
     folder.write("Seats/seats.db", b"", 0o600)
     (tmp_path / "home/Seats/link").symlink_to(secret)
@@ -158,6 +160,7 @@ def test_a_name_that_is_exchanged_at_the_last_moment_changes_nothing_elsewhere(
     secret = tmp_path / "shadow"
     secret.write_bytes(b"secret")
     folder = Folder(tmp_path / "home")
+    folder.make()
     folder.make("Seats", 0o700)
     folder.write("Seats/seats.db", b"", 0o600)
     looked = os.fstat

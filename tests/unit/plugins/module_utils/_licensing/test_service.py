@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 import signal
 import socket
 import threading
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +25,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
     SeatClient,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PUBLIC
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivating
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
@@ -92,9 +96,43 @@ def test_an_installation_ends_with_a_server_that_answers(service: Service) -> No
     assert service.install().changes == ()
 
 
+def repacked(compression: int = zipfile.ZIP_STORED, **more: bytes) -> bytes:
+    """The package as another zlib would have it, or with more files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(CONTENT)) as archive, zipfile.ZipFile(stream, "w", compression) as made:
+        for name in reversed(archive.namelist()):
+            made.writestr(name, archive.read(name))
+        for name, content in more.items():
+            made.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_controllers_whose_zlib_differs_do_not_install_over_each_other(service: Service) -> None:
+    before = service.status["instance"]
+    for content in (repacked(), repacked(zipfile.ZIP_LZMA), CONTENT, repacked()):
+        assert service.install(content).changes == ()
+    assert service.status["instance"] == before
+
+
+def test_a_package_that_was_described_by_its_bytes_is_described_anew_once(service: Service) -> None:
+    described = f'{{"version": "{VERSION}", "digest": "{hashlib.sha256(CONTENT).hexdigest()}"}}\n'
+    service.host.home.folder.write("Bin/package.json", described.encode(), PUBLIC)
+    for content in (CONTENT, repacked()):
+        words = service.install(content).changes
+        assert words == ((f"restore the files of {VERSION}",) if content is CONTENT else ())
+        assert service.status["digest"] == Package(VERSION, content).digest
+
+
+def test_a_damaged_archive_is_written_anew(service: Service) -> None:
+    for damaged in (CONTENT[:-1], b"", CONTENT[:5000] + b"xx" + CONTENT[5002:], repacked(x=b"x")):
+        service.host.home.folder.write("Bin/aims-licensing.pyz", damaged, PUBLIC)
+        assert service.install().changes == (f"restore the files of {VERSION}",)
+        assert service.install().changes == ()
+
+
 def test_a_newer_package_and_other_addresses_restart_it(service: Service) -> None:
     before = service.status["instance"]
-    assert service.install(CONTENT + b"\n").changes[-1] == "restart the license server"
+    assert service.install(repacked(more=b"newer")).changes[-1] == "restart the license server"
     assert service.status["instance"] != before
     old, service.address = service.address, free_address()
     assert service.install().changes[-1] == "start the license server"
