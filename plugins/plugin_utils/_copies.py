@@ -64,12 +64,10 @@ def cloned(giver: Host, taker: Host, back: bool) -> list[Problem]:
     if not found.is_same_machine and found.verdict != CLONED:
         return []
     original, copy = _original(giver, taker, back)
-    both = _holds(original) & _holds(copy)
-    alike = all(_serial(original, number) == _serial(copy, number) for number in both)
     also = (
         f" If {original['host']} was made from {copy['host']}, do so on {original['host']} instead: "
         f"{_of_its_own(copy, original)}"
-        if both and alike
+        if _holds(original) & _holds(copy)
         else ""
     )
     return [
@@ -158,14 +156,12 @@ def _of_its_own(original: Host, copy: Host) -> str:
 def _original(giver: Host, taker: Host, back: bool) -> tuple[Host, Host]:
     """Which of two clones is the original, and which the copy.
 
-    The original is the machine that its nodelocks name, which holds licenses, or which got one of those that both show
-    later; where nothing tells them apart, the source of the inventory.
+    The original is the machine that its nodelocks name, or which holds licenses. Where both do, it is the source of the
+    inventory, whatever the target shows: what a target says of itself takes no identity from the source.
     """
-    both = _holds(giver) & _holds(taker)
 
-    def rank(side: Host) -> tuple[bool, bool, int]:
-        newest = max((_serial(side, number) for number in both), default=0)
-        return not (_foreign(side) and not _holds(side)), bool(_holds(side)), newest
+    def rank(side: Host) -> tuple[bool, bool]:
+        return not (_foreign(side) and not _holds(side)), bool(_holds(side))
 
     first, second = (taker, giver) if back else (giver, taker)
     return (second, first) if rank(second) > rank(first) else (first, second)

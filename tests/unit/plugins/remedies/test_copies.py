@@ -243,12 +243,19 @@ def test_where_the_source_is_the_copy_the_other_command_ends_it_too(pair: Pair) 
     assert pair.holds(pair.new) and pair.spent() == [1, 1, 1]
 
 
-def test_the_clone_that_got_something_later_is_the_original(pair: Pair) -> None:
+def test_what_a_clone_got_later_is_given_back_and_takes_no_identity_from_the_source(pair: Pair) -> None:
     clone(pair.old, pair.new)
     copy(pair.old, pair.new)
+    install(pair.lab, pair.new)
     pair.lab.deactivate(pair.new, SERVER)
     pair.lab.activate(pair.new, SERVER)
-    assert "On old, as root: " in pair.told()
+    here = identity(pair.old)
+    text = pair.told()
+    assert f"licman --nodelock-deactivate {SERVER} && rm" in text and CLIENT not in text.partition("; then run")[0]
+    execute([text.partition("as root: ")[2].partition("; then run")[0]])
+    pair.new.home.create()
+    assert f"License {SERVER} is served on old, but held by nobody" in pair.run()
+    assert pair.holds(pair.new) and pair.spent() == [1, 1, 1] and identity(pair.old) == here
 
 
 def test_what_a_clone_has_for_itself_is_given_back_before_its_identity_changes(pair: Pair) -> None:

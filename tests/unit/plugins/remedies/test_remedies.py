@@ -131,6 +131,21 @@ def test_a_source_that_is_set_to_lost_goes_on_with_its_bundle(at_hand: Pair) -> 
     assert lost(pair, bundle=bundle)["settled"]
 
 
+@pytest.mark.parametrize(
+    "parts", [(), ("Licenses", "Nodelocks", "Config")], ids=["its whole home", "files of its bundle"]
+)
+def test_what_a_lost_source_had_is_restored_by_hand_on_the_target(at_hand: Pair, parts: tuple[str, ...]) -> None:
+    pair = at_hand
+    bundle = pair.old.overview
+    copy(pair.old, pair.new, *parts)
+    shutil.rmtree(pair.old.folder)
+    plan = lost(pair, bundle=bundle)
+    assert plan["release"] == list(NUMBERS)
+    execute([line.strip() for line in plan["next_step"].split("\n") if line.startswith("  ")])
+    pair.lab.activate(pair.new)
+    assert pair.holds(pair.new) and pair.spent() == [1, 1, 1]
+
+
 def test_offline_the_note_of_a_lost_source_has_the_command_that_releases(at_hand: Pair) -> None:
     pair = at_hand
     bundle = pair.old.overview
