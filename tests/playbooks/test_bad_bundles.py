@@ -319,6 +319,9 @@ def test_a_report_of_another_pair_is_not_written_over(pair: Rehearsal) -> None:
     run = pair.play("migrate")
     assert run.code != 0 and "A report of another pair has this name: 'old-to' -> 'new'." in run.output, run.output
     assert "old-to" in report.read_text(encoding="utf-8")
+    report.rename(pair.folder / "moved-away.json")
+    pair.succeeds("migrate")
+    assert '"old"' in report.read_text(encoding="utf-8")
     report.write_text("[" * 100_000, encoding="utf-8")
     pair.succeeds("migrate")
 

@@ -428,9 +428,12 @@ def test_the_newest_bundle_of_another_host_stands_for_nobody(lab: CoreLab, backu
     lab.activate(lab.old)
     made = backups.take(lab.old)
     backups.folder.rename(backups.folder.with_name("old"))
-    assert newest_of(backups.folder.parent, "old") == replace(
-        made, path=backups.folder.with_name("old") / made.path.name
-    )
+    moved = replace(made, path=backups.folder.with_name("old") / made.path.name)
+    assert newest_of(backups.folder.parent, "old") == moved
     backups.folder.with_name("old").rename(backups.folder.with_name("new"))
     with pytest.raises(LicensingError, match="is of 'old', not of new"):
         newest_of(backups.folder.parent, "new")
+    # Of a host that was renamed, its bundle is named; where somebody exchanged the folders, it goes back.
+    assert read_bundle(backups.folder.with_name("new") / "latest").covered == made.covered
+    backups.folder.with_name("new").rename(backups.folder.with_name("old"))
+    assert newest_of(backups.folder.parent, "new") is None and newest_of(backups.folder.parent, "old") == moved
