@@ -30,7 +30,7 @@ _REMEDY = re.compile(
 )
 # Style sheets are longer than any message, and what a unit file has is told to nobody.
 _LONGEST = 900
-_FILES = re.compile(r"\[Unit\]|--home … --root")
+_FILES = re.compile(r"\[Unit\]|--home … --root|^… &&")
 
 
 def filled(node: ast.expr) -> str:

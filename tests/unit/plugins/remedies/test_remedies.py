@@ -12,6 +12,7 @@ import base64
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -438,6 +439,21 @@ def test_a_description_of_the_package_that_is_damaged_is_removed_and_the_package
     assert "The description of the installed package is damaged." in text and "Remove this file and install" in text
     (named,) = re.findall(r"\[(\S+package.json)\]", text)
     Path(named).unlink()
+    put(pair.new)
+    pair.run()
+    assert pair.holds(pair.new)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_home_that_another_user_can_change_is_given_to_root_by_the_commands_of_the_message(pair: Pair) -> None:
+    for path in (pair.new.folder, pair.new.folder.parent):
+        os.chown(path, 65534, 65534)
+        path.chmod(0o777)
+    with pytest.raises(LicensingError) as refused:
+        put(pair.new)
+    for problem in refused.value.problems:
+        (named,) = re.findall(r"Give it to root \((.*?)\)", problem.todo)
+        execute([f"{command} {problem.where}" for command in named.split(", ")])
     put(pair.new)
     pair.run()
     assert pair.holds(pair.new)
