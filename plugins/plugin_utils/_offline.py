@@ -109,7 +109,9 @@ class RequestFolder:
         self._folder.make(mode=0o700)
         for number, request in waiting.items():
             name = f"{digits(number)}.request"
-            if self._folder.find(name, documents.MAX_BYTES) != request:
+            there = self._folder.find(name, documents.MAX_BYTES)
+            # A mail program or an editor may have changed its bytes: it waits for the same response.
+            if there is None or not documents.are_same(there, request, documents.REQUEST):
                 # The one before it ended in the same call; its response must not be taken for this one's.
                 self._settle(number)
                 self._folder.write(name, request, PRIVATE)

@@ -133,6 +133,17 @@ class Authority(RuleBasedStateMachine):
         self.expect("activate", machine, False, code=WRONG)
 
     @rule(machine=machines)
+    def activate_after_the_proof_was_damaged_on_the_way(self, machine: str) -> None:
+        """What was damaged is refused; the original, which says the same and proves the code, is judged anew."""
+        damaged, response = self.ask("activate", machine, WRONG)
+        assert isinstance(response, bytes) and json.loads(response)["body"]["outcome"] == "refused"
+        before = len(self.model.moves)
+        granted = self.model.activate(machine, self.clock())
+        mark = json.loads(damaged)["body"]["id"]
+        self.expect("activate", machine, granted, len(self.model.moves) - before, CODE, mark=mark)
+        assert isinstance(give(FORMAT, lambda: self.desk.answer(damaged)), LicensingError)
+
+    @rule(machine=machines)
     def quote(self, machine: str) -> None:
         moves = self.model.last not in (None, machine)
         left = sum(self.clock() - YEAR < one for one in self.model.moves) < 3
@@ -218,7 +229,8 @@ class Authority(RuleBasedStateMachine):
         if self.answered:
             _machine, first, _response = self.answered[at % len(self.answered)]
             records = len(self.ledger.audit())
-            request, response = self.ask(action, machine, CODE, json.loads(first)["body"]["id"])
+            mark = json.loads(first)["body"]["id"]
+            request, response = self.ask(action, machine, CODE, mark, made="2026-01-01T12:00:01Z")
             if request != first:
                 assert isinstance(response, LicensingError)
                 assert len(self.ledger.audit()) == records

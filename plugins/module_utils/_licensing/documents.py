@@ -6,19 +6,25 @@
 A document is JSON: ``{"format", "kind", "body", "signatures"}``. What is signed is its canonical form (sorted keys, no
 blanks, UTF-8) without the signatures; each signature names the part its signer plays: ``realm``, ``host`` or ``code``.
 Keys are Ed25519. The vendor's formats are not public (DOMAIN.md, Identifiers and files); these are our own.
+
+Two files are the same document if they have the same :attr:`Document.identity`, the digest of what :func:`sign` writes:
+mail programs and editors change line ends, indentation and byte order marks, and no signature covers those. Nothing
+compares the bytes of two documents.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from .errors import refuse
+from .errors import LicensingError, refuse
 from .library import require_cryptography
 from .model import digits
 
@@ -31,6 +37,13 @@ REQUEST = "request"
 RESPONSE = "response"
 MAX_BYTES = 64 * 1024
 _ROUNDS = 2_000
+_SIGNATURE = 64
+# Looked up at once: who has given up its rights may not be able to load them any more.
+_MARKED = {
+    codecs.BOM_UTF8: codecs.lookup("utf-8-sig"),
+    codecs.BOM_UTF16_LE: codecs.lookup("utf-16"),
+    codecs.BOM_UTF16_BE: codecs.lookup("utf-16"),
+}
 # Levels of lists and mappings in a document; a response with its license has six.
 _DEEPEST = 50
 
@@ -43,6 +56,29 @@ class Document:
     body: Mapping[str, Any]
     signatures: Mapping[str, str]
     where: str
+
+    @cached_property
+    def normal(self) -> bytes:
+        """The document's file content as :func:`sign` writes it, whatever the bytes that it was read from."""
+        return _whole(self.kind, self.body, {part: _rewritten(text) for part, text in self.signatures.items()})
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this document from every other one, however its file was changed on the way."""
+        return digest(self.normal)
+
+    @cached_property
+    def signed(self) -> str:
+        """The digest of what is signed; documents that differ in it say something else, whoever signed them."""
+        return digest(canonical(self.kind, self.body))
+
+    @property
+    def has_whole_signatures(self) -> bool:
+        """Whether each signature has the form of one; no key is looked at."""
+        try:
+            return all(len(_unbase64(text)) == _SIGNATURE for text in self.signatures.values())
+        except ValueError:
+            return False
 
     def check(self, part: str, public_key: str) -> None:
         """Refuse unless the holder of this key signed the document.
@@ -82,6 +118,10 @@ def canonical(kind: str, body: Mapping[str, Any]) -> bytes:
     return _dump({"format": FORMAT, "kind": kind, "body": body})
 
 
+def _whole(kind: str, body: Mapping[str, Any], signatures: Mapping[str, str]) -> bytes:
+    return _dump({"format": FORMAT, "kind": kind, "body": body, "signatures": signatures}) + b"\n"
+
+
 def _dump(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -93,11 +133,30 @@ def _unbase64(text: object) -> bytes:
         raise ValueError("not base64") from None
 
 
+def _rewritten(signature: str) -> str:
+    """Return a signature in its one form: the last letter of a text in base64 has bits that say nothing."""
+    try:
+        return base64.b64encode(_unbase64(signature)).decode()
+    except ValueError:
+        return signature
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+
+    :raises ValueError: it is neither
+    """
+    for mark, codec in _MARKED.items():
+        if data.startswith(mark):
+            return codec.decode(data)[0]
+    return data.decode("utf-8")
+
+
 def sign(kind: str, body: Mapping[str, Any], keys: Mapping[str, Ed25519PrivateKey]) -> bytes:
     """Return the document's file content, signed by each key in the part it is given for."""
     data = canonical(kind, body)
     signatures = {part: base64.b64encode(key.sign(data)).decode() for part, key in keys.items()}
-    return _dump({"format": FORMAT, "kind": kind, "body": body, "signatures": signatures}) + b"\n"
+    return _whole(kind, body, signatures)
 
 
 def read(data: bytes, kind: str, where: str) -> Document:
@@ -109,7 +168,7 @@ def read(data: bytes, kind: str, where: str) -> Document:
     if len(data) > MAX_BYTES:
         raise refuse(f"The {kind} has {len(data)} bytes; at most {MAX_BYTES} are expected.", where, hint)
     try:
-        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        parsed = json.loads(text_of(data), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
         # What has no canonical form was signed by nobody: too deep, 1e999, half a surrogate pair.
         _dump({"all": parsed})
         if not _is_shallow(parsed):
@@ -159,6 +218,24 @@ def _no_constant(name: str) -> Any:
 def digest(data: bytes) -> str:
     """Return the SHA-256 of a file's content, hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def is_known(data: bytes, kind: str, digests: Collection[object]) -> bool:
+    """Whether a file holds the document whose digest or identity is among these."""
+    if digest(data) in digests:
+        return True
+    try:
+        return read(data, kind, kind).identity in digests
+    except LicensingError:
+        return False
+
+
+def are_same(data: bytes, other: bytes, kind: str) -> bool:
+    """Whether two files hold the same document; one that cannot be read is the same as nothing but itself."""
+    try:
+        return data == other or read(data, kind, kind).identity == read(other, kind, kind).identity
+    except LicensingError:
+        return False
 
 
 def new_private_key() -> bytes:

@@ -319,7 +319,7 @@ class Home:
     def _json(self, name: str) -> Mapping[str, Any]:
         data = self.folder.read(name)
         try:
-            parsed = json.loads(data.decode("utf-8"))
+            parsed = json.loads(documents.text_of(data))
             # What cannot be written again, such as half a character, was not written by us.
             json.dumps(parsed, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
@@ -443,7 +443,8 @@ class Home:
         license = self.folder.read(f"Licenses/{stem}.lic")
         # While a license file is replaced, the digests name the one before it too.
         known = (version.get("lic"), version.get("before"))
-        if version.get("lock") != documents.digest(data) or documents.digest(license) not in known:
+        is_whole = documents.is_known(data, documents.RESPONSE, (version.get("lock"),))
+        if not is_whole or not documents.is_known(license, documents.LICENSE, known):
             raise refuse(
                 "The nodelock or its license file was changed since it was activated, or is half-written.",
                 where,

@@ -23,7 +23,7 @@ from typing import Any, Callable
 
 from .. import documents
 from ..documents import Document
-from ..errors import Problem, refuse
+from ..errors import LicensingError, Problem, refuse
 from ..fingerprint import compare
 from ..model import (
     ACTIONS,
@@ -96,23 +96,23 @@ class RequestDesk:
         body = self._checked(request)
         license = self._known(request)
         if body["action"] == QUOTE:
-            content = self._ledger.sign(documents.RESPONSE, self._quote(request, data, license, self._clock()))
+            content = self._ledger.sign(documents.RESPONSE, self._quote(request, license, self._clock()))
             return self._told(content, license is not None)
         with self._ledger.change():
-            earlier = self._earlier(request, data)
+            proven = self._is_proven(request, license)
+            earlier = self._earlier(request, proven)
             if earlier is not None:
                 return earlier
-            proven = self._is_proven(request, license)
             # Read once: what is recorded of one answer is all of one second, which the audit compares.
             now = self._clock()
             if proven:
                 check_pace(self._ledger, parse_number(body["number"]), now)
                 acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
-                content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, data, now))
-                self._ledger.put_response(body["id"], documents.digest(data), content)
+                content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, now))
+                self._ledger.put_response(body["id"], request.identity, content)
             else:
-                content = self._ledger.sign(documents.RESPONSE, self._stranger(request, data))
-                self._remember(request, documents.digest(data), now)
+                content = self._ledger.sign(documents.RESPONSE, self._stranger(request))
+                self._remember(request, now)
         return self._told(content, proven)
 
     def seen(self, data: bytes, where: str = "request") -> Answer | None:
@@ -122,18 +122,23 @@ class RequestDesk:
         """
         request = documents.read(data, documents.REQUEST, where)
         self._checked(request)
+        license = self._known(request)
         with self._ledger.change():
-            return self._earlier(request, data)
+            return self._earlier(request, self._is_proven(request, license))
 
-    def _earlier(self, request: Document, data: bytes) -> Answer | None:
+    def _earlier(self, request: Document, proven: bool) -> Answer | None:
         known = self._ledger.response(request.body["id"])
-        digest = known[0] if known else self._ledger.unproven(request.body["id"])
-        if digest is None:
+        remembered = known[0] if known else self._ledger.unproven(request.body["id"])
+        if remembered is None:
             return None
-        if digest != documents.digest(data):
+        identity, _, signed = remembered.partition(" ")
+        # Its proof by the code was damaged on the way, and here is the original.
+        if identity != request.identity and signed == request.signed and proven:
+            return None
+        if identity != request.identity:
             todo = "Take the original request file again."
             raise refuse("Another request was answered under this id.", request.where, todo)
-        content = known[1] if known else self._ledger.sign(documents.RESPONSE, self._stranger(request, data))
+        content = known[1] if known else self._ledger.sign(documents.RESPONSE, self._stranger(request))
         return self._told(content, proven=known is not None, repeated=True)
 
     @staticmethod
@@ -148,14 +153,14 @@ class RequestDesk:
         holding = self._ledger.holding(parse_number(request.body["number"]))
         return holding is not None and holding.host_key == request.body["host_key"]
 
-    def _stranger(self, request: Document, data: bytes) -> Mapping[str, Any]:
+    def _stranger(self, request: Document) -> Mapping[str, Any]:
         """The refusal of a request that proves nothing; it says the same whether or not there is such a license."""
         problem = _unknown(request) if request.body["action"] == ACTIVATE else _not_live(request)
         # No serial and no time: the same request is to get the same bytes without anything being stored for it.
-        return {**self._body(request, data, "refused", problem.as_dict(), None), "serial": 0}
+        return {**self._body(request, "refused", problem.as_dict(), None), "serial": 0}
 
-    def _remember(self, request: Document, digest: str, now: datetime) -> None:
-        self._ledger.put_unproven(request.body["id"], digest)
+    def _remember(self, request: Document, now: datetime) -> None:
+        self._ledger.put_unproven(request.body["id"], f"{request.identity} {request.signed}")
         earlier = self._ledger.count_unproven(render_time(now)[:13])
         if earlier is not None:
             # One record an hour, whoever asks however often: strangers do not make the log grow.
@@ -179,7 +184,7 @@ class RequestDesk:
             and all(_FINGERPRINT_NAME.match(name) for name in fingerprint)
         )
         if not well_formed:
-            raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
+            raise _damaged(where)
         if body.get("realm") != self._ledger.realm.id:
             raise refuse(
                 f"The request is for realm {str(body.get('realm'))[:16]!r}, this is {self._ledger.realm.id} "
@@ -190,6 +195,8 @@ class RequestDesk:
         number = parse_number(body.get("number"), where)
         if body["action"] != QUOTE or body["host_key"]:
             request.check("host", body["host_key"])
+        if not _has_signatures(request):
+            raise _damaged(where)
         return {**body, "number": number}
 
     def _known(self, request: Document) -> License | None:
@@ -214,28 +221,28 @@ class RequestDesk:
             ask_only=body["action"] == QUOTE,
         )
 
-    def _activate(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
+    def _activate(self, request: Document, now: datetime) -> Mapping[str, Any]:
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None:
-            return self._refusal(request, data, _unknown(request), now)
+            return self._refusal(request, _unknown(request), now)
         if request.body.get("emergency"):
-            return self._bridge(request, data, license, now)
+            return self._bridge(request, license, now)
         verdict = self._judge(request, license, now)
         if verdict.refusal:
-            return self._refusal(request, data, verdict.refusal, now)
+            return self._refusal(request, verdict.refusal, now)
         body = request.body
         if verdict.spends:
             self._ledger.add_transfer(license.number, body["nodelock"], now)
         self._ledger.put_holding(license.number, Holding(True, body["fingerprint"], body["host_key"], body["nodelock"]))
-        return self._granted(request, data, license, verdict.spends, now)
+        return self._granted(request, license, verdict.spends, now)
 
-    def _bridge(self, request: Document, data: bytes, license: License, now: datetime) -> Mapping[str, Any]:
+    def _bridge(self, request: Document, license: License, now: datetime) -> Mapping[str, Any]:
         """Activate for a few days what a lost machine holds. By the ledger that machine goes on holding it."""
         problem, until = self._judge_emergency(request, license, now)
         if problem:
-            return self._refusal(request, data, problem, now)
+            return self._refusal(request, problem, now)
         ends = {"until": render_time(until)}
-        granted = self._body(request, data, "granted", None, now)
+        granted = self._body(request, "granted", None, now)
         body = {**granted, **self._particulars(request, license, 0, now), **ends}
         detail = {**self._detail(request, "granted", 0), **ends}
         self._ledger.record(now, EMERGENCY, license.number, detail)
@@ -248,24 +255,24 @@ class RequestDesk:
         machine, nodelock = body["fingerprint"], body["nodelock"]
         return judge_emergency(license, holding, earlier, days, machine, nodelock, self._online, now)
 
-    def _deactivate(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
+    def _deactivate(self, request: Document, now: datetime) -> Mapping[str, Any]:
         number = parse_number(request.body["number"])
         holding, license = self._held(request), self._ledger.license(number)
         if license is None or holding is None:
             last = self._ledger.holding(number)
             # Where nobody holds it, the nodelock that is to be given back is worth nothing, and may go.
-            refused = self._refusal(request, data, self._lost(request), now)
+            refused = self._refusal(request, self._lost(request), now)
             return {**refused, "live": last is not None and last.live}
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         withdraw(self._ledger, number, holding.host_key, now, given_back_problem(number, render_time(now)))
-        return self._granted(request, data, license, 0, now)
+        return self._granted(request, license, 0, now)
 
-    def _update(self, request: Document, data: bytes, now: datetime) -> Mapping[str, Any]:
+    def _update(self, request: Document, now: datetime) -> Mapping[str, Any]:
         """Hand the license file as it is now to the machine that holds the license; nothing else changes."""
         license = self._ledger.license(parse_number(request.body["number"]))
         if license is None or self._held(request) is None:
-            return self._refusal(request, data, self._lost(request), now)
-        return self._granted(request, data, license, 0, now)
+            return self._refusal(request, self._lost(request), now)
+        return self._granted(request, license, 0, now)
 
     def _held(self, request: Document) -> Holding | None:
         """The holding of a license that is live on the machine which asks, by its key and its fingerprint."""
@@ -285,9 +292,9 @@ class RequestDesk:
         since = released_since(self._ledger, number)
         return released_problem(number, since) if since else _not_live(request)
 
-    def _quote(self, request: Document, data: bytes, license: License | None, now: datetime) -> Mapping[str, Any]:
+    def _quote(self, request: Document, license: License | None, now: datetime) -> Mapping[str, Any]:
         if license is None:
-            return self._body(request, data, "refused", _unknown(request).as_dict(), now)
+            return self._body(request, "refused", _unknown(request).as_dict(), now)
         verdict, holding = self._judge(request, license, now), self._ledger.holding(license.number)
         outcome = "refused" if verdict.refusal else "granted"
         emergency = {}
@@ -297,22 +304,20 @@ class RequestDesk:
             emergency = {"emergency": told}
         return {
             **emergency,
-            **self._body(request, data, outcome, verdict.refusal.as_dict() if verdict.refusal else None, now),
+            **self._body(request, outcome, verdict.refusal.as_dict() if verdict.refusal else None, now),
             **self._particulars(request, license, verdict.spends, now),
             "live": holding is not None and holding.live,
             "holder": holding.host_key if holding is not None and holding.live else None,
         }
 
-    def _granted(
-        self, request: Document, data: bytes, license: License, spends: int, now: datetime
-    ) -> Mapping[str, Any]:
-        granted = self._body(request, data, "granted", None, now)
+    def _granted(self, request: Document, license: License, spends: int, now: datetime) -> Mapping[str, Any]:
+        granted = self._body(request, "granted", None, now)
         body = {**granted, **self._particulars(request, license, spends, now)}
         self._log(request, "granted", spends, now)
         return body
 
-    def _refusal(self, request: Document, data: bytes, problem: Problem, now: datetime) -> Mapping[str, Any]:
-        body = self._body(request, data, "refused", problem.as_dict(), now)
+    def _refusal(self, request: Document, problem: Problem, now: datetime) -> Mapping[str, Any]:
+        body = self._body(request, "refused", problem.as_dict(), now)
         self._log(request, "refused", 0, now)
         return body
 
@@ -333,12 +338,12 @@ class RequestDesk:
         }
 
     def _body(
-        self, request: Document, data: bytes, outcome: str, reason: Mapping[str, str] | None, now: datetime | None
+        self, request: Document, outcome: str, reason: Mapping[str, str] | None, now: datetime | None
     ) -> dict[str, Any]:
         body = request.body
         return {
             "request_id": body["id"],
-            "request_digest": documents.digest(data),
+            "request_digest": request.identity,
             "action": body["action"],
             "number": parse_number(body["number"]),
             "nodelock": body["nodelock"],
@@ -355,6 +360,19 @@ class RequestDesk:
         account = self._ledger.account(license.number, request.body["nodelock"])
         document = self._ledger.sign(documents.LICENSE, {**vars(license), "realm": self._ledger.realm.id})
         return {"license": json.loads(document), "account": account.as_dict(now), "spends": spends}
+
+
+def _damaged(where: str) -> LicensingError:
+    return refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
+
+
+def _has_signatures(request: Document) -> bool:
+    """Whether a request has no signatures but those that are looked at, each with the length of one.
+
+    They are part of what it is: with one that nobody checks, somebody else could make another request of it.
+    """
+    parts = {"host", "code"} if request.body["action"] in (ACTIVATE, QUOTE) else {"host"}
+    return parts.issuperset(request.signatures) and request.has_whole_signatures
 
 
 def _unknown(request: Document) -> Problem:

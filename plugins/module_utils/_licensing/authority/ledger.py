@@ -290,14 +290,14 @@ class Ledger:
         self._rows("UPDATE response SET content = ? WHERE request_id = ?", content, request_id)
 
     def unproven(self, request_id: str) -> str | None:
-        """Return the digest of a request that was refused before because it proved nothing, if it is remembered."""
+        """Return what is remembered of a request that was refused before because it proved nothing."""
         self._make_strangers()
         row = self._row("SELECT digest FROM unproven WHERE request_id = ?", request_id)
         return row[0] if row else None
 
-    def put_unproven(self, request_id: str, request_digest: str) -> None:
+    def put_unproven(self, request_id: str, mark: str) -> None:
         """Remember a request that proved nothing; of very many, the oldest are forgotten."""
-        self._rows("INSERT INTO unproven (request_id, digest) VALUES (?, ?)", request_id, request_digest)
+        self._rows("INSERT INTO unproven (request_id, digest) VALUES (?, ?)", request_id, mark)
         self._rows("DELETE FROM unproven WHERE at <= (SELECT MAX(at) FROM unproven) - ?", REMEMBERED)
 
     def count_unproven(self, hour: str) -> int | None:

@@ -78,7 +78,8 @@ def check_response(data: bytes, request: bytes, realm: Realm, where: str, journa
     :param journal: the home's, to tell a response that was applied before from one to some other request
     """
     response = documents.read(data, documents.RESPONSE, where)
-    body, asked = response.body, documents.read(request, documents.REQUEST, where).body
+    pending = documents.read(request, documents.REQUEST, where)
+    body, asked = response.body, pending.body
     if body.get("realm") != realm.id:
         raise refuse(
             f"The response is of the foreign realm {str(body.get('realm'))[:16]!r}; this license server honours "
@@ -90,7 +91,7 @@ def check_response(data: bytes, request: bytes, realm: Realm, where: str, journa
     machine = body.get("fingerprint")
     if not isinstance(machine, dict) or not compare(machine, asked["fingerprint"]).is_same_machine:
         raise refuse("The response is for another machine.", where, "Load it on the machine whose request it answers.")
-    if body.get("request_id") != asked["id"] or body.get("request_digest") != documents.digest(request):
+    if body.get("request_id") != asked["id"] or body.get("request_digest") != pending.identity:
         applied = journal is not None and journal.was_closed(str(asked["number"]), str(body.get("request_id")))
         what = "was applied before" if applied else "answers another request than the one that is pending"
         raise refuse(

@@ -119,10 +119,11 @@ class Settling:
                 return None
         response = self._checked(intent, data)
         if intent.response is None:
-            self._journal.answered(intent, data)
+            # What is archived has the bytes that the authority signed, whatever was made of them on the way.
+            self._journal.answered(intent, response.normal)
         refused = hindrance(response)
         if refused is None:
-            self._apply(intent, response, data)
+            self._apply(intent, response)
         self._journal.close(intent)
         if refused is None:
             self.results[intent.number] = {"action": DONE[intent.action], **_told(response)}
@@ -151,7 +152,7 @@ class Settling:
             )
         return content
 
-    def _apply(self, intent: Intent, response: Document, data: bytes) -> None:
+    def _apply(self, intent: Intent, response: Document) -> None:
         if intent.action == DEACTIVATE:
             self._home.drop_nodelock(intent.number)
             faults.reach("settling.applied.receipt", intent.number)
@@ -163,7 +164,7 @@ class Settling:
             return
         if self._arriving is not None:
             self._arriving(intent.number)
-        self._home.put_license(intent.number, self._license(intent.number, response), data)
+        self._home.put_license(intent.number, self._license(intent.number, response), response.normal)
         faults.reach("settling.applied.license", intent.number)
         self._unfence(intent.number)
 

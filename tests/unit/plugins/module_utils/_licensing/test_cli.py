@@ -358,3 +358,19 @@ class TestAuthority:
         code, out, err = shell.run("authority", "audit", "--ledger", shell.ledger)
         assert (code, err) == (DONE, "")
         assert [line.split("event: ")[1].split()[0] for line in out.splitlines()] == ["init", "issue", "issue"]
+
+
+def test_a_request_and_a_response_whose_line_ends_a_mail_changed_are_the_ones_that_they_were(shell: Shell) -> None:
+    shell.licman("old", *documented(CLIENT, CODES[CLIENT]))
+    give = ["--nodelock-deactivate", CLIENT, "--authority", "offline", "--request-dir", str(shell.folder)]
+    assert shell.licman("old", *give)[0] == WAITING
+    original, mailed = shell.folder / "015120055014.request", shell.folder / "mailed.request"
+    mailed.write_bytes(original.read_bytes().replace(b"\n", b"\r\n"))
+    assert shell.authority("process", str(mailed))["outcome"] == "granted"
+    response = shell.folder / "015120055014.response"
+    signed = response.read_bytes()
+    again = shell.authority("process", str(original))
+    assert (again["repeated"], response.read_bytes()) == (True, signed)
+    response.write_bytes(signed.replace(b"\n", b"\r\n"))
+    assert shell.licman("old", *give, "--response", str(response))[0] == DONE
+    assert shell.overview("old")["licenses"][0]["status"] == "Inactive Nodelock"

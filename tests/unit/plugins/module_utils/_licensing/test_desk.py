@@ -41,10 +41,11 @@ def outcome(response: bytes) -> tuple[str, str | None]:
 
 
 def made_anew(lab: CoreLab, host: Host, **changes: Any) -> bytes:
-    """A request to activate, changed and signed again by the host that makes it, and with the right code."""
+    """A request to activate, changed and signed again by the host that makes it; with the code where it needs one."""
     body = {**json.loads(requests_of(lab, host).activate(wanted(SERVER)[0]))["body"], **changes}
     keys = {"host": documents.load_private_key(host.home.make_host_key(), "key")}
-    keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code)
+    if body["action"] in ("activate", "quote"):
+        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code)
     return documents.sign(documents.REQUEST, body, keys)
 
 
