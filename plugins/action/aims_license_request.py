@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, read_numbers
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request, read_requests
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import (
+    Request,
+    is_like_request,
+    is_request_name,
+    read_requests,
+    responses_in,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal import Answer, Portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import (
     check_email,
@@ -20,7 +25,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options imp
     check_realm,
 )
 
-_NAME = re.compile(r"[0-9]{12}\.request")
 _SECONDS = 60
 
 
@@ -40,7 +44,8 @@ class ActionModule(LicensingAction):
             raise refuse("No folder of requests is given.", "requests_dir", "Set requests_dir to their folder.")
         folder = Folder(path)
         found = read_requests(folder, realm, self._names(folder))
-        waiting = [request for request in found if not folder.has(request.response_name)]
+        answers = responses_in(folder)
+        waiting = [one for one in found if one.body["id"] not in answers and not folder.has(one.response_name)]
         if self.flag("probe"):
             portal.check()
         if self.dry:
@@ -49,12 +54,13 @@ class ActionModule(LicensingAction):
 
     def _names(self, folder: Folder) -> list[str]:
         """The names of the request files to look at; one that is asked for and not there has nothing to wait for."""
-        there = [name for name in folder.names(suffix=".request") if _NAME.fullmatch(name)]
+        # A copy with another name comes after the file that it is a copy of.
+        there = sorted(filter(is_like_request, folder.names()), key=lambda name: (not is_request_name(name), name))
         numbers = self._task.args.get("numbers")
         if numbers is None:
             return there
-        wanted = [f"{digits(number)}.request" for number in read_numbers(numbers, "numbers")]
-        return [name for name in wanted if name in there]
+        stems = [digits(number) for number in read_numbers(numbers, "numbers")]
+        return [name for stem in stems for name in there if stem in name]
 
     def _told(
         self,

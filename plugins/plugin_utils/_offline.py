@@ -52,12 +52,16 @@ class Request:
 
     @classmethod
     def read(cls, name: str, content: bytes, realm: Realm, where: str) -> Request:
-        """Read a request file, or refuse: only whole requests to the realm's authority are handed over."""
+        """Read a request file, or refuse: only whole requests to the realm's authority are handed over.
+
+        A file that has the name of a request has that of its own license; any other name says nothing.
+        """
         body = documents.read(content, documents.REQUEST, where).body
         number, action = str(body.get("number")), body.get("action")
         named = f"{digits(parse_number(number, where))}.request"
         known = isinstance(body.get("id"), str) and isinstance(body.get("fingerprint"), dict)
-        if not known or action not in (ACTIVATE, DEACTIVATE, UPDATE) or named != name:
+        misnamed = is_request_name(name) and name != named
+        if not known or action not in (ACTIVATE, DEACTIVATE, UPDATE) or misnamed:
             raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
         if body.get("realm") != realm.id:
             raise refuse(
@@ -68,8 +72,43 @@ class Request:
         return cls(name, number, content, body)
 
 
+_REQUEST = re.compile(r"[0-9]{12}\.request")
+# What browsers and mail programs make of it: N.request.txt, N (1).request, N.REQUEST, "Copy of N.request".
+_LIKE_REQUEST = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9]).*request", re.IGNORECASE)
+_LIKE_RESPONSE = re.compile(r"response", re.IGNORECASE)
+# Files of a folder that are looked into for responses.
+_LOOKED_INTO = 1000
+
+
+def is_request_name(name: str) -> bool:
+    """Whether a file has the name that requests are written under."""
+    return _REQUEST.fullmatch(name) is not None
+
+
+def is_like_request(name: str) -> bool:
+    """Whether a file has that name, or what a browser or a mail program makes of it."""
+    return is_request_name(name) or _LIKE_REQUEST.search(name) is not None
+
+
+def responses_in(folder: Folder) -> dict[str, dict[str, bytes]]:
+    """Return the response files of a folder by the id of their request: name → content, whatever their names are.
+
+    A file that cannot be read, or is no response, is none; no signature is checked here.
+    """
+    answers: dict[str, dict[str, bytes]] = {}
+    for name in folder.names()[:_LOOKED_INTO]:
+        with contextlib.suppress(LicensingError):
+            data = folder.read(name, documents.MAX_BYTES)
+            body = documents.read(data, documents.RESPONSE, name).body
+            answers.setdefault(str(body.get("request_id")), {})[name] = data
+    return answers
+
+
 class RequestFolder:
-    """Request files out, response files in; ``done/`` keeps those whose response was applied."""
+    """Request files out, response files in; ``done/`` keeps those whose response was applied.
+
+    A response is known by the request that it answers, not by its name, which browsers and mail programs change.
+    """
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder(path)
@@ -78,15 +117,33 @@ class RequestFolder:
         """Return the response files that are there for these licenses, as the modules take them."""
         found = []
         if self._folder.path.is_dir():
+            answers = responses_in(self._folder)
             for number in numbers:
-                data = self._folder.find(f"{digits(number)}.response", documents.MAX_BYTES)
+                name = f"{digits(number)}.response"
+                answering = answers.get(self._waiting_id(number) or "", {})
+                data = answering.get(name) or next(iter(answering.values()), None)
+                if data is None:
+                    # It answers nothing that waits here: the host says what is wrong with it.
+                    data = self._folder.find(name, documents.MAX_BYTES)
                 if data is not None:
                     found.append({"number": number, "content": base64.b64encode(data).decode()})
         return found
 
+    def _waiting_id(self, number: str) -> str | None:
+        """The id of the request that waits here for a license, if it can be read."""
+        with contextlib.suppress(LicensingError):
+            data = self._folder.find(f"{digits(number)}.request", documents.MAX_BYTES)
+            body = documents.read(data or b"", documents.REQUEST, number).body
+            if digits(parse_number(body.get("number"))) == digits(number):
+                return str(body.get("id"))
+        return None
+
     def at_hand(self, numbers: Sequence[str]) -> set[str]:
         """Return the licenses whose response lies here, whatever is in it; a folder that cannot be read shows none."""
         found = set()
+        with contextlib.suppress(LicensingError):
+            answers = responses_in(self._folder)
+            found = {number for number in numbers if self._waiting_id(number) in answers}
         for number in numbers:
             with contextlib.suppress(OSError):
                 (self._folder.path / f"{digits(number)}.response").lstat()
@@ -123,10 +180,25 @@ class RequestFolder:
         if not waiting:
             return None
         files = ", ".join(f"{digits(number)}.request" for number in waiting)
-        return (
+        step = (
             f"{len(waiting)} request(s) wait in {self._folder.path}: {files}. Have each processed by the authority "
             "(for a rehearsal, 'authority process FILE.request --ledger PATH'), put the .response files into the "
             "same folder, and run the same command again."
+        )
+        return step + self._strange()
+
+    def _strange(self) -> str:
+        """Name the files that are called responses and answer no request that is here."""
+        strange: list[str] = []
+        with contextlib.suppress(LicensingError):
+            answers, names = responses_in(self._folder), self._folder.names()
+            asked = {self._waiting_id(name.partition(".")[0]) for name in names if is_request_name(name)}
+            useful = {name for mark, files in answers.items() if mark in asked for name in files}
+            strange = [name for name in names if _LIKE_RESPONSE.search(name) and name not in useful]
+        if not strange:
+            return ""
+        return (
+            f" No response to a request that waits is in {', '.join(map(shown, strange))}: put the original file there."
         )
 
     def foresee(self, result: Mapping[str, Any]) -> str | None:
@@ -143,15 +215,28 @@ class RequestFolder:
         if request is None:
             return
         body = documents.read(request, documents.REQUEST, self._folder.place(f"{stem}.request")).body
-        if body.get("action") == UPDATE and not self._folder.has(f"{stem}.response"):
-            return  # somebody's own, and still pending
         mark = str(body.get("id"))
+        answers = responses_in(self._folder).get(mark, {})
+        if self._folder.has(f"{stem}.response"):
+            answers.setdefault(f"{stem}.response", b"")
+        if body.get("action") == UPDATE and not answers:
+            return  # somebody's own, and still pending
         # The host chose it; one of ours is hexadecimal.
         if not re.fullmatch(r"[0-9a-f-]{8,64}", mark):
             mark = hashlib.sha256(request).hexdigest()[:32]
         # The request last: as long as it is there, this is taken up again, and no response is left without one.
-        for kind in ("response", "request"):
-            self._folder.move(f"{stem}.{kind}", f"done/{stem}-{mark}.{kind}")
+        for name, content in answers.items():
+            self._folder.move(name, self._done(f"{stem}-{mark}", content))
+        self._folder.move(f"{stem}.request", f"done/{stem}-{mark}.request")
+
+    def _done(self, stem: str, content: bytes) -> str:
+        """A name among the done ones for a response: no other one gives way to it."""
+        for at in range(1, _LOOKED_INTO):
+            name = f"done/{stem}.response" if at == 1 else f"done/{stem}-{at}.response"
+            there = self._folder.find(name, documents.MAX_BYTES)
+            if there is None or documents.are_same(there, content, documents.RESPONSE):
+                break
+        return name
 
 
 def _returned(request: Mapping[str, Any]) -> tuple[str, bytes]:
@@ -167,20 +252,24 @@ def _returned(request: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Request]:
-    """Read the request files; refuse with everything that is wrong before any of them is handed over."""
-    found: list[Request] = []
+    """Read the request files; refuse with everything that is wrong before any of them is handed over.
+
+    Of several copies of one request, the first is read.
+    """
+    found: dict[str, Request] = {}
     problems: list[Problem] = []
     for name in names:
         try:
             content = folder.find(name, documents.MAX_BYTES)
             # Another run may have put it among the done ones since it was listed.
             if content is not None:
-                found.append(Request.read(name, content, realm, folder.place(name)))
+                request = Request.read(name, content, realm, folder.place(name))
+                found.setdefault(request.body["id"], request)
         except LicensingError as error:
             problems.extend(error.problems)
     if problems:
         raise LicensingError(problems)
-    return found
+    return list(found.values())
 
 
 def exchange_files(

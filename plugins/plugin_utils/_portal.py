@@ -33,6 +33,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     unsecret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response, refusal
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request
 from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import plain
 
@@ -248,7 +249,9 @@ def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="email"\r\n\r\n{email}\r\n'
     parts = [head.encode()]
     for request in requests:
-        named = f'Content-Disposition: form-data; name="request"; filename="{request.name}"'
+        # The file's own name may be anything, and is for this controller alone.
+        file = f"{digits(request.number)}.request"
+        named = f'Content-Disposition: form-data; name="request"; filename="{file}"'
         parts.append(f"--{boundary}\r\n{named}\r\nContent-Type: application/octet-stream\r\n\r\n".encode())
         parts.append(request.content + b"\r\n")
     return b"".join([*parts, f"--{boundary}--\r\n".encode()])

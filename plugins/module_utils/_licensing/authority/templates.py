@@ -103,7 +103,7 @@ load there.</p>{% end %}
  aria-describedby="email-hint">
 <span class="hint" id="email-hint">The response files are sent there too.</span></div>
 {% end %}<div class="field"><label for="request">Request files</label>
-<input type="file" id="request" name="request" accept=".request" multiple required aria-describedby="request-hint">
+<input type="file" id="request" name="request" accept=".request,.txt" multiple required aria-describedby="request-hint">
 <span class="hint" id="request-hint">Named like <code>015120064022.request</code>; up to {{ files }} at a time.
 </span></div>
 <button class="button" type="submit">Process</button>
