@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
 from . import VERSION, checks
 from .authority.embedded import open_ledger_channel
-from .channel import Channel, open_channel
+from .channel import OFFLINE, Channel, check_authority, open_channel
 from .client import NoAnswer
 from .documents import Realm
 from .errors import LicensingError, refuse
@@ -34,6 +33,7 @@ from .model import (
 )
 from .server.command import licsrv
 from .system import untold
+from .terminal import Unprinted, check_folder, complain, unwritten
 from .terminal import print_json as _print_json
 from .terminal import read_file as _read_file
 from .terminal import read_line as _line
@@ -42,8 +42,10 @@ from .terminal import say as _say
 REFUSED = 1
 WAITING = 3
 NO_ANSWER = 4
+UNPRINTED = 5
 _EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file, 4 the license server does not answer."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 waiting for a response file, 4 the license server does not "
+    "answer, 5 done, but the result could not be printed."
 )
 
 
@@ -51,22 +53,31 @@ def main(arguments: Sequence[str]) -> int:
     """Run ``licman …`` or ``authority …``; return the exit code."""
     commands: dict[str, Callable[[Sequence[str]], int]] = {"licman": licman, "licsrv": licsrv, "authority": authority}
     if not arguments or arguments[0] not in commands:
-        sys.stderr.write("usage: licman … | licsrv … | authority …\n")
+        complain("usage: licman … | licsrv … | authority …")
         return 2
     try:
         try:
             return commands[arguments[0]](arguments[1:])
-        except BrokenPipeError:
-            # Whoever reads the output has gone: that is Python's to end.
-            raise
         except OSError as error:
             raise untold(error) from error
+    except Unprinted as error:
+        complain(
+            f"The result cannot be printed: {error}. What the command does is done; run it again to see how things are."
+        )
+        return UNPRINTED
     except LicensingError as error:
-        if "--json" in arguments:
-            _print_json({"problems": [problem.as_dict() for problem in error.problems]})
-        else:
-            sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+        _tell_problems(error, "--json" in arguments)
         return NO_ANSWER if isinstance(error, NoAnswer) else REFUSED
+
+
+def _tell_problems(error: LicensingError, as_json: bool) -> None:
+    if as_json:
+        try:
+            _print_json({"problems": [problem.as_dict() for problem in error.problems]})
+            return
+        except Unprinted:
+            pass
+    complain("\n".join(map(str, error.problems)))
 
 
 def licman(arguments: Sequence[str]) -> int:
@@ -151,6 +162,9 @@ def _channel(options: argparse.Namespace, overview: dict[str, Any]) -> Channel:
     server = overview["server"]
     authority = options.authority or server["authority"] or "offline"
     realm = Realm.from_dict(server["realm"], options.home) if server["realm"] else None
+    if check_authority(authority) == OFFLINE and not options.response:
+        # A license that is to be given back is fenced before its request can be written.
+        check_folder(Path(options.request_dir).absolute())
     return open_channel(authority, open_ledger_channel, _responses(options), realm=realm)
 
 
@@ -180,7 +194,12 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
     written = []
     for number, request in change.requests.items():
         folder = Path(options.request_dir).absolute()
-        Folder(folder).write(f"{digits(number)}.request", request, PRIVATE)
+        try:
+            Folder(folder).write(f"{digits(number)}.request", request, PRIVATE)
+        except LicensingError as error:
+            what = f"The request for license {number} is made and waits on this host"
+            again = "The same command writes the same request again, also into another folder."
+            raise unwritten(error, what, again) from error
         written.append(str(folder / f"{digits(number)}.request"))
     if options.json:
         results = list(change.results)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .. import documents
 from ..channel import check_host
-from ..errors import refuse
+from ..errors import LicensingError, refuse
 from ..files import PRIVATE, Folder
 from ..model import digits, now_utc, parse_code, parse_number
-from ..terminal import print_json, read_file, read_line, say
+from ..terminal import check_folder, print_json, read_file, read_line, say, unwritten
 from .issuing import changed_license, new_license
 
 if TYPE_CHECKING:
@@ -285,11 +285,17 @@ def _process(options: argparse.Namespace) -> dict[str, Any]:
     from .ledger import Ledger
 
     request = read_file(options.request)
+    folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
+    check_folder(folder)
     with Ledger(options.ledger) as ledger:
         answer = RequestDesk(ledger, online=False).consider(request, options.request)
-    folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
     name = f"{digits(answer.number)}.response"
-    Folder(folder).write(name, answer.content, PRIVATE)
+    try:
+        Folder(folder).write(name, answer.content, PRIVATE)
+    except LicensingError as error:
+        what = f"The {answer.action} request for license {answer.number} was answered: it is {answer.outcome}"
+        again = "Process the same file again: the same response comes, and nothing more is spent."
+        raise unwritten(error, what, again) from error
     return {**_answered(answer), "repeated": answer.repeated, "response": str(folder / name)}
 
 
