@@ -89,7 +89,7 @@ class ActionModule(LicensingAction):
             try:
                 if is_told(report, earlier):
                     return False
-            except (KeyError, TypeError):
+            except (KeyError, TypeError, AttributeError):
                 pass  # damaged, or of another version: what is true now takes its place
         if not self.dry:
             folder.make(mode=0o700)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.embedded import open_ledger_channel
@@ -15,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel 
     open_channel,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -34,7 +34,7 @@ OFFLINE: dict[str, Any] = {
 
 def channel_of(module: AnsibleModule, manager: LicenseManager) -> Channel:
     """Return the channel to the authority that the arguments name, or that the server was installed with."""
-    responses = {one["number"]: base64.b64decode(one["content"]) for one in module.params["responses"]}
+    responses = {one["number"]: unpacked(one["content"], "responses") for one in module.params["responses"]}
     authority, given = module.params["authority"], module.params.get("realm")
     realm = Realm.from_dict(given, "realm") if given else None
     # The home is asked only for what the task does not name.

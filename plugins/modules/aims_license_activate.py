@@ -196,7 +196,7 @@ overview:
   type: dict
 """
 
-import base64
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
@@ -208,6 +208,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     read_profiles,
     read_wanted,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,
     REALM,
@@ -231,7 +232,10 @@ def activate(module):
         extra,
         module.params["users"],
         module.params["released_by"],
-        [HomeFile(f["name"], PRIVATE, True, base64.b64decode(f["content"])) for f in module.params["files"]],
+        [
+            HomeFile(file["name"], PRIVATE, True, unpacked(file["content"], f"files, {file['name']}"))
+            for file in module.params["files"]
+        ],
         read_numbers(module.params["emergency"], "emergency"),
         read_numbers(module.params["given_back"], "given_back"),
         module.params["keep_profiles"],

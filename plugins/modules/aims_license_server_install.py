@@ -153,8 +153,6 @@ overview:
   type: dict
 """
 
-import base64
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
@@ -171,6 +169,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Home, Listen
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
@@ -194,7 +193,7 @@ def bring_authority(module, home):
     if module.params["state"] == "absent":
         done = remove_authority(home, dry=module.check_mode)
     else:
-        package = Package(VERSION, base64.b64decode(module.params["package"]))
+        package = Package(VERSION, unpacked(module.params["package"], "package"))
         done = install_authority(home, package, serving, dry=module.check_mode)
     words = "".join(f"{word}\n" for word in done.changes)
     return {
@@ -215,7 +214,7 @@ def bring(module):
     if module.params["state"] == "absent":
         done = remove(home, dry=module.check_mode)
     else:
-        package = Package(VERSION, base64.b64decode(module.params["package"]))
+        package = Package(VERSION, unpacked(module.params["package"], "package"))
         done = install(home, package, settings_of(module.params), dry=module.check_mode)
     return {
         "changed": bool(done.changes),

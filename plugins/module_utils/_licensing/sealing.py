@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from .errors import refuse
 from .library import require_sealing
 
 _INFO = b"aims.licensing sealing 1"
@@ -30,23 +31,35 @@ class Seal:
     def open(self, sealed: str) -> bytes:
         """Return what was sealed for this recipient.
 
-        :raises cryptography.exceptions.InvalidTag: it was altered, or sealed for somebody else.
+        :raises LicensingError: it was altered, or sealed for somebody else.
         """
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-        data = base64.b64decode(sealed)
-        shared = self._key.exchange(X25519PublicKey.from_public_bytes(data[:32]))
-        return _cipher(shared, data[:32]).decrypt(_NONCE, data[32:], None)  # type: ignore[no-any-return]
+        data = unpacked(sealed, "sealed")
+        try:
+            shared = self._key.exchange(X25519PublicKey.from_public_bytes(data[:32]))
+            return bytes(_cipher(shared, data[:32]).decrypt(_NONCE, data[32:], None))
+        except (InvalidTag, ValueError):
+            todo = "Run this again; where it comes again, look at the host and at the way to it."
+            raise refuse("A secret is damaged, or was sealed for another run.", "sealed", todo) from None
 
 
 def seal(recipient: str, data: bytes) -> str:
-    """Seal data so that only the recipient can open it; base64."""
+    """Seal data so that only the recipient can open it; base64.
+
+    :raises LicensingError: the recipient is none.
+    """
     require_sealing()
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     key = X25519PrivateKey.generate()
     public = _raw(key.public_key())
-    shared = key.exchange(X25519PublicKey.from_public_bytes(base64.b64decode(recipient)))
+    try:
+        shared = key.exchange(X25519PublicKey.from_public_bytes(unpacked(recipient, "recipient")))
+    except ValueError:
+        todo = "Take a backup by the action plugin of this collection, which makes the key."
+        raise refuse("This is no key to seal for.", "recipient", todo) from None
     # Each message has a key of its own, so the nonce need not vary.
     return _encode(public + _cipher(shared, public).encrypt(_NONCE, data, None))
 
@@ -64,6 +77,16 @@ def _raw(key: Any) -> bytes:
 
     raw: bytes = key.public_bytes(s.Encoding.Raw, s.PublicFormat.Raw)
     return raw
+
+
+def unpacked(text: object, where: str) -> bytes:
+    """Return bytes that came as base64, or refuse."""
+    try:
+        if not isinstance(text, str):
+            raise ValueError("no text")
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise refuse("The content is damaged: it is not base64.", where, "Hand over the whole content.") from None
 
 
 def _encode(data: bytes) -> str:

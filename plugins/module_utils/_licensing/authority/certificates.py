@@ -158,7 +158,7 @@ class Certificates:
 
         # Versions before 39 read the first certificate of a file only.
         for pem in re.findall(_PEM, self._folder.find(_SERVER) or b""):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, x509.InvalidVersion):
                 found = x509.load_pem_x509_certificate(pem)
                 if _public(found) == _public(key):
                     return found
@@ -201,7 +201,7 @@ class Certificates:
             return None
         try:
             return x509.load_pem_x509_certificate(data)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise refuse("The certificate is damaged.", self._folder.place(name), "Restore it from a backup.") from None
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -202,10 +203,28 @@ def test_a_sealed_secret_opens_for_its_recipient_alone() -> None:
     sealed = sealing.seal(reader.recipient, b"a private key")
     assert reader.open(sealed) == b"a private key"
     assert sealing.seal(reader.recipient, b"a private key") != sealed
-    from cryptography.exceptions import InvalidTag
-
-    with pytest.raises(InvalidTag):
+    with pytest.raises(LicensingError, match="A secret is damaged, or was sealed for another run"):
         other.open(sealed)
+
+
+@pytest.mark.parametrize(
+    "sealed", ["", "AAAA", "=", "A" * 43, "\u00e9", "x y", base64.b64encode(bytes(80)).decode(), None, 7, []]
+)
+def test_a_damaged_seal_and_what_is_no_recipient_are_refused_in_words(sealed: Any) -> None:
+    for act in (lambda: sealing.Seal().open(sealed), lambda: sealing.seal(sealed, b"a private key")):
+        with pytest.raises(LicensingError) as refused:
+            act()
+        assert "private" not in str(refused.value)
+
+
+@given(st.data())
+def test_a_seal_that_was_changed_anywhere_is_refused_in_words(data: st.DataObject) -> None:
+    seal = sealing.Seal()
+    sealed = bytearray(sealing.seal(seal.recipient, b"a private key").encode())
+    at = data.draw(st.integers(0, len(sealed) - 1))
+    sealed[at] = data.draw(st.integers(0, 127).filter(lambda byte: byte != sealed[at]))
+    with contextlib.suppress(LicensingError):
+        assert seal.open(sealed.decode()) == b"a private key"  # spare bits of base64
 
 
 def test_without_cryptography_the_message_names_the_packages() -> None:
