@@ -196,8 +196,6 @@ overview:
   type: dict
 """
 
-import re
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm

@@ -5,6 +5,11 @@
 
 The salt is fixed for this product, as in systemd's app-specific machine ids: the hashes of two hosts can be compared,
 they stay the same over a re-installation, and they are of no use to other products.
+
+Earlier versions hashed what the hardware says as it is written there. Where that differs from what tells the machine
+from others (`hardware.py`), a fingerprint has their hashes too, under the component's name with ``-then``: a license
+that was activated with such a hash stays with its machine. Two fingerprints of today are compared by today's hashes
+alone.
 """
 
 from __future__ import annotations
@@ -19,12 +24,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import hardware
 from .errors import refuse
 from .system import advice, reason
 
 _SALT = b"aims.licensing fingerprint 1"
 MACHINE_ID = "machine-id"
 COMPONENTS = (MACHINE_ID, "product-uuid", "board-serial", "mac-addresses", "root-disk")
+_THEN = "-then"
+_FORMS = 2
+# Marks what was read as `hardware.py` reads it. An authority takes ten entries of a fingerprint.
+_READING, _READ = "reading", f"{2:032x}"
+# Everything that a fingerprint may have.
+NAMES = frozenset(COMPONENTS) | {
+    _READING,
+    f"product-uuid{_THEN}",
+    f"board-serial{_THEN}",
+    f"mac-addresses{_THEN}",
+    f"mac-addresses{_THEN}-2",
+}
 
 SAME = "same"
 DRIFTED = "drifted"
@@ -64,8 +82,9 @@ def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
     One component may drift if at least two others agree: DOMAIN.md lists NIC renames, resizes and kernel updates as
     what makes fingerprints drift. The machine-id alone decides where nothing else is known.
     """
-    both = [name for name in COMPONENTS if name in one and name in two]
-    changed = tuple(name for name in both if one[name] != two[name])
+    agreed = {name: agreement for name in COMPONENTS if (agreement := _agree(name, one, two)) is not None}
+    both = list(agreed)
+    changed = tuple(name for name in both if not agreed[name])
     agreeing = len(both) - len(changed)
     if agreeing and not changed:
         return Comparison(SAME, ())
@@ -76,9 +95,29 @@ def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
     return Comparison(OTHER, changed)
 
 
+def _agree(name: str, one: Mapping[str, str], two: Mapping[str, str]) -> bool | None:
+    """Whether two fingerprints agree in a component; None where one of them has nothing to compare."""
+    if _READING in one and _READING in two:
+        return one[name] == two[name] if name in one and name in two else None
+    if name in one and name in two:
+        return one[name] == two[name] or one[name] in _former(name, two) or two[name] in _former(name, one)
+    # A placeholder says nothing; one that an earlier version took for an identity agrees with itself.
+    known, former = (one.get(name), _former(name, two)) if name in one else (two.get(name), _former(name, one))
+    return known in former if known is not None and former else None
+
+
+def _former(name: str, fingerprint: Mapping[str, str]) -> list[str]:
+    """The hashes that earlier versions had of a component, where they are others."""
+    return [value for key, value in fingerprint.items() if key.startswith(f"{name}{_THEN}")]
+
+
 def in_words(then: Mapping[str, str], now: Mapping[str, str], changed: Iterable[str]) -> str:
     """Name components that differ, each with the first digits of its hash then and now."""
-    return ", ".join(f"{name} ({then[name][:8]} then, {now[name][:8]} now)" for name in changed)
+    return ", ".join(f"{name} ({_digits(name, then)} then, {_digits(name, now)} now)" for name in changed)
+
+
+def _digits(name: str, fingerprint: Mapping[str, str]) -> str:
+    return next((value[:8] for value in [fingerprint.get(name), *_former(name, fingerprint)] if value), "none")
 
 
 def read_fingerprint(root: str = "") -> dict[str, str]:
@@ -99,14 +138,18 @@ def read_fingerprint(root: str = "") -> dict[str, str]:
             str(base / "etc/machine-id"),
             f"Make one, as root: {new_machine_id(root)}",
         )
-    values: dict[str, str | None] = {MACHINE_ID: machine_id}
-    if not root and not _in_container():
-        dmi = Path("/sys/class/dmi/id")
-        values["product-uuid"] = _text(dmi / "product_uuid")
-        values["board-serial"] = _serial(_text(dmi / "board_serial"))
-        values["mac-addresses"] = _physical_macs()
-        values["root-disk"] = _root_disk()
-    return {name: _hash(name, value) for name, value in values.items() if value}
+    found = {MACHINE_ID: _hash(MACHINE_ID, machine_id)}
+    if root or _in_container():
+        return found
+    found[_READING] = _READ
+    readings = (hardware.product_uuid, hardware.board_serial, hardware.mac_addresses, hardware.root_disk)
+    for name, read in zip(COMPONENTS[1:], readings):
+        reading = read()
+        if reading.value:
+            found[name] = _hash(name, reading.value)
+        for at, former in enumerate(reading.former[:_FORMS], 1):
+            found[f"{name}{_THEN}{'' if at == 1 else f'-{at}'}"] = _hash(name, former)
+    return found
 
 
 def new_machine_id(root: str = "") -> str:
@@ -133,46 +176,8 @@ def _machine_id(place: Path) -> str | None:
         raise refuse(f"The machine-id cannot be read: {reason(error)}.", str(place), advice(error)) from error
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or None
-    except OSError:
-        return None
-
-
-def _serial(text: str | None) -> str | None:
-    # Boards without a serial number report one of these; they identify nothing.
-    empty = {"none", "not specified", "to be filled by o.e.m.", "default string", "0"}
-    return None if text is None or text.lower() in empty else text
-
-
 def _in_container() -> bool:
     if Path("/run/systemd/container").exists() or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return True
     # systemd and podman name the container's kind to its first process.
     return bool(os.environ.get("container"))  # noqa: SIM112 - the variable is lower-case
-
-
-def _physical_macs() -> str | None:
-    found = []
-    try:
-        cards = sorted(Path("/sys/class/net").iterdir())
-    except OSError:
-        return None
-    for card in cards:
-        if (card / "device").exists():
-            address = _text(card / "address")
-            if address and address != "00:00:00:00:00:00":
-                found.append(address)
-    return ",".join(sorted(found)) or None
-
-
-def _root_disk() -> str | None:
-    try:
-        device = Path("/").stat().st_dev
-        for link in sorted(Path("/dev/disk/by-uuid").iterdir()):
-            if link.stat().st_rdev == device:
-                return link.name
-    except OSError:
-        return None
-    return None

@@ -21,6 +21,7 @@ FLOORS = {
     "library": 0,
     "model": 0,
     "system": 0,
+    "hardware": 0,
     "connections": 1,
     "documents": 1,
     "fingerprint": 1,

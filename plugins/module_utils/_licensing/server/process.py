@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..errors import refuse
 from ..files import Folder
-from ..fingerprint import COMPONENTS, read_fingerprint
+from ..fingerprint import NAMES, read_fingerprint
 from ..store import SEATS_LOCK, SERVICE_DIRECTORIES, Home
 from ..system import advice, try_lock
 
@@ -129,7 +129,7 @@ def fingerprint(root: str, file: str | None) -> dict[str, str]:
     except (ValueError, RecursionError):
         found = None
     whole = isinstance(found, dict) and all(
-        name in COMPONENTS and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in found.items()
+        name in NAMES and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in found.items()
     )
     if not whole or not found:
         raise refuse("This is not a fingerprint.", str(place), "Write it as root with 'licman --fingerprint --json'.")
