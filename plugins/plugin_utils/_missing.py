@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import END, KEEP, RELEASE
-from ansible_collections.aims.licensing.plugins.plugin_utils._words import in_words
+from ansible_collections.aims.licensing.plugins.plugin_utils._words import as_list, as_map, in_words
 
 # Name → SHA-256, or None where it is not known.
 Digests = Mapping[str, Optional[str]]
@@ -27,13 +27,18 @@ def arrives_by(step: str) -> bool:
 
 def digests_of(side: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the files that move of a host, as ``aims_license_info`` saw them there."""
-    found: dict[str, str | None] = {name: None for name in side["overview"].get("files") or [] if is_carried(name)}
+    found: dict[str, str | None] = dict.fromkeys(_names(as_map(side.get("overview")).get("files")))
     return {**found, **_carried(side)}
 
 
 def _carried(side: Mapping[str, Any]) -> dict[str, str | None]:
-    files = (side.get("carried") or {}).get("files") or {}
-    return {name: digest for name, digest in files.items() if is_carried(name)}
+    files = as_map(as_map(side.get("carried")).get("files"))
+    return {name: files[name] for name in _names(list(files))}
+
+
+def _names(found: object) -> list[str]:
+    """Return the names of files that move, of whatever a host has said."""
+    return [name for name in as_list(found) if isinstance(name, str) and is_carried(name)]
 
 
 def bundled(manifest: Mapping[str, Any] | None) -> Digests:
@@ -72,9 +77,9 @@ class FilesPlan:
         self._source = seen if self._reachable else {}
         self._bundle, self._has_bundle = bundled(manifest), manifest is not None
         self._returns, self._waived = returns, waived
-        record = target.get("carried") or {}
-        self._brought: Digests = record.get("brought") or {}
-        self._came = self._hosts[0] in (record.get("sources") or [])
+        record = as_map(target.get("carried"))
+        self._brought: Digests = as_map(record.get("brought"))
+        self._came = self._hosts[0] in as_list(record.get("sources"))
 
     def plan(self) -> dict[str, Any]:
         """Return the plan of the files.
@@ -163,7 +168,7 @@ def files_told(plan: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
     :param after: the overview of the target now
     """
     files = plan.get("files") or {}
-    there = set(after.get("files") or [])
+    there = _names(after.get("files"))
     return {
         "missing": [name for name in files.get("expected", []) if name not in there],
         "unknown": bool(files.get("unknown")),

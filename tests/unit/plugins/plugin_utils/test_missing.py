@@ -124,3 +124,13 @@ def test_names_from_a_host_write_no_lines_of_their_own() -> None:
     whole = with_files(kept, side("old", {name: "1"}), NEW, None, lost=False, waived=False)
     told = files_told(whole, {"files": []})
     assert all("\n" not in text for text in (*whole["files"]["words"], lacking(told, "old", "new")[0].what))
+
+
+@pytest.mark.parametrize(
+    "said", [[], "x", 7, None, {"files": ["x"]}, {"files": {KEY: {}}, "sources": 5, "brought": []}]
+)
+@pytest.mark.parametrize("listed", [None, 7, "x", [None, 7, {}, KEY]])
+def test_whatever_a_host_says_of_its_files_is_taken_for_what_it_is(said: Any, listed: Any) -> None:
+    strange = {"host": "old", "overview": {"files": listed}, "carried": said}
+    assert set(plan(strange, {**strange, "host": "new"}, arrives=True)["expected"]) <= {KEY}
+    assert files_told({"files": {"expected": [KEY]}}, {"files": listed})["missing"] in ([], [KEY])
