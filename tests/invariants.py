@@ -105,7 +105,7 @@ class Ledger:
         signature = base64.b64decode(whole.pop("signatures")["realm"])
         canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         try:
-            Ed25519PublicKey.from_public_bytes(base64.b64decode(self._key)).verify(signature, canonical)
+            Ed25519PublicKey.from_public_bytes(base64.b64decode(self._key)[:32]).verify(signature, canonical)
         except InvalidSignature:
             return False
         return True

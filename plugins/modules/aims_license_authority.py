@@ -32,7 +32,6 @@ options:
       activation_code:
         description: The code with which it can be activated. The ledger keeps only what proves it.
         type: str
-        required: true
       type:
         description: What it is, as the overview shows it.
         type: str
@@ -45,6 +44,14 @@ options:
         description: How many days from today it is valid.
         type: int
         default: 365
+  codes_from:
+    description:
+      - The name of a variable of the host that lists licenses with their activation codes, such as
+        V(aims_license_server_licenses). Entries of O(licenses) that have no O(licenses[].activation_code) get
+        theirs from it, by number.
+      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
+        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
+    type: str
   details:
     description: C(type), C(seats) and C(days) of licenses that O(licenses) does not say them of, by license number.
     type: dict
@@ -102,7 +109,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import new_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import check_code, new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import ledger_path
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
@@ -116,23 +123,26 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import SERV
 def issue(module):
     """Make the ledger, and issue what is missing."""
     path, now = ledger_path(module.params["authority"]), now_utc()
-    licenses = [_license(one, now.date()) for one in module.params["licenses"]]
+    asked = {parse_number(entry["number"]): entry for entry in module.params["licenses"]}
     known, realm = [], None
     exists = Path(path).exists()
     if exists:
         with Ledger(path) as ledger:
             known, realm = [license.number for license in ledger.licenses()], ledger.realm.as_dict()
-    new = [license for license in licenses if license.number not in known]
+    new = {number: _checked(number, entry) for number, entry in asked.items() if number not in known}
+    issued = list(new)
     if not module.check_mode and (new or not exists):
         with Ledger(path) if exists else Ledger.create(path, module.params["name"]) as ledger:
             realm = ledger.realm.as_dict()
+            # Before the change, which others wait for: deriving their keys takes its time.
+            licenses = [_license(ledger.realm, number, entry, now.date()) for number, entry in new.items()]
             with ledger.change():
                 # One that another run has issued meanwhile keeps its code.
-                new = [license for license in new if ledger.license(license.number) is None]
-                for license in new:
+                licenses = [license for license in licenses if ledger.license(license.number) is None]
+                for license in licenses:
                     ledger.put_license(license, now)
-    issued = [license.number for license in new]
-    after = sorted({*known, *(license.number for license in licenses)})
+        issued = [license.number for license in licenses]
+    after = sorted({*known, *asked})
     return {
         "changed": bool(issued) or not exists,
         "realm": realm,
@@ -145,11 +155,16 @@ def issue(module):
     }
 
 
-def _license(one, today):
-    number = parse_number(one["number"])
-    code = parse_code(one["activation_code"], f"activation code of {number}")
-    until = (today + timedelta(days=one["days"])).isoformat()
-    return new_license(number, code, one["type"], one["seats"], today.isoformat(), until)
+def _checked(number, entry):
+    code = parse_code(entry["activation_code"], f"activation code of {number}")
+    return {**entry, "activation_code": check_code(number, code)}
+
+
+def _license(realm, number, entry, today):
+    until = (today + timedelta(days=entry["days"])).isoformat()
+    return new_license(
+        realm, number, entry["activation_code"], (entry["type"], entry["seats"], today.isoformat(), until)
+    )
 
 
 def main():
@@ -162,12 +177,13 @@ def main():
             "default": [],
             "options": {
                 "number": {"type": "str", "required": True},
-                "activation_code": {"type": "str", "required": True, "no_log": True},
+                "activation_code": {"type": "str", "no_log": True},
                 "type": {"type": "str", "default": "Rehearsal license"},
                 "seats": {"type": "int", "default": 10},
                 "days": {"type": "int", "default": 365},
             },
         },
+        "codes_from": {"type": "str"},
         "details": {"type": "dict"},
         "bundle": {"type": "path"},
         "accept_unauthenticated": {"type": "bool", "default": False},

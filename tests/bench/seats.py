@@ -46,7 +46,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text
 from licsrv import Server, free_address  # noqa: E402
 
 HOME = "/opt/aims-license-server"
-NUMBER, CODE = "015.120.065.016", "EEEEE-FFFFF-GGGGG-HHHHH-33333"
+NUMBER, CODE = "015.120.065.016", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R"
 CONNECTIONS = (1, 16, 64)
 # what is asked for
 RATIO, P99, MEMORY, START = 0.7, 20.0, 100.0, 1.0
@@ -164,7 +164,9 @@ class Bench:
         dates = [(now + timedelta(days=days)).date().isoformat() for days in (-1, 30)]
         with Ledger.create(str(self._folder / "authority.db"), "bench") as ledger:
             with ledger.change():
-                ledger.put_license(new_license(NUMBER, CODE, "PRO Session", 2 * len(self.held) + 10_000, *dates), now)
+                ledger.put_license(
+                    new_license(ledger.realm, NUMBER, CODE, ("PRO Session", 2 * len(self.held) + 10_000, *dates)), now
+                )
             answer = RequestDesk(ledger, True, lambda: now).answer
             channel = Embedded(ledger.realm, "the authority", answer, ledger.check_writable)
             BundledManager(home).activate([Wanted(NUMBER, CODE, "PROSession", True)], channel)

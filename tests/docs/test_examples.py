@@ -108,7 +108,7 @@ def test_the_commands_run_as_printed(tmp_path: Path) -> None:
     home = tmp_path / "hosts/new/opt/aims-license-server"
     # the first shows seats, for which a server would have to run
     _seats, activate, give_back, issue = commands(text("docs/cli.md"))
-    (home / "code.txt").write_text("AAAAA-BBBBB-CCCCC-DDDDD-22222\n", encoding="utf-8")
+    (home / "code.txt").write_text("K7QXM-2RVTA-9HWCP-DE4NZ-J6S8B\n", encoding="utf-8")
     shell(home, activate)
     request, load = give_back.strip().splitlines()
     ledger = tmp_path / "authority.db"

@@ -202,6 +202,7 @@ def templates(folder: Path) -> Mapping[str, World]:
         (foreign / "license.lic").write_text("another product's\n", encoding="utf-8")
     (held.folder / "codes").write_text("\n".join(CODES.values()), encoding="utf-8")
     with Ledger.create(held.ledger, "test") as ledger, ledger.change():
+        CoreLab.template_realm = ledger.realm
         for number in NUMBERS:
             ledger.put_license(CoreLab.license(number), now_utc())
     Certificates(held.ledger).make("REHEARSAL test", ["localhost", "127.0.0.1"], now_utc())

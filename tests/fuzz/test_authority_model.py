@@ -33,8 +33,7 @@ FORMAT = "authority: calls"
 YEAR = timedelta(days=365)
 MACHINES = ("a", "b", "c")
 KEYS = {name: documents.load_private_key(documents.new_private_key(), name) for name in MACHINES}
-CODE = documents.key_from_code(SERVER, CODES[SERVER])
-WRONG = documents.key_from_code(SERVER, WRONG_CODE)
+CODE, WRONG = CODES[SERVER], WRONG_CODE
 machines = st.sampled_from(MACHINES)
 
 
@@ -93,7 +92,9 @@ class Authority(RuleBasedStateMachine):
             "made": "2026-01-01T12:00:00Z",
             **more,
         }
-        keys = {"host": KEYS[machine], **({"code": code} if code else {})}
+        keys = {"host": KEYS[machine]}
+        if code:
+            keys["code"] = documents.key_from_code(SERVER, code, self.ledger.realm.key)
         return documents.sign(documents.REQUEST, body, keys)
 
     def ask(self, *what: Any, **more: Any) -> tuple[bytes, bytes | LicensingError]:

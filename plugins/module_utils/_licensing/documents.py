@@ -21,7 +21,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import LicensingError, refuse
@@ -44,6 +44,11 @@ _MARKED = {
     codecs.BOM_UTF16_LE: codecs.lookup("utf-16"),
     codecs.BOM_UTF16_BE: codecs.lookup("utf-16"),
 }
+# scrypt's cost of one derivation of a code: 16 MB and some 0.05 s. A guess costs as much.
+_SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 1 << 26, "dklen": 32}
+# What follows a realm's public key where the codes of its licenses are derived by scrypt.
+_BY_SCRYPT = b"\x02"
+_PUBLIC = 32
 # Levels of lists and mappings in a document; a response with its license has six.
 _DEEPEST = 50
 
@@ -99,7 +104,7 @@ class Document:
         from cryptography.exceptions import InvalidSignature
 
         try:
-            key = ed25519.Ed25519PublicKey.from_public_bytes(_unbase64(public_key))
+            key = ed25519.Ed25519PublicKey.from_public_bytes(_split(public_key)[0])
             key.verify(_unbase64(self.signatures.get(part, "")), canonical(self.kind, self.body))
         except (InvalidSignature, ValueError):
             return False
@@ -271,20 +276,54 @@ def public_half(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(raw).decode()
 
 
-def key_from_code(number: str, code: str) -> Ed25519PrivateKey:
+def realm_key(key: Ed25519PrivateKey) -> str:
+    """Return what a new realm is known by, base64: the public half of its key, and how codes are derived there.
+
+    Both are one text, which every host pins and every document is checked by, so that nobody who passes it on can leave
+    out the second.
+    """
+    return base64.b64encode(_unbase64(public_half(key)) + _BY_SCRYPT).decode()
+
+
+def _split(public_key: str) -> tuple[bytes, bool]:
+    """The bytes of a public key, and whether it is of a realm that derives codes by scrypt."""
+    raw = _unbase64(public_key)
+    by_scrypt = len(raw) == _PUBLIC + len(_BY_SCRYPT) and raw.endswith(_BY_SCRYPT)
+    return (raw[:_PUBLIC] if by_scrypt else raw), by_scrypt
+
+
+def key_from_code(number: str, code: str, realm: str = "") -> Ed25519PrivateKey:
     """Derive the key with which a request proves knowledge of the activation code.
 
-    The code itself never leaves the host: the authority and the license file know the public half only. A code has
-    over 120 bits, so the rounds only slow down guesses at codes that somebody chose by hand.
+    The code itself never leaves the host: the authority and the license file know the public half only. Whoever has
+    that, or a request, can try guesses at the code. So each costs what scrypt costs, and what the ledger of one realm
+    knows of a code is of no use with any other realm.
+
+    :param realm: the realm's key; one of an earlier version has codes derived in the way of that version
     """
-    seed = hashlib.pbkdf2_hmac("sha256", code.encode(), f"aims.licensing code {digits(number)}".encode(), _ROUNDS, 32)
+    seed = _seed(digits(number), code, realm)
     key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
     return key
 
 
+@lru_cache(maxsize=256)
+def _seed(number: str, code: str, realm: str) -> bytes:
+    if not realm or not _split(realm)[1]:
+        return hashlib.pbkdf2_hmac("sha256", code.encode(), f"aims.licensing code {number}".encode(), _ROUNDS, 32)
+    salt = f"aims.licensing code {number} of realm {realm}".encode()
+    try:
+        return hashlib.scrypt(code.encode(), salt=salt, **_SCRYPT)
+    except (AttributeError, ValueError, OSError):
+        raise refuse(
+            "The Python of this machine has no scrypt.",
+            f"license {number}",
+            "Use a Python whose OpenSSL has it, outside FIPS mode; without it, no code can be proven.",
+        ) from None
+
+
 @dataclass(frozen=True)
 class Realm:
-    """Whose keys sign: an authority's name and the public half of its key, base64.
+    """Whose keys sign: an authority's name and the public half of its key, base64, as :func:`realm_key` gives it.
 
     :ivar ca: the certificate, PEM, that its service's own certificate is checked against; None where it has no service
     """
@@ -308,7 +347,7 @@ class Realm:
         name = data.get("name") if isinstance(data, Mapping) else None
         key = data.get("key") if isinstance(data, Mapping) else None
         try:
-            whole = len(_unbase64(key)) == 32
+            whole = len(_split(str(key))[0]) == _PUBLIC
         except ValueError:
             whole = False
         if not isinstance(name, str) or not 1 <= len(name) <= 100 or not name.isprintable() or not whole:

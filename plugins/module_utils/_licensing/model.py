@@ -294,19 +294,23 @@ class Account:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One license as the inventory declares it for a host."""
+    """One license as the inventory declares it for a host.
+
+    :ivar activation_code: None where it is not to be asked for: what is pending of it is finished
+    """
 
     number: str
-    activation_code: str = field(repr=False)
+    activation_code: str | None = field(repr=False)
     profile: str | None = None
     default: bool = False
     nodelock: str = MACHINE
 
 
-def read_wanted(entries: object, where: str) -> tuple[Wanted, ...]:
+def read_wanted(entries: object, where: str, without_codes: bool = False) -> tuple[Wanted, ...]:
     """Read the declared licenses of a host; refuse with every problem of the list at once.
 
     :param entries: a list of ``{number, activation_code, profile, default, nodelock}``
+    :param without_codes: whether the codes may be left out
     """
     if not isinstance(entries, (list, tuple)):
         raise refuse(
@@ -318,7 +322,7 @@ def read_wanted(entries: object, where: str) -> tuple[Wanted, ...]:
     problems: list[Problem] = []
     for at, entry in enumerate(entries):
         try:
-            wanted.append(_read_one(entry, f"{where}[{at}]"))
+            wanted.append(_read_one(entry, f"{where}[{at}]", without_codes))
         except LicensingError as error:
             problems.extend(error.problems)
     problems.extend(_repeats([w.number for w in wanted], "License", "declared", where))
@@ -347,7 +351,7 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
 _WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
 
 
-def _read_one(entry: object, where: str) -> Wanted:
+def _read_one(entry: object, where: str, without_code: bool) -> Wanted:
     if not isinstance(entry, Mapping):
         raise refuse(
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
@@ -358,8 +362,10 @@ def _read_one(entry: object, where: str) -> Wanted:
         problems.append(
             Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
         )
-    values: dict[str, Any] = {}
-    readers = {"number": parse_number, "activation_code": parse_code}
+    values: dict[str, Any] = {"activation_code": None}
+    readers = {"number": parse_number}
+    if not without_code or entry.get("activation_code") is not None:
+        readers["activation_code"] = parse_code
     if entry.get("profile") is not None:
         readers["profile"] = parse_profile
     for key, reader in readers.items():

@@ -206,9 +206,10 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
         todo = "Give - and hand the code over on standard input: arguments can be seen by every user of this machine."
         raise refuse("A code is not taken as an argument.", "--activation-code", todo)
     code = parse_code(read_line()) if options.activation_code else _new_code()
-    license = new_license(
-        number, code, options.type, options.seats, options.start, options.expiry, options.maintenance_expiry
-    )
+    particulars = (options.type, options.seats, options.start, options.expiry)
+    with Ledger(options.ledger) as ledger:
+        # Outside of the change: deriving the key takes its time, and the service waits for the ledger.
+        license = new_license(ledger.realm, number, code, particulars, options.maintenance_expiry)
     with Ledger(options.ledger) as ledger, ledger.change():
         if ledger.license(number) is not None:
             # Whoever has its code would find it worth nothing from one moment to the next.

@@ -5,21 +5,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from .. import documents
+from ..documents import Realm
+from ..errors import refuse
 from ..model import License
+
+# A code of random letters and digits has some 18 different ones, and hardly any that follow each other in the alphabet.
+_FEWEST, _MOST_IN_ORDER = 8, 14
+
+
+def check_code(number: str, code: str) -> str:
+    """Return an activation code, or refuse one that somebody made up after a pattern: it can be guessed."""
+    letters, groups = code.replace("-", ""), code.split("-")
+    in_order = sum(abs(ord(one) - ord(next)) <= 1 for one, next in zip(letters, letters[1:]))
+    if len(set(letters)) < _FEWEST or len(set(groups)) < len(groups) or in_order >= _MOST_IN_ORDER:
+        raise refuse(
+            f"The activation code of license {number} follows a pattern, so that it can be guessed.",
+            f"license {number}",
+            "Use a code of random letters and digits, such as 'authority issue' makes.",
+        )
+    return code
 
 
 def new_license(
-    number: str, code: str, kind: str, seats: int, start: str, expiry: str, maintenance_expiry: str | None = None
+    realm: Realm, number: str, code: str, particulars: Sequence[Any], maintenance_expiry: str | None = None
 ) -> License:
-    """Return a license to issue, checked."""
-    key = documents.public_half(documents.key_from_code(number, code))
-    particulars = {"number": number, "type": kind, "seats": seats, "start": start, "expiry": expiry}
+    """Return a license to issue, checked.
+
+    :param particulars: type, seats, start and expiry
+    """
+    kind, seats, start, expiry = particulars
+    key = documents.public_half(documents.key_from_code(number, check_code(number, code), realm.key))
+    grants = {"number": number, "type": kind, "seats": seats, "start": start, "expiry": expiry}
     ends = {"maintenance_expiry": maintenance_expiry or expiry, "var": False, "code_key": key}
-    return License.from_dict({**particulars, **ends}, f"license {number}")
+    return License.from_dict({**grants, **ends}, f"license {number}")
 
 
 def changed_license(license: License, **changes: Any) -> License:

@@ -128,7 +128,7 @@ class Ledger:
         realm = name if name.startswith(REHEARSAL) else f"{REHEARSAL}{name}"
         Realm.from_dict({"name": realm, "key": "A" * 43 + "="}, "realm name")
         pem = documents.new_private_key()
-        public = documents.public_half(documents.load_private_key(pem, path))
+        public = documents.realm_key(documents.load_private_key(pem, path))
         place = Path(path).absolute()
         temporary = place.with_name(f"{_made_as(place)}{secrets.token_hex(6)}")
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import documents
 from ..channel import Channel
+from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, compare, in_words
 from ..journal import Intent
@@ -106,7 +107,7 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
                     "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
                 )
             )
-        if found is not None and not _knows_code(found, one):
+        if found is not None and not _knows_code(found, one, state.config.realm):
             problems.append(
                 Problem(
                     f"The activation code declared for license {one.number} is not this license's.",
@@ -118,8 +119,10 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
         raise LicensingError(problems)
 
 
-def _knows_code(found: Installed, wanted: Wanted) -> bool:
-    key = documents.key_from_code(wanted.number, wanted.activation_code)
+def _knows_code(found: Installed, wanted: Wanted, realm: Realm | None) -> bool:
+    if wanted.activation_code is None:
+        return False
+    key = documents.key_from_code(wanted.number, wanted.activation_code, realm.key if realm else "")
     return documents.public_half(key) == found.license.code_key
 
 

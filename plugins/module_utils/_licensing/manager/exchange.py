@@ -68,7 +68,7 @@ class Requests:
         }
         keys = {"host": self._key} if self._key else {}
         if code is not None:
-            keys["code"] = documents.key_from_code(number, code)
+            keys["code"] = documents.key_from_code(number, code, self._realm.key)
         return documents.sign(documents.REQUEST, body, keys)
 
 

@@ -15,7 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.modules.aims_license_authority import issue
 
 NUMBERS = ("015.120.064.022", "015.120.055.014")
-CODES = ("AAAAA-BBBBB-CCCCC-DDDDD-22222", "EEEEE-FFFFF-GGGGG-HHHHH-33333")
+CODES = ("K7QXM-2RVTA-9HWCP-DE4NZ-J6S8B", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R")
 
 
 def asked(path: Path, *codes: str) -> Any:

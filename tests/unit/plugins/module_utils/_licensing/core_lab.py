@@ -24,6 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded, OfflineFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
@@ -40,9 +41,9 @@ GRANTS = {
 }
 PROFILES = {SERVER: ("PROServer", False), SESSION: ("PROSession", True), CLIENT: ("Client", True)}
 CODES = {
-    SERVER: "AAAAA-BBBBB-CCCCC-DDDDD-22222",
-    SESSION: "EEEEE-FFFFF-GGGGG-HHHHH-33333",
-    CLIENT: "JJJJJ-KKKKK-LLLLL-MMMMM-44444",
+    SERVER: "K7QXM-2RVTA-9HWCP-DE4NZ-J6S8B",
+    SESSION: "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R",
+    CLIENT: "F5VTB-6NQGS-R8KXA-2YHPW-7DZ4M",
 }
 WRONG_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
 BEGINNING = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -128,7 +129,12 @@ class Host:
 
 
 class CoreLab:
-    """Two hosts ``old`` and ``new``, and an authority that issued the worked example."""
+    """Two hosts ``old`` and ``new``, and an authority that issued the worked example.
+
+    :ivar template_realm: of the newest ledger that was made to be copied
+    """
+
+    template_realm = Realm("REHEARSAL test", "A" * 43 + "=")
 
     def __init__(self, folder: Path, ledger: bytes) -> None:
         self.folder = folder
@@ -146,12 +152,13 @@ class CoreLab:
         path = folder / "template.db"
         with Ledger.create(str(path), "test") as ledger, ledger.change():
             for number in NUMBERS:
+                cls.template_realm = ledger.realm
                 ledger.put_license(cls.license(number), BEGINNING)
         return path.read_bytes()
 
-    @staticmethod
-    def license(number: str, start: str = "2025-01-01", expiry: str = "2099-12-31") -> Any:
-        return new_license(number, CODES[number], *GRANTS[number], start, expiry)
+    @classmethod
+    def license(cls, number: str, start: str = "2025-01-01", expiry: str = "2099-12-31") -> Any:
+        return new_license(cls.template_realm, number, CODES[number], (*GRANTS[number], start, expiry))
 
     def host(self, name: str, machine_id: str) -> Host:
         host = Host(self.folder / "hosts" / name, machine_id, self.clock)

@@ -289,7 +289,7 @@ def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of
     forged = json.loads(other.activate(wanted(SERVER)[0]))
     forged["body"]["id"] = document["body"]["id"]
     keys = {"host": documents.load_private_key(lab.new.home.make_host_key(), "")}
-    keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code)
+    keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
     with pytest.raises(LicensingError, match="Another request was answered under this id"):
         desk.answer(documents.sign(documents.REQUEST, forged["body"], keys))
     granted = desk.consider(request)

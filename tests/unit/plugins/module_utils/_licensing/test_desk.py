@@ -45,7 +45,7 @@ def made_anew(lab: CoreLab, host: Host, **changes: Any) -> bytes:
     body = {**json.loads(requests_of(lab, host).activate(wanted(SERVER)[0]))["body"], **changes}
     keys = {"host": documents.load_private_key(host.home.make_host_key(), "key")}
     if body["action"] in ("activate", "quote"):
-        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code)
+        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
     return documents.sign(documents.REQUEST, body, keys)
 
 

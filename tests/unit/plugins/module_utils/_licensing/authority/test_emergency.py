@@ -62,7 +62,7 @@ def ask(lab: CoreLab, host: Host, online: bool = True, **changes: Any) -> dict[s
     request = requests_of(lab, host).activate(wanted(SERVER)[0], emergency=True)  # type: ignore[arg-type]
     if changes:
         keys = {"host": documents.load_private_key(host.home.make_host_key(), "key")}
-        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code)
+        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
         request = documents.sign(documents.REQUEST, {**json.loads(request)["body"], **changes}, keys)
     body: dict[str, Any] = json.loads(lab.desk(online).answer(request))["body"]
     return body

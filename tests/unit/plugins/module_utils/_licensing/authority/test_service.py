@@ -277,7 +277,7 @@ def test_a_busy_port_is_told_and_who_has_it_can_be_seen(lab: ServiceLab) -> None
 
 def test_the_ledger_can_be_worked_on_while_it_is_served(lab: ServiceLab) -> None:
     service = lab.serve()
-    number, code = "015.120.064.023", "QQQQQ-RRRRR-SSSSS-TTTTT-55555"
+    number, code = "015.120.064.023", "Q4MWE-7BYRK-P2HSC-V9XGA-TZ63N"
     one = wanted(SERVER, code=code)[0].__class__(number, code)
     assert outcome(service.ask(requests_of(lab, lab.old).activate(one))) == "refused"
     done = run("issue", number, "--activation-code", "-", "--ledger", str(lab.ledger_path), stdin=f"{code}\n")
