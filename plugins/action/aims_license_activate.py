@@ -18,8 +18,9 @@ class ActionModule(LicensingAction):
     """Carries application keys, request and response files."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        wanted = read_wanted(self._task.args.get("licenses"), "licenses")
+        licenses = self.licenses(task_vars)
+        wanted = read_wanted(licenses, "licenses")
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
-        result = exchange_files(self, task_vars, [one.number for one in wanted], files=files)
+        result = exchange_files(self, task_vars, [one.number for one in wanted], files=files, licenses=licenses)
         return {**result, "ended": time.time()}

@@ -17,24 +17,22 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import G
 class ActionModule(LicensingAction):
     """Completes the declared licenses by what the details and the bundle say of them."""
 
-    options = frozenset({"name", "licenses", "details", "bundle", ACCEPT})
+    options = frozenset({"name", "licenses", "details", "bundle", "codes_from", ACCEPT})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         path = self.path("bundle")
         overview = self.trust(read_bundle(path)).overview if path else None
         bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
-        details = read_grants(args.pop("details", None) or {}, "details")
-        for option in ("bundle", ACCEPT):
-            args.pop(option, None)
+        details = read_grants(args.get("details") or {}, "details")
+        args.pop(ACCEPT, None)
         licenses = []
-        given = args.get("licenses") or []
+        given = self.licenses(task_vars) or []
         for declared, wanted in zip(given, read_wanted(_without_grants(given), "licenses")):
             known = {**bundled.get(wanted.number, {}), **details.get(wanted.number, {}), **declared}
             granted = {key: known[key] for key in GRANTED if key in known}
             licenses.append({"number": wanted.number, "activation_code": wanted.activation_code, **granted})
-        args["licenses"] = licenses
-        result = self.module(task_vars)
+        result = self.module(task_vars, licenses=licenses, details=None, bundle=None)
         if overview is not None and not result.get("failed"):
             numbers = {one["number"] for one in licenses}
             profiles = [

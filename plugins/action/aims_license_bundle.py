@@ -28,7 +28,7 @@ class ActionModule(LicensingAction):
             todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
         self.trust(bundle)
-        wanted = [one.number for one in read_wanted(args.get("licenses") or [], "licenses")]
+        wanted = [one.number for one in read_wanted(args.get("licenses") or [], "licenses", True)]
         held = set(args.get("held") or [])
         missing = [number for number in wanted if number not in bundle.known and number not in held]
         if missing:

@@ -50,6 +50,7 @@ class ActionModule(LicensingAction):
             "realm",
             "hosts_only",
             ACCEPT,
+            "codes_from",
         }
     )
     required = frozenset({"giver", "taker", "licenses"})
@@ -57,7 +58,7 @@ class ActionModule(LicensingAction):
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         giver, taker = args["giver"], args["taker"]
-        wanted = read_wanted(args.get("licenses"), "licenses")
+        wanted = read_wanted(self.licenses(task_vars), "licenses", without_codes=self.flag("hosts_only"))
         further = read_profiles(args.get("profiles") or [], "profiles", [one.number for one in wanted])
         taker = {**taker, "returns": boolean(taker.get("returns", False))}
         if self.flag("hosts_only"):

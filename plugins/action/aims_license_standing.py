@@ -46,7 +46,7 @@ class ActionModule(LicensingAction):
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         sides = [_side(args[name]) for name in ("giver", "taker") if args.get(name)]
-        wanted = read_wanted(args["licenses"], "licenses")
+        wanted = read_wanted(args["licenses"], "licenses", without_codes=True)
         path = self.path("requests_dir")
         numbers = [one.number for one in wanted]
         at_hand = RequestFolder(path).at_hand(numbers) if path else set()

@@ -31,7 +31,6 @@ options:
       activation_code:
         description: The activation code. It leaves the host in no form; a request only proves that it is known.
         type: str
-        required: true
       profile:
         description: The profile's name. A new license gets an abstract name unless one is given.
         type: str
@@ -47,6 +46,14 @@ options:
         type: str
         choices: [machine, personal]
         default: machine
+  codes_from:
+    description:
+      - The name of a variable of the host that lists licenses with their activation codes, such as
+        V(aims_license_server_licenses). Entries of O(licenses) that have no O(licenses[].activation_code) get
+        theirs from it, by number.
+      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
+        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
+    type: str
   profiles:
     description: Further profiles of these licenses, which come below those of O(licenses).
     type: list
@@ -253,12 +260,13 @@ def main():
             "required": True,
             "options": {
                 "number": {"type": "str", "required": True},
-                "activation_code": {"type": "str", "required": True, "no_log": True},
+                "activation_code": {"type": "str", "no_log": True},
                 "profile": {"type": "str"},
                 "default": {"type": "bool", "default": False},
                 "nodelock": {"type": "str", "choices": ["machine", "personal"], "default": "machine"},
             },
         },
+        "codes_from": {"type": "str"},
         "profiles": PROFILES,
         "keep_profiles": {"type": "bool", "default": False},
         "bundle": {"type": "path"},

@@ -26,7 +26,9 @@ options:
     description: The host whose newest bundle is read.
     type: str
   licenses:
-    description: The declared licenses, as of M(aims.licensing.aims_license_activate), which were to be active then.
+    description:
+      - The declared licenses, as of M(aims.licensing.aims_license_activate), which were to be active then. Their codes
+        are not needed.
     type: list
     elements: dict
   held:

@@ -35,6 +35,14 @@ options:
     type: list
     elements: dict
     required: true
+  codes_from:
+    description:
+      - The name of a variable of the host that lists licenses with their activation codes, such as
+        V(aims_license_server_licenses). Entries of O(licenses) that have no C(activation_code) get
+        theirs from it, by number.
+      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
+        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
+    type: str
   profiles:
     description: Further profiles of these licenses, likewise.
     type: list

@@ -25,7 +25,7 @@ options:
     type: dict
     required: true
   licenses:
-    description: The declared licenses, as of M(aims.licensing.aims_license_activate).
+    description: The declared licenses, as of M(aims.licensing.aims_license_activate). Codes are not needed.
     type: list
     elements: dict
     required: true

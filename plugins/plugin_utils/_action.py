@@ -17,9 +17,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     Problem,
     refuse,
     shown,
+    unsecret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
@@ -36,6 +38,13 @@ display = Display()
 
 class Unreached(LicensingError):
     """The host of a module cannot be reached."""
+
+
+class Untold(dict[str, Any]):
+    """Arguments of a module, which Ansible writes into its debugging output as they are (ANSIBLE_DEBUG)."""
+
+    def __repr__(self) -> str:
+        return f"{{arguments {', '.join(sorted(self))}}}"
 
 
 class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -119,9 +128,28 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         except TypeError:
             raise refuse(f"{shown(given)} is neither true nor false.", option, "Use true or false.") from None
 
+    def licenses(self, task_vars: dict[str, Any]) -> Any:
+        """The task's licenses, with the codes that the variable named by ``codes_from`` declares for their numbers.
+
+        The codes are in what is returned, and never in the task.
+        """
+        name, given = self._task.args.get("codes_from"), self._task.args.get("licenses")
+        if name is None:
+            return given
+        if not isinstance(name, str) or name not in task_vars:
+            todo = "Give the name of a variable that lists {number, activation_code}, without braces."
+            raise refuse(f"{shown(name)} is not a variable of this host.", "codes_from", todo)
+        # Templating raises many types over the versions of ansible-core, and none of them may end in a traceback.
+        try:
+            declared = self._templar.template(task_vars[name])
+        except Exception as error:
+            first = unsecret((str(error).strip().splitlines() or [type(error).__name__])[0])
+            raise refuse(f"The variable cannot be resolved: {first}", name, "Define what it refers to.") from None
+        return with_codes(given, declared)
+
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""
-        arguments = {**self._task.args, **filled_in}
+        arguments = Untold({**self._task.args, **filled_in})
         try:
             result: dict[str, Any] = self._execute_module(
                 module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=task_vars

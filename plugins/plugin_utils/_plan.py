@@ -376,7 +376,8 @@ class Planner:
     def _knows_code(self, one: Wanted, given: Mapping[str, Any]) -> bool:
         if one.activation_code is None:
             return False
-        realm = self._giver["overview"]["server"].get("realm") or {}
+        realms = [side["overview"]["server"].get("realm") for side in (self._giver, self._taker)]
+        realm: Mapping[str, Any] = next(filter(None, realms), {})
         key = documents.key_from_code(one.number, one.activation_code, str(realm.get("key") or ""))
         return documents.public_half(key) == given.get("code_key")
 

@@ -225,7 +225,7 @@ class Rehearsal(Lab):
     def add_pair(self, target: str, source: str, **variables: Any) -> dict[str, Any]:
         """Add a pair that declares a license of its own; call within :meth:`declaring`."""
         self.add_host(source, "aims_license_sources")
-        licenses = [{"number": "015.120.077.001", "activation_code": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE", "profile": "Far"}]
+        licenses = [{"number": "015.120.077.001", "activation_code": "M3XKQ-7TRVB-W2HDN-P9ZCE-6JYFA", "profile": "Far"}]
         declared = {"aims_license_migrate_source": source, "aims_license_server_licenses": licenses}
         return self.add_host(target, "aims_license_targets", **{**declared, **variables})
 

@@ -363,7 +363,7 @@ def test_a_bundle_that_is_damaged_or_does_not_cover_the_licenses_is_refused_befo
     lost: Lab, rehearsed: Lab
 ) -> None:
     release(lost, *NUMBERS)
-    further = {"number": "015.120.099.001", "activation_code": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE", "profile": "More"}
+    further = {"number": "015.120.099.001", "activation_code": "M3XKQ-7TRVB-W2HDN-P9ZCE-6JYFA", "profile": "More"}
     lost.target_vars["aims_license_server_licenses"].append(further)
     lost.write_inventory()
     before = lost.everything()
