@@ -12,7 +12,8 @@ options:
   requests_dir:
     description:
       - A folder on the controller. With O(authority=offline), request files are written here and response files
-        are looked for here, under the names C(aaabbbcccddd.request) and C(aaabbbcccddd.response).
+        are looked for here, under the names C(aaabbbcccddd.request) and C(aaabbbcccddd.response). A response is found
+        under any other name too, as browsers and mail programs change it - the request that it answers is read from it.
       - Both are moved into its folder C(done) once the response was applied.
       - A relative path begins at the folder in which the command was started.
     type: path

@@ -23,6 +23,8 @@ options:
     description:
       - The folder on the controller with the files C(aaabbbcccddd.request), where O(portal) puts
         C(aaabbbcccddd.response).
+      - A request is found under what mail programs make of that name too, such as C(aaabbbcccddd.request.txt), and a
+        response under any name.
       - A relative path begins at the folder in which the command was started.
     type: path
     required: true

@@ -38,7 +38,7 @@ def say(text: str) -> None:
     try:
         if out is None:
             raise OSError(errno.EBADF, "it is closed")
-        encoding = out.encoding or "utf-8"
+        encoding = getattr(out, "encoding", None) or "utf-8"
         out.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
         out.flush()
     except (OSError, ValueError) as error:
