@@ -12,6 +12,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
 
 
@@ -30,6 +31,14 @@ class ActionModule(LicensingAction):
         started = time.time()
         home = bundle.manifest["home_id"]
         result = exchange_files(self, task_vars, numbers, bundle_home_id=home)
-        # Who waits for clients serves them meanwhile.
+        # The server goes on serving while it is drained.
         waited = float(result.get("drained", {}).get("seconds", 0.0))
         return {**result, "started": started + waited}
+
+    def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
+        """Run the module, in many short calls where seats are waited for or there are many licenses."""
+
+        def call(**step: Any) -> dict[str, Any]:
+            return super(ActionModule, self).module(task_vars, **filled_in, **step)
+
+        return in_steps(call, self.host(task_vars), self._task.args.get("drain_seconds"))

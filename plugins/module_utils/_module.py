@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
+import select
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import Change, open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
@@ -43,6 +47,12 @@ REALM: dict[str, Any] = {
         "id": {"type": "str"},
     },
 }
+# Where a drain stands, which the action plugin makes in many short calls.
+STEP: dict[str, Any] = {
+    "drain_ticket": {"type": "str", "no_log": False},
+    "drain_waited": {"type": "float", "default": 0.0},
+    "drain_end": {"type": "bool", "default": False},
+}
 
 
 def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -> None:
@@ -59,7 +69,27 @@ def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -
 
 def manager_of(module: AnsibleModule) -> Any:
     """Return the license manager that the module's arguments name."""
-    return open_manager(module.params["backend"], module.params["home"], module.params["root"])
+    given = module.params
+    return open_manager(given["backend"], given["home"], given["root"], Freshness.of_process(_is_heard))
+
+
+def _is_heard() -> bool:
+    """Whether the other end of this process's output is there: it goes with the connection, or with the controller."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return not any(event & (select.POLLERR | select.POLLHUP) for _output, event in poll.poll(0))
+
+
+def step_of(module: AnsibleModule) -> Step | None:
+    """Return where a drain stands; None where this call is all of it, as nobody makes it in steps."""
+    ticket = module.params["drain_ticket"]
+    return Step(ticket, module.params["drain_waited"]) if ticket is not None else None
+
+
+def drained(change: Change) -> dict[str, Any]:
+    """Return what became of the seats in use as a module's result, with what the call is to be made again with."""
+    again = {} if change.again is None else {"again": change.again}
+    return {"drained": asdict(change.drained), **again}
 
 
 def described(change: Change) -> dict[str, Any]:

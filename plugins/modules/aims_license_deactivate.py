@@ -16,6 +16,7 @@ description:
   - Refuses, with the server as it was, where the authority cannot be reached.
   - Updates that are pending for these licenses are dropped.
   - A run that was cut off asks again under the same request id; nothing is given back twice.
+  - Refuses to give anything up that it was asked for more than 40 seconds ago.
 author: aims.licensing contributors (@aims)
 options:
   licenses:
@@ -34,6 +35,8 @@ options:
     description:
       - Enter maintenance mode first, as M(aims.licensing.aims_license_maintenance) does, and wait for the seats in use,
         for so long at most. Unless given, nobody is waited for, and sessions end at once.
+      - The controller asks anew every few seconds, and shows who still holds seats. Where it is gone, nothing is
+        given up, and the server gives new seats again within a minute.
       - Only the seats of O(licenses) are waited for. A server that has other licenses to serve leaves maintenance mode
         as soon as these are fenced.
     type: float
@@ -50,6 +53,17 @@ options:
     description:
       - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
         the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
+  drain_ticket:
+    description: Tells the drain that this call is a part of. Filled in by the action plugin; not to be given.
+    type: str
+  drain_waited:
+    description: For how many seconds it has waited already. Filled in by the action plugin; not to be given.
+    type: float
+    default: 0
+  drain_end:
+    description: Whether to end it now. Filled in by the action plugin; not to be given.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -117,8 +131,6 @@ overview:
   type: dict
 """
 
-from dataclasses import asdict
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
@@ -126,9 +138,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     REALM,
     SERVER,
+    STEP,
     described,
+    drained,
     manager_of,
     run,
+    step_of,
 )
 
 
@@ -143,16 +158,22 @@ def give_back(module):
             module.params["bundle"],
             "Back up this host (aims_license_backup) and give that bundle.",
         )
-    channel = channel_of(module, manager)
     given = module.params
-    change = manager.deactivate(numbers, channel, given["drain_seconds"], given["drain_force"], dry=module.check_mode)
-    return {**described(change), "drained": asdict(change.drained)}
+    if given["drain_end"]:
+        change = manager.end_drain(given["drain_ticket"] or "")
+        return {**described(change), **drained(change)}
+    channel = channel_of(module, manager)
+    change = manager.deactivate(
+        numbers, channel, given["drain_seconds"], given["drain_force"], module.check_mode, step_of(module)
+    )
+    return {**described(change), **drained(change)}
 
 
 def main():
     spec = {
         **SERVER,
         **OFFLINE,
+        **STEP,
         "realm": REALM,
         "licenses": {"type": "list", "elements": "str", "required": True},
         "bundle": {"type": "path", "required": True},

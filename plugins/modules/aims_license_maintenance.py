@@ -23,10 +23,24 @@ options:
     choices: [enabled, disabled]
     default: enabled
   drain_seconds:
-    description: How long to wait for the seats in use, entering maintenance mode. Unless given, nobody is waited for.
+    description:
+      - How long to wait for the seats in use, entering maintenance mode. Unless given, nobody is waited for.
+      - The controller asks anew every few seconds, and shows who still holds seats. Where it is gone before they
+        are back, the server gives new seats again within a minute.
     type: float
   force:
     description: Whether to stay in maintenance mode with seats still in use after O(drain_seconds).
+    type: bool
+    default: false
+  drain_ticket:
+    description: Tells the drain that this call is a part of. Filled in by the action plugin; not to be given.
+    type: str
+  drain_waited:
+    description: For how many seconds it has waited already. Filled in by the action plugin; not to be given.
+    type: float
+    default: 0
+  drain_end:
+    description: Whether to end it now. Filled in by the action plugin; not to be given.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -69,24 +83,34 @@ overview:
   type: dict
 """
 
-from dataclasses import asdict
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, described, manager_of, run
+from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    SERVER,
+    STEP,
+    described,
+    drained,
+    manager_of,
+    run,
+    step_of,
+)
 
 
 def switch(module):
     """Enter or leave maintenance mode."""
-    given = module.params
-    change = manager_of(module).set_maintenance(
-        given["state"] == "enabled", given["drain_seconds"], given["force"], dry=module.check_mode
-    )
-    return {**described(change), "drained": asdict(change.drained)}
+    given, manager = module.params, manager_of(module)
+    if given["drain_end"]:
+        change = manager.end_drain(given["drain_ticket"] or "")
+    else:
+        change = manager.set_maintenance(
+            given["state"] == "enabled", given["drain_seconds"], given["force"], module.check_mode, step_of(module)
+        )
+    return {**described(change), **drained(change)}
 
 
 def main():
     spec = {
         **SERVER,
+        **STEP,
         "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
         "drain_seconds": {"type": "float"},
         "force": {"type": "bool", "default": False},

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
 from clients import Client, wait_for
 from events import Events
-from lab import NUMBERS, Lab, must
+from lab import NUMBERS, Lab, Started, must
 from licsrv import free_address
 
 LIFETIME = 300
@@ -186,6 +188,60 @@ def test_a_run_that_is_killed_while_it_waits_for_clients_is_taken_up(served: Ser
     assert served.lab.held("old") == set(NUMBERS)
     must(served.lab.play("migrate"))
     wait_for([client], served.new)
+    assert served.lab.transfers() == dict.fromkeys(NUMBERS, 1)
+
+
+def _is_closed(served: Served) -> bool:
+    return b'"maintenance": true' in (served.lab.home("old") / "Config/server.json").read_bytes()
+
+
+def _go_away(run: Started, how: str) -> None:
+    """End a run as Ctrl-C does; or its command alone; or all of it but what it has begun on the hosts."""
+    if how == "interrupted":
+        run.interrupt()
+        return
+    processes = [run.process.pid] if how == "killed" else run.processes()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            if b"ansible-playbook" in Path(f"/proc/{process}/cmdline").read_bytes():
+                os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed", "cut off"])
+def test_nothing_is_given_up_once_the_controller_has_gone_away_during_the_drain(served: Served, how: str) -> None:
+    """The seat comes back when nobody is there: the source keeps its licenses, and serves again by itself."""
+    client = served.client("AIMS\\anna", finishing=600)
+    run = served.lab.start("migrate")
+    assert run.until(lambda: _is_closed(served))
+    # Not in the middle of its first call, but of any other.
+    time.sleep(5.0)
+    gone = time.monotonic()
+    _go_away(run, how)
+    while run.processes():
+        assert time.monotonic() < gone + 30
+        run.process.poll()
+        time.sleep(0.1)
+    client.stop()
+    server = SeatClient(served.old)
+    while True:
+        seat = server.new_id()
+        try:
+            server.take(seat, "PROSession", "AIMS\\bert", "workstation")
+            break
+        except Refused as refused:
+            assert refused.code == "maintenance"
+        # Where it could still say that it goes away, at once; and within a minute in any case.
+        assert time.monotonic() < gone + (75 if how == "cut off" else 30)
+        time.sleep(0.2)
+    server.release(seat)
+    assert not served.lab.overview("old")["server"]["maintenance"]
+    assert served.lab.held("old") == set(NUMBERS)
+    assert served.lab.transfers() == dict.fromkeys(NUMBERS, 0)
+    assert not list(served.lab.home("old").glob("Journal/*.request"))
+
+    must(served.lab.play("migrate"))
+    assert served.lab.held("new") == set(NUMBERS)
+    assert served.refusal(served.old) == "maintenance"
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 1)
 
 

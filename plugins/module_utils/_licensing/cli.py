@@ -22,6 +22,7 @@ from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
 from .manager import BUNDLED, Change, open_manager
+from .manager.freshness import Freshness
 from .model import (
     NODELOCKS,
     Profile,
@@ -88,7 +89,8 @@ def licman(arguments: Sequence[str]) -> int:
         return _show(check(options), options)
     if options.fingerprint:
         return _show(read_fingerprint(options.root), options)
-    manager = open_manager(BUNDLED, options.home, options.root)
+    freshness = Freshness()
+    manager = open_manager(BUNDLED, options.home, options.root, freshness)
     overview = manager.overview()
     if options.nodelock_activate is not None:
         number = parse_number(options.nodelock_activate)
@@ -97,10 +99,18 @@ def licman(arguments: Sequence[str]) -> int:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
         wanted = Wanted(number, _code(options.activation_code), profile, nodelock=options.type)
+        # A person may take his time to type it.
+        freshness.renew()
         emergency = [number] if options.emergency else []
         change = manager.activate([wanted], _channel(options, overview), emergency=emergency)
     elif options.nodelock_deactivate is not None:
         change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
+        if change.again is not None:
+            raise refuse(
+                "The license is not served any more, and not yet given back: the command was held up.",
+                options.home,
+                "Repeat this command; the license is given back once.",
+            )
     elif options.nodelock_update is not None:
         change = manager.update([parse_number(options.nodelock_update)], _channel(options, overview))
     elif options.profile_add is not None:

@@ -38,7 +38,8 @@ from . import documents
 from .documents import Document, Realm
 from .errors import LicensingError, Problem, refuse, shown
 from .files import PRIVATE, PUBLIC, SHARED, Folder, below
-from .model import Account, License, Profile, digits, parse_number, parse_time, read_profiles
+from .lease import Lease
+from .model import Account, License, Profile, digits, now_utc, parse_number, parse_time, read_profiles
 
 MARKER = ".aims-licensing.json"
 PRODUCT = "aims.licensing"
@@ -122,6 +123,8 @@ class Config:
     :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
         installed with one
     :ivar realm: whose responses are honoured, pinned at the first activation
+    :ivar maintenance: whether maintenance mode lasts until somebody leaves it
+    :ivar drain: the maintenance mode that a drain has entered, which ends by itself
     :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
     :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
     """
@@ -134,14 +137,25 @@ class Config:
     fenced: Mapping[str, str] = field(default_factory=dict)
     listen: Listen = field(default_factory=Listen)
     service: str = UNMANAGED
+    drain: Lease | None = None
+
+    def is_closed(self, now: datetime | None = None) -> bool:
+        """Whether no new seats are to be given: in maintenance mode, or while a drain lasts.
+
+        :param now: the time, UTC; that of this machine unless told
+        """
+        return self.maintenance or (self.drain is not None and self.drain.is_valid(now or now_utc()))
 
     def as_dict(self) -> dict[str, Any]:
+        # Who does not know of drains takes one for maintenance mode, which keeps new seats from being given too.
+        drain = {"drain": {**self.drain.as_dict(), "alone": not self.maintenance}} if self.drain else {}
         return {
+            **drain,
             "authority": self.authority,
             "realm": self.realm.as_dict() if self.realm else None,
             "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
             "users": list(self.users),
-            "maintenance": self.maintenance,
+            "maintenance": self.maintenance or self.drain is not None,
             "fenced": dict(self.fenced),
             "listen": self.listen.as_dict(),
             "service": self.service,
@@ -149,7 +163,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
-        realm, authority = data.get("realm"), data.get("authority")
+        realm, authority, drain = data.get("realm"), data.get("authority"), data.get("drain")
         if data.get("service", UNMANAGED) not in SERVICES:
             raise ValueError("service")
         if authority is not None and not isinstance(authority, str):
@@ -159,10 +173,11 @@ class Config:
             realm=Realm.from_dict(realm, where) if realm else None,
             profiles=read_profiles(data.get("profiles", []), where),
             users=tuple(str(user) for user in data.get("users", [])),
-            maintenance=data.get("maintenance") is True,
+            maintenance=data.get("maintenance") is True and not (drain and drain.get("alone") is True),
             fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
             listen=Listen.from_dict(data.get("listen"), where),
             service=str(data.get("service", UNMANAGED)),
+            drain=Lease.from_dict(drain, where) if drain else None,
         )
 
 

@@ -27,6 +27,7 @@ FLOORS = {
     "fingerprint": 1,
     "files": 1,
     "places": 1,
+    "lease": 1,
     "sealing": 1,
     "store": 2,
     "terminal": 2,

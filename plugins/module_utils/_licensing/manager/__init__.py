@@ -13,7 +13,8 @@ from ..channel import Channel
 from ..documents import Realm
 from ..errors import Problem, refuse, shown
 from ..model import Profile, Wanted
-from .draining import Drained
+from .draining import Drained, Step
+from .freshness import Freshness
 
 BUNDLED = "bundled"
 VENDOR = "vendor"
@@ -27,6 +28,7 @@ class Change:
     :ivar requests: license number → content of the request file that now waits for its response
     :ivar before, after: overviews
     :ivar drained: what waiting for clients came to, where there was any
+    :ivar again: the ticket of the drain with which the call is to be made again, as it is not over; None if it is
     """
 
     changed: bool
@@ -35,6 +37,7 @@ class Change:
     results: Sequence[Mapping[str, Any]] = ()
     requests: Mapping[str, bytes] = field(default_factory=dict)
     drained: Drained = field(default_factory=Drained)
+    again: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,15 +108,17 @@ class LicenseManager(Protocol):
         drain_seconds: float | None = None,
         force: bool = False,
         dry: bool = False,
+        step: Step | None = None,
     ) -> Change:
         """Stop serving licenses and give them back to the authority.
 
         Refuses with the server as it was where the authority cannot be reached. Updates that are pending for these
         licenses are dropped.
 
-        :param drain_seconds, force: first enter maintenance mode and wait for their seats, as of
+        :param drain_seconds, force, step: first keep new seats from being given and wait for their seats, as of
             :meth:`set_maintenance`; with None sessions end with the fence. A server that has other licenses to serve
-            leaves maintenance mode once these are fenced
+            gives seats again once these are fenced; one that has none stays in maintenance mode
+        :return: what was done so far, with ``again``, where seats are in use or licenses left to be given back
         """
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
@@ -128,14 +133,19 @@ class LicenseManager(Protocol):
         drain_seconds: float | None = None,
         force: bool = False,
         dry: bool = False,
-        numbers: Sequence[str] | None = None,
+        step: Step | None = None,
     ) -> Change:
         """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
 
+        While seats are waited for, no new ones are given for so long only as somebody goes on asking.
+
         :param drain_seconds: how long to wait; with None nobody is waited for
         :param force: go on with seats still in use; else the server is taken back into service, and this refuses
-        :param numbers: only the seats of these licenses are waited for; None for all
+        :param step: where the drain stands, for who makes it in many short calls; with None this call is all of it
         """
+
+    def end_drain(self, ticket: str) -> Change:
+        """Give new seats again at once, unless another drain or maintenance mode keeps them."""
 
     def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
         """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
@@ -156,8 +166,10 @@ class LicenseManager(Protocol):
         """Return every file needed to rebuild the server."""
 
 
-def open_manager(backend: str, home: str, root: str = "") -> LicenseManager:
+def open_manager(backend: str, home: str, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
     """Return the manager of a home.
+
+    :param freshness: when the call was asked for, where whoever asked may be gone by now
 
     :raises LicensingError: the backend is not part of this version, or home and root are no folders.
     """
@@ -165,7 +177,7 @@ def open_manager(backend: str, home: str, root: str = "") -> LicenseManager:
         from ..store import Home
         from .bundled import BundledManager
 
-        return BundledManager(Home(home, root))
+        return BundledManager(Home(home, root), freshness=freshness)
     if backend == VENDOR:
         raise refuse(
             "The vendor backend is not part of this version of the collection.",

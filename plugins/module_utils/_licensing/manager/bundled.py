@@ -25,9 +25,10 @@ from .arranging import arranged, predict
 from .bridging import bridges, foreseen, raise_ungranted, sort_out
 from .carrying import Carrying, carried
 from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals
-from .draining import drain
+from .draining import Step, drain
 from .exchange import Requests, check_response
 from .foreseeing import PENDING, ended, updated, waits
+from .freshness import Freshness
 from .managed import ManagedHome, change_of
 from .overview import ACTIVE, PENDING_ACTIVATION, PENDING_UPDATE
 from .settling import ACTIVATED, UPDATED
@@ -38,11 +39,12 @@ class BundledManager:
     """Implements :class:`LicenseManager` on a :class:`Home`.
 
     :param clock: gives the time, UTC
+    :param freshness: when the call was asked for, where whoever asked may be gone by now
     """
 
-    def __init__(self, home: Home, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(self, home: Home, clock: Callable[[], datetime] = now_utc, freshness: Freshness | None = None) -> None:
         self._home = home
-        self._managed = ManagedHome(home, clock)
+        self._managed = ManagedHome(home, clock, freshness)
 
     def overview(self) -> dict[str, Any]:
         return self._managed.overview(self._managed.read())
@@ -98,7 +100,7 @@ class BundledManager:
         dry: bool = False,
     ) -> Change:
         numbers = [one.number for one in wanted]
-        with self._home.held(dry):
+        with self._managed.held(dry):
             state = self._managed.read()
             before = self._managed.overview(state)
             check_wanted(self._home, state, wanted, channel)
@@ -210,11 +212,12 @@ class BundledManager:
         drain_seconds: float | None = None,
         force: bool = False,
         dry: bool = False,
+        step: Step | None = None,
     ) -> Change:
-        return deactivating.deactivate(self._managed, numbers, channel, drain_seconds, force, dry)
+        return deactivating.deactivate(self._managed, numbers, channel, drain_seconds, force, dry, step)
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
-        with self._home.held(dry):
+        with self._managed.held(dry):
             state = self._managed.read()
             before = self._managed.overview(state)
             check_updated(self._home, state, numbers, channel)
@@ -241,9 +244,12 @@ class BundledManager:
         drain_seconds: float | None = None,
         force: bool = False,
         dry: bool = False,
-        numbers: Sequence[str] | None = None,
+        step: Step | None = None,
     ) -> Change:
-        return maintaining.set_maintenance(self._managed, enabled, drain_seconds, force, dry, numbers)
+        return maintaining.set_maintenance(self._managed, enabled, drain_seconds, force, dry, step)
+
+    def end_drain(self, ticket: str) -> Change:
+        return maintaining.end_drain(self._managed, ticket)
 
     def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
         # Imported here for the HTTP library, which nothing else of the manager needs at once.
@@ -265,7 +271,7 @@ class BundledManager:
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
     ) -> Change:
         check_names(wanted)
-        with self._home.held(dry):
+        with self._managed.held(dry):
             state = self._managed.read()
             unknown = [p for p in wanted if p.license not in state.installed and p.license not in state.intents]
             if unknown:

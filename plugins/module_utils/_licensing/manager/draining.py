@@ -15,9 +15,23 @@ from ..store import Config, Home
 from .running import running
 
 _EVERY = 0.25
+# Seconds that a call waits for seats before it answers who still holds them.
+STEP = 3.0
 _NAMED = 10
 # Seconds without a server after which none follows: a restart has its seats held by nobody for less.
 _RETURN = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a drain stands that its controller makes in many short calls.
+
+    :ivar ticket: of the drain; one that begins proposes it
+    :ivar waited: for how many seconds it has waited before this call; 0 for the one that begins it
+    """
+
+    ticket: str
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +55,13 @@ class Drained:
         return self.told and not self.total
 
 
-def drain(home: Home, config: Config, seconds: float, numbers: Sequence[str] | None = None) -> Drained:
+def drain(
+    home: Home, config: Config, seconds: float, numbers: Sequence[str] | None = None, waits: bool = True
+) -> Drained:
     """Wait until no seat of this home's server is in use, for at most so many seconds.
 
     :param numbers: only seats of these licenses are waited for; None for all
+    :param waits: whether to wait for seats; or else only until the server says whether there are any
 
     A server that does not run, and is not about to, has no clients to wait for: they cannot keep their seats alive
     either. One that runs and does not answer has, and so has one between its end and the start that follows it.
@@ -65,7 +82,7 @@ def drain(home: Home, config: Config, seconds: float, numbers: Sequence[str] | N
         took = round(now - started, 2)
         if over:
             return Drained(took)
-        if now - started >= seconds:
+        if now - started >= seconds or (page is not None and not waits):
             return Drained(took, page["total"], page["clients"]) if page is not None else Drained(took, told=False)
         time.sleep(min(_EVERY, max(0.0, started + seconds - now)))
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Callable
@@ -21,6 +22,7 @@ from . import Change
 from .bridging import UNCHANGED
 from .exchange import Requests
 from .foreseeing import PENDING
+from .freshness import Freshness
 from .overview import Usage, assemble
 from .running import usage_of
 from .settling import Settling
@@ -31,13 +33,26 @@ class ManagedHome:
     """A home, and what was seen of its server, for the length of a call.
 
     :ivar now: gives the time, UTC
+    :ivar freshness: when the call was asked for; None where nobody can be gone by now
     """
 
-    def __init__(self, home: Home, now: Callable[[], datetime]) -> None:
+    def __init__(self, home: Home, now: Callable[[], datetime], freshness: Freshness | None = None) -> None:
         self.home = home
         self.journal = Journal(home.folder)
         self.now = now
+        self.freshness = freshness
         self._usage: list[Usage | None] = []
+
+    @contextmanager
+    def held(self, dry: bool = False) -> Iterator[None]:
+        """Hold the home for a change, unless the call comes too late; a dry one changes nothing and waits for nobody.
+
+        :raises LicensingError: it was asked for too long ago, also because another run has held the home meanwhile
+        """
+        with self.home.held(dry):
+            if self.freshness is not None and not dry:
+                self.freshness.check(self.home.where)
+            yield
 
     def read(self) -> State:
         """Return what is on disk now."""

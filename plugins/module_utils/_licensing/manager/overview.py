@@ -135,7 +135,7 @@ def server(home: Home, config: Config, answers: bool) -> dict[str, Any]:
         "home_id": home.home_id if ours else None,
         "authority": config.authority,
         "realm": config.realm.as_dict() if config.realm else None,
-        "maintenance": config.maintenance,
+        "maintenance": config.is_closed(),
         "service": config.service,
         "running": answers if config.service != UNMANAGED or answers else None,
         "listen": config.listen.as_dict(),

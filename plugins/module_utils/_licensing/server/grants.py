@@ -51,7 +51,8 @@ class Snapshot:
     """A home as it was read at one moment.
 
     :ivar at: the time, UTC, for which the licenses' dates were looked at
-    :ivar until: when the next emergency activation ends; None where there is none
+    :ivar until: when the next emergency activation or a drain ends; None where there is none
+    :ivar maintenance: whether no new seats are granted for the time being
     :ivar problems: why the home cannot be read, so that nothing is granted at all
     :ivar profiles: by name, in their order
     :ivar users: the registered users, case folded; where there are none, any user may have a seat
@@ -60,17 +61,13 @@ class Snapshot:
     at: datetime
     problems: tuple[Problem, ...] = ()
     until: datetime | None = None
+    maintenance: bool = False
     config: Config = field(default_factory=Config)
     installed: Mapping[str, Installed] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
     licenses: Mapping[str, Grant] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     users: frozenset[str] = frozenset()
-
-    @property
-    def maintenance(self) -> bool:
-        """Whether no new seats are granted for the time being."""
-        return self.config.maintenance
 
     def grant(self, number: str) -> Grant:
         """Return what a license grants, also one that is not installed."""
@@ -145,9 +142,12 @@ class Grants:
         except LicensingError as error:
             return Snapshot(now, error.problems)
         ends = [found.nodelock.until for found in installed.values() if found.nodelock and found.nodelock.until]
+        if config.drain is not None:
+            ends.append(config.drain.until)
         return Snapshot(
             at=now,
             until=min((end for end in ends if end > now), default=None),
+            maintenance=config.is_closed(now),
             config=config,
             installed=installed,
             intents=intents,

@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call leaves on its host when nobody is there any more: a drain that ends by itself, and nothing given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import freshness, maintaining
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Drained, Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness, uptime
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    NUMBERS,
+    SERVER,
+    SESSION,
+    CoreLab,
+)
+
+FIRST = Step("a" * 32)
+NEXT = Step("a" * 32, 3.0)
+
+
+class Seats:
+    """In the place of a server: how many seats are in use, and what each look at them does besides."""
+
+    def __init__(self) -> None:
+        self.in_use = 1
+        self.looks = 0
+
+    def drain(self, *given: Any, **more: Any) -> Drained:
+        self.looks += 1
+        return Drained(0.0, self.in_use, [{"profile": "PROSession", "user": "anna", "client": "pc", "since": "now"}])
+
+
+@pytest.fixture
+def seats(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> Seats:
+    lab.activate(lab.old)
+    made = Seats()
+    monkeypatch.setattr(maintaining, "drain", made.drain)
+    return made
+
+
+def config(lab: CoreLab) -> Any:
+    return lab.old.home.config()
+
+
+def is_untouched(lab: CoreLab) -> bool:
+    return not config(lab).fenced and set(lab.old.statuses().values()) == {"Active"}
+
+
+def test_a_drain_closes_the_server_for_a_minute_and_a_step_renews_it(lab: CoreLab, seats: Seats) -> None:
+    change = lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
+    assert (change.changed, change.again, change.drained.total) == (False, FIRST.ticket, 1)
+    assert is_untouched(lab) and config(lab).is_closed() and not config(lab).maintenance
+    assert not config(lab).is_closed(now_utc() + LENGTH)
+    first = Lease(FIRST.ticket, now_utc() + timedelta(seconds=30))
+    lab.old.home.save(lab.old.home.config().__class__(**{**config(lab).__dict__, "drain": first}))
+    assert lab.deactivate(lab.old, drain_seconds=300, step=NEXT).again == FIRST.ticket
+    assert config(lab).drain.until > first.until
+    # The last call, which finds no seat in use.
+    seats.in_use = 0
+    change = lab.deactivate(lab.old, drain_seconds=300, step=NEXT)
+    assert change.changed and change.again is None
+    assert not change.before["server"]["maintenance"] and change.after["server"]["maintenance"]
+    assert (config(lab).maintenance, config(lab).drain) == (True, None)
+    assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
+
+
+def test_a_server_gives_seats_again_once_nobody_renews_the_drain_although_no_file_changes(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    now = now_utc()
+    lab.old.home.save(config(lab).__class__(**{**config(lab).__dict__, "drain": Lease("x", now + LENGTH)}))
+    clock = [now]
+    grants = Grants(lab.old.home, lab.old.manager.fingerprint(), lambda: clock[0])
+    assert grants.look().maintenance
+    clock[0] = now + LENGTH - timedelta(seconds=2)
+    assert grants.look().maintenance
+    clock[0] = now + LENGTH
+    assert not grants.look().maintenance
+    # Nor does a clock that was set back keep it closed.
+    clock[0] = now - timedelta(days=1)
+    assert not grants.look().maintenance
+
+
+def test_a_call_that_waited_for_a_seat_goes_back_to_its_controller_first(lab: CoreLab, seats: Seats) -> None:
+    def last_seat(*given: Any, **more: Any) -> Drained:
+        seats.in_use = 0 if seats.looks else 1
+        return Seats.drain(seats)
+
+    maintaining_drain = maintaining.drain
+    maintaining.drain = last_seat  # type: ignore[assignment]
+    try:
+        change = lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
+    finally:
+        maintaining.drain = maintaining_drain
+    assert change.again == FIRST.ticket and change.drained.total == 0
+    assert is_untouched(lab)
+    assert lab.deactivate(lab.old, drain_seconds=300, step=NEXT).again is None
+    assert not lab.old.served()
+
+
+def late(lab: CoreLab, seconds: float = freshness.LIMIT + 1) -> BundledManager:
+    return BundledManager(lab.old.home, lab.clock, Freshness(uptime() - seconds))
+
+
+@pytest.mark.parametrize("drain", [None, 0.0, 20.0])
+def test_a_call_that_was_held_up_gives_nothing_up(lab: CoreLab, drain: float | None) -> None:
+    lab.activate(lab.old)
+    before = lab.old.files()
+    with pytest.raises(LicensingError, match="This was asked for 41 seconds ago"):
+        late(lab).deactivate(list(NUMBERS), lab.channel(), drain, step=FIRST if drain else None)
+    assert {name: kept for name, kept in lab.old.files().items() if ".lock" not in name} == {
+        name: kept for name, kept in before.items() if ".lock" not in name
+    }
+    late(lab, 20).deactivate(list(NUMBERS), lab.channel(), drain)
+    assert not lab.old.served()
+
+
+def test_no_other_call_that_was_held_up_changes_anything(lab: CoreLab) -> None:
+    lab.activate(lab.old, SERVER, SESSION)
+    acts: Mapping[str, Any] = {
+        "activate": lambda manager: manager.activate([], lab.channel()),
+        "update": lambda manager: manager.update([SERVER], lab.channel()),
+        "maintenance": lambda manager: manager.set_maintenance(True),
+        "drain": lambda manager: manager.set_maintenance(True, 10, step=FIRST),
+        "profiles": lambda manager: manager.set_profiles([], absent=["PROServer"]),
+    }
+    before = json.loads(lab.old.read("Config/server.json"))
+    for name, act in acts.items():
+        with pytest.raises(LicensingError, match="seconds ago"):
+            act(late(lab))
+        assert json.loads(lab.old.read("Config/server.json")) == before, name
+
+
+def test_a_machine_that_stood_still_counts_the_time_by_its_clock(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot that is gone on from has the uptime that it had; its time of day is set right at some moment."""
+    asked = Freshness()
+    asked.check("here")
+    monkeypatch.setattr(freshness.time, "time", lambda now=freshness.time.time: now() + 3600)
+    with pytest.raises(LicensingError, match="asked for 3600 seconds ago"):
+        asked.check("here")
+
+
+def test_a_call_that_nobody_listens_to_any_more_gives_nothing_up(lab: CoreLab) -> None:
+    lab.activate(lab.old)
+    unheard = BundledManager(lab.old.home, lab.clock, Freshness(is_heard=lambda: False))
+    for step, drain in ((FIRST, 10.0), (None, None)):
+        with pytest.raises(LicensingError, match="Whoever made this call is gone"):
+            unheard.deactivate(list(NUMBERS), lab.channel(), drain, step=step)
+        assert is_untouched(lab) and not config(lab).is_closed()
+
+
+def test_a_step_of_a_drain_that_has_ended_meanwhile_begins_it_anew_and_gives_nothing_up(lab: CoreLab) -> None:
+    """It may be a call that hung on the way to the host while its controller went away."""
+    lab.activate(lab.old)
+    change = lab.deactivate(lab.old, drain_seconds=300, step=NEXT)
+    assert change.again not in (None, NEXT.ticket) and is_untouched(lab)
+    again = lab.deactivate(lab.old, drain_seconds=300, step=Step(change.again, 6.0))
+    assert again.again is None and not lab.old.served()
+
+
+def test_a_drain_that_somebody_ended_at_the_last_moment_is_asked_for_again(
+    lab: CoreLab, seats: Seats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*given: Any, **more: Any) -> Drained:
+        lab.old.manager.end_drain(FIRST.ticket)
+        return Drained()
+
+    monkeypatch.setattr(maintaining, "drain", ended)
+    assert lab.deactivate(lab.old, drain_seconds=300, step=FIRST).again == FIRST.ticket
+    assert is_untouched(lab)
+    with pytest.raises(LicensingError, match="The drain ended before the licenses were fenced"):
+        monkeypatch.setattr(maintaining, "_enter", lambda managed, step: (Lease("b", now_utc()), True))
+        lab.deactivate(lab.old, drain_seconds=300)
+    assert is_untouched(lab)
+
+
+def test_maintenance_mode_that_a_person_has_entered_outlasts_a_drain(lab: CoreLab, seats: Seats) -> None:
+    lab.old.manager.set_maintenance(True)
+    lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST)
+    assert config(lab).drain is not None
+    lab.old.manager.end_drain(FIRST.ticket)
+    assert (config(lab).maintenance, config(lab).drain) == (True, None)
+    with pytest.raises(LicensingError, match="The server is in maintenance mode"):
+        lab.deactivate(lab.old, SESSION, drain_seconds=0, step=FIRST)
+    assert config(lab).is_closed(now_utc() + LENGTH)
+    seats.in_use = 0
+    # The server goes on with the other licenses, in maintenance mode as before.
+    assert lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST).after["server"]["maintenance"]
+    assert config(lab).is_closed(now_utc() + LENGTH)
+    lab.old.manager.set_maintenance(False)
+    assert not config(lab).is_closed()
+
+
+def test_entering_maintenance_mode_lasts_only_once_the_seats_are_back(lab: CoreLab, seats: Seats) -> None:
+    change = lab.old.manager.set_maintenance(True, 300, step=FIRST)
+    assert change.again == FIRST.ticket and not config(lab).maintenance
+    seats.in_use = 0
+    change = lab.old.manager.set_maintenance(True, 300, step=NEXT)
+    assert (change.changed, change.again) == (True, None)
+    assert not change.before["server"]["maintenance"] and config(lab).is_closed(now_utc() + LENGTH)
+
+
+def test_a_drain_ends_where_what_follows_it_is_refused(lab: CoreLab, seats: Seats) -> None:
+    lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
+    seats.in_use = 0
+    away = lab.channel()
+    away.probe = lambda dry: (_ for _ in ()).throw(LicensingError([]))  # type: ignore[method-assign]
+    with pytest.raises(LicensingError):
+        lab.old.manager.deactivate(list(NUMBERS), away, 300, step=NEXT)
+    assert is_untouched(lab) and not config(lab).is_closed()
+
+
+def test_what_does_not_know_of_drains_takes_one_for_maintenance_mode(lab: CoreLab, seats: Seats) -> None:
+    """Such as an older package: it gives no new seats then, as it does not while somebody has it closed."""
+    lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
+    written = json.loads(lab.old.read("Config/server.json"))
+    assert written["maintenance"] is True and written["drain"]["ticket"] == FIRST.ticket
+    lab.old.manager.end_drain(FIRST.ticket)
+    written = json.loads(lab.old.read("Config/server.json"))
+    assert written["maintenance"] is False and "drain" not in written
+
+
+@pytest.mark.parametrize("damaged", [[], "x", {"until": "2026-01-01T00:00:00Z"}, {"ticket": "x", "until": 1}, 7])
+def test_a_drain_that_is_damaged_is_told(lab: CoreLab, damaged: Any) -> None:
+    written = json.loads(lab.old.read("Config/server.json")) if (lab.old.folder / "Config/server.json").exists() else {}
+    lab.old.write("Config/server.json", json.dumps({**written, "drain": damaged or [1]}))
+    with pytest.raises(LicensingError, match=r"damaged|is not a time"):
+        lab.old.home.config()
+
+
+def test_many_licenses_are_given_back_by_more_calls_than_one(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are fenced by the first; none is begun that was asked for too long ago."""
+    lab.activate(lab.old)
+    asked = Freshness()
+    answered: list[bool] = []
+    monkeypatch.setattr(Freshness, "is_over", property(lambda self: self is asked and len(answered) >= 1))
+    channel = lab.channel()
+    exchange = channel.exchange
+    channel.exchange = lambda number, request: (answered.append(True), exchange(number, request))[1]  # type: ignore[method-assign]
+    change = BundledManager(lab.old.home, lab.clock, asked).deactivate(list(NUMBERS), channel, 20, step=FIRST)
+    assert change.again == "" and len(lab.ledger_path.read_bytes()) and not lab.old.served()
+    assert sorted(lab.old.statuses().values()) == ["Active", "Active", "Inactive Nodelock"]
+    again = lab.old.manager.deactivate(list(NUMBERS), channel, 20, step=Step("", 3.0))
+    assert again.again is None and len(answered) == 3
+    assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
+    assert [row["action"] for row in again.results].count("deactivated") == 2
+    assert CLIENT in lab.old.statuses()
