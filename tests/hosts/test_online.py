@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,25 @@ def test_a_session_that_does_not_end_stops_it(rig: Rig) -> None:
     assert rig.unit("source")["MainPID"] not in ("0", before)
     assert rig.curl("client", f"http://source:3400/v1/seats/{seat}/heartbeat", "POST").json["maintenance"] is False
     assert rig.curl("client", f"http://source:3400/v1/seats/{seat}", "DELETE").status == 200
+
+
+@pytest.mark.parametrize("how", ["interrupt", "kill"])
+def test_a_controller_that_goes_away_during_the_drain_leaves_a_source_that_serves(rig: Rig, how: str) -> None:
+    seat, status = take(rig, "source", "PROServer")
+    assert status == 200
+    run = rig.start("migrate")
+    until(lambda: rig.curl("client", f"http://source:3400/v1/seats/{seat}/heartbeat", "POST").json["maintenance"], 180)
+    time.sleep(5)
+    getattr(run, how)()
+    run.wait()
+    # The last seat comes back when nobody is there.
+    assert rig.curl("client", f"http://source:3400/v1/seats/{seat}", "DELETE").status == 200
+    began = time.monotonic()
+    while (taken := take(rig, "source", "PROServer"))[1] != 200:
+        assert time.monotonic() < began + 75
+        time.sleep(1)
+    assert rig.curl("client", f"http://source:3400/v1/seats/{taken[0]}", "DELETE").status == 200
+    assert rig.held("source") == set(NUMBERS) and rig.transfers() == dict.fromkeys(NUMBERS, 0)
 
 
 def test_migration_with_sessions(rig: Rig) -> None:

@@ -86,6 +86,9 @@ def empty(
             took = waited + time.monotonic() - began
             drained = replace(drained, seconds=round(took, 2))
             if not drained.is_over and took >= seconds and not force:
+                end_drain(managed, lease.ticket)
+                if not config.maintenance:
+                    _restart(managed.home, config)
                 raise still_held(managed.home, drained, back=not config.maintenance)
             may_go_on = drained.is_over or took >= seconds
             if step is not None:
