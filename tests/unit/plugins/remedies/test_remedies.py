@@ -353,7 +353,7 @@ def test_a_fingerprint_that_is_none_is_written_by_the_command_of_its_message(at_
 def test_a_code_that_is_no_argument_is_read_from_standard_input(
     at_hand: Pair, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number, code = "015.120.070.001", "QRSTU-VWXYZ-23456-789AB-CDEFG"
+    number, code = "015.120.070.001", "K7QXM-R2ZTB-9WPHC-4NDVF-G8SJL"
     issue = ["authority", "issue", number, "--type", "T", "--seats", "3", "--ledger", str(at_hand.lab.ledger_path)]
     assert cli.main([*issue, "--activation-code", code]) == 1
     (dash,) = re.findall(r"Give (-) and hand", capsys.readouterr().err)
@@ -442,6 +442,17 @@ def test_a_description_of_the_package_that_is_damaged_is_removed_and_the_package
     put(pair.new)
     pair.run()
     assert pair.holds(pair.new)
+
+
+def test_a_code_that_can_be_guessed_is_made_by_the_command_of_the_message(
+    at_hand: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = ["authority", "issue", "015.120.070.002", "--ledger", str(at_hand.lab.ledger_path)]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"AAAAA-AAAAA-AAAAA-AAAAA-AAAAA\n")))
+    assert cli.main([*issue, "--activation-code", "-"]) == 1
+    (command,) = re.findall(r"such as '(authority issue)' makes", capsys.readouterr().err)
+    assert cli.main([*command.split(), *issue[2:], "--code-file", str(tmp_path / "code")]) == 0
+    assert re.fullmatch(r"\w{5}(-\w{5}){4}\n", (tmp_path / "code").read_text(encoding="utf-8"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
