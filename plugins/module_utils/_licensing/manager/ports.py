@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Problem
+from ..system import advice, is_own, reason
 
 _LISTEN = "0A"
 
@@ -25,11 +26,17 @@ def address_problems(address: str) -> list[Problem]:
     """
     if not address:
         return []
-    with contextlib.suppress(OSError, ValueError):
+    try:
         family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
         with socket.socket(family) as tried:
             tried.bind((address, 0))
             return []
+    except ValueError:
+        pass
+    except OSError as error:
+        if is_own(error):
+            what = f"Whether {address} is an address of this host cannot be seen: {reason(error)}."
+            return [Problem(what, "this host", advice(error))]
     todo = "Give an address that 'ip address' shows there, or leave it empty for all of them or the usual one."
     return [Problem(f"{address} is not an address of this host.", "this host", todo)]
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -93,3 +94,13 @@ def test_tables_of_ipv6_are_read(tmp_path: Path) -> None:
     assert holders("::1", 3400, proc=tmp_path) != []
     assert holders("127.0.0.1", 3400, proc=tmp_path) == []
     assert holders("127.0.0.1", 3401, proc=tmp_path) != []
+
+
+def test_an_address_that_cannot_be_tried_is_not_said_to_be_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket, "socket", fail)
+    (problem,) = address_problems("127.0.0.1")
+    assert problem.what == "Whether 127.0.0.1 is an address of this host cannot be seen: Too many open files."
+    assert "ulimit -n" in problem.todo
