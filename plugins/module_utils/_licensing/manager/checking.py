@@ -107,7 +107,10 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
                     "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
                 )
             )
-        if found is not None and not _knows_code(found, one, state.config.realm):
+        # A license file that came without the realm of its home says nothing of the code; the authority does.
+        realm = state.config.realm or channel.realm
+        judged = realm is not None or one.activation_code is None
+        if found is not None and judged and not _knows_code(found, one, realm):
             problems.append(
                 Problem(
                     f"The activation code declared for license {one.number} is not this license's.",
