@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carrying import UNREAD
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import is_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._plan import END, KEEP, RELEASE
 from ansible_collections.aims.licensing.plugins.plugin_utils._words import as_list, as_map, in_words
@@ -33,7 +34,7 @@ def digests_of(side: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _carried(side: Mapping[str, Any]) -> dict[str, str | None]:
     files = as_map(as_map(side.get("carried")).get("files"))
-    return {name: files[name] for name in _names(list(files))}
+    return {name: files[name] if isinstance(files[name], str) else None for name in _names(list(files))}
 
 
 def _names(found: object) -> list[str]:
@@ -107,7 +108,7 @@ class FilesPlan:
 
     def _is_stale(self, name: str, expected: Digests) -> bool:
         """Whether the target has another file of this name, though its licenses came without those of this source."""
-        known = None not in (expected[name], self._there[name])
+        known = not {None, UNREAD} & {expected[name], self._there[name]}
         differs = known and self._there[name] != expected[name]
         return differs and not self._arrives and not self._came and self._brought.get(name) != expected[name]
 

@@ -18,6 +18,8 @@ from . import HomeFile
 from .state import State
 
 _LIMIT = 16 << 20
+# In the place of a digest: the file cannot be read, or is larger than any that moves.
+UNREAD = "0" * 64
 # What makes a file more than data: set-user-ID, set-group-ID, the sticky bit, and the rights to run it.
 _PROGRAM = 0o7111
 # No file that moves has this name: beside their digests, the record lists the hosts whose files are all here.
@@ -57,7 +59,7 @@ class Record:
 def carried(home: Home) -> dict[str, Any]:
     """Return which files of a home move with licenses, and which came: ``{files, brought, sources}``.
 
-    ``files``: name → SHA-256, or None where it cannot be read · ``brought``: the same of the files as they came last ·
+    ``files``: name → SHA-256, or ``UNREAD`` · ``brought``: the same of the files as they came last ·
     ``sources``: the hosts whose files have all come
     """
     if home.state() != OURS:
@@ -169,8 +171,8 @@ def _digest(file: HomeFile) -> str:
     return hashlib.sha256(file.content).hexdigest()
 
 
-def _digest_on_disk(folder: Folder, name: str) -> str | None:
+def _digest_on_disk(folder: Folder, name: str) -> str:
     try:
         return hashlib.sha256(folder.read(name, _LIMIT)).hexdigest()
     except LicensingError:
-        return None
+        return UNREAD

@@ -63,6 +63,7 @@ def test_what_is_there_by_name_comes_anew_with_a_license_and_not_without() -> No
         (side("new", {KEY: "renewed", CPX: "2"}, {}, "old"), []),
         (side("new", {KEY: "an older", CPX: "2"}, {KEY: "an older"}), [KEY]),
         (side("new", {KEY: "its own", CPX: "2"}, {}, "another"), [KEY]),
+        (side("new", {KEY: "0" * 64, CPX: "2"}, {}, "another"), []),
     ],
 )
 def test_a_file_of_an_earlier_stay_counts_as_missing_and_one_that_was_renewed_does_not(
