@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible import context
+from ansible.utils.display import Display
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+    unsecret,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     TARGETS,
@@ -17,19 +26,25 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     read_pairs,
 )
 
+COLLECTION = "aims.licensing."
+display = Display()
+
 
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "names"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "names", "group", "checked"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        if "checked" in self._task.args:
+            return {"changed": False, **_left_out(self.flag("checked"), task_vars)}
         hostvars = task_vars["hostvars"]
         hosts = {str(name): self._variables(str(name), hostvars) for name in hostvars}
         problems: list[Problem] = []
         lacking = self.vault.problem() if self.flag("vault") else None
         if lacking is not None:
             problems.append(lacking)
+        problems += _limited(str(self._task.args.get("group") or ""), task_vars)
         found: dict[str, Any] = {}
         try:
             if self.flag("pairs", True):
@@ -54,3 +69,35 @@ class ActionModule(LicensingAction):
             return self._templar.copy_with_new_env(available_variables=variables).template(part)
 
         return HostVariables(host, list(hostvars[host]), hostvars[host].__getitem__, raw, resolve)
+
+
+def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
+    """Tell of a limit that leaves no host of the group that the playbook is for."""
+    members = [str(name) for name in task_vars["groups"].get(group, [])]
+    if not members or set(members) & {str(name) for name in task_vars["ansible_play_hosts_all"]}:
+        return []
+    limit = shown(str(context.CLIARGS.get("subset") or ""))
+    known = ", ".join(members[:10]) + (", ..." if len(members) > 10 else "")
+    todo = f"Name hosts of that group: {known}."
+    if group == TARGETS:
+        todo += " Each brings its source along."
+    return [Problem(f"The limit {limit} leaves no host of the group {group}.", "command line", todo)]
+
+
+def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell of tags that leave nothing of the playbook to do."""
+    if checked:
+        return {}
+    tags = ", ".join(str(tag) for tag in task_vars.get("ansible_run_tags", []))
+    skipped = ", ".join(str(tag) for tag in task_vars.get("ansible_skip_tags", []))
+    given = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
+    error = refuse(
+        f"Nothing is done: the tags of this run ({unsecret(given)}) leave out what this playbook does.",
+        "command line",
+        "Run it without them; the only tag of the collection is prepare, of the playbook rehearse.",
+    )
+    # Who imports the playbook into one of his own may mean other parts of that.
+    if any(str(name).startswith(COLLECTION) for name in context.CLIARGS.get("args") or ()):
+        raise error
+    display.warning(str(error))
+    return {"skipped": True}

@@ -28,6 +28,15 @@ options:
     description: Without O(pairs) and O(hosts), hosts of which only the names of their variables are checked.
     type: list
     elements: str
+  group:
+    description: The group that the playbook is for. A run whose C(--limit) leaves none of its hosts is refused, as
+      nothing would be done.
+    type: str
+  checked:
+    description: For a task that is always run, whether the tags of the run have left in what checks the inventory, and
+      with it the playbook. Nothing else is checked then. A playbook of this collection is refused where they have
+      not; one that imports it is told.
+    type: bool
   vault:
     description: Whether the run needs a vault password.
     type: bool

@@ -47,6 +47,7 @@ LOST_RESPONSE = (
     "same response comes, and nothing more is spent (for a rehearsal, 'authority status FILE.request --ledger PATH' "
     "says which)."
 )
+OTHERS = "Stopped because of other hosts of this play (any_errors_fatal, max_fail_percentage); nothing failed here."
 GO_ON = "Run the same command again to go on from here: nothing is asked for twice, and nothing is spent twice."
 
 
@@ -158,12 +159,13 @@ def standing_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def stopped_lines(task: str, message: str, rows: Sequence[Mapping[str, Any]], sides: Sequence[Side]) -> list[str]:
     """Return what the end of a run that stopped says: where, why, and where the licenses stand.
 
-    :param task: the name of the task that it stopped at
+    :param task: the name of the task that it stopped at, or nothing where it stopped because of other hosts
     :param message: why, as that task told it
     """
     unread = [line for side in sides for line in side.message.splitlines() if line not in message]
     told = [line for text in [*message.splitlines(), *unread] for line in wrapped(text)]
-    return [f"Stopped at: {task}", *told, "", *standing_lines(rows), *wrapped(GO_ON)]
+    stopped = f"Stopped at: {task}" if task else OTHERS
+    return [stopped, *told, "", *standing_lines(rows), *wrapped(GO_ON)]
 
 
 def wrapped(text: str) -> list[str]:
