@@ -9,6 +9,7 @@ import re
 import ssl
 from typing import Callable
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import parse_service, service_url
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
@@ -18,7 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 
-_ADDRESS = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_HTTPS_PORT = 443
 # Without "=?": what begins like an encoded word could be read as one.
 _EMAIL = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}")
 
@@ -26,16 +27,16 @@ _EMAIL = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.
 def check_portal(address: object, where: str) -> str:
     """Return the address of a request page, ``https://host`` or ``https://host:port``, or refuse."""
     text = (address if isinstance(address, str) else shown(address)).strip().rstrip("/")
-    found = _ADDRESS.fullmatch(text)
-    if found is None or not 0 < int(found[1] or 443) < 65536:
+    try:
+        return service_url(*parse_service(text, _HTTPS_PORT), _HTTPS_PORT)
+    except ValueError:
         # What stands before an @ is a password, as likely as not.
         named = re.sub("//.*@", "//…@", plain(text))
         raise refuse(
             f"{shown(named)} is not the address of a request page.",
             where,
             "Write it as https://host or https://host:port, without a path.",
-        )
-    return text
+        ) from None
 
 
 def check_email(address: object, where: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses, returned_licenses
@@ -75,14 +76,14 @@ def build_report(
 def connection_strings(host: str, overview: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what PRO's configuration holds for each profile: ``host:3400,Profile`` (DOMAIN.md, Rules)."""
     return [
-        {"profile": profile["name"], "string": f"{host}:{CLIENTS_PORT},{profile['name']}"}
+        {"profile": profile["name"], "string": f"{with_port(host, CLIENTS_PORT)},{profile['name']}"}
         for profile in overview["profiles"]
     ]
 
 
 def licenses_cfg(host: str) -> list[str]:
     """Return the line of a client's ``licenses.cfg`` (DOMAIN.md, Identifiers and files)."""
-    return [f"1\tnetwork\t{host}:{CLIENTS_PORT}"]
+    return [f"1\tnetwork\t{with_port(host, CLIENTS_PORT)}"]
 
 
 def moved(

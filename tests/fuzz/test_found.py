@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import channel, client, documents, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
+    addresses,
+    channel,
+    client,
+    documents,
+    model,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
@@ -73,7 +79,7 @@ def test_a_number_is_no_address_to_listen_on() -> None:
 
 def test_a_host_has_no_line_break_behind_the_percent_sign_of_its_address() -> None:
     for text in ("fe80::1%a\r\nHost: x", "fe80::1%a b"):
-        assert "is not a host" in refused(channel.check_host, text)
+        assert "is not a host" in refused(addresses.parse_host, text)
 
 
 def test_a_transfer_in_the_year_9999_cannot_return_after_the_end_of_time() -> None:

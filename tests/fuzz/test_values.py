@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import channel, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, channel, model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, License
@@ -125,7 +125,7 @@ FORMATS: dict[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]] = {
         SELDOM | _ADDRESSES,
     ),
     "host": (
-        _again(lambda value: channel.check_host(str(value))),
+        _again(lambda value: addresses.parse_host(str(value))),
         st.sampled_from(["a.b", "fe80::1%x y", "fe80::1%\r\nx"]) | _HOSTS | st.text(max_size=70),
     ),
     "request page's address": (_again(lambda value: check_portal(value, "here")), st.text(max_size=70) | _ADDRESSES),

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from .addresses import with_port
 from .errors import LicensingError, Problem, refuse
 from .store import CLIENTS_PORT, MANAGEMENT_PORT
 from .system import advice, is_own, reason
@@ -108,7 +109,7 @@ class _Server:
 
     def __init__(self, address: str, port: int, timeout: float = TIMEOUT) -> None:
         self._address, self._port, self._timeout = address, port, timeout
-        self.where = f"http://{f'[{address}]' if ':' in address else address}:{port}"
+        self.where = f"http://{with_port(address, port)}"
 
     def _ask(self, method: str, path: str, shape: Mapping[str, Any], body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()

@@ -22,7 +22,6 @@ The folder names are the vendor's (DOMAIN.md, Identifiers and files); the conten
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import shlex
@@ -35,6 +34,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from . import documents
+from .addresses import parse_ip
 from .documents import Document, Realm
 from .errors import LicensingError, Problem, refuse, shown
 from .files import PRIVATE, PUBLIC, SHARED, Folder, below
@@ -88,22 +88,13 @@ class Listen:
     def from_dict(cls, data: object, where: str) -> Listen:
         """Read ``{clients, management}``, each an IP address, or refuse."""
         given = data if isinstance(data, Mapping) else {}
+        addresses: dict[str, str] = {}
         for name in ("clients", "management"):
             text = given.get(name, getattr(cls, name))
             if text == "" and name == "clients":
                 continue
-            try:
-                # A number would be read as an address too.
-                if not isinstance(text, str) or not text.isprintable():
-                    raise ValueError("no text")
-                ipaddress.ip_address(text)
-            except ValueError:
-                raise refuse(
-                    f"{shown(text)} is not an IP address.",
-                    f"{where}, {name}",
-                    "Write an address of this host, such as 192.0.2.10 or ::; leave clients empty for all of them.",
-                ) from None
-        return cls(str(given.get("clients", cls.clients)), str(given.get("management", cls.management)))
+            addresses[name] = parse_ip(text, f"{where}, {name}")
+        return cls(**addresses)
 
     @property
     def reachable(self) -> Listen:

@@ -20,6 +20,7 @@ FLOORS = {
     "faults": 0,
     "library": 0,
     "model": 0,
+    "addresses": 0,
     "system": 0,
     "hardware": 0,
     "connections": 1,

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..channel import check_host
+from ..addresses import parse_host
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE, PUBLIC, Folder
 from ..library import require_cryptography
@@ -49,7 +49,7 @@ def own_hosts() -> list[str]:
     for name in (socket.getfqdn(), socket.gethostname()):
         # A machine may be called anything; what is no name in a certificate is left out.
         with contextlib.suppress(LicensingError):
-            found.append(check_host(name))
+            found.append(parse_host(name))
     return list(dict.fromkeys([*found, "localhost", "127.0.0.1"]))
 
 
@@ -105,7 +105,7 @@ class Certificates:
                 render_time(_since(ca)),
             )
         known, current = self._current(ca)
-        asked = [check_host(host, "--host") for host in hosts]
+        asked = [parse_host(host, "--host") for host in hosts]
         all_hosts = list(dict.fromkeys([*known, *asked])) or own_hosts()
         lasting = current is not None and _since(current) <= now < _until(current) - RENEW_BEFORE
         if lasting and set(all_hosts) == set(known):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from .. import documents
-from ..channel import check_host
+from ..addresses import parse_host
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE, Folder
 from ..model import digits, now_utc, parse_code, parse_number
@@ -140,7 +140,7 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
 
     certificates = Certificates(options.ledger)
     days = None if options.emergency_days is None else check_emergency_days(options.emergency_days)
-    hosts = [check_host(host, "--host") for host in options.host]
+    hosts = [parse_host(host, "--host") for host in options.host]
     if not Path(options.ledger).exists():
         certificates.check_free()
     with Ledger.create(options.ledger, options.name) as ledger:

@@ -23,9 +23,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
-from ..channel import check_host
+from ..addresses import parse_host, parse_host_and_port
 from ..channel.https import trust
-from ..errors import LicensingError, refuse
+from ..errors import LicensingError, refuse, shown
 from ..model import now_utc
 from .web import LOG
 
@@ -45,11 +45,11 @@ def check_email(text: str, where: str) -> str:
         # What begins like an encoded word is one to some versions of the library, which then writes what it encodes.
         if not at or len(address) > 254 or not _LOCAL.match(local) or len(local) > 64 or "=?" in local:
             raise ValueError("local part")
-        if check_host(domain) != domain.lower() or ":" in domain or domain[-1:].isdigit():
+        if parse_host(domain) != domain.lower() or ":" in domain or domain[-1:].isdigit():
             raise ValueError("domain")
     except (ValueError, LicensingError):
-        shown = "".join(letter for letter in address[:80] if letter.isprintable())
-        raise refuse(f"{shown!r} is not an e-mail address.", where, "Write it as name@example.com.") from None
+        told = "".join(letter for letter in address[:80] if letter.isprintable())
+        raise refuse(f"{told!r} is not an e-mail address.", where, "Write it as name@example.com.") from None
     return address
 
 
@@ -76,11 +76,11 @@ def read_server(
 
     :param smtp: the port is 25, or 587 with STARTTLS, unless given; an IPv6 address stands in brackets
     """
-    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?", smtp.strip())
-    port = int(found[2]) if found and found[2] else (587 if starttls else 25)
-    if found is None or not 0 < port < 65536:
-        raise refuse(f"{smtp!r} is not a mail server.", "--smtp", "Write it as mail.example.com:25.")
-    host = check_host(found[1].strip("[]"), "--smtp")
+    try:
+        host, port = parse_host_and_port(smtp, 587 if starttls else 25, "--smtp")
+    except ValueError:
+        named = re.sub(r".*@", "…@", smtp)
+        raise refuse(f"{shown(named)} is not a mail server.", "--smtp", "Write it as mail.example.com:25.") from None
     if user is not None and not starttls:
         raise refuse("A password is not sent unencrypted.", "--smtp-user", "Add --smtp-starttls.")
     if (user is None) != (password is None):

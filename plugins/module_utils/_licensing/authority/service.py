@@ -16,7 +16,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ..channel import check_host
+from ..addresses import parse_ip
 from ..errors import refuse
 from ..model import now_utc
 from ..terminal import notify
@@ -109,7 +109,7 @@ def _sockets(address: str, port: int) -> list[socket.socket]:
 
     where = f"{address or 'all addresses'} port {port}"
     try:
-        return bind_sockets(port, check_host(address, "--listen") if address else None)
+        return bind_sockets(port, parse_ip(address, "--listen") if address else None)
     except OSError as error:
         todo = {
             errno.EADDRINUSE: f"See who holds it with 'ss -ltnp sport = :{port}', or choose another --port.",

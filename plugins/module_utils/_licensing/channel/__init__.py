@@ -5,22 +5,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Callable, Protocol
-from urllib.parse import urlsplit
 
 from .. import faults
+from ..addresses import parse_service, service_url
 from ..documents import Realm
-from ..errors import LicensingError, refuse, shown
+from ..errors import refuse, shown
 
 LEDGER = "ledger:"
 OFFLINE = "offline"
 HTTPS = "https://"
 HTTPS_PORT = 443
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 
 
 class Channel(Protocol):
@@ -108,9 +105,7 @@ def check_authority(authority: str | None) -> str:
     if text == OFFLINE or is_ledger:
         return text
     if text.lower().startswith(HTTPS):
-        host, port = service_address(text)
-        named = f"[{host}]" if ":" in host else host
-        return f"{HTTPS}{named}" if port == HTTPS_PORT else f"{HTTPS}{named}:{port}"
+        return service_url(*service_address(text), HTTPS_PORT)
     raise refuse(
         f"{shown(authority)} is not an authority." if text else "No authority is given.",
         "authority",
@@ -122,17 +117,8 @@ def check_authority(authority: str | None) -> str:
 def service_address(authority: str) -> tuple[str, int]:
     """Return host and port of an authority's service, or refuse what is not ``https://host[:port]``."""
     try:
-        parts = urlsplit(authority.strip())
-        host, port = check_host(parts.hostname or ""), parts.port
-        only = (
-            authority.strip().isprintable()
-            and parts.scheme == "https"
-            and parts.path in ("", "/")
-            and "@" not in parts.netloc
-        )
-        if not only or set(authority) & set("?#") or port == 0 or (port is None and parts.netloc.endswith(":")):
-            raise ValueError("more than host and port")
-    except (ValueError, LicensingError):
+        return parse_service(authority, HTTPS_PORT)
+    except ValueError:
         # What stands before an @ is a password, as likely as not.
         named = re.sub(r"//.*@", "//…@", authority.strip())
         raise refuse(
@@ -140,23 +126,6 @@ def service_address(authority: str) -> tuple[str, int]:
             "authority",
             "Write it as 'https://host:8443': a host name or IP address and the port, nothing else.",
         ) from None
-    return host, HTTPS_PORT if port is None else port
-
-
-def check_host(text: str, where: str = "host") -> str:
-    """Return a host name (ASCII, in lower case) or IP address in its one form, or refuse."""
-    host = text.strip().lower().rstrip(".")
-    try:
-        # What stands after the % of an address may be anything, for Python.
-        if not host.isprintable() or " " in host:
-            raise ValueError("no address")
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        # Digits and dots that are no address are no name either: a resolver would guess.
-        if not _NAME.match(host) or re.fullmatch(r"[0-9.]+", host):
-            todo = "Write a name such as authority.example.com, or an IP address."
-            raise refuse(f"{shown(text)} is not a host.", where, todo) from None
-    return host
 
 
 def ledger_path(authority: str | None) -> str:

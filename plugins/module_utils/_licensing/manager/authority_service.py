@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..channel import check_host
+from ..addresses import parse_host, parse_ip
 from ..channel.https import trust
 from ..errors import LicensingError, Problem, refuse
 from ..files import Folder
@@ -61,7 +61,8 @@ class Serving:
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Serving:
         """Read the options of the module, or refuse."""
-        made = cls(**{**given, "hosts": tuple(check_host(host, "hosts") for host in given["hosts"])})
+        hosts = tuple(parse_host(host, "hosts") for host in given["hosts"])
+        made = cls(**{**given, "hosts": hosts, "listen": given["listen"] and parse_ip(given["listen"], "listen")})
         # Its folder becomes the service user's own.
         if not made.ledger.startswith("/") or len(Path(made.ledger).parts) < 4 or ".." in Path(made.ledger).parts:
             raise refuse(f"{made.ledger!r} is no place for a ledger.", "ledger", f"Name a file such as {LEDGER}.")

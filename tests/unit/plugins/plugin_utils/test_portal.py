@@ -142,7 +142,7 @@ def test_a_request_file_that_cannot_be_answered_is_not_handed_over(page: Page, c
 
 @pytest.mark.parametrize(
     "address",
-    ["https://authority.example.com", "https://127.0.0.1:8443", "https://[::1]:8443", " https://host:443/ "],
+    ["https://authority.example.com", "https://127.0.0.1:8443", "https://[::1]:8443", " https://host:8443/ "],
 )
 def test_addresses_of_pages(address: str) -> None:
     assert check_portal(address, "here") == address.strip().rstrip("/")

@@ -218,7 +218,7 @@ def test_mail_is_handed_over_encrypted_and_with_a_password_where_it_is_told_to(l
         (["--smtp", "mail", "--mail-from", "nobody"], "is not an e-mail address"),
         (["--port", "70000"], "is not a port"),
         (["--listen", "192.0.2.1"], "Cannot listen"),
-        (["--listen", "a b"], "is not a host"),
+        (["--listen", "a b"], "is not an IP address"),
         (["--host", "a b"], "is not a host"),
     ],
 )
