@@ -52,10 +52,11 @@ def test_a_playbook_that_imports_ours_may_have_tags_of_its_own(lab: Lab) -> None
     ]
     (lab.folder / "site.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
     run = must(lab.play("site.yml", "--tags", "mine"))
-    assert '"msg": "mine"' in run.output and "Nothing is done: the tags of this run" in run.output
+    assert '"msg": "mine"' in run.output
+    assert "Nothing is done: the tags of this run" in " ".join(run.output.split())
     # By their own tag they run, and find that the source has no licenses.
     run = lab.play("site.yml", "--tags", "licenses")
-    assert run.code == 2 and "Nothing is done" not in run.output and "Plan" in run.output
+    assert run.code == 2 and "Nothing is done" not in run.output and "Look at the giver" in run.output
 
 
 @pytest.fixture
