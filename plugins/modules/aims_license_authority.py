@@ -105,7 +105,6 @@ licenses:
   elements: str
 """
 
-from datetime import timedelta
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -113,6 +112,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import ledger_path
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    date_after,
     now_utc,
     parse_code,
     parse_number,
@@ -161,7 +161,7 @@ def _checked(number, entry):
 
 
 def _license(realm, number, entry, today):
-    until = (today + timedelta(days=entry["days"])).isoformat()
+    until = date_after(today, entry["days"], f"days of license {number}")
     return new_license(
         realm, number, entry["activation_code"], (entry["type"], entry["seats"], today.isoformat(), until)
     )

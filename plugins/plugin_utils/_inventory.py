@@ -26,7 +26,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    date_after,
+    now_utc,
     parse_number,
+    parse_seats,
+    parse_seconds,
+    parse_type,
     parse_user,
     read_numbers,
     read_profiles,
@@ -290,8 +295,19 @@ def _check_extras(host: HostVariables) -> list[Problem]:
     checks: list[Callable[[], object]] = []
     if realm is not None:
         checks.append(lambda: Realm.from_dict(realm, host.where("aims_license_server_realm")))
+    drain = host.get("aims_license_migrate_drain_seconds")
+    if drain is not None:
+        checks.append(lambda: _drain_seconds(drain, host.where("aims_license_migrate_drain_seconds")))
     portal, email = host.get("aims_license_server_portal"), host.get("aims_license_server_portal_email")
     return _check_users(host) + _told(checks) + portal_problems(portal, email, realm, host.where)
+
+
+def _drain_seconds(value: object, where: str) -> None:
+    seconds = value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            seconds = float(value)
+    parse_seconds(seconds, where)
 
 
 def _check_users(host: HostVariables) -> list[Problem]:
@@ -301,6 +317,18 @@ def _check_users(host: HostVariables) -> list[Problem]:
         return _told([partial(parse_user, user, host.where(name)) for user in users])
     what = f"The registered users are a {type(users).__name__}, not a list."
     return [Problem(what, host.where(name), "Declare a list of DOMAIN\\user.")]
+
+
+# A number that came from the command line is a text.
+_GRANTS: Mapping[str, Callable[[Any, str], object]] = {
+    "type": parse_type,
+    "seats": lambda value, where: parse_seats(_number(value), where),
+    "days": lambda value, where: date_after(now_utc().date(), _number(value), where),
+}
+
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else value
 
 
 def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
@@ -318,6 +346,8 @@ def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
         if unknown:
             known = f"Known keys are {', '.join(GRANTED)}."
             problems.append(Problem(f"Unknown key {', '.join(unknown)}.", place, known))
+        checks = [partial(_GRANTS[key], granted[key], place) for key in GRANTED if key in granted]
+        problems += _told(checks)
     try:
         numbers = read_numbers(list(given), where)
     except LicensingError as error:

@@ -88,3 +88,29 @@ def shown(value: object) -> str:
 def refuse(what: str, where: str, todo: str) -> LicensingError:
     """Make the error for a single problem."""
     return LicensingError([Problem(what, where, todo)])
+
+
+# What YAML makes of a backslash and a letter in double quotes, such as a bell, a tab, or a blank that does not break.
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029]")
+
+
+def hint(value: object) -> str:
+    """Say how a declared value may have come to be another than somebody meant, or nothing."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return " Put it in quotes: without them, YAML reads a number, a date or a truth value."
+    if _ESCAPED.search(value):
+        return (
+            " Put it in single quotes: in double quotes, YAML reads a backslash and a letter as another character, "
+            "such as \\a as a bell. If it has no backslash, it was copied with a character that is not seen: type it."
+        )
+    return ""
+
+
+def hint_of_ascii(value: object) -> str:
+    """The same for what has letters, digits and the like only: a dash that only looks like one comes by copying."""
+    strange = next((letter for letter in value if not letter.isascii()), None) if isinstance(value, str) else None
+    if strange is None or _ESCAPED.match(strange):
+        return hint(value)
+    return f" It has the character U+{ord(strange):04X}, which was copied from a text: type the value."

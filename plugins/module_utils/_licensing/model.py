@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from .errors import LicensingError, Problem, refuse, shown, unsecret
+from .errors import LicensingError, Problem, hint, hint_of_ascii, refuse, shown, unsecret
 
 _NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
 # Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
@@ -20,6 +20,8 @@ _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}\Z")
 _USER = re.compile(r"[^\\\s\x00-\x1f/]{1,64}\\[^\\\x00-\x1f/]{1,64}\Z")
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
+# A hundred years, and a week in seconds.
+_DAYS, _LONGEST = 36_500, 604_800
 
 MACHINE = "machine"
 PERSONAL = "personal"
@@ -46,7 +48,7 @@ def parse_number(text: object, where: str = "license number") -> str:
         raise refuse(
             f"{shown(text)} is not a license number.",
             where,
-            "Write it as four groups of three digits, such as 015.120.064.022, in quotes.",
+            f"Write it as four groups of three digits, such as 015.120.064.022, in quotes.{hint_of_ascii(text)}",
         )
     return raw
 
@@ -63,7 +65,8 @@ def parse_code(text: object, where: str = "activation code") -> str:
         raise refuse(
             "The activation code is not five groups of 5 or 6 letters and digits.",
             where,
-            "Copy the code again as it was supplied, such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE (yours is not shown).",
+            "Copy the code again as it was supplied, such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE (yours is not shown)."
+            + hint_of_ascii(text),
         )
     return raw.upper()
 
@@ -75,7 +78,8 @@ def parse_profile(text: object, where: str = "profile") -> str:
         raise refuse(
             f"{shown(text)} is not a profile name.",
             where,
-            "Use 1 to 64 letters, digits, blanks, '.', '_' or '-', beginning with a letter or digit.",
+            "Use 1 to 64 letters, digits, blanks, '.', '_' or '-', beginning with a letter or digit."
+            + hint_of_ascii(text),
         )
     return text
 
@@ -83,7 +87,7 @@ def parse_profile(text: object, where: str = "profile") -> str:
 def parse_user(text: object, where: str = "registered user") -> str:
     """Return a registered user of the form ``DOMAIN\\user`` (H105), or refuse."""
     if not isinstance(text, str) or not _USER.match(text) or not text.isprintable():
-        raise refuse(f"{shown(text)} is not a registered user.", where, "Write it as DOMAIN\\user.")
+        raise refuse(f"{shown(text)} is not a registered user.", where, f"Write it as DOMAIN\\user.{hint(text)}")
     return text
 
 
@@ -97,6 +101,36 @@ def parse_date(text: object, where: str) -> str:
         return made
     except ValueError:
         raise refuse(f"{shown(text)} is not a date.", where, "Write it as YYYY-MM-DD.") from None
+
+
+def date_after(day: date, days: object, where: str) -> str:
+    """Return the ISO date so many days later, or refuse what is no number of days that a license may last."""
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= _DAYS:
+        raise refuse(f"{shown(days)} is not a number of days.", where, f"Use a whole number from 0 to {_DAYS}.")
+    return (day + timedelta(days=days)).isoformat()
+
+
+def parse_seconds(seconds: object, where: str) -> float:
+    """Return how long to wait, or refuse: what is not a number would be waited for without an end."""
+    usual = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    # Not a number compares false with anything.
+    if not usual or not 0 <= float(str(seconds)) <= _LONGEST:
+        raise refuse(f"{shown(seconds)} is not a time to wait.", where, f"Give 0 to {_LONGEST} seconds, a week.")
+    return float(str(seconds))
+
+
+def parse_seats(seats: object, where: str) -> int:
+    """Return a number of seats, or refuse."""
+    if not isinstance(seats, int) or isinstance(seats, bool) or not 1 <= seats <= 1_000_000:
+        raise refuse(f"{shown(seats)} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
+    return seats
+
+
+def parse_type(kind: object, where: str) -> str:
+    """Return a license's type, or refuse."""
+    if not isinstance(kind, str) or not 1 <= len(kind) <= 100 or not kind.isprintable():
+        raise refuse(f"{shown(kind)} is not a license type.", where, f"Use up to 100 printable characters.{hint(kind)}")
+    return kind
 
 
 def now_utc() -> datetime:
@@ -153,12 +187,7 @@ class License:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> License:
         """Read a license from a document's body, or refuse."""
-        seats = data.get("seats")
-        kind = data.get("type")
-        if not isinstance(seats, int) or isinstance(seats, bool) or not 1 <= seats <= 1_000_000:
-            raise refuse(f"{shown(seats)} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
-        if not isinstance(kind, str) or not 1 <= len(kind) <= 100 or not kind.isprintable():
-            raise refuse(f"{shown(kind)} is not a license type.", where, "Use up to 100 printable characters.")
+        seats, kind = parse_seats(data.get("seats"), where), parse_type(data.get("type"), where)
         made = cls(
             number=parse_number(data.get("number"), where),
             type=kind,

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -272,7 +272,7 @@ def _list(options: argparse.Namespace) -> list[dict[str, Any]]:
                     "type": license.type,
                     "seats": license.seats,
                     "expiry": license.expiry,
-                    "valid": license.problem_on(date.today()) is None,
+                    "valid": license.problem_on(now_utc().date()) is None,
                     "live": bool(holding and holding.live),
                     "holder": holding.host_key if holding else None,
                     "transfers": account.as_dict(now_utc()),

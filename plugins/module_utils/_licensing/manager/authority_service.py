@@ -63,6 +63,8 @@ class Serving:
         """Read the options of the module, or refuse."""
         hosts = tuple(parse_host(host, "hosts") for host in given["hosts"])
         made = cls(**{**given, "hosts": hosts, "listen": given["listen"] and parse_ip(given["listen"], "listen")})
+        if not 0 < made.port < 65536:
+            raise refuse(f"{made.port} is not a port.", "port", "Use 1 to 65535.")
         # Its folder becomes the service user's own.
         if not made.ledger.startswith("/") or len(Path(made.ledger).parts) < 4 or ".." in Path(made.ledger).parts:
             raise refuse(f"{made.ledger!r} is no place for a ledger.", "ledger", f"Name a file such as {LEDGER}.")

@@ -13,7 +13,7 @@ from typing import Any
 from .. import faults
 from ..channel import Channel
 from ..errors import LicensingError, refuse
-from ..model import MACHINE, render_time
+from ..model import MACHINE, parse_seconds, render_time
 from . import Change
 from .arranging import predict
 from .checking import check_given_up
@@ -40,6 +40,8 @@ def deactivate(
     step: Step | None = None,
 ) -> Change:
     """See :meth:`LicenseManager.deactivate`."""
+    if drain_seconds is not None:
+        parse_seconds(drain_seconds, "drain_seconds")
     managed.home.require()
     state = managed.read()
     check_given_up(managed.home, state, numbers, channel)

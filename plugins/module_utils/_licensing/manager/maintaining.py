@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import LicensingError
 from ..lease import Lease
-from ..model import now_utc
+from ..model import now_utc, parse_seconds
 from ..store import Config, Home
 from . import Change
 from .draining import STEP, Drained, Step, drain, still_held
@@ -31,6 +31,8 @@ def set_maintenance(
     step: Step | None = None,
 ) -> Change:
     """See :meth:`LicenseManager.set_maintenance`."""
+    if drain_seconds is not None:
+        parse_seconds(drain_seconds, "drain_seconds")
     emptied = None
     if enabled and drain_seconds is not None and not dry:
         emptied = empty(managed, drain_seconds, force, step)
