@@ -221,6 +221,7 @@ def test_nothing_is_given_up_once_the_controller_has_gone_away_during_the_drain(
         assert time.monotonic() < gone + 30
         run.process.poll()
         time.sleep(0.1)
+    run.wait()
     client.stop()
     server = SeatClient(served.old)
     while True:
