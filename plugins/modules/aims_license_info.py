@@ -40,8 +40,7 @@ EXAMPLES = r"""
 RETURN = r"""
 overview:
   description:
-    - What the license manager shows. Keys are C(server), C(licenses), C(profiles), C(clients), C(clients_total),
-      C(users), C(files), C(pending).
+    - What the license manager shows.
     - C(drift) of a license is null unless the machine changed since it was activated. Else it has C(verdict), the
       C(changed) components, in C(components) the first digits of their hashes then and now, and what that C(means).
     - C(pending) has the same C(drift), of a machine that changed since the pending activation was made, and in C(here)
@@ -51,6 +50,37 @@ overview:
     - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
   returned: success
   type: dict
+  contains:
+    server:
+      description: The server itself, with its version, authority, realm, addresses, and whether it runs.
+      type: dict
+    licenses:
+      description: The licenses, by their numbers.
+      type: list
+      elements: dict
+    profiles:
+      description: The profiles, top to bottom.
+      type: list
+      elements: dict
+    clients:
+      description: Who holds seats, the newest first.
+      type: list
+      elements: dict
+    clients_total:
+      description: How many they are.
+      type: int
+    users:
+      description: The registered users.
+      type: list
+      elements: str
+    files:
+      description: The files that move with the licenses.
+      type: list
+      elements: str
+    pending:
+      description: The exchanges with the authority that are not over.
+      type: list
+      elements: dict
   sample:
     licenses:
       - number: 015.120.064.022

@@ -77,6 +77,9 @@ drained:
       description: Who holds them, at most a hundred, as in the overview.
       type: list
       elements: dict
+    told:
+      description: Whether the server said so. One that runs and does not answer may have any number of clients.
+      type: bool
 overview:
   description: The overview afterwards, as of M(aims.licensing.aims_license_info).
   returned: success

@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
+from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
 from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
@@ -54,6 +55,9 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     # Options beyond those of the server; None where the module checks its own.
     options: frozenset[str] | None = None
     required: frozenset[str] = frozenset()
+    # The host and the module of the call that is under way.
+    _host = ""
+    _module = ""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -151,16 +155,25 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         """Run the module of the same name on the host, with more arguments than the task gives."""
         arguments = Untold({**self._task.args, **filled_in})
         try:
-            result: dict[str, Any] = self._execute_module(
-                module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=task_vars
-            )
+            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             if self._task.ignore_unreachable or not any(boolean(task_vars.get(name, False)) for name in RESCUED):
                 raise
             raise _unreached(self.host(task_vars), error) from None
-        for option in filled_in:
-            result.get("invocation", {}).get("module_args", {}).pop(option, None)
+        asked = result.get("invocation", {}).get("module_args")
+        for option in filled_in if isinstance(asked, dict) else ():
+            asked.pop(option, None)
         return result
+
+    def _parse_returned_data(self, *answer: Any) -> dict[str, Any]:
+        """Return the module's result by its list: before Ansible gives any key of it a meaning."""
+        module = self._module
+        try:
+            data = super()._parse_returned_data(*answer)
+        # Whatever a host prints comes here, and Ansible expects what its own modules print.
+        except Exception as error:
+            raise strange_answer(self._host, module, f"it cannot be read ({type(error).__name__})") from None
+        return read_result(module, self._host, data)
 
 
 class ServerAction(LicensingAction):
