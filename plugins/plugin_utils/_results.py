@@ -42,6 +42,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Choice,
     Flag,
     ListOf,
+    MapOf,
     Maybe,
     Message,
     Options,
@@ -144,7 +145,7 @@ PENDING = Record(
         "answered": Flag(),
         "holder": Maybe(KEY),
     },
-    {"drift": Maybe(DRIFT)},
+    {"drift": Maybe(DRIFT), "here": Flag()},
 )
 
 
@@ -199,12 +200,14 @@ CHANGE: Mapping[str, Shape] = {
     "overview": OVERVIEW_AFTER,
 }
 DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "told": Flag()})
+SHA256 = Text(64, "[0-9a-f]{64}")
+DIGESTS = MapOf(FILE_NAME, SHA256)
 FILE = Record(
     {
         "name": FILE_NAME,
         "mode": Text(4, "[0-7]{4}"),
         "secret": Flag(),
-        "sha256": Text(64, "[0-9a-f]{64}"),
+        "sha256": SHA256,
         "content": CONTENT,
     }
 )
@@ -230,6 +233,8 @@ RETURNED: Mapping[str, Record] = {
             "overview": OVERVIEW,
             "fingerprint": Record({}, {name: Text(100, "[0-9a-f]*") for name in COMPONENTS}),
             "obstacles": ListOf(Told(), 1000),
+            "carried": Record({"files": DIGESTS, "brought": DIGESTS, "sources": ListOf(LINE)}),
+            "places": Record({"home": Maybe(Text(100)), "machine": Maybe(Text(100))}),
         }
     ),
     "aims_license_maintenance": Record({"drained": DRAINED, "overview": OVERVIEW_AFTER}),

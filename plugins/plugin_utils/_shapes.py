@@ -195,6 +195,21 @@ class Record:
 
 
 @dataclass(frozen=True)
+class MapOf:
+    """A mapping from one shape to another."""
+
+    keys: Shape
+    values: Shape
+    most: int = 100_000
+
+    def read(self, value: Any, key: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or len(value) > self.most:
+            raise WrongShape(key, f"a mapping of at most {self.most} entries")
+        pairs = [(self.keys.read(name, f"a key of {key}"), part) for name, part in value.items()]
+        return {name: self.values.read(part, f"{key}.{name}") for name, part in pairs}
+
+
+@dataclass(frozen=True)
 class Options:
     """What a module says that its options were, for whoever asks for more output: plain values, not nested deeply."""
 

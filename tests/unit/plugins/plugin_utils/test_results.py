@@ -6,14 +6,23 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._results import RETURNED, read_result
+from ansible_collections.aims.licensing.plugins.plugin_utils._results import (
+    DRAINED,
+    OVERVIEW,
+    OVERVIEW_AFTER,
+    RESULT,
+    RETURNED,
+    read_result,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import ListOf, Maybe, Record, Shape
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab, wanted
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 # What the controller's half adds to a module's result, and what it keeps to itself.
@@ -127,3 +136,38 @@ def test_seconds_are_a_usual_number(reason: object) -> None:
     drained = {"seconds": reason, "total": 0, "clients": [], "told": True}
     with pytest.raises(LicensingError, match=r"drained\.seconds is not a number of seconds"):
         read_result("aims_license_maintenance", "old", {"drained": drained, "overview": {}})
+
+
+def test_what_the_license_server_shows_and_does_passes_unchanged(tmp_path: Path) -> None:
+    lab = CoreLab(tmp_path, CoreLab.new_ledger(tmp_path))
+    empty = lab.new.overview
+    assert OVERVIEW.read(empty, "overview") == empty
+    numbers = [one.number for one in wanted()]
+    managers = lab.old.manager, lab.new.manager
+    changes = [
+        managers[0].activate(wanted(), lab.channel(), lab.realm, users=["AIMS\\anna"], dry=True),
+        managers[0].activate(wanted(), lab.channel(), lab.realm, users=["AIMS\\anna"]),
+        managers[0].set_maintenance(True, 0.0),
+        managers[0].deactivate(numbers, lab.offline(), dry=True),
+        managers[0].deactivate(numbers, lab.offline()),
+        managers[1].activate(wanted(), lab.offline(), lab.realm, dry=True),
+        managers[1].activate(wanted(), lab.offline(), lab.realm),
+    ]
+    for change in changes:
+        for overview in (change.before, change.after):
+            assert OVERVIEW_AFTER.read(overview, "overview") == overview
+        results = [dict(result) for result in change.results]
+        assert ListOf(RESULT).read(results, "results") == results
+        drained = {**asdict(change.drained), "clients": list(change.drained.clients)}
+        assert DRAINED.read(drained, "drained") == drained
+    for host in (lab.old, lab.new):
+        shown = {
+            "changed": False,
+            "overview": host.overview,
+            "fingerprint": host.manager.fingerprint(),
+            "obstacles": [problem.as_dict() for problem in host.manager.obstacles()],
+            "carried": host.manager.carried(),
+            "places": host.manager.places(),
+        }
+        assert read_result("aims_license_info", "old", shown) == shown
+    lab.close()
