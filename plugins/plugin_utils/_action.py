@@ -55,9 +55,6 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     # Options beyond those of the server; None where the module checks its own.
     options: frozenset[str] | None = None
     required: frozenset[str] = frozenset()
-    # The host and the module of the call that is under way.
-    _host = ""
-    _module = ""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -154,26 +151,24 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""
         arguments = Untold({**self._task.args, **filled_in})
+        name = str(self._task.resolved_action or self._task.action)
+        module, host = name.rpartition(".")[2], self.host(task_vars)
         try:
             result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             if self._task.ignore_unreachable or not any(boolean(task_vars.get(name, False)) for name in RESCUED):
                 raise
-            raise _unreached(self.host(task_vars), error) from None
+            raise _unreached(host, error) from None
+        # Ansible expects of a host what its own modules print, and a host may print anything.
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise strange_answer(host, module, f"it cannot be read ({type(error).__name__})") from None
+        result = read_result(module, host, result)
         asked = result.get("invocation", {}).get("module_args")
         for option in filled_in if isinstance(asked, dict) else ():
             asked.pop(option, None)
-        return result
-
-    def _parse_returned_data(self, *answer: Any) -> dict[str, Any]:
-        """Return the module's result by its list: before Ansible gives any key of it a meaning."""
-        module = self._module
-        try:
-            data = super()._parse_returned_data(*answer)
-        # Whatever a host prints comes here, and Ansible expects what its own modules print.
-        except Exception as error:
-            raise strange_answer(self._host, module, f"it cannot be read ({type(error).__name__})") from None
-        return read_result(module, self._host, data)
+        # The interpreter that Ansible has looked for is a fact of the host that it was looked for on.
+        key = getattr(self, "_discovered_interpreter_key", None)
+        return {**result, "ansible_facts": {key: self._discovered_interpreter}} if key else result
 
 
 class ServerAction(LicensingAction):
