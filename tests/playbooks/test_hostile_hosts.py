@@ -104,7 +104,7 @@ def test_what_a_host_says_in_passing_is_no_template_and_steers_no_terminal(rehea
         rehearsed.source,
         f"""
         result["warnings"] = [{said!r}]
-        result["deprecations"] = [{{"msg": {said!r}, "version": "9"}}]
+        result["deprecations"] = [{{"msg": {template!r}, "version": "9"}}]
         result["exception"] = {said!r}
         result["next_step"] = {said!r}
         """,
