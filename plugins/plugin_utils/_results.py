@@ -200,6 +200,8 @@ CHANGE: Mapping[str, Shape] = {
     "overview": OVERVIEW_AFTER,
 }
 DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "told": Flag()})
+# With what a drain is gone on with; the action plugin keeps it.
+AGAIN: Mapping[str, Shape] = {"again": Text(100)}
 SHA256 = Text(64, "[0-9a-f]{64}")
 DIGESTS = MapOf(FILE_NAME, SHA256)
 FILE = Record(
@@ -227,7 +229,7 @@ RETURNED: Mapping[str, Record] = {
         {"realm": Maybe(REALM), "issued": ListOf(NUMBER, 100_000), "licenses": ListOf(NUMBER, 1_000_000)}
     ),
     "aims_license_backup": Record({"files": ListOf(FILE, 100_000), "overview": OVERVIEW}),
-    "aims_license_deactivate": Record({**CHANGE, "drained": DRAINED}),
+    "aims_license_deactivate": Record({**CHANGE, "drained": DRAINED}, AGAIN),
     "aims_license_info": Record(
         {
             "overview": OVERVIEW,
@@ -237,7 +239,7 @@ RETURNED: Mapping[str, Record] = {
             "places": Record({"home": Maybe(Text(100)), "machine": Maybe(Text(100))}),
         }
     ),
-    "aims_license_maintenance": Record({"drained": DRAINED, "overview": OVERVIEW_AFTER}),
+    "aims_license_maintenance": Record({"drained": DRAINED, "overview": OVERVIEW_AFTER}, AGAIN),
     "aims_license_profile": Record({"overview": OVERVIEW_AFTER}),
     "aims_license_server_install": Record(
         {"changes": ListOf(LINE, 1000), "overview": OVERVIEW}, {"realm": Maybe(REALM)}
