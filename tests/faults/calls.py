@@ -21,6 +21,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
     Package,
     Settings,
@@ -62,9 +63,17 @@ def _activate(world: World, way: Way) -> bool:
     return world.at_authority(way, "new", act, NUMBERS)
 
 
+def _in_steps(call: Callable[[Step], Any]) -> Any:
+    """Make a call again and again until it is over, as the controller does."""
+    step = Step("1" * 32)
+    while (change := call(step)).again is not None:
+        step = Step(change.again, step.waited + 1.0)
+    return change
+
+
 def _deactivate(world: World, way: Way) -> bool:
     def deactivate(manager: Any, channel: Any) -> Any:
-        return manager.deactivate(NUMBERS, channel, drain_seconds=1)
+        return _in_steps(lambda step: manager.deactivate(NUMBERS, channel, drain_seconds=1, step=step))
 
     return world.at_authority(way, "old", deactivate, NUMBERS)
 
@@ -85,6 +94,11 @@ def _profiles(world: World, way: Way) -> bool:
 
 def _maintenance(world: World, way: Way) -> bool:
     return bool(world.manager("old", way.skew).set_maintenance(True).changed)
+
+
+def _drain(world: World, way: Way) -> bool:
+    manager = world.manager("old", way.skew)
+    return bool(_in_steps(lambda step: manager.set_maintenance(True, 1, step=step)).changed)
 
 
 def _install(world: World, way: Way) -> bool:
@@ -182,6 +196,7 @@ CALLS = (
     Call("update", _update, "held", ASKED, "update"),
     Call("profile change", _profiles, "held"),
     Call("maintenance", _maintenance, "held"),
+    Call("drain", _drain, "held"),
     Call("install", _install, "held", host="bare"),
     Call("upgrade", _upgrade, "held"),
     Call("remove", _remove, "free"),

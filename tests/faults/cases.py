@@ -32,6 +32,7 @@ class Case:
     :ivar served: what befalls the authority's service
     :ivar cut: what befalls replies
     :ivar skew: how far the host's clock is ahead when the call is made again; without a fault, from the beginning
+    :ivar empty: whether the folder of requests is lost with the first call's controller
     :ivar dies: whether the first of two runs is killed where it stands, or else goes on
     """
 
@@ -44,6 +45,7 @@ class Case:
     cut: Cut | None = None
     skew: timedelta = timedelta()
     dies: bool = False
+    empty: bool = False
 
     @property
     def umask(self) -> int:
@@ -75,6 +77,16 @@ def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
         for skew, words in ((DAY, "a day ahead"), (-DAY, "a day behind")):
             if at % 5 == 0 and call.action:
                 yield Case(call, channel, "killed", f"{where}, {words} after it", Fault("kill", at), skew=skew)
+        if at % 4 == 1 and not call.alone:
+            for fault, kind in (("gone", "unheard"), ("hang up", "hung up")):
+                yield Case(call, channel, kind, where, Fault(fault, at))
+                if channel == OFFLINE:
+                    # Another controller, or a job that begins in an empty folder.
+                    words = f"{where}, then with an empty folder of requests"
+                    yield Case(call, channel, kind, words, Fault(fault, at), empty=True)
+        # A command that comes while a call is held up does all of it; the call then goes on.
+        if at % 4 == 2 and channel != OFFLINE and not call.alone:
+            yield Case(call, channel, "held up", where, Fault("hold", at))
         # The folder of requests is one controller's.
         if at % 4 == 0 and channel != OFFLINE and not call.alone:
             for dies, words in ((False, "goes on"), (True, "is killed")):

@@ -23,6 +23,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import freshness
 
 REFUSED, CRASHED = 1, 70
 _SECONDS = 60
@@ -40,13 +41,27 @@ _WRITES = (
 _SQL = ("ledger.statement", "register.statement", "register.opened", "register.schema")
 _CHANGING = ("INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE")
 Trace = list[tuple[str, str]]
+# What has become of whoever waits for a call's answer: there, gone without a word, or gone with the connection.
+THERE, GONE, HUNG_UP = "there", "gone", "hung up"
+# How long a call is held up, in seconds of the machine.
+_HELD_UP = 3600.0
+# Of these a call hears nothing by itself.
+NO_ERROR = ("stop", "hold", "gone", "hang up")
+listener = THERE
+
+
+def end_unheard() -> None:
+    """End as a call does that nobody waits for any more: nothing is done with what it answers."""
+    if listener != THERE:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Fault:
     """What befalls a process.
 
-    :ivar kind: ``kill``, ``error`` (once), ``full`` or ``readonly`` (from then on)
+    :ivar kind: ``kill``, ``error`` (once), ``full`` or ``readonly`` (from then on); ``stop``, or ``hold`` for an hour;
+        ``gone`` or ``hang up`` of whoever waits for what the process answers
     :ivar at: the number of points that it passes before, counted from 0
     """
 
@@ -61,18 +76,27 @@ class Fault:
             passed += 1
             if passed == self.at and self.kind == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if self.kind == "stop":
+            if self.kind in NO_ERROR:
                 if passed == self.at:
-                    os.kill(os.getpid(), signal.SIGSTOP)
+                    self._act()
             elif (passed == self.at or (passed > self.at and self.kind != "error")) and fits(self.kind, point, what):
                 fail(self.kind, point)
 
         return reached
 
+    def _act(self) -> None:
+        global listener
+        if self.kind in ("stop", "hold"):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if self.kind == "hold":
+            uptime = freshness.uptime
+            freshness.uptime = lambda: uptime() + _HELD_UP
+        listener = {"gone": GONE, "hang up": HUNG_UP}.get(self.kind, listener)
+
 
 def fits(kind: str, point: str, what: str) -> bool:
     """Whether a kind of fault can befall a process at a point: only what calls the system can be failed by it."""
-    if kind in ("kill", "stop"):
+    if kind == "kill" or kind in NO_ERROR:
         return True
     if kind == "error":
         return point in _SQL or point.startswith(("files.", "ledger.create.", "channel.https.", "bundle."))
@@ -119,6 +143,7 @@ def spawn(act: Callable[[], Any], log: Path, hook: Any = None, umask: int = 0o02
         faults.hook = hook
         try:
             told, code = act(), 0
+            end_unheard()
         except LicensingError as error:
             told, code = [problem.as_dict() for problem in error.problems], REFUSED
         faults.hook = None

@@ -26,6 +26,8 @@ from world import EMBEDDED, NUMBERS, OFFLINE, SERVICE, Way, World
 
 # Each of these is followed by a reply of the authority, or by a response file of it.
 _ASKED = {EMBEDDED: "channel.embedded.send", SERVICE: "channel.https.send", OFFLINE: "ledger.committed"}
+# Nobody waits for what the call answers.
+UNHEARD = ("unheard", "hung up")
 
 
 class Lab:
@@ -104,7 +106,7 @@ class Lab:
 
     def _first(self, case: Case, world: World, way: Way) -> Outcome:
         """The call that the fault befalls; where there are two at once, how the worse of them ended."""
-        if case.fault is None or case.fault.kind != "stop":
+        if case.fault is None or case.fault.kind not in ("stop", "hold"):
             return self._call(case.call, world, way, case.fault, case.umask)
         logs = [self.folder / f"run{number}.log" for number in (0, 1)]
         waits = self.folder / "waits"
@@ -120,12 +122,15 @@ class Lab:
         first = spawn(act, logs[0], case.fault.hook())
         os.waitpid(first, os.WUNTRACED)
         second = spawn(act, logs[1], seen)
-        # It comes to the lock that the first one holds, or ends where that holds none.
-        while not waits.exists() and os.waitid(os.P_PID, second, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        # It comes to the lock that the first one holds, or ends where that holds none; if that is held up, to its end.
+        while not waits.exists() and not _has_ended(second):
+            time.sleep(0.005)
+        until = time.monotonic() + (1.0 if case.fault.kind == "hold" else 0.0)
+        while time.monotonic() < until and not _has_ended(second):
             time.sleep(0.005)
         os.kill(first, signal.SIGKILL if case.dies else signal.SIGCONT)
         ends = [wait(first, logs[0]), wait(second, logs[1])]
-        if case.dies and ends[0].how == "killed":
+        if (case.dies and ends[0].how == "killed") or (case.fault.kind == "hold" and _came_too_late(ends[0])):
             ends = ends[1:]
         return next((one for one in ends if one.how != "done"), ends[0])
 
@@ -140,7 +145,9 @@ class Lab:
         broken += [f"{words}: {first.said[-1500:]}" for words in unexpected(case, first)]
         broken += model.check(world.folder, start.folder, case.channel != OFFLINE)
         world.age()
-        if case.kind == "two runs" and call.name != "backup":
+        if case.empty:
+            shutil.rmtree(world.folder / "requests", ignore_errors=True)
+        if case.kind in ("two runs", "held up", *UNHEARD) and call.name != "backup":
             # Whoever came second may have done everything, so that nothing is left for the next call to change.
             world.sweep(call.host)
         with self._reached(Way(case.channel, skew=case.skew), world) as way:
@@ -148,7 +155,9 @@ class Lab:
             if again.how != "done":
                 broken.append(f"the same call again {again.how}: {again.told} {again.said[-1500:]}")
             broken += self._ended(call, case.channel, world, start)
-            broken += differences(reference.shape, model.shape(world.folder))
+            # What a lost folder of requests held is in no other.
+            lost = "requests" if case.empty else "nothing"
+            broken += differences(_without(reference.shape, lost), _without(model.shape(world.folder), lost))
             before = model.everything(world.folder)
             third = self._call(call, world, way)
         # Updating offline, a new request waits each time until its response is loaded.
@@ -165,12 +174,23 @@ class Lab:
 
 def unexpected(case: Case, outcome: Outcome) -> Iterator[str]:
     """How a call with a fault may not end (I8): by anything but a kill, its result, or words for a person."""
-    if outcome.how == "crashed" or (outcome.how == "killed") != (case.kind == "killed"):
+    # A call that nobody hears ends without an answer, or refuses to begin.
+    silent = outcome.how == "killed" and case.kind in UNHEARD
+    if outcome.how == "crashed" or ((outcome.how == "killed") != (case.kind == "killed") and not silent):
         yield f"I8: the call {outcome.how}"
     if outcome.how == "refused" and not all(all(problem.values()) for problem in outcome.told):
         yield f"I8: a problem says nothing: {outcome.told}"
-    if outcome.how == "refused" and case.kind in ("clock", "two runs"):
+    if outcome.how == "refused" and case.kind in ("clock", "two runs", "held up", "unheard"):
         yield f"I8: the call was refused: {outcome.told}"
+
+
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _came_too_late(outcome: Outcome) -> bool:
+    """Whether a call that was held up said so."""
+    return outcome.how == "refused" and all("seconds ago" in problem["what"] for problem in outcome.told)
 
 
 def damage(cut: Cut) -> Any:
@@ -184,6 +204,10 @@ def damage(cut: Cut) -> Any:
         return response[: int(len(response) * cut.keep)]
 
     return act
+
+
+def _without(shape: Mapping[str, Any], base: str) -> dict[str, Any]:
+    return {name: what for name, what in shape.items() if name.partition("/")[0] != base}
 
 
 def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import children
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
@@ -24,6 +25,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import OURS, Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
@@ -67,7 +69,7 @@ class World:
         def clock() -> datetime:
             return now_utc() + skew
 
-        return BundledManager(self.home(host), clock)
+        return BundledManager(self.home(host), clock, Freshness(is_heard=lambda: children.listener != children.HUNG_UP))
 
     def home(self, host: str) -> Home:
         return Home(HOME, str(self.folder / host))
@@ -117,6 +119,7 @@ class World:
                 self._carry(request, way, exchanges)
             found = {one["number"]: base64.b64decode(one["content"]) for one in folder.responses(numbers)}
             change = act(manager, OfflineFiles(found, str(place)))
+            children.end_unheard()
             changed = changed or change.changed
             asked = [{"number": n, "content": base64.b64encode(c).decode()} for n, c in change.requests.items()]
             if folder.take({"requests": asked}, numbers) is None:
