@@ -47,6 +47,9 @@ def set_maintenance(
         before = replace(state, config=replace(state.config, drain=None)) if enabled else state
         config = replace(state.config, maintenance=enabled, drain=None)
         change = managed.configured(before, config, dry)
+        if not dry and config == before.config != state.config:
+            # Somebody had entered maintenance mode before, so that only the drain has to go.
+            managed.home.save(config)
     if not enabled and not dry:
         _restart(managed.home, config)
     return change if emptied is None else replace(change, drained=emptied.drained)
