@@ -15,7 +15,8 @@ from typing import Any
 
 from calls import Call
 from children import Cut, Fault, Trace, fits
-from world import OFFLINE
+from mishaps import BUNDLES, EVERYWHERE, MAILS, REQUESTS, Mail, Mishap
+from world import OFFLINE, REQUEST, RESPONSE
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 DAY = timedelta(days=1)
@@ -34,6 +35,8 @@ class Case:
     :ivar skew: how far the host's clock is ahead when the call is made again; without a fault, from the beginning
     :ivar empty: whether the folder of requests is lost with the first call's controller
     :ivar dies: whether the first of two runs is killed where it stands, or else goes on
+    :ivar mail: what becomes of documents on their way, and of which: ``request`` or ``response``
+    :ivar mishap: what befalls the files before the call is made again
     """
 
     call: Call
@@ -46,6 +49,8 @@ class Case:
     skew: timedelta = timedelta()
     dies: bool = False
     empty: bool = False
+    mail: tuple[Mail, str] | None = None
+    mishap: Mishap | None = None
 
     @property
     def umask(self) -> int:
@@ -91,6 +96,15 @@ def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
         if at % 4 == 0 and channel != OFFLINE and not call.alone:
             for dies, words in ((False, "goes on"), (True, "is killed")):
                 yield Case(call, channel, "two runs", f"{where}, where the first {words}", Fault("stop", at), dies=dies)
+        for mishap in (
+            *EVERYWHERE,
+            *(REQUESTS if channel == OFFLINE else ()),
+            *(BUNDLES if call.name == "backup" else ()),
+        ):
+            yield Case(call, channel, mishap.name, where, Fault("kill", at), mishap=mishap)
+    for mail in MAILS if channel == OFFLINE else ():
+        for leg in (REQUEST, RESPONSE) if mail.change else (RESPONSE,):
+            yield Case(call, channel, f"mail {mail.name}", f"the {leg}", mail=(mail, leg))
     for skew, words in ((DAY, "ahead"), (-DAY, "behind")):
         yield Case(call, channel, "clock", f"the beginning, a day {words}", skew=skew)
     for at, (point, what) in enumerate(reference.served):

@@ -119,6 +119,13 @@ def everything(world: Path) -> dict[str, str]:
     return {**found, "ledger": hashlib.sha256(repr(dump).encode()).hexdigest()}
 
 
+def undecided(world: Path, start: Path) -> list[str]:
+    """What an authority has decided that refused to read a request: nothing."""
+    now, before = pair_of(world).ledger, pair_of(start).ledger
+    facts = [(ledger.live, ledger.spent, set(ledger.answers)) for ledger in (now, before)]
+    return [] if facts[0] == facts[1] else ["a request that could not be read was decided"]
+
+
 def check_end(world: Path, start: Path, action: str | None, numbers: tuple[str, ...], moved: int) -> list[str]:
     """What must hold once the call was made again without a fault.
 

@@ -22,7 +22,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from calls import Call
 from cases import Case, Reference
 from children import Cut, Fault, Line, Outcome, Service, Trace, record, run, spawn, wait
-from world import EMBEDDED, NUMBERS, OFFLINE, SERVICE, Way, World
+from world import EMBEDDED, NUMBERS, OFFLINE, REQUEST, SERVICE, Way, World
 
 # Each of these is followed by a reply of the authority, or by a response file of it.
 _ASKED = {EMBEDDED: "channel.embedded.send", SERVICE: "channel.https.send", OFFLINE: "ledger.committed"}
@@ -139,25 +139,40 @@ class Lab:
         call, start = case.call, self.worlds[case.call.start]
         world = start.copied(self.folder / "world")
         broken = []
-        first_way = Way(case.channel, skew=timedelta() if case.fault else case.skew)
+        mail = case.mail[0].on(case.mail[1]) if case.mail else None
+        first_way = Way(case.channel, mail=mail, skew=timedelta() if case.fault else case.skew)
         with self._reached(first_way, world, case.served, case.cut) as way:
             first = self._first(case, world, way)
         broken += [f"{words}: {first.said[-1500:]}" for words in unexpected(case, first)]
         broken += model.check(world.folder, start.folder, case.channel != OFFLINE)
+        if case.mail and case.mail[1] == REQUEST and first.how == "refused":
+            broken += model.undecided(world.folder, start.folder)
         world.age()
         if case.empty:
             shutil.rmtree(world.folder / "requests", ignore_errors=True)
         if case.kind in ("two runs", "held up", *UNHEARD) and call.name != "backup":
             # Whoever came second may have done everything, so that nothing is left for the next call to change.
             world.sweep(call.host)
+        if case.mishap:
+            case.mishap.act(world, start, call.host)
         with self._reached(Way(case.channel, skew=case.skew), world) as way:
             again = self._call(call, world, way, umask=0o077)
+            if case.mishap and not case.mishap.harmless and again.how == "refused":
+                broken += [f"{words}: {again.said[-1500:]}" for words in unexpected(case, again, again=True)]
+                case.mishap.undo(world, call.host)
+                again = self._call(call, world, way, umask=0o077)
+            elif case.mishap:
+                case.mishap.undo(world, call.host)
+            if case.mail:
+                case.mail[0].correct(world)
             if again.how != "done":
                 broken.append(f"the same call again {again.how}: {again.told} {again.said[-1500:]}")
             broken += self._ended(call, case.channel, world, start)
             # What a lost folder of requests held is in no other.
             lost = "requests" if case.empty else "nothing"
             broken += differences(_without(reference.shape, lost), _without(model.shape(world.folder), lost))
+            forgiven = case.mishap.forgives if case.mishap else ()
+            broken = [words for words in broken if not words.startswith(forgiven)] if forgiven else broken
             before = model.everything(world.folder)
             third = self._call(call, world, way)
         # Updating offline, a new request waits each time until its response is loaded.
@@ -172,15 +187,17 @@ class Lab:
         return broken
 
 
-def unexpected(case: Case, outcome: Outcome) -> Iterator[str]:
+def unexpected(case: Case, outcome: Outcome, again: bool = False) -> Iterator[str]:
     """How a call with a fault may not end (I8): by anything but a kill, its result, or words for a person."""
+    dies = case.fault is not None and case.fault.kind == "kill" and not again
     # A call that nobody hears ends without an answer, or refuses to begin.
     silent = outcome.how == "killed" and case.kind in UNHEARD
-    if outcome.how == "crashed" or ((outcome.how == "killed") != (case.kind == "killed") and not silent):
+    if outcome.how == "crashed" or ((outcome.how == "killed") != dies and not silent):
         yield f"I8: the call {outcome.how}"
     if outcome.how == "refused" and not all(all(problem.values()) for problem in outcome.told):
         yield f"I8: a problem says nothing: {outcome.told}"
-    if outcome.how == "refused" and case.kind in ("clock", "two runs", "held up", "unheard"):
+    clear = case.kind in ("clock", "two runs", "held up", "unheard") or (case.mail and case.mail[0].same)
+    if outcome.how == "refused" and clear:
         yield f"I8: the call was refused: {outcome.told}"
 
 

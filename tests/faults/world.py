@@ -37,6 +37,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 
 NUMBERS = (SERVER, CLIENT)
 EMBEDDED, SERVICE, OFFLINE, NO_CHANNEL = "embedded", "https", "offline", "none"
+REQUEST, RESPONSE = "request", "response"
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class Way:
 
     :ivar port: of the service, or of the line before it
     :ivar damage: what becomes of a reply of the embedded authority, by the number of the exchange
+    :ivar mail: what becomes of documents offline: kind of document, name, content → the name and content that arrive
     :ivar skew: how far the host's clock is ahead
     """
 
     channel: str
     port: int = 0
     damage: Callable[[int, bytes], bytes] | None = None
+    mail: Callable[[str, str, bytes], tuple[str, bytes]] | None = None
     skew: timedelta = field(default_factory=timedelta)
 
 
@@ -116,7 +119,7 @@ class World:
         folder, changed, exchanges = RequestFolder(place), False, iter(range(1000))
         for _round in range(3):
             for request in sorted(place.glob("*.request")):
-                self._carry(request, way, exchanges)
+                self._mail(request, way.mail) if way.mail else self._carry(request, way, exchanges)
             found = {one["number"]: base64.b64decode(one["content"]) for one in folder.responses(numbers)}
             change = act(manager, OfflineFiles(found, str(place)))
             children.end_unheard()
@@ -136,3 +139,17 @@ class World:
                 response.write_bytes(way.damage(next(exchanges), response.read_bytes()))
             except LicensingError:
                 response.unlink()
+
+    def _mail(self, request: Path, mail: Callable[[str, str, bytes], tuple[str, bytes]]) -> None:
+        """What a person does by mail: sends a copy of the request, and saves the response that comes."""
+        away = self.folder / "away"
+        shutil.rmtree(away, ignore_errors=True)
+        away.mkdir(mode=0o700)
+        name, content = mail(REQUEST, request.name, request.read_bytes())
+        (away / name).write_bytes(content)
+        if cli.main(["authority", "process", str(away / name), "--ledger", self.ledger, "--json"]):
+            raise refuse("The authority cannot process it.", name, "Send the original file.")
+        response = request.with_suffix(".response")
+        name, content = mail(RESPONSE, response.name, (away / response.name).read_bytes())
+        response.with_name(name).write_bytes(content)
+        shutil.rmtree(away)
