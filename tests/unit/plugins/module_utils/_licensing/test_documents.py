@@ -157,7 +157,7 @@ def test_a_signature_of_one_kind_does_not_serve_for_another() -> None:
     assert not documents.read(as_response, documents.RESPONSE, "here").is_signed("host", PUBLIC)
 
 
-@pytest.mark.parametrize("realm", ["", "A" * 43 + "=", documents.realm_key(KEY)])
+@pytest.mark.parametrize("realm", ["", "A" * 43 + "=", documents.realm_key(KEY)], ids=["none", "earlier", "of today"])
 def test_only_the_right_code_yields_the_key_and_only_for_its_license(realm: str) -> None:
     def key(number: str, code: str) -> str:
         return documents.public_half(documents.key_from_code(number, code, realm))
