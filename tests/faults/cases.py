@@ -96,11 +96,7 @@ def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
         if at % 4 == 0 and channel != OFFLINE and not call.alone:
             for dies, words in ((False, "goes on"), (True, "is killed")):
                 yield Case(call, channel, "two runs", f"{where}, where the first {words}", Fault("stop", at), dies=dies)
-        for mishap in (
-            *EVERYWHERE,
-            *(REQUESTS if channel == OFFLINE else ()),
-            *(BUNDLES if call.name == "backup" else ()),
-        ):
+        for mishap in _mishaps(call, channel):
             yield Case(call, channel, mishap.name, where, Fault("kill", at), mishap=mishap)
     for mail in MAILS if channel == OFFLINE else ():
         for leg in (REQUEST, RESPONSE) if mail.change else (RESPONSE,):
@@ -121,6 +117,14 @@ def cases_of(call: Call, channel: str, reference: Reference) -> Iterator[Case]:
             for lasting in (False, True):
                 where = f"exchange {at}{' and all after it' if lasting else ''}"
                 yield Case(call, channel, kind, where, cut=Cut(at, lasting, keep))
+
+
+def _mishaps(call: Call, channel: str) -> Iterator[Mishap]:
+    """What can befall the files that a call deals with."""
+    backup = call.name == "backup"
+    yield from (mishap for mishap in EVERYWHERE if not (backup and mishap.alters))
+    yield from REQUESTS if channel == OFFLINE else ()
+    yield from BUNDLES if backup else ()
 
 
 def bounded(cases: list[Case], seen: set[str], each: int) -> list[Case]:

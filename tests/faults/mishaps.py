@@ -94,6 +94,7 @@ class Mishap:
     :ivar act: does it
     :ivar undo: what the person does who is told of it; the files are then as they were
     :ivar harmless: whether the next call ends as if nothing had befallen them; else it may refuse in words first
+    :ivar alters: whether a backup holds what it did
     :ivar forgives: the checks that hold no longer, by the first word of what they say: what is lost is lost
     """
 
@@ -101,6 +102,7 @@ class Mishap:
     act: Callable[[World, World, str], None]
     undo: Callable[[World, str], None] = lambda world, host: None
     harmless: bool = True
+    alters: bool = False
     forgives: tuple[str, ...] = ()
 
 
@@ -191,7 +193,7 @@ def _files(folder: Path) -> list[Path]:
 EVERYWHERE = (
     Mishap("files left beside", _litter, _tidy, harmless=False),
     Mishap("the times of a restore", _touch),
-    Mishap("documents with other line ends", _convert, _convert_back, harmless=False),
+    Mishap("documents with other line ends", _convert, _convert_back, harmless=False, alters=True),
     Mishap("a home restored from before", _restore, forgives=("I3", "I5", "not as")),
 )
 REQUESTS = (

@@ -151,5 +151,7 @@ class World:
             raise refuse("The authority cannot process it.", name, "Send the original file.")
         response = request.with_suffix(".response")
         name, content = mail(RESPONSE, response.name, (away / response.name).read_bytes())
-        response.with_name(name).write_bytes(content)
+        saved = response.with_name(name)
+        saved.touch(mode=0o600)
+        saved.write_bytes(content)
         shutil.rmtree(away)
