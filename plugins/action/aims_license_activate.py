@@ -1,26 +1,33 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_activate: files that move with the licenses, and offline files."""
+"""The controller's half of aims_license_activate: codes, files that move with the licenses, and offline files."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers, read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._needed_codes import read_seen, without_needless_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
 
 
 class ActionModule(LicensingAction):
-    """Carries application keys, request and response files."""
+    """Carries application keys, request and response files; sends no activation code that the host does not need."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
         licenses = self.licenses(task_vars)
-        wanted = read_wanted(licenses, "licenses")
+        declared = read_wanted(licenses, "licenses", without_codes=True)
+        if args.get("seen") is not None:
+            anew = [n for name in ("emergency", "given_back") for n in read_numbers(args.get(name) or [], name)]
+            licenses = without_needless_codes(licenses, declared, read_seen(args["seen"]), anew)
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
-        result = exchange_files(self, task_vars, [one.number for one in wanted], files=files, licenses=licenses)
+        numbers = [license.number for license in declared]
+        # What the host has shown is not sent back to it.
+        result = exchange_files(self, task_vars, numbers, files=files, licenses=licenses, seen=None)
         return {**result, "ended": time.time()}

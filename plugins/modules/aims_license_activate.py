@@ -29,7 +29,9 @@ options:
         type: str
         required: true
       activation_code:
-        description: The activation code. It leaves the host in no form; a request only proves that it is known.
+        description:
+          - The activation code. It leaves the host in no form; a request only proves that it is known.
+          - Without it nothing new is asked for; what is pending of the license is finished.
         type: str
       profile:
         description: The profile's name. A new license gets an abstract name unless one is given.
@@ -54,6 +56,12 @@ options:
       - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
         has no codes shows none; one that has them needs C(no_log), which hides its messages too.
     type: str
+  seen:
+    description:
+      - The host's overview as M(aims.licensing.aims_license_info) returned it. The activation codes of licenses that
+        the host holds as declared, or has asked for, stay on the controller then. Finishing what is pending needs no
+        code.
+    type: dict
   profiles:
     description: Further profiles of these licenses, which come below those of O(licenses).
     type: list
@@ -227,7 +235,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 def activate(module):
     """Make the licenses active here."""
     manager = manager_of(module)
-    wanted = read_wanted(module.params["licenses"], "licenses")
+    wanted = read_wanted(module.params["licenses"], "licenses", without_codes=True)
     extra = read_profiles(module.params["profiles"], "profiles", [one.number for one in wanted])
     realm = module.params["realm"]
     change = manager.activate(
@@ -268,6 +276,7 @@ def main():
         },
         "codes_from": {"type": "str"},
         "profiles": PROFILES,
+        "seen": {"type": "dict"},
         "keep_profiles": {"type": "bool", "default": False},
         "bundle": {"type": "path"},
         "files": {

@@ -112,3 +112,56 @@ def test_what_a_host_says_in_passing_is_no_template_and_steers_no_terminal(rehea
     run = must(rehearsed.play("migrate", "-v"))
     assert not mark.exists() and "\x1b" not in run.output
     assert rehearsed.held(rehearsed.target) == set(NUMBERS)
+
+
+def test_a_source_that_claims_pending_activations_is_sent_no_activation_code(rehearsed: Lab) -> None:
+    pending = [
+        {
+            "number": number,
+            "action": "activate",
+            "request_id": "0" * 32,
+            "made": "2026-01-01T00:00:00Z",
+            "file": f"{number.replace('.', '')}.request",
+            "answered": False,
+            "holder": None,
+            "drift": None,
+        }
+        for number in NUMBERS
+    ]
+    change = f"if 'obstacles' in result: result['overview']['pending'] = {pending!r}"
+    sent = turn_hostile(rehearsed, rehearsed.source, change)
+    run = must(rehearsed.play("migrate"))
+    assert "Finish the activations that are pending" in run.output
+    told = sent.read_text(encoding="utf-8")
+    assert NUMBERS[0] in told and "aims_license_activate" in told
+    assert [code for code in rehearsed.codes.values() if code in told] == []
+    assert rehearsed.held(rehearsed.target) == set(NUMBERS)
+
+
+def test_a_target_that_holds_a_license_is_sent_the_codes_of_the_others_only(migrated: Lab) -> None:
+    # The source has the first two again; the target holds the third.
+    for at, number in enumerate(NUMBERS[:2]):
+        task = {
+            "name": "Give back",
+            "aims.licensing.aims_license_deactivate": {
+                "home": "{{ aims_license_server_home }}",
+                "root": "{{ aims_license_server_root }}",
+                "licenses": [number],
+                "bundle": "{{ backup.bundle }}",
+            },
+        }
+        backup = {
+            "name": "Back up",
+            "aims.licensing.aims_license_backup": {
+                "home": "{{ aims_license_server_home }}",
+                "root": "{{ aims_license_server_root }}",
+                "dest": str(migrated.work / "bundles"),
+            },
+            "register": "backup",
+        }
+        must(migrated.play(migrated.write_play(f"back{at}", migrated.target, [backup, task])))
+    sent = turn_hostile(migrated, migrated.target, "")
+    must(migrated.play("migrate"))
+    assert migrated.held(migrated.target) == set(NUMBERS)
+    told = sent.read_text(encoding="utf-8")
+    assert {number for number in NUMBERS if migrated.codes[number] in told} == set(NUMBERS[:2])

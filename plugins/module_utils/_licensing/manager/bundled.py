@@ -24,7 +24,7 @@ from . import Change, HomeFile, deactivating, maintaining
 from .arranging import arranged, predict
 from .bridging import bridges, foreseen, raise_ungranted, sort_out
 from .carrying import Carrying, carried
-from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals
+from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals, without_code
 from .draining import Step, drain
 from .exchange import Requests, check_response
 from .foreseeing import PENDING, ended, updated, waits
@@ -192,6 +192,9 @@ class BundledManager:
             settling.finish(due)
             finished, state = settling.results, self._managed.read()
         new = [w for w in wanted if not state.is_as(w) and w.number not in state.intents]
+        missing = without_code(state, new)
+        if missing:
+            raise LicensingError(missing)
         # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
         quotes = self._quote(state, new, channel, realm, emergency)
         found = sort_out(state, new, quotes, emergency, given_back, channel.online)

@@ -82,51 +82,76 @@ def check_wanted(home: Home, state: State, wanted: Sequence[Wanted], channel: Ch
     """Refuse licenses that cannot be activated as wanted, before anybody is asked."""
     # What is granted has to be written: a transfer shall not be spent where it cannot be.
     problems = []
+    # An update that an activation makes needless is called off first.
+    going_on = state.giving_up(state.superseded([one.number for one in wanted]))
     if not all(state.is_as(one) for one in wanted):
         # A new key beside licenses of another one: neither of the two could then give all of them up.
         problems += home.unwritable() + _key_problems(home, _activated_with(state))
         problems += _asked_elsewhere(home, state, state.due([one.number for one in wanted], channel))
     for one in wanted:
-        where = f"license {one.number}"
         found = state.installed.get(one.number)
         # Online the authority is asked first, which may have released it.
         if not channel.online and one.number not in state.intents:
             problems += _another_machine(found, state, home.where, remove_by_hand(one.number, home.where))
-        if one.nodelock == PERSONAL and not channel.online:
-            problems.append(
-                Problem(
-                    "A personal nodelock cannot be activated offline.",
-                    where,
-                    "Use a machine nodelock, or go online.",
-                )
-            )
+        if one.number not in going_on.intents:
+            problems += without_code(going_on, [one])
         lock = found.nodelock if found else None
-        if one.nodelock == PERSONAL and lock is not None and lock.type == MACHINE and lock.until is None:
-            problems.append(
-                Problem(
-                    "A machine nodelock cannot be changed into a personal one.", where, "Declare nodelock: machine."
-                )
-            )
-        # A license file that came without the realm of its home says nothing of the code; the authority does.
-        realm = state.config.realm or channel.realm
-        judged = realm is not None or one.activation_code is None
-        if found is not None and judged and not _knows_code(found, one, realm):
-            problems.append(
-                Problem(
-                    f"The activation code declared for license {one.number} is not this license's.",
-                    where,
-                    "Check the license number and its activation code against what was supplied.",
-                )
-            )
+        locked = lock.type if lock is not None and lock.until is None else None
+        problems += against_nodelock(one, locked, channel.online)
+        problems += another_code(one, found.license.code_key if found else None, state.config.realm or channel.realm)
     if problems:
         raise LicensingError(problems)
 
 
-def _knows_code(found: Installed, wanted: Wanted, realm: Realm | None) -> bool:
-    if wanted.activation_code is None:
-        return False
-    key = documents.key_from_code(wanted.number, wanted.activation_code, realm.key if realm else "")
-    return documents.public_half(key) == found.license.code_key
+def against_nodelock(one: Wanted, locked: str | None, online: bool) -> list[Problem]:
+    """Tell what stands against the nodelock that is declared for a license on a host.
+
+    The plan of a pair asks the same on the controller, so that a declaration has one judgement.
+
+    :param locked: the type of the nodelock that the host has for good, or None
+    """
+    where = f"license {one.number}"
+    problems = []
+    if one.nodelock == PERSONAL and not online:
+        todo = "Use a machine nodelock, or go online."
+        problems.append(Problem("A personal nodelock cannot be activated offline.", where, todo))
+    if one.nodelock == PERSONAL and locked == MACHINE:
+        todo = "Declare nodelock: machine."
+        problems.append(Problem("A machine nodelock cannot be changed into a personal one.", where, todo))
+    return problems
+
+
+def another_code(one: Wanted, code_key: str | None, realm: Realm | None) -> list[Problem]:
+    """Tell of an activation code that is another than the one that a license was issued with.
+
+    :param code_key: what the license file says of the right one, or None where no file is at hand
+    :param realm: that of the home with the file. Where it is not known, the file says nothing of the code; the
+        authority does.
+    """
+    if one.activation_code is None or code_key is None or realm is None:
+        return []
+    if documents.public_half(documents.key_from_code(one.number, one.activation_code, realm.key)) == code_key:
+        return []
+    return [
+        Problem(
+            f"The activation code declared for license {one.number} is not this license's.",
+            f"license {one.number}",
+            "Check the license number and its activation code against what was supplied.",
+        )
+    ]
+
+
+def without_code(state: State, wanted: Sequence[Wanted]) -> list[Problem]:
+    """Tell of licenses that would have to be asked for, and that have no activation code."""
+    return [
+        Problem(
+            f"License {one.number} is not active here, and its activation code is not given.",
+            f"license {one.number}",
+            "Run the same command again: it looks at this host anew. In a play of your own, give the activation_code.",
+        )
+        for one in wanted
+        if one.activation_code is None and not state.is_as(one)
+    ]
 
 
 def check_named(home: Home, state: State, wanted: Sequence[Wanted], further: Sequence[Profile]) -> None:

@@ -73,11 +73,13 @@ class State:
 
         It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
         authority knows whether that was given back (invariant I1). So it is for an emergency activation, which is to
-        become a real one as soon as it can.
+        become a real one as soon as it can. Without its code a license is never asked for: served is all it can be.
         """
         found = self.installed.get(wanted.number)
         lock = found.nodelock if found else None
         served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
+        if wanted.activation_code is None:
+            return served
         return served and lock is not None and lock.type == wanted.nodelock and lock.until is None
 
     def due(self, numbers: Sequence[str], channel: Channel) -> list[Intent]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted, digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     NUMBERS,
@@ -321,3 +323,32 @@ def test_a_machine_that_became_another_one_does_not_take_what_it_asked_for_befor
     with pytest.raises(LicensingError, match="was made on another machine than this host is now"):
         ask(lab, lab.old, SERVER, responses=responses)
     assert lab.old.served() == set() and pending(lab.old) == {SERVER: "activate"}
+
+
+def without_codes(*numbers: str) -> list[Wanted]:
+    return [replace(one, activation_code=None) for one in wanted(*numbers)]
+
+
+def test_what_is_pending_is_finished_without_an_activation_code(lab: CoreLab) -> None:
+    responses = lab.process(ask(lab, lab.old, SERVER).requests)
+    waiting = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
+    assert [one["action"] for one in waiting.results] == ["pending"]
+    done = lab.old.manager.activate(without_codes(SERVER), lab.offline(responses), lab.realm)
+    assert [one["action"] for one in done.results] == ["activated"]
+    assert lab.old.profiles() == [("PROServer", SERVER)]
+    again = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
+    assert not again.changed and lab.old.open_requests() == []
+
+
+def test_nothing_new_is_asked_for_without_an_activation_code(lab: CoreLab) -> None:
+    for channel in (lab.channel(), lab.offline()):
+        for dry in (True, False):
+            with pytest.raises(LicensingError, match=f"License {SERVER} is not active here, and its activation code"):
+                lab.old.manager.activate(without_codes(SERVER), channel, lab.realm, dry=dry)
+    assert lab.old.statuses() == {} and lab.old.open_requests() == [] and lab.spent() == 0
+    # What was given back and is still fenced is nobody's to serve again unasked.
+    lab.activate(lab.old)
+    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    with pytest.raises(LicensingError, match="its activation code is not given"):
+        lab.old.manager.activate(without_codes(SERVER), lab.offline(lab.process(requests)), lab.realm)
+    assert lab.old.served() == {digits(SESSION), digits(CLIENT)}
