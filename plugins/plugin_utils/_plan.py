@@ -11,10 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import DRIFTED
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import taken_names
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.checking import (
+    against_nodelock,
+    taken_names,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
     ACTIVE,
     EXPIRED,
@@ -25,6 +27,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE as ASKED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    MACHINE,
+    PERSONAL,
     UPDATE,
     Account,
     Profile,
@@ -45,7 +49,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._copies import (
     is_copied,
     one_place,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
+from ansible_collections.aims.licensing.plugins.plugin_utils._needed_codes import lock_type, wrong_code
+from ansible_collections.aims.licensing.plugins.plugin_utils._standing import OFFLINE, is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table
 
 KEEP = "keep"
@@ -88,6 +93,9 @@ class Planner:
         self._given = _by_number(giver["overview"])
         self._taken = _by_number(taker["overview"])
         self._remembered = _by_number(remembered) if remembered else {}
+        # What a bundle has of a license file may be out of date where a host shows its own.
+        shows_nothing = not giver.get("reachable", True)
+        self._bundled = [remembered] if remembered and shows_nothing else []
         self._pending, self._opening = (_moves(side["overview"]["pending"]) for side in (giver, taker))
 
     def plan(self) -> dict[str, Any]:
@@ -104,7 +112,7 @@ class Planner:
         """
         rows = self.rows()
         reachable = self._giver.get("reachable", True)
-        problems = self._names()
+        problems = self._names() + self._declared()
         problems += self._problems(rows) if reachable else self._missed(rows) + self._asked(rows)
         if problems:
             raise LicensingError(problems)
@@ -319,9 +327,6 @@ class Planner:
                 continue
             drifts = self.drifts(one.number)
             problems += drifts
-            if given and not self._knows_code(one, given):
-                what = f"The activation code declared for license {one.number} is not this license's."
-                problems.append(Problem(what, place, "Check number and code against what was supplied."))
             if given.get("status") == EXPIRED:
                 problems.append(self._invalid(one.number, given))
             live = self._quotes.get(one.number, {}).get("live")
@@ -349,14 +354,14 @@ class Planner:
             return []
         asked = quote is not None
         # What another machine has got since is nothing to release.
-        told = [side for side in sides if not (asked and quote and self._has_another(quote, side))]
+        told = [side for side in sides if not (asked and quote and self._has_another(number, quote, side))]
         return pending + another_machine(number, told, asked)
 
     @staticmethod
-    def _has_another(quote: Mapping[str, Any], side: Mapping[str, Any]) -> bool:
+    def _has_another(number: str, quote: Mapping[str, Any], side: Mapping[str, Any]) -> bool:
         """Whether, by the authority's word, another key holds a license than the one that a host shows."""
-        shows = _by_number(side["overview"]).get(quote["number"], {}).get("holder")
-        return bool(quote.get("live") and quote.get("holder") and shows) and quote["holder"] != shows
+        shows, holder = _by_number(side["overview"]).get(number, {}).get("holder"), quote.get("holder")
+        return bool(quote.get("live") and holder and shows) and holder != shows
 
     def _asked(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
         """What is pending that was asked for when the host was another machine."""
@@ -373,13 +378,19 @@ class Planner:
             f"License {number} expired on {given['expiry']}.", place, "Ask the licensor for a renewed license."
         )
 
-    def _knows_code(self, one: Wanted, given: Mapping[str, Any]) -> bool:
-        if one.activation_code is None:
-            return False
-        realms = [side["overview"]["server"].get("realm") for side in (self._giver, self._taker)]
-        realm: Mapping[str, Any] = next(filter(None, realms), {})
-        key = documents.key_from_code(one.number, one.activation_code, str(realm.get("key") or ""))
-        return documents.public_half(key) == given.get("code_key")
+    def _declared(self) -> list[Problem]:
+        """What stands against the way in which the licenses are declared, whether or not they are to be moved.
+
+        The target judges by the same functions when it activates.
+        """
+        online = self._taker.get("authority") != OFFLINE
+        overviews = [self._taker["overview"], self._giver["overview"], *self._bundled]
+        problems: list[Problem] = []
+        for license in self._wanted:
+            shown = self._taken.get(license.number, {})
+            locked = lock_type(shown) if not shown.get("until") else None
+            problems += against_nodelock(license, locked, online) + wrong_code(license, overviews)
+        return problems
 
     def copies(self) -> list[Problem]:
         """Return which host is a copy of the other one, or one with it, as far as that stands against the plan."""
@@ -438,6 +449,13 @@ class Planner:
             "refused. The run after that moves it."
             for number in sorted(wanted)
             if self._opening.get(number) == ASKED and self._serves(number)
+        ]
+        notes += [
+            f"License {license.number} has a personal nodelock on {self._taker['host']}, and is declared with a "
+            "machine nodelock: reconcile asks the authority for that."
+            for license in self._wanted
+            if is_live(self._taken.get(license.number, {})) and lock_type(self._taken[license.number]) == PERSONAL
+            if license.nodelock == MACHINE
         ]
         if not self._giver.get("reachable", True):
             notes.append(f"{giver} cannot be reached; nothing is needed from it any more.")

@@ -87,7 +87,7 @@ def test_wrong_activation_code_offline(pair: Rehearsal) -> None:
     pair.offline()
     refusal = pair.refused(secret=WRONG_CODE)
     assert refusal.problem
-    assert refusal.tells(f"code declared for license {SESSION}", f"license {SESSION}", "Check number and code")
+    assert refusal.tells(f"code declared for license {SESSION}", f"license {SESSION}", "Check the license number")
 
 
 def test_activation_codes_that_were_swapped(pair: Rehearsal) -> None:

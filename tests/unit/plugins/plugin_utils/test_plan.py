@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timezone
 from typing import Any
 
@@ -175,3 +176,62 @@ def test_nothing_is_given_up_on_a_giver_that_cannot_be_reached() -> None:
     taker = side("new", license("Pending Activation"), pending=["activate"])
     assert planner(side("old", bridged), taker).plan()["give_up"] == [NUMBER]
     assert planner(side("old", bridged, **GONE), taker).plan()["give_up"] == []
+
+
+OTHER_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
+LOCKED = {"protection": "Machine Nodelock"}
+REALM = {"name": "lab", "id": "0" * 16, "key": base64.b64encode(b"r" * 32).decode()}
+
+
+def of_realm(host: str, *licenses: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A host whose realm is known, and with it what its license files say of their codes."""
+    code_key = documents.public_half(documents.key_from_code(NUMBER, CODE, REALM["key"]))
+    shown = side(host, *({**one, "code_key": code_key} for one in licenses), **changes)
+    shown["overview"]["server"]["realm"] = REALM
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [([], [license(**LOCKED)]), ([license()], []), ([license("Inactive Nodelock", fenced=FENCED)], [])],
+    ids=["where nothing is left to do", "where it is to be moved", "where it was given back"],
+)
+def test_a_wrong_code_is_told_wherever_a_license_file_shows_it(source: list[Any], target: list[Any]) -> None:
+    sides = of_realm("old", *source), of_realm("new", *target, authority="ledger:/a")
+    wrong = Planner(*sides, [Wanted(NUMBER, OTHER_CODE)], {}, None, NOW)
+    with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
+        wrong.plan()
+    Planner(*sides, [Wanted(NUMBER, CODE)], {}, None, NOW).plan()
+
+
+def test_a_source_that_cannot_be_reached_is_judged_for_by_its_bundle() -> None:
+    remembered = of_realm("old", license())["overview"]
+    target = of_realm("new", license(**LOCKED), authority="ledger:/a")
+    target["overview"]["licenses"][0]["code_key"] = ""
+    source = side("old", reachable=False)
+    with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
+        Planner(source, target, [Wanted(NUMBER, OTHER_CODE)], {}, remembered, NOW).plan()
+
+
+def test_a_nodelock_that_cannot_be_had_as_declared_is_told_where_nothing_is_left_to_do() -> None:
+    held = of_realm("new", license(**LOCKED), authority="ledger:/a")
+    with pytest.raises(LicensingError, match="A machine nodelock cannot be changed into a personal one"):
+        Planner(side("old"), held, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+    personal = license(protection="Personal Nodelock")
+    with pytest.raises(LicensingError, match="A personal nodelock cannot be activated offline"):
+        target = of_realm("new", personal, authority="offline")
+        Planner(side("old"), target, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+    online = of_realm("new", personal, authority="ledger:/a")
+    Planner(side("old"), online, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+    plan = Planner(side("old"), online, [Wanted(NUMBER, CODE)], {}, None, NOW).plan()
+    assert "is declared with a machine nodelock: reconcile asks the authority for that" in plan["notes"][0]
+
+
+def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
+    bare: dict[str, Any] = {NUMBER: {"live": True, "spends": 1}}
+    source = side("old", license(holder="K"))
+    assert Planner(source, side("new"), [Wanted(NUMBER, CODE)], bare, None, NOW).plan()["give_up"] == [NUMBER]
+    drift = {"verdict": "other", "changed": [], "components": "machine-id", "means": "This is another machine."}
+    source = side("old", license(holder="K", drift=drift))
+    with pytest.raises(LicensingError, match="was activated on another machine than old is now"):
+        Planner(source, side("new"), [Wanted(NUMBER, CODE)], bare, None, NOW).plan()
