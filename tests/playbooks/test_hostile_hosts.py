@@ -58,7 +58,7 @@ def test_a_source_that_returns_facts_sets_no_variable_of_its_target(rehearsed: L
         ("result['changed'] = 'no'", "changed is not true or false"),
         ("result['ansible_facts'] = 'no mapping'; del result['overview']", ""),
         ("result['warnings'] = 5; del result['overview']", ""),
-        ("result = {'overview': result['overview'], 'changed': False}", "fingerprint is not there"),
+        ("result = {'overview': result['overview'], 'changed': False}", "carried is not there"),
     ],
 )
 def test_a_result_of_another_shape_stops_the_run_and_names_host_and_key(rehearsed: Lab, change: str, key: str) -> None:
