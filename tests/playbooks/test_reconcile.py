@@ -10,6 +10,7 @@ import re
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
+from playbooks.hostile import turn_hostile
 
 
 @pytest.fixture(scope="session")
@@ -143,3 +144,23 @@ def test_offline_check_mode_tells_which_requests_will_wait_and_makes_none(reconc
     predicted = foretold("Active")
     run = must(reconciled.play("reconcile", "--diff"))
     assert shown(run) == shown(predicted) and reconciled.held("new") == set(NUMBERS)
+
+
+def test_a_license_that_is_held_is_judged_by_both_playbooks_the_same(migrated: Lab) -> None:
+    wrong = "ZZZZZ-YYYYY-XXXXX-WWWWW-99999"
+    migrated.target_vars["aims_license_server_licenses"][1]["activation_code"] = wrong
+    migrated.write_inventory()
+    before = migrated.everything()
+    for arguments in (("migrate", "--check"), ("migrate",), ("reconcile", "--check"), ("reconcile",)):
+        run = migrated.play(*arguments)
+        output = " ".join(run.output.split())
+        assert run.code == 2 and wrong not in output and "Nothing is left to do" not in output
+        assert f"The activation code declared for license {NUMBERS[1]} is not this license's." in output
+    assert migrated.everything() == before
+
+
+def test_a_host_that_holds_its_licenses_is_sent_no_activation_code(migrated: Lab) -> None:
+    sent = turn_hostile(migrated, migrated.target, "")
+    assert must(migrated.play("reconcile")).changed == 0
+    told = sent.read_text(encoding="utf-8")
+    assert NUMBERS[0] in told and [code for code in migrated.codes.values() if code in told] == []
