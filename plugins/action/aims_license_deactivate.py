@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
 
@@ -21,13 +22,7 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         numbers = read_numbers(self._task.args.get("licenses"), "licenses")
-        path = self.path("bundle")
-        if path is None:
-            raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
-        bundle = self.trust(read_bundle(path))
-        bundle.require_covers(numbers)
-        # Licenses are given up for what this run can open, whatever an earlier one could.
-        bundle.require_opens(self.vault)
+        bundle = self._relied_on(numbers)
         started = time.time()
         home = bundle.manifest["home_id"]
         result = exchange_files(self, task_vars, numbers, bundle_home_id=home)
@@ -35,10 +30,24 @@ class ActionModule(LicensingAction):
         waited = float(result.get("drained", {}).get("seconds", 0.0))
         return {**result, "started": started + waited}
 
+    def _relied_on(self, numbers: Sequence[str]) -> Bundle:
+        """Return the bundle that licenses are given up for; this run opens it, whatever an earlier one could."""
+        path = self.path("bundle")
+        if path is None:
+            raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
+        bundle = self.trust(read_bundle(path))
+        bundle.require_covers(numbers)
+        bundle.require_opens(self.vault)
+        return bundle
+
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module, in many short calls where seats are waited for or there are many licenses."""
+        numbers = read_numbers(self._task.args.get("licenses"), "licenses")
 
         def call(**step: Any) -> dict[str, Any]:
+            if step.get("drain_waited"):
+                # Any of these calls may begin with giving up, minutes after the bundle was opened.
+                self._relied_on(numbers)
             return super(ActionModule, self).module(task_vars, **filled_in, **step)
 
         return in_steps(call, self.host(task_vars), self._task.args.get("drain_seconds"))

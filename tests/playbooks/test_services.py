@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -244,6 +245,21 @@ def test_nothing_is_given_up_once_the_controller_has_gone_away_during_the_drain(
     assert served.lab.held("new") == set(NUMBERS)
     assert served.refusal(served.old) == "maintenance"
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 1)
+
+
+def test_nothing_is_given_up_for_a_bundle_that_was_lost_during_the_drain(served: Served) -> None:
+    client = served.client("AIMS\\anna", finishing=600)
+    run = served.lab.start("migrate")
+    assert run.until(lambda: _is_closed(served))
+    shutil.rmtree(served.lab.work / "bundles")
+    stopped = run.wait()
+    assert stopped.code != 0 and "There is no bundle here." in stopped.output, stopped.output
+    assert served.lab.held("old") == set(NUMBERS)
+    assert not served.lab.overview("old")["server"]["maintenance"]
+    assert [held[0] for held in client.held] == [served.old]
+    client.stop()
+    must(served.lab.play("migrate"))
+    assert served.lab.held("new") == set(NUMBERS)
 
 
 def test_a_rollback_serves_again_where_it_was(served: Served) -> None:
