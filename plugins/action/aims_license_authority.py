@@ -1,13 +1,20 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_authority: what a bundle says of the licenses."""
+"""The controller's half of aims_license_authority: what a bundle says of the licenses, and what proves their codes.
+
+The codes stay here. The ledger and its host get the public halves of the keys that the codes yield in the ledger's
+realm, which prove nothing by themselves, and mean nothing in another realm.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import check_code, code_key
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
@@ -15,7 +22,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import G
 
 
 class ActionModule(LicensingAction):
-    """Completes the declared licenses by what the details and the bundle say of them."""
+    """Completes the declared licenses by what the details and the bundle say of them, and issues those that lack."""
 
     options = frozenset({"name", "licenses", "details", "bundle", "codes_from", ACCEPT})
 
@@ -26,22 +33,67 @@ class ActionModule(LicensingAction):
         bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
         details = read_grants(args.get("details") or {}, "details")
         args.pop(ACCEPT, None)
-        licenses = []
-        given = self.licenses(task_vars) or []
-        for declared, wanted in zip(given, read_wanted(_without_grants(given), "licenses")):
-            known = {**bundled.get(wanted.number, {}), **details.get(wanted.number, {}), **declared}
-            granted = {key: known[key] for key in GRANTED if key in known}
-            licenses.append({"number": wanted.number, "activation_code": wanted.activation_code, **granted})
-        result = self.module(task_vars, licenses=licenses, details=None, bundle=None)
+        licenses: list[dict[str, Any]] = []
+        codes: dict[str, str] = {}
+        with_codes = self.licenses(task_vars) or []
+        for declared, license in zip(with_codes, read_wanted(_without_grants(with_codes), "licenses")):
+            known = {**bundled.get(license.number, {}), **details.get(license.number, {}), **declared}
+            licenses.append({"number": license.number, **{key: known[key] for key in GRANTED if key in known}})
+            codes[license.number] = str(license.activation_code)
+        result = self._issue(task_vars, licenses, codes)
         if overview is not None and not result.get("failed"):
-            numbers = {one["number"] for one in licenses}
             profiles = [
                 {key: profile[key] for key in ("name", "license", "default")}
                 for profile in overview["profiles"]
-                if profile["license"] in numbers
+                if profile["license"] in codes
             ]
             result["overview"] = {"profiles": profiles, "users": overview["users"]}
         return result
+
+    def _issue(
+        self, task_vars: dict[str, Any], licenses: Sequence[Mapping[str, Any]], codes: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Look, make the ledger where there is none, and issue what the ledger lacks; return it as one result."""
+
+        def call(
+            licenses: Sequence[Mapping[str, Any]], look: bool = False, realm_id: str | None = None
+        ) -> dict[str, Any]:
+            options = {"licenses": licenses, "look": look, "realm_id": realm_id}
+            return self.module(task_vars, **options, details=None, bundle=None)
+
+        result = call(licenses, look=True)
+        if result.get("failed"):
+            return result
+        lacking = [license for license in licenses if license["number"] in result["issued"]]
+        # Before the first write.
+        _check_codes({license["number"]: codes[license["number"]] for license in lacking})
+        if self.dry or not result["changed"]:
+            return result
+        made = False
+        if result["realm"] is None:
+            result = call([])
+            if result.get("failed") or not lacking:
+                return result
+            made = result["changed"]
+        realm = Realm.from_dict(result["realm"], self.host(task_vars))
+        proven = [
+            {**license, "code_key": code_key(realm, license["number"], codes[license["number"]])} for license in lacking
+        ]
+        keys = {license["number"]: license for license in proven}
+        result = call([keys.get(license["number"], license) for license in licenses], realm_id=realm.id)
+        return {**result, "changed": made or result.get("changed", False)}
+
+
+def _check_codes(codes: Mapping[str, str]) -> None:
+    """Refuse codes that can be guessed, with every problem at once."""
+    problems: list[Problem] = []
+    for number, code in codes.items():
+        try:
+            check_code(number, code)
+        except LicensingError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise LicensingError(problems)
 
 
 def _without_grants(licenses: Any) -> Any:

@@ -30,7 +30,14 @@ options:
         type: str
         required: true
       activation_code:
-        description: The code with which it can be activated. The ledger keeps only what proves it.
+        description:
+          - The code with which it can be activated.
+          - It stays on the controller, which derives from it, for the realm of this ledger, the public half of a key.
+            That is all that the ledger and its host get.
+          - A code of a new license must follow no pattern. That of a license in the ledger stays what it is.
+        type: str
+      code_key:
+        description: What proves the code in the ledger's realm. Filled in by the action plugin; not to be given.
         type: str
       type:
         description: What it is, as the overview shows it.
@@ -66,6 +73,13 @@ options:
         the folder of bundles may have made such a bundle. It is told with a warning.
     type: bool
     default: false
+  look:
+    description: Whether to only say what there is to do. Filled in by the action plugin; not to be given.
+    type: bool
+    default: false
+  realm_id:
+    description: The id of the realm that the keys prove codes in. Filled in by the action plugin; not to be given.
+    type: str
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes
@@ -108,13 +122,16 @@ licenses:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import check_code, new_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import (
+    check_key,
+    proven_license,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import ledger_path
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     date_after,
     now_utc,
-    parse_code,
     parse_number,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, run
@@ -129,13 +146,14 @@ def issue(module):
     if exists:
         with Ledger(path) as ledger:
             known, realm = [license.number for license in ledger.licenses()], ledger.realm.as_dict()
-    new = {number: _checked(number, entry) for number, entry in asked.items() if number not in known}
-    issued = list(new)
-    if not module.check_mode and (new or not exists):
+    licenses = [_license(number, entry, now.date()) for number, entry in asked.items() if number not in known]
+    issued = [license.number for license in licenses]
+    if not module.check_mode and not module.params["look"] and (licenses or not exists):
+        licenses = [check_key(license) for license in licenses]
         with Ledger(path) if exists else Ledger.create(path, module.params["name"]) as ledger:
             realm = ledger.realm.as_dict()
-            # Before the change, which others wait for: deriving their keys takes its time.
-            licenses = [_license(ledger.realm, number, entry, now.date()) for number, entry in new.items()]
+            if licenses:
+                _check_realm(ledger, module.params["realm_id"])
             with ledger.change():
                 # One that another run has issued meanwhile keeps its code.
                 licenses = [license for license in licenses if ledger.license(license.number) is None]
@@ -155,16 +173,19 @@ def issue(module):
     }
 
 
-def _checked(number, entry):
-    code = parse_code(entry["activation_code"], f"activation code of {number}")
-    return {**entry, "activation_code": check_code(number, code)}
-
-
-def _license(realm, number, entry, today):
+def _license(number, entry, today):
     until = date_after(today, entry["days"], f"days of license {number}")
-    return new_license(
-        realm, number, entry["activation_code"], (entry["type"], entry["seats"], today.isoformat(), until)
-    )
+    return proven_license(number, entry["code_key"] or "", (entry["type"], entry["seats"], today.isoformat(), until))
+
+
+def _check_realm(ledger, realm_id):
+    """Refuse keys that prove codes in another realm: what they are issued for, nobody could activate."""
+    if ledger.realm.id != realm_id:
+        raise refuse(
+            f"The ledger is of the realm {ledger.realm.id}, and the licenses are for the realm {realm_id}.",
+            ledger.path,
+            "Another ledger has taken its place meanwhile. Run the same command again.",
+        )
 
 
 def main():
@@ -178,6 +199,7 @@ def main():
             "options": {
                 "number": {"type": "str", "required": True},
                 "activation_code": {"type": "str", "no_log": True},
+                "code_key": {"type": "str", "no_log": False},
                 "type": {"type": "str", "default": "Rehearsal license"},
                 "seats": {"type": "int", "default": 10},
                 "days": {"type": "int", "default": 365},
@@ -187,6 +209,8 @@ def main():
         "details": {"type": "dict"},
         "bundle": {"type": "path"},
         "accept_unauthenticated": {"type": "bool", "default": False},
+        "look": {"type": "bool", "default": False},
+        "realm_id": {"type": "str"},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), issue)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import GRANTS, NUMBERS, USERS, Lab, must
+from leaks import disguises, secrets_of
+from playbooks.hostile import turn_hostile
 
 
 def test_from_the_inventory_to_the_end(lab: Lab) -> None:
@@ -156,3 +158,46 @@ def test_grants_that_no_license_would_get_are_an_error_of_the_rehearsal(lab: Lab
         told = f"License 015.120.055.015 is declared for no target. {where.format(host)}] Did you mean {NUMBERS[2]}?"
         assert told in run.output
     assert NUMBERS[1] not in run.output
+
+
+def test_the_host_of_the_ledger_is_sent_no_code(lab: Lab) -> None:
+    lab.make_root("third")
+    lab.inventory["all"]["children"]["aims_license_authorities"] = {
+        "hosts": {"third": {"aims_license_authority_ledger": str(lab.ledger)}}
+    }
+    lab.target_vars["aims_license_migrate_rehearse_authority"] = "third"
+    sent = turn_hostile(lab, "third", "")
+
+    def check_what_was_sent() -> None:
+        content = sent.read_bytes()
+        # What is not seen here proves nothing, so something of the same arguments has to be.
+        assert any(form in content for form in disguises(GRANTS[NUMBERS[0]]["type"].encode()))
+        codes = {name: forms for name, forms in secrets_of(lab).items() if name.startswith("code of")}
+        assert set(codes) == {f"code of {number}" for number in NUMBERS}
+        assert [name for name, forms in codes.items() if any(form in content for form in forms)] == []
+        sent.unlink()
+
+    before = lab.everything()
+    must(lab.play("rehearse", "--tags", "prepare", "--check"))
+    check_what_was_sent()
+    assert lab.everything() == before
+
+    # Half of what is declared, then the rest, into the ledger that is there by then.
+    licenses = lab.target_vars["aims_license_server_licenses"]
+    grants = lab.target_vars["aims_license_migrate_rehearse_licenses"]
+    for count in (1, len(NUMBERS)):
+        lab.target_vars["aims_license_server_licenses"] = licenses[:count]
+        lab.target_vars["aims_license_migrate_rehearse_licenses"] = {key: grants[key] for key in NUMBERS[:count]}
+        lab.write_inventory()
+        must(lab.play("rehearse", "--tags", "prepare"))
+        check_what_was_sent()
+        # The codes are the licenses' all the same.
+        assert lab.held("old") == set(NUMBERS[:count])
+
+    before = lab.everything()
+    assert must(lab.play("rehearse", "--tags", "prepare")).changed == 0
+    check_what_was_sent()
+    assert lab.everything() == before
+    must(lab.play("rehearse"))
+    check_what_was_sent()
+    assert lab.held("new") == set(NUMBERS)

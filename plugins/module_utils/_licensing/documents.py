@@ -276,6 +276,14 @@ def public_half(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(raw).decode()
 
 
+def is_public_half(text: object) -> bool:
+    """Whether this has the form of what :func:`public_half` returns."""
+    try:
+        return isinstance(text, str) and len(_unbase64(text)) == _PUBLIC
+    except ValueError:
+        return False
+
+
 def realm_key(key: Ed25519PrivateKey) -> str:
     """Return what a new realm is known by, base64: the public half of its key, and how codes are derived there.
 
@@ -295,9 +303,9 @@ def _split(public_key: str) -> tuple[bytes, bool]:
 def key_from_code(number: str, code: str, realm: str = "") -> Ed25519PrivateKey:
     """Derive the key with which a request proves knowledge of the activation code.
 
-    The code itself never leaves the host: the authority and the license file know the public half only. Whoever has
-    that, or a request, can try guesses at the code. So each costs what scrypt costs, and what the ledger of one realm
-    knows of a code is of no use with any other realm.
+    The authority and the license file know the public half only, and so does the host of a rehearsal's ledger. Whoever
+    has that, or a request, can try guesses at the code. So each costs what scrypt costs, and what the ledger of one
+    realm knows of a code is of no use with any other realm.
 
     :param realm: the realm's key; one of an earlier version has codes derived in the way of that version
     """

@@ -31,6 +31,11 @@ def check_code(number: str, code: str) -> str:
     return code
 
 
+def code_key(realm: Realm, number: str, code: str) -> str:
+    """Return what proves the code of a new license in a realm: the public half of the key that the code yields."""
+    return documents.public_half(documents.key_from_code(number, check_code(number, code), realm.key))
+
+
 def new_license(
     realm: Realm, number: str, code: str, particulars: Sequence[Any], maintenance_expiry: str | None = None
 ) -> License:
@@ -38,11 +43,30 @@ def new_license(
 
     :param particulars: type, seats, start and expiry
     """
+    return proven_license(number, code_key(realm, number, code), particulars, maintenance_expiry)
+
+
+def proven_license(number: str, key: str, particulars: Sequence[Any], maintenance_expiry: str | None = None) -> License:
+    """Return a license whose code stays with the caller, checked but for its key.
+
+    :param key: what :func:`code_key` gives for the ledger's realm, to be checked by :func:`check_key`
+    :param particulars: type, seats, start and expiry
+    """
     kind, seats, start, expiry = particulars
-    key = documents.public_half(documents.key_from_code(number, check_code(number, code), realm.key))
     grants = {"number": number, "type": kind, "seats": seats, "start": start, "expiry": expiry}
     ends = {"maintenance_expiry": maintenance_expiry or expiry, "var": False, "code_key": key}
     return License.from_dict({**grants, **ends}, f"license {number}")
+
+
+def check_key(license: License) -> License:
+    """Return a license to issue, or refuse one without a key: nobody could activate it, and its code stays for good."""
+    if not documents.is_public_half(license.code_key):
+        raise refuse(
+            f"License {license.number} comes without the key that proves its activation code.",
+            f"license {license.number}",
+            "Issue it by a task of aims_license_authority, which derives the key, or by 'authority issue'.",
+        )
+    return license
 
 
 def changed_license(license: License, **changes: Any) -> License:
