@@ -374,7 +374,8 @@ class Lab:
     def licman(self, host: str, *options: str) -> dict[str, Any]:
         """Return what the installed licman of a host prints as JSON."""
         command = [str(self.home(host) / "Bin" / "licman"), *options, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        # Where it is run, it leaves its request files.
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
         parsed: dict[str, Any] = json.loads(done.stdout)
         return parsed
 
