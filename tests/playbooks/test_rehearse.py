@@ -75,7 +75,10 @@ def test_from_a_bundle(rehearsed: Lab, tmp_path: Path) -> None:
     del variables["aims_license_migrate_rehearse_licenses"]
     variables["aims_license_migrate_rehearse_bundle"] = str(rehearsed.work / "bundles" / "old" / "latest")
     other.write_inventory()
-    # The bundle is vouched for by the vault password that it was made with.
+    # The bundle is vouched for by the vault password that it was made with; without it nothing begins.
+    run = other.play("rehearse", "--tags", "prepare")
+    assert run.code != 0 and "No vault password of this run opens this file of the bundle." in run.output
+    assert not other.ledger.exists()
     prepare = ("rehearse", "--tags", "prepare", "--vault-id", f"real@{rehearsed.folder / 'vault-password'}")
     must(other.play(*prepare, ANSIBLE_VAULT_ENCRYPT_IDENTITY="default"))
     seen = other.overview("old")
