@@ -66,7 +66,7 @@ def cloned(giver: Host, taker: Host, back: bool) -> list[Problem]:
     original, copy = _original(giver, taker, back)
     also = (
         f" If {original['host']} was made from {copy['host']}, do so on {original['host']} instead: "
-        f"{_of_its_own(copy, original)}"
+        f"{_of_its_own(original=copy, copy=original)}"
         if _holds(original) & _holds(copy)
         else ""
     )

@@ -111,7 +111,7 @@ def open_secret(vault: Vault, vaulttext: bytes, place: str) -> bytes:
 
 def _secrets_of_run(loader: Any) -> Sequence[tuple[str, Any]]:
     context = getattr(ansible_vault, "VaultSecretsContext", None)
-    current = context.current(optional=True) if context else None
+    current = context.current(optional=True) if context is not None else None
     if current is not None:
         return list(current.secrets)
     # ansible-core before 2.19 shows the passwords nowhere else, and neither do runs that no command of Ansible started.

@@ -51,7 +51,7 @@ def _is_shared(device: int) -> bool:
     number = f"{os.major(device)}:{os.minor(device)}"
     with _MOUNTS.open(encoding="utf-8", errors="replace") as mounts:
         for line in mounts:
-            fields, _, kind = line.partition(" - ")
+            fields, _dash, kind = line.partition(" - ")
             if fields.split()[2:3] == [number]:
                 return kind.startswith(_SHARED)
     return False

@@ -131,7 +131,7 @@ class RequestDesk:
         remembered = known[0] if known else self._ledger.unproven(request.body["id"])
         if remembered is None:
             return None
-        identity, _, signed = remembered.partition(" ")
+        identity, _blank, signed = remembered.partition(" ")
         # Its proof by the code was damaged on the way, and here is the original.
         if identity != request.identity and signed == request.signed and proven:
             return None

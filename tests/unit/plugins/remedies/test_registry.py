@@ -28,6 +28,6 @@ def test_each_remedy_that_can_be_printed_is_listed() -> None:
 
 @pytest.mark.parametrize("test", [row["by"] for row in REGISTRY["done"]])
 def test_the_test_of_a_remedy_is_there(test: str) -> None:
-    name, _, function = test.partition("::")
+    name, _colons, function = test.partition("::")
     tree = ast.parse((CHECKOUT / "tests" / name).read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -215,8 +215,12 @@ def test_entering_maintenance_mode_lasts_only_once_the_seats_are_back(lab: CoreL
 def test_a_drain_ends_where_what_follows_it_is_refused(lab: CoreLab, seats: Seats) -> None:
     lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
     seats.in_use = 0
+
+    def refuse_all(dry: bool = False) -> None:
+        raise LicensingError([])
+
     away = lab.channel()
-    away.probe = lambda dry: (_ for _ in ()).throw(LicensingError([]))  # type: ignore[method-assign]
+    away.probe = refuse_all  # type: ignore[method-assign]
     with pytest.raises(LicensingError):
         lab.old.manager.deactivate(list(NUMBERS), away, 300, step=NEXT)
     assert is_untouched(lab) and not config(lab).is_closed()
