@@ -503,7 +503,7 @@ def test_module_called_directly_on_a_host_without_a_license_server(pair: Rehears
 @pytest.mark.parametrize(
     ("module", "given", "what", "todo"),
     [
-        ("plan", "givr", "Unknown option givr", "Known options are bundles, emergency, giver"),
+        ("plan", "givr", "Unknown option givr", "Known options are accept_unauthenticated, bundles"),
         ("report", "afterwards", "Unknown option afterwards", "Known options are activated, address, after"),
         ("plan", "bundles", "Option giver, licenses, taker is missing", "Give it"),
         ("report", "bundle", "Option after, dest, giver, planned, taker is missing", "Give it"),
