@@ -197,9 +197,7 @@ def unexpected(case: Case, outcome: Outcome, again: bool = False) -> Iterator[st
     if outcome.how == "refused" and not all(all(problem.values()) for problem in outcome.told):
         yield f"I8: a problem says nothing: {outcome.told}"
     clear = case.kind in ("clock", "two runs", "held up", "unheard") or (case.mail and case.mail[0].same)
-    # Who is held up in the middle of a transaction keeps the others from the ledger.
-    locked = case.kind == "held up" and all("database is locked" in problem["what"] for problem in outcome.told or ())
-    if outcome.how == "refused" and clear and not locked:
+    if outcome.how == "refused" and clear and not _is_locked_out(case, outcome):
         yield f"I8: the call was refused: {outcome.told}"
 
 
@@ -210,6 +208,11 @@ def _has_ended(child: int) -> bool:
 def _came_too_late(outcome: Outcome) -> bool:
     """Whether a call that was held up said so."""
     return outcome.how == "refused" and all("seconds ago" in problem["what"] for problem in outcome.told)
+
+
+def _is_locked_out(case: Case, outcome: Outcome) -> bool:
+    """Whether who is held up in the middle of a transaction keeps the other from the ledger."""
+    return case.kind == "held up" and all("database is locked" in problem["what"] for problem in outcome.told)
 
 
 def damage(cut: Cut) -> Any:
