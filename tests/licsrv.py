@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import (
     CLIENTS_PORT,
     MANAGEMENT_PORT,
-    Home,
     Listen,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 
 COLLECTIONS = Path(str(_licensing.__file__)).parents[6]
 MAIN = f"import sys; from {_licensing.__name__}.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -9,16 +9,16 @@ LOUD = ("-vvvv", "--diff")
 # Those that take options, in their order; each is run once.
 STEPS = [
     "Check the inventory",
-    "Look at the giver",
-    "Look at the taker",
-    "Ask what activating on the taker would spend",
+    "Look at the source",
+    "Look at the target",
+    "Ask what activating on the target would spend",
     "Plan",
-    "Install the license server on the taker",
-    "Back up the giver",
-    "Drain the giver and deactivate its licenses",
-    "Activate the licenses on the taker, with their profiles",
-    "Take and return a seat on every profile of the taker",
+    "Install the license server on the target",
+    "Back up the source",
+    "Drain the source and deactivate its licenses",
+    "Activate the licenses on the target, with their profiles",
+    "Take and return a seat on every profile of the target",
     "Verify the pair and write its report",
 ]
-# Between the last two, where the giver's server runs.
-RELEASED = "See that the giver gives no seats any more"
+# Between the last two, where the source's server runs.
+RELEASED = "See that the source gives no seats any more"

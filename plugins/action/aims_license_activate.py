@@ -8,11 +8,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers, read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    read_declared_licenses,
+    read_numbers,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import carried_files, read_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._needed_codes import read_seen, without_needless_codes
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import exchange_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import (
+    read_seen,
+    without_needless_codes,
+)
 
 
 class ActionModule(LicensingAction):
@@ -21,7 +27,7 @@ class ActionModule(LicensingAction):
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         licenses = self.licenses(task_vars)
-        declared = read_wanted(licenses, "licenses", without_codes=True)
+        declared = read_declared_licenses(licenses, "licenses", without_codes=True)
         if args.get("seen") is not None:
             anew = [n for name in ("emergency", "given_back") for n in read_numbers(args.get(name) or [], name)]
             licenses = without_needless_codes(licenses, declared, read_seen(args["seen"]), anew)

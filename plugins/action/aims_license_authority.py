@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import check_code, code_key
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, code_key
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import GRANTED, read_grants
 
 
@@ -36,7 +36,7 @@ class ActionModule(LicensingAction):
         licenses: list[dict[str, Any]] = []
         codes: dict[str, str] = {}
         with_codes = self.licenses(task_vars) or []
-        for declared, license in zip(with_codes, read_wanted(_without_grants(with_codes), "licenses")):
+        for declared, license in zip(with_codes, read_declared_licenses(_without_grants(with_codes), "licenses")):
             known = {**bundled.get(license.number, {}), **details.get(license.number, {}), **declared}
             licenses.append({"number": license.number, **{key: known[key] for key in GRANTED if key in known}})
             codes[license.number] = str(license.activation_code)

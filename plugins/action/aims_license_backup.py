@@ -13,15 +13,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._backup import judge, write_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
-    BundleFile,
-    digest_of,
-    newest,
-)
-from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import is_overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile, digest_of, newest
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import judge, write_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
-from ansible_collections.aims.licensing.plugins.plugin_utils._vault import Vault
 
 
 class ActionModule(LicensingAction):

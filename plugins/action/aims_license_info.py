@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import (
     Side,
     numbers_of,
-    standing,
-    standing_lines,
+    pair_status,
+    status_lines,
 )
 
 
@@ -24,5 +24,5 @@ class ActionModule(LicensingAction):
         if result.get("failed"):
             return result
         side = Side(self.host(task_vars), result["overview"], self._task.args.get("authority"))
-        rows = standing([side], numbers_of(result["overview"]), {})
-        return {**result, "standing": rows, "standing_table": standing_lines(rows)}
+        rows = pair_status([side], numbers_of(result["overview"]), {})
+        return {**result, "status": rows, "status_table": status_lines(rows)}

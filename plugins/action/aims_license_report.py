@@ -13,11 +13,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._missing import lacking
-from ansible_collections.aims.licensing.plugins.plugin_utils._pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import lacking
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import is_live
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import is_live
 
 _LIMIT = 32 << 20
 
@@ -29,8 +29,8 @@ class ActionModule(LicensingAction):
 
     options = frozenset(
         {
-            "giver",
-            "taker",
+            "source",
+            "target",
             "address",
             "direction",
             "planned",
@@ -42,18 +42,18 @@ class ActionModule(LicensingAction):
             "dest",
         }
     )
-    required = frozenset({"giver", "taker", "planned", "after", "dest"})
+    required = frozenset({"source", "target", "planned", "after", "dest"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
         report = build_report(
-            args["giver"],
-            args["taker"],
+            args["source"],
+            args["target"],
             args["planned"],
             _ran(args.get("given_up")),
             _ran(args.get("activated")),
             args["after"],
-            str(args.get("address") or args["taker"]["host"]),
+            str(args.get("address") or args["target"]["host"]),
             str(args.get("direction", "migrate")),
             str(args.get("bundle") or args["planned"]["bundle"]),
             render_time(now_utc()),

@@ -11,15 +11,15 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, read_numbers
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import (
     Request,
     is_like_request,
     is_request_name,
     read_requests,
     responses_in,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal import Answer, Portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal import Answer, Portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import (
     check_email,
     check_portal,
     check_realm,

@@ -12,9 +12,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import Change, open_manager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Change
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 

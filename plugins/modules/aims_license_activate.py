@@ -212,14 +212,14 @@ overview:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
+from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    read_declared_licenses,
     read_numbers,
     read_profiles,
-    read_wanted,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
@@ -235,7 +235,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 def activate(module):
     """Make the licenses active here."""
     manager = manager_of(module)
-    wanted = read_wanted(module.params["licenses"], "licenses", without_codes=True)
+    wanted = read_declared_licenses(module.params["licenses"], "licenses", without_codes=True)
     extra = read_profiles(module.params["profiles"], "profiles", [one.number for one in wanted])
     realm = module.params["realm"]
     change = manager.activate(

@@ -122,18 +122,14 @@ licenses:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import (
     check_key,
     proven_license,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import ledger_path
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import ledger_path
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    date_after,
-    now_utc,
-    parse_number,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import date_after, now_utc, parse_number
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, run
 
 

@@ -132,7 +132,7 @@ overview:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._channel import OFFLINE, channel_of
+from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import (

@@ -11,14 +11,14 @@ short_description: Show what a license server holds
 version_added: "0.1.0"
 description:
   - Returns the overview of a license server as data. Licenses, profiles, registered users, pending requests,
-    transfers left. C(standing) says of each license where it stands, as at the end of a run that stopped.
+    transfers left. C(status) says of each license where it stands, as at the end of a run that stopped.
   - Changes nothing. A host without a license server gives an overview with nothing in it.
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes.no_diff
 seealso:
-  - module: aims.licensing.aims_license_standing
+  - module: aims.licensing.aims_license_pair_info
   - module: aims.licensing.aims_license_backup
 """
 
@@ -30,7 +30,7 @@ EXAMPLES = r"""
 
 - name: Show where its licenses stand
   ansible.builtin.debug:
-    var: server.standing_table
+    var: server.status_table
 
 - name: Stop where a license is about to expire
   ansible.builtin.assert:
@@ -116,9 +116,9 @@ places:
   returned: success
   type: dict
   sample: {home: 77a1c0d94f0e8a6f3a9d5b7c1e203f2a, machine: 0d94f0e8a6f3a9d5b7c1e203f2a77d1c}
-standing:
+status:
   description:
-    - Where each license stands as far as this host shows, as of M(aims.licensing.aims_license_standing).
+    - Where each license stands as far as this host shows, as of M(aims.licensing.aims_license_pair_info).
     - C(next) is what the next run will do about what is pending, with O(authority), or else the one that the server was
       installed with; what else it does is up to the playbook.
   returned: success
@@ -130,7 +130,7 @@ standing:
       where: old
       pending: []
       next: keep
-standing_table:
+status_table:
   description: The same as a table, line by line.
   returned: success
   type: list

@@ -13,20 +13,20 @@ description:
   - Says for each license where it is, what the next step is, what it spends, how many transfers are left then and
     when one returns, and shows this as a table.
   - Fails with everything that stands against it. Equal machine-ids, a spent budget, an expired license, a wrong code,
-    a profile whose name another license of the taker has.
+    a profile whose name another license of the target has.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
-  giver:
+  source:
     description:
       - The license server that gives the licenses, as C(host), C(overview), C(fingerprint), C(places), C(obstacles) and
         C(carried).
       - With C(reachable=false) it shows nothing, and the plan fails unless nothing is needed from it.
     type: dict
     required: true
-  taker:
+  target:
     description:
       - The license server that gets them, likewise.
-      - With C(returns=true) they come back to it, so that it may ask for them where its giver is not reachable and
+      - With C(returns=true) they come back to it, so that it may ask for them where its source is not reachable and
         nobody can be asked who holds them.
     type: dict
     required: true
@@ -49,33 +49,33 @@ options:
     elements: dict
     default: []
   keep_profiles:
-    description: Whether the taker keeps the profiles that it has for these licenses, likewise.
+    description: Whether the target keeps the profiles that it has for these licenses, likewise.
     type: bool
     default: false
   quotes:
-    description: The C(results) of M(aims.licensing.aims_license_activate) in check mode on the taker.
+    description: The C(results) of M(aims.licensing.aims_license_activate) in check mode on the target.
     type: list
     elements: dict
   bundles:
-    description: The folder of bundles on the controller, for what the giver no longer shows.
+    description: The folder of bundles on the controller, for what the source no longer shows.
     type: path
   lost:
     description:
-      - The bundle of a giver that is lost for good. The plan then is what can be done without that host, and its
+      - The bundle of a source that is lost for good. The plan then is what can be done without that host, and its
         C(next_step) what only the authority's owner can do.
     type: path
   without_files:
-    description: Whether to go on where it is not known which files belong on the taker, or some cannot be had.
+    description: Whether to go on where it is not known which files belong on the target, or some cannot be had.
     type: bool
     default: false
   realm:
     description:
-      - Whose responses the taker shall honour, as C({name, key, ca}).
-      - Where its authority is V(offline) and it honours none yet, the plan fails without it. What the giver or its
+      - Whose responses the target shall honour, as C({name, key, ca}).
+      - Where its authority is V(offline) and it honours none yet, the plan fails without it. What the source or its
         bundle names is only compared with it.
     type: dict
   emergency:
-    description: Whether licenses that a lost giver holds are to be bridged by an emergency activation.
+    description: Whether licenses that a lost source holds are to be bridged by an emergency activation.
     type: bool
     default: false
   accept_unauthenticated:
@@ -99,8 +99,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Plan
   aims.licensing.aims_license_plan:
-    giver: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
-    taker: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    source: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
+    target: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
     licenses: "{{ aims_license_server_licenses }}"
     quotes: "{{ quote.results }}"
 """
@@ -109,11 +109,11 @@ RETURN = r"""
 plan:
   description:
     - The plan, with C(licenses), C(give_up), C(settled), C(notes), C(users) and C(files).
-    - C(files) says which files that move with the licenses are C(expected) on the taker, and which of them are
-      C(missing) there; C(fetch), whether a bundle of the giver has to be taken for them though no license is given up;
+    - C(files) says which files that move with the licenses are C(expected) on the target, and which of them are
+      C(missing) there; C(fetch), whether a bundle of the source has to be taken for them though no license is given up;
       C(unknown), whether nobody can tell which belong there. While any is missing, C(settled) is false.
-    - Where a lost giver holds licenses, they are in C(release), those that are bridged also in C(emergency), those that
-      are not in C(left_out), and C(next_step) has the commands that set them free.
+    - Where a lost source holds licenses, they are in C(release), those that are bridged also in C(emergency), those
+      that are not in C(left_out), and C(next_step) has the commands that set them free.
   returned: success
   type: dict
 text:
@@ -121,11 +121,11 @@ text:
   returned: success
   type: str
 bundle:
-  description: The giver's newest bundle, or empty.
+  description: The source's newest bundle, or empty.
   returned: success
   type: str
 before:
-  description: The overview of that bundle, or the giver's.
+  description: The overview of that bundle, or the source's.
   returned: success
   type: dict
 """

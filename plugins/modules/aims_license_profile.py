@@ -67,7 +67,13 @@ overview:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile, read_profiles
-from ansible_collections.aims.licensing.plugins.module_utils._module import PROFILES, SERVER, described, manager_of, run
+from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    PROFILES,
+    SERVER,
+    described,
+    manager_of,
+    run,
+)
 
 
 def arrange(module):

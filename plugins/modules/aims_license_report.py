@@ -15,15 +15,15 @@ description:
   - A report that is there and tells the same is kept; where nothing moved, none is written.
   - Fails where a declared license or profile is not active afterwards, and, with the next step in words, where
     responses to offline requests are still missing.
-  - Fails, once it is written, where the taker lacks files that move with the licenses, or nobody can tell whether it
+  - Fails, once it is written, where the target lacks files that move with the licenses, or nobody can tell whether it
     does.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
-  giver:
+  source:
     description: As of M(aims.licensing.aims_license_plan).
     type: dict
     required: true
-  taker:
+  target:
     description: As of M(aims.licensing.aims_license_plan).
     type: dict
     required: true
@@ -38,17 +38,17 @@ options:
     description: The result of M(aims.licensing.aims_license_activate), if it ran.
     type: dict
   after:
-    description: The taker's overview now.
+    description: The target's overview now.
     type: dict
     required: true
   tried:
-    description: The result of M(aims.licensing.aims_license_verify) on the taker.
+    description: The result of M(aims.licensing.aims_license_verify) on the target.
     type: dict
   bundle:
     description: The bundle that was made.
     type: str
   address:
-    description: The address under which clients reach the taker; its inventory name unless given.
+    description: The address under which clients reach the target; its inventory name unless given.
     type: str
   direction:
     description: What the run was for.
@@ -68,8 +68,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Write the report
   aims.licensing.aims_license_report:
-    giver: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
-    taker: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    source: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
+    target: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
     planned: "{{ planned }}"
     activated: "{{ activated }}"
     after: "{{ verified.overview }}"

@@ -155,22 +155,23 @@ overview:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SERVICES, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
     LEDGER,
     Serving,
     install_authority,
     remove_authority,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
     remove,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Home, Listen
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
 

@@ -20,10 +20,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     unsecret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
-from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault
 
 # The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
 # such a task fails instead.

@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import Unreached
-from ansible_collections.aims.licensing.plugins.plugin_utils._words import as_int, as_list, as_map
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_int, as_list, as_map
 
 Call = Callable[..., dict[str, Any]]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

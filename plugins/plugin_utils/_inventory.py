@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import (
     check_authority,
     check_realm,
 )
@@ -24,7 +25,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
     unsecret,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import BUNDLED, open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SERVICES
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import BUNDLED, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     date_after,
     now_utc,
@@ -33,13 +35,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     parse_seconds,
     parse_type,
     parse_user,
+    read_declared_licenses,
     read_numbers,
     read_profiles,
-    read_wanted,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SERVICES, Listen
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import portal_problems
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_problem, pair_problem
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import portal_problems
 
 PREFIX = "aims_license_"
 TARGETS = "aims_license_targets"
@@ -250,7 +251,7 @@ def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
         problems.append(Problem("No licenses are declared.", host.where(name), todo))
     numbers, all_read = _numbers(declared)
     checks: list[Callable[[], object]] = [
-        lambda: () if declared is None else read_wanted(declared, host.where(name)),
+        lambda: () if declared is None else read_declared_licenses(declared, host.where(name)),
         # A profile may mean the very license whose number cannot be read.
         lambda: read_profiles(profiles, host.where(further), numbers if all_read else None),
     ]
@@ -409,16 +410,16 @@ def read_pairs(
         source = _source_of(host, hosts, problems)
         if source is not None:
             claimed.setdefault(source, []).append(target)
-            giver, wrong[source] = read_server(hosts[source])
+            source_server, wrong[source] = read_server(hosts[source])
             # A rollback registers them, once the licenses were given up.
             wrong[source] += _check_users(hosts[source])
-            pairs[target] = {"source": asdict(giver), "target": asdict(server)}
+            pairs[target] = {"source": asdict(source_server), "target": asdict(server)}
     problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
-    for source, takers in claimed.items():
+    for source, claimants in claimed.items():
         problems += wrong[source] if source not in targets else []
-        if len(takers) > 1:
+        if len(claimants) > 1:
             todo = "Give each target a source of its own."
-            problems.append(Problem(f"{', '.join(takers)} share the source {source}.", "inventory", todo))
+            problems.append(Problem(f"{', '.join(claimants)} share the source {source}.", "inventory", todo))
     problems += [
         Problem(f"License {number} is declared for {' and '.join(at)}.", "inventory", "Declare it for one target only.")
         for number, at in numbers.items()

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import with_port
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import live_licenses, returned_licenses
-from ansible_collections.aims.licensing.plugins.plugin_utils._missing import files_told
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import limits, release_advice
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import live_licenses, returned_licenses
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import files_told
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import limits, release_advice
 
 
 def build_report(
-    giver: Mapping[str, Any],
-    taker: Mapping[str, Any],
+    source: Mapping[str, Any],
+    target: Mapping[str, Any],
     planned: Mapping[str, Any],
     given_up: Mapping[str, Any],
     activated: Mapping[str, Any],
@@ -31,35 +30,35 @@ def build_report(
 ) -> dict[str, Any]:
     """Return the report of a pair as data.
 
-    :param giver: ``{host, overview}`` as they were looked at first
+    :param source: ``{host, overview}`` as they were looked at first
     :param planned, given_up, activated: the results of the modules; empty where one did not run
-    :param after: the taker's overview now
-    :param address: where clients reach the taker
-    :param tried: what each profile of the taker gave when a seat was taken on it, as of ``aims_license_verify``
+    :param after: the target's overview now
+    :param address: where clients reach the target
+    :param tried: what each profile of the target gave when a seat was taken on it, as of ``aims_license_verify``
     """
-    source_after = given_up.get("overview") or giver["overview"]
-    pending = _pending(giver["host"], given_up) + _pending(taker["host"], activated)
+    source_after = given_up.get("overview") or source["overview"]
+    pending = _pending(source["host"], given_up) + _pending(target["host"], activated)
     plan = planned["plan"]
     rows = [row["number"] for row in plan["licenses"]]
     arrived = moved(planned["before"], after, activated, rows)
-    # Offline, what was planned as a pending activation may have come as one for a few days. What the giver gives back
+    # Offline, what was planned as a pending activation may have come as one for a few days. What the source gives back
     # needs no release.
     bridged = {one["number"] for one in after["licenses"] if one.get("until")} - set(plan.get("given_back", []))
     release = [
         r["number"] for r in plan["licenses"] if r["number"] in bridged or r["number"] in plan.get("release", [])
     ]
-    advice = release_advice(release, giver["host"], (after.get("server") or {}).get("authority"))
+    advice = release_advice(release, source["host"], (after.get("server") or {}).get("authority"))
     seconds = None if pending else seconds_without_service(given_up, activated, source_after, arrived)
     drained = given_up.get("drained")
     return {
-        "pair": {"source": giver["host"], "target": taker["host"]},
+        "pair": {"source": source["host"], "target": target["host"]},
         "made": made,
         "direction": direction,
         "before": planned["before"],
         "after": after,
         "source_after": source_after,
-        # What holds of the taker's licenses holds after the run.
-        "plan": {**plan, "release": release, "limits": limits(rows, after, taker["host"])},
+        # What holds of the target's licenses holds after the run.
+        "plan": {**plan, "release": release, "limits": limits(rows, after, target["host"])},
         "moved": arrived,
         "files": files_told(plan, after),
         "without_service_seconds": seconds,
@@ -89,9 +88,9 @@ def licenses_cfg(host: str) -> list[str]:
 def moved(
     before: Mapping[str, Any], after: Mapping[str, Any], activated: Mapping[str, Any], numbers: Sequence[str]
 ) -> list[str]:
-    """Return which of the declared licenses the taker got from the giver, in this run or in an earlier one of the move.
+    """Return which declared licenses the target got from the source, in this run or in an earlier one of the move.
 
-    :param before: the giver's overview when it still held them or, where no bundle tells of that, as it gave them back
+    :param before: the source's overview when it still held them or, where no bundle tells of that, as it gave them back
     """
     now, given = live_licenses(after), live_licenses(before) | returned_licenses(before)
     done = {result["number"] for result in activated.get("results", []) if result["action"] == "activated"}

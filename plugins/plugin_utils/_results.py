@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
     OTHER,
     SAME,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import (
     ACTIVE,
     EXPIRED,
     INACTIVE,

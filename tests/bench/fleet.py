@@ -34,7 +34,7 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
-from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table  # noqa: E402
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
 from fleet_rig import Fleet, check_limits, licenses_of  # noqa: E402
 from hosts.image import Missing, make  # noqa: E402
 from hosts.machines import Site, podman  # noqa: E402

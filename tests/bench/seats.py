@@ -31,18 +31,15 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk  # noqa: E402
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import (  # noqa: E402
-    new_license,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger  # noqa: E402
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded  # noqa: E402
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import (  # noqa: E402
-    BundledManager,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted  # noqa: E402
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT, Home  # noqa: E402
-from ansible_collections.aims.licensing.plugins.plugin_utils._tables import text_table  # noqa: E402
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor  # noqa: E402
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded  # noqa: E402
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense  # noqa: E402
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
 from licsrv import Server, free_address  # noqa: E402
 
 HOME = "/opt/aims-license-server"
@@ -112,8 +109,8 @@ def load(address: str, connections: int, operation: str, seats: Sequence[str]) -
 
 def empty(address: str) -> None:
     """Serve a handler that only answers {}, with the settings of the license server."""
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.http import server
     from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.listening import bind
-    from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.wire import server
     from tornado.web import Application, RequestHandler
 
     class Empty(RequestHandler):
@@ -167,9 +164,9 @@ class Bench:
                 ledger.put_license(
                     new_license(ledger.realm, NUMBER, CODE, ("PRO Session", 2 * len(self.held) + 10_000, *dates)), now
                 )
-            answer = RequestDesk(ledger, True, lambda: now).answer
+            answer = RequestProcessor(ledger, True, lambda: now).answer
             channel = Embedded(ledger.realm, "the authority", answer, ledger.check_writable)
-            BundledManager(home).activate([Wanted(NUMBER, CODE, "PROSession", True)], channel)
+            BundledManager(home).activate([DeclaredLicense(NUMBER, CODE, "PROSession", True)], channel)
         return home
 
     def ask(self, address: str, connections: int, operation: str, seats: Sequence[str]) -> dict[str, Any]:

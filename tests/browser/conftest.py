@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import HOME, CoreLab
 from browser import open_browser
 from console_page import Console

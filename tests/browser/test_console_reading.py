@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from console_page import Console, take
 from licsrv import Server

@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
-from ansible_collections.aims.licensing.plugins.plugin_utils._tables import overview_tables, text_table  # noqa: E402
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import overview_tables, text_table  # noqa: E402
 from clients import Client, wait_for, without_seat  # noqa: E402
 from lab import Lab, Run  # noqa: E402
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing import core_lab
 from browser import open_browser
 from console_page import Console, take

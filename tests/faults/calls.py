@@ -20,18 +20,18 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Step
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import FILE, Batch, Register
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import Seat
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import FILE, Batch, SeatStore
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -133,7 +133,7 @@ def _seats(world: World, way: Way) -> bool:
 
     async def act() -> int:
         ends: asyncio.Queue[Batch] = asyncio.Queue()
-        register = Register(world.home("old").folder.path / FILE, ends.put_nowait)
+        register = SeatStore(world.home("old").folder.path / FILE, ends.put_nowait)
         known = {seat.number for seat in register.load()}
         # What is on record → what is taken, and what ends.
         steps: dict[frozenset[int], tuple[list[int], list[int]]] = {

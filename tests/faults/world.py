@@ -17,23 +17,21 @@ from typing import Any
 
 import children
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.service import (
+    Settings as Serving,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.service import serve
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.service import Settings as Serving
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.service import serve
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded, OfflineFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded, OfflineFiles
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import OURS, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import OURS, Home
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
-    CLIENT,
-    HOME,
-    SERVER,
-)
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, HOME, SERVER
 
 NUMBERS = (SERVER, CLIENT)
 EMBEDDED, SERVICE, OFFLINE, NO_CHANNEL = "embedded", "https", "offline", "none"
@@ -104,7 +102,7 @@ class World:
             channel: Any = Https(f"https://localhost:{way.port}", realm, (0.0, 0.0, 0.0), sleep=lambda _seconds: None)
             return bool(act(manager, channel).changed)
         with Ledger(self.ledger) as ledger:
-            desk, exchanges = RequestDesk(ledger, online=True), iter(range(1000))
+            desk, exchanges = RequestProcessor(ledger, online=True), iter(range(1000))
 
             def answer(request: bytes) -> bytes:
                 response = desk.answer(request)

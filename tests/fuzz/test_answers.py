@@ -18,23 +18,20 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.action.aims_license_request import _exchange
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, MANAGEMENT_PORT
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import drain, still_held
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import running
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import drain, still_held
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.running import running
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import (
-    CLIENTS_PORT,
-    MANAGEMENT_PORT,
-)
-from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal import Portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal as _portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import Request
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal import Portal
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.lines import FRAMES, PLAIN, Replying, own_address, reply
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, rewritten, text_of

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, give, runs
@@ -76,7 +76,7 @@ class Authority(RuleBasedStateMachine):
         self.ledger = Ledger(str(path))
         self.ledger._db.execute("PRAGMA synchronous = OFF")
         self.clock = Clock()
-        self.desk = RequestDesk(self.ledger, True, self.clock)
+        self.desk = RequestProcessor(self.ledger, True, self.clock)
         self.model = Model()
         self.answered: list[tuple[str, bytes, bytes]] = []
 
@@ -178,7 +178,7 @@ class Authority(RuleBasedStateMachine):
     def ask_for_what_a_carried_file_may_not_have(self, machine: str) -> None:
         """A personal nodelock is refused offline, and after a machine one."""
         request = self.request("activate", machine, CODE, nodelock="personal")
-        outcome = give(FORMAT, lambda: RequestDesk(self.ledger, False, self.clock).answer(request))
+        outcome = give(FORMAT, lambda: RequestProcessor(self.ledger, False, self.clock).answer(request))
         assert isinstance(outcome, bytes)
         assert json.loads(outcome)["body"]["outcome"] == "refused"
         self.same()

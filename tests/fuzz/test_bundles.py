@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils import _manifest
-from ansible_collections.aims.licensing.plugins.plugin_utils._backup import write_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import manifest as _manifest
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import (
     Bundle,
     BundleFile,
     carried_files,
     read_bundle,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import write_bundle
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, as_yaml, batch, edited, rewritten
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (

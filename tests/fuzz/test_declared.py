@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import changed, is_overview, read_mapping
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     SOURCES,
     TARGETS,
@@ -24,9 +25,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     read_hosts,
     read_pairs,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import changed, is_overview, read_mapping
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, as_yaml, batch, mostly, rewritten
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -253,7 +253,7 @@ def put(side: dict[str, Any], number: str, state: str, template: dict[str, Any],
         side["overview"]["pending"].append({"number": number, "action": action})
 
 
-def test_a_plan_gives_up_what_the_giver_holds_and_nothing_else_or_says_what_stands_against_it(sides: Any) -> None:
+def test_a_plan_gives_up_what_the_source_holds_and_nothing_else_or_says_what_stands_against_it(sides: Any) -> None:
     template = {one["number"]: one for one in sides[0]["overview"]["licenses"]}
     held = {"active", "fenced", "expired", "bridged"}
 
@@ -261,24 +261,24 @@ def test_a_plan_gives_up_what_the_giver_holds_and_nothing_else_or_says_what_stan
     @given(batch(st.tuples(PAIRS, st.booleans(), st.booleans()), _BATCH))
     def check(cases: list[Any]) -> None:
         for states, lost, reachable in cases:
-            giver, taker = copy.deepcopy(sides)
-            giver["overview"]["licenses"], giver["reachable"] = [], reachable
+            source, target = copy.deepcopy(sides)
+            source["overview"]["licenses"], source["reachable"] = [], reachable
             quotes, wanted = {}, []
             for number, (given_state, taken, quote, spent, knows) in states.items():
-                put(giver, number, given_state, template[number], spent)
-                put(taker, number, taken, template[number], spent)
+                put(source, number, given_state, template[number], spent)
+                put(target, number, taken, template[number], spent)
                 code = CODES[number] if knows else WRONG_CODE
-                wanted.append(Wanted(number, code, *PROFILES[number]))
+                wanted.append(DeclaredLicense(number, code, *PROFILES[number]))
                 if quote:
                     account = Account("machine", ()).as_dict(NOW)
                     quotes[number] = {"live": quote[0], "spends": quote[1], "until": quote[2], "transfers": account}
-            before = json.dumps([giver, taker])
+            before = json.dumps([source, target])
             if lost:
-                planner: Planner = LostPlanner(giver, taker, wanted, quotes, giver["overview"], NOW, reachable)
+                planner: Planner = LostPlanner(source, target, wanted, quotes, source["overview"], NOW, reachable)
             else:
-                planner = Planner(giver, taker, wanted, quotes, None, NOW)
+                planner = Planner(source, target, wanted, quotes, None, NOW)
             plan = give("plan", planner.plan)
-            assert json.dumps([giver, taker]) == before
+            assert json.dumps([source, target]) == before
             if isinstance(plan, LicensingError):
                 check_secrets(plan)
                 continue
@@ -304,7 +304,7 @@ def test_a_plan_gives_up_what_the_giver_holds_and_nothing_else_or_says_what_stan
 @pytest.mark.usefixtures("quick_yaml")
 def test_any_overview_that_a_bundle_may_hold_can_be_planned_with(sides: Any, tmp_path: Path) -> None:
     """What :func:`read_bundle` takes, a plan for a lost source is made of, or refused in words."""
-    wanted = [Wanted(number, CODES[number], *PROFILES[number]) for number in NUMBERS]
+    wanted = [DeclaredLicense(number, CODES[number], *PROFILES[number]) for number in NUMBERS]
     original = sides[0]["overview"]
     quotes = {number: {"live": True, "spends": 1, "until": None} for number in NUMBERS}
 

@@ -18,7 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder, read_requests
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder, read_requests
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, edited, mostly
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (

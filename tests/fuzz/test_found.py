@@ -16,30 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
-    addresses,
-    channel,
-    client,
-    documents,
-    model,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, client, documents, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.journal import Journal
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.journal import Journal
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Listen
-from ansible_collections.aims.licensing.plugins.plugin_utils import _portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import HostVariables, read_pairs
-from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import is_overview
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal as _portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
 
 
@@ -53,7 +49,7 @@ def test_a_number_too_large_for_python_to_write_is_refused_in_words() -> None:
     assert refused(model.parse_number, 1 << 40000).startswith("a int is not a license number.")
     assert refused(model.parse_date, 1 << 40000, "here").startswith("a int is not a date.")
     wanted = [{"number": "1", "activation_code": 1, "default": 1 << 40000, "nodelock": 1 << 40000}]
-    assert "a int is neither true nor false." in refused(model.read_wanted, wanted, "here")
+    assert "a int is neither true nor false." in refused(model.read_declared_licenses, wanted, "here")
 
 
 def test_a_user_with_half_a_character_cannot_be_declared_and_then_not_be_written() -> None:
@@ -95,7 +91,7 @@ def test_a_message_stays_short_and_can_be_written_whatever_it_repeats() -> None:
     problem = Problem("x" * 100_000, "a\ud800b", "do")
     assert len(problem.what) == 3001
     assert problem.where == "a\\ud800b"
-    assert len(refused(model.read_wanted, [{"x" * 100_000: 1}], "here")) < 10_000
+    assert len(refused(model.read_declared_licenses, [{"x" * 100_000: 1}], "here")) < 10_000
 
 
 def test_a_document_nested_almost_as_deep_as_the_stack_is_refused_when_read() -> None:
@@ -237,7 +233,7 @@ def test_a_code_or_a_password_in_the_wrong_place_is_not_repeated_by_a_message() 
     for call in (
         lambda: model.parse_number(CODE),
         lambda: model.parse_profile(CODE),
-        lambda: model.read_wanted([{CODE: 1}], "here"),
+        lambda: model.read_declared_licenses([{CODE: 1}], "here"),
         lambda: model.read_profiles([{"name": CODE, "license": CODE}] * 2, "here"),
         lambda: channel.check_authority(f"ledger:{CODE}"),
         lambda: open_manager(f"https://user:{CODE[:5]}@x", "/a"),

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carrying import Carrying
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.state import State
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.state import State
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CARRIED, Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import CarriedFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CARRIED, Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, broken, edited
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -110,7 +110,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterato
 def look(host: Host, all_of_it: bool = True) -> None:
     """Read the home as modules, service and bundles do, then change it."""
     fingerprint = host.manager.fingerprint()
-    Grants(host.home, fingerprint, host.clock).look()
+    Entitlements(host.home, fingerprint, host.clock).look()
     json.dumps(host.overview, ensure_ascii=False).encode()
     if not all_of_it:
         return
@@ -164,7 +164,7 @@ def test_a_broken_record_of_what_came_with_licenses_keeps_none_from_arriving(sit
     file = HomeFile("ApplicationKeys/app.key", 0o600, True, b"the key of an application\n")
     state = State(Config(), {}, {}, host.manager.fingerprint(), host.clock())
     site.put_back()
-    Carrying(host.home, [file], [SERVER], state).arrive(SERVER)
+    CarriedFiles(host.home, [file], [SERVER], state).arrive(SERVER)
     original = host.read(CARRIED)
 
     @runs(150, _BATCH)
@@ -174,7 +174,7 @@ def test_a_broken_record_of_what_came_with_licenses_keeps_none_from_arriving(sit
             host.write(CARRIED, data)
             host.write(file.name, b"one of an earlier stay\n")
             outcome = give(
-                "home: record of what came", lambda: Carrying(host.home, [file], [SERVER], state).arrive(SERVER)
+                "home: record of what came", lambda: CarriedFiles(host.home, [file], [SERVER], state).arrive(SERVER)
             )
             assert outcome is None and host.read(file.name) == file.content
             assert json.loads(host.read(CARRIED))[file.name] == json.loads(original)[file.name]
@@ -216,7 +216,7 @@ def use(host: Host) -> list[str]:
     calls: list[Any] = [
         manager.overview,
         manager.files,
-        lambda: Grants(host.home, manager.fingerprint(), host.clock).look(),
+        lambda: Entitlements(host.home, manager.fingerprint(), host.clock).look(),
         host.home.create,
         lambda: manager.set_maintenance(True),
         lambda: manager.set_maintenance(False),

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, digits
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, give, runs

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import Holding, judge
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import Register
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import Seat
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import SeatStore
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, edited
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -59,7 +59,7 @@ def use(path: Path, request: bytes) -> None:
             ledger.licenses,
             lambda: ledger.holding(SERVER),
             lambda: ledger.account(SERVER, "machine"),
-            lambda: RequestDesk(ledger, True, Clock()).answer(request),
+            lambda: RequestProcessor(ledger, True, Clock()).answer(request),
         ):
             try:
                 call()
@@ -178,7 +178,7 @@ def test_a_damaged_record_of_seats_is_told(tmp_path: Path) -> None:
     path = tmp_path / "seats.db"
 
     async def load() -> list[Seat]:
-        register = Register(path, lambda batch: None)
+        register = SeatStore(path, lambda batch: None)
         try:
             found = register.load()
             register.clients(None, 10)

@@ -15,23 +15,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import guard, page
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.api import Api as AuthorityApi
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.clerk import Clerk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard, page
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.api import Api as AuthorityApi
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.ledger_worker import LedgerWorker
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import Outbox
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.web import Front
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import Outbox
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.web import Front
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.allocator import SeatAllocator
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.api import Api
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.desk import Desk
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.http import clients, server
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.management import application
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.metrics import Metrics
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Pool
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.refusals import STATUSES
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import FILE, Register
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.running import Running
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import Pool
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.wire import clients, server
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import FILE, SeatStore
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, runs
 from ansible_collections.aims.licensing.tests.fuzz.lines import Answer, Failures, ask, serving
 from ansible_collections.aims.licensing.tests.fuzz.shapes import (
@@ -137,8 +137,10 @@ def licsrv(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Itera
     pool = Pool(60.0)
 
     async def run(ready: Any, ended: asyncio.Event) -> None:
-        desk = Desk(pool, Grants(home, lab.old.manager.fingerprint(), lab.clock), Metrics(), lambda: "2026")
-        register = Register(home.folder.path / FILE, desk.written)
+        desk = SeatAllocator(
+            pool, Entitlements(home, lab.old.manager.fingerprint(), lab.clock), Metrics(), lambda: "2026"
+        )
+        register = SeatStore(home.folder.path / FILE, desk.written)
         desk.open(register)
         running = Running(home, home.home_id, desk, register, home.config().listen, None, "2026")
         made = [server(clients(Api(desk)), 4096), server(application(running), 4096)]
@@ -254,7 +256,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
 
         # As if everybody had waited before he asked again: how often one may ask is not what is looked for.
         watch = guard.Guard(later)
-        clerk = Clerk(str(lab.ledger_path), watch)
+        clerk = LedgerWorker(str(lab.ledger_path), watch)
         outbox = Outbox(None)
         await clerk.open()
         routes = {**page.Page(clerk, outbox).routes(), **AuthorityApi(clerk, watch, outbox).routes()}

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, channel, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, License
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Config, Listen
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import ANY, NUMBER, SELDOM, batch, mapping
 from hypothesis import given
@@ -112,7 +114,10 @@ FORMATS: dict[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]] = {
         _account,
         mapping(spent=["2026-01-01T12:00:00Z"]) | st.lists(_TIMES, max_size=5).map(lambda times: {"spent": times}),
     ),
-    "declared licenses": (lambda value: model.read_wanted(value, "here"), st.lists(_WANTED, max_size=3) | ANY),
+    "declared licenses": (
+        lambda value: model.read_declared_licenses(value, "here"),
+        st.lists(_WANTED, max_size=3) | ANY,
+    ),
     "license numbers": (lambda value: model.read_numbers(value, "here"), st.lists(SELDOM | _NUMBERS, max_size=4) | ANY),
     "declared profiles": (
         lambda value: model.read_profiles(value, "here", [NUMBER]),

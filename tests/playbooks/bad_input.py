@@ -169,8 +169,8 @@ class Rehearsal(Lab):
             assert not code or code not in run.output, "an activation code was told"
         found = [(one, json.JSONDecoder().raw_decode(run.output, one.end())[0]) for one in _FATAL.finditer(run.output)]
         # The roles end with a table of where the licenses stand, and that message in it.
-        if len(found) == 2 and "standing_table" in found[1][1]:
-            told = " ".join(found.pop()[1]["standing_table"])
+        if len(found) == 2 and "status_table" in found[1][1]:
+            told = " ".join(found.pop()[1]["status_table"])
             assert " ".join(str(found[0][1]["msg"]).split()) in " ".join(told.split()), run.output
         assert len(found) == 1, run.output
         host, result = found[0][0].group(1).partition(" ")[0], found[0][1]

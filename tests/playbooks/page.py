@@ -19,8 +19,8 @@ from email.policy import HTTP
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -84,7 +84,7 @@ class Page:
         self.uploads.append(sorted(asked))
         honest = {}
         with Ledger(str(self._ledger)) as ledger:
-            desk = RequestDesk(ledger, online=False)
+            desk = RequestProcessor(ledger, online=False)
             for name, content in asked.items():
                 honest[name] = desk.answer(content.rstrip(b"\r\n") + b"\n", name)
         if self._twist is not None:

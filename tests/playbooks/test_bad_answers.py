@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from invariants import Host, Model, pair_of
 from invariants import Ledger as Told
 from lab import NUMBERS, Lab, must
@@ -124,7 +124,7 @@ class Between:
 
     def answer(self, content: bytes) -> bytes:
         with Ledger(str(self._lab.ledger)) as ledger:
-            good = RequestDesk(ledger, online=True).answer(content)
+            good = RequestProcessor(ledger, online=True).answer(content)
         request = json.loads(content)["body"]
         if request["action"] != self.action:
             return good

@@ -74,7 +74,7 @@ def test_over_https(pair: Lab, source: timedelta) -> None:
         begins = load_pem_x509_certificate(Path(f"{pair.ledger}.tls/server.pem").read_bytes()).not_valid_before_utc
         assert abs(begins + DAY + source - datetime.now(timezone.utc)) < DAY / 2
         authority.declare()
-        run = Events(pair).killed("migrate", "end|Drain the giver and deactivate its licenses|1")
+        run = Events(pair).killed("migrate", "end|Drain the source and deactivate its licenses|1")
         assert run.code < 0 and model.broken(run.output) == []
         must(pair.play("migrate"))
         settled(pair, model, source)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from ansible_collections.aims.licensing.tests.playbooks.test_standing import rows, table
+from ansible_collections.aims.licensing.tests.playbooks.test_pair_status import rows, table
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import commands, execute
 from lab import NUMBERS, Lab, Run, must
 

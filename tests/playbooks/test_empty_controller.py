@@ -18,7 +18,7 @@ from events import Events
 from lab import NUMBERS, USERS, Lab, Run, must
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
-TAKE = "start|Activate the licenses on the taker, with their profiles|1"
+TAKE = "start|Activate the licenses on the target, with their profiles|1"
 WITHOUT = "aims_license_migrate_without_files=true"
 MISSING = "Files missing on new: "
 

@@ -92,7 +92,7 @@ def test_what_a_host_says_is_no_template(rehearsed: Lab) -> None:
     assert not mark.exists()
     assert json.dumps(template)[1:-1] in run.output or template in run.output
     # The licenses were given up before the host said so; the next run goes on from there.
-    assert "standing_table" in run.output
+    assert "status_table" in run.output
 
 
 def test_what_a_host_says_in_passing_is_no_template_and_steers_no_terminal(rehearsed: Lab) -> None:

@@ -64,7 +64,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         ("server_install", {}),
         ("info", {}),
         ("backup", {"dest": f"{dest}/bundles"}),
-        ("bundle", {"bundle": "{{ backup.bundle }}", "licenses": LICENSES}),
+        ("bundle_info", {"bundle": "{{ backup.bundle }}", "licenses": LICENSES}),
         ("profile", {"profiles": [{"name": "Nightly", "license": NUMBERS[1]}]}),
         ("maintenance", {"state": "enabled"}),
         ("deactivate", {"licenses": NUMBERS, "bundle": "{{ backup.bundle }}"}),
@@ -73,13 +73,13 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         (
             "plan",
             {
-                "giver": {
+                "source": {
                     "host": "old",
                     "overview": "{{ info.overview }}",
                     "fingerprint": "{{ info.fingerprint }}",
                     "obstacles": [],
                 },
-                "taker": {
+                "target": {
                     "host": "new",
                     "overview": "{{ hostvars.new.seen.overview }}",
                     "fingerprint": "{{ hostvars.new.seen.fingerprint }}",
@@ -89,18 +89,18 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
             },
         ),
         (
-            "standing",
+            "pair_info",
             {
-                "giver": {"host": "old", "found": "{{ info }}"},
-                "taker": {"host": "new", "found": "{{ hostvars.new.seen }}"},
+                "source": {"host": "old", "found": "{{ info }}"},
+                "target": {"host": "new", "found": "{{ hostvars.new.seen }}"},
                 "licenses": LICENSES,
             },
         ),
         (
             "report",
             {
-                "giver": {"host": "new", "overview": "{{ hostvars.new.seen.overview }}"},
-                "taker": {"host": "old"},
+                "source": {"host": "new", "overview": "{{ hostvars.new.seen.overview }}"},
+                "target": {"host": "old"},
                 "planned": "{{ plan }}",
                 "activated": "{{ activate }}",
                 "after": "{{ activate.overview }}",

@@ -48,7 +48,7 @@ def refused(run: Run, *words: str) -> str:
     said = " ".join(run.output.split())
     assert run.code != 0
     assert "Traceback" not in run.output
-    assert said.count("FAILED! =>") == 1 + said.count('"standing_table"'), run.output
+    assert said.count("FAILED! =>") == 1 + said.count('"status_table"'), run.output
     for word in words:
         assert word in said, f"{word!r} is not in:\n{run.output}"
     return said
@@ -139,7 +139,7 @@ def test_back_from_the_first_stop_waits_twice_in_one_step(rehearsed: Lab, author
     assert authority.answered() == answered + 6
 
 
-def test_activations_that_wait_on_the_giver_are_finished_and_given_up(rehearsed: Lab, authority: Authority) -> None:
+def test_activations_that_wait_on_the_source_are_finished_and_given_up(rehearsed: Lab, authority: Authority) -> None:
     walk(rehearsed, authority, aims_license_server_portal="")
     assert rehearsed.play("migrate").code != 0
     for request in (rehearsed.work / "offline").glob("*.request"):

@@ -16,7 +16,7 @@ from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
 from licsrv import free_address
 
 LIFETIME = 300
-GIVE_BACK = "Drain the giver and deactivate its licenses"
+GIVE_BACK = "Drain the source and deactivate its licenses"
 PROFILES = [one["profile"] for one in WORKED_EXAMPLE]
 
 
@@ -38,7 +38,7 @@ def broken_at(fault: str, *, after: str = "") -> Callable[[Lab], None]:
         run = lab.play("migrate", AIMS_LICENSING_FAULT=f"{fault}:kill")
         assert run.code != 0, run.output
         # No module of the rescue is killed too, and the table comes.
-        assert '"standing_table"' in run.output, run.output
+        assert '"status_table"' in run.output, run.output
 
     return act
 

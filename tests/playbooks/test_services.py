@@ -116,7 +116,7 @@ def test_who_does_not_make_room_stops_the_migration_before_anything_is_given_up(
     assert "1 seats are still in use after 1" in run.output
     assert "PROSession by AIMS\\\\anna on anna since" in run.output
     assert "The server is back in service, and nothing was given up." in run.output
-    assert "Stopped at: Drain the giver and deactivate its licenses" in run.output
+    assert "Stopped at: Drain the source and deactivate its licenses" in run.output
     assert served.lab.held("old") == set(NUMBERS)
     assert not served.lab.overview("old")["server"]["maintenance"]
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 0)
@@ -165,7 +165,10 @@ def test_a_source_that_keeps_a_license_goes_on_serving_it(served: Served) -> Non
 
 
 def test_a_pair_that_was_not_found_to_serve_is_tried_again_although_nothing_is_left_to_do(served: Served) -> None:
-    for step in ("Take and return a seat on every profile of the taker", "See that the giver gives no seats any more"):
+    for step in (
+        "Take and return a seat on every profile of the target",
+        "See that the source gives no seats any more",
+    ):
         run = Events(served.lab).play("migrate", AIMS_EVENTS_SPOIL=f"start|{step}|1")
         assert run.code != 0 and "spoiled" in run.output, run.output
         assert served.lab.held("new") == set(NUMBERS)

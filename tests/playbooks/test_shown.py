@@ -114,8 +114,8 @@ def test_the_search_finds_a_code_in_a_task(rehearsed: Lab) -> None:
     """What the tests above rely on: a task that has codes, as in a playbook of somebody's own, shows them."""
     task = {
         "name": "Carry codes",
-        "aims.licensing.aims_license_standing": {
-            "taker": {"host": "new", "authority": "", "found": {}},
+        "aims.licensing.aims_license_pair_info": {
+            "target": {"host": "new", "authority": "", "found": {}},
             "licenses": "{{ aims_license_server_licenses }}",
         },
     }

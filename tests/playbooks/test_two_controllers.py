@@ -19,12 +19,12 @@ from leaks import leaks
 from playbooks.serving import Authority
 
 TASKS = [
-    "Look at the giver|1",
-    "Install the license server on the taker|1",
-    "Back up the giver|1",
-    "Drain the giver and deactivate its licenses|1",
-    "Activate the licenses on the taker, with their profiles|1",
-    "Bring the taker back from maintenance mode|1",
+    "Look at the source|1",
+    "Install the license server on the target|1",
+    "Back up the source|1",
+    "Drain the source and deactivate its licenses|1",
+    "Activate the licenses on the target, with their profiles|1",
+    "Bring the target back from maintenance mode|1",
     "Verify the pair and write its report|1",
 ]
 WAYS = ("ledger", "https", "offline")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .errors import LicensingError, refuse, shown
@@ -111,3 +113,42 @@ def with_port(host: str, port: int) -> str:
 def service_url(host: str, port: int, default: int) -> str:
     """Return ``https://host[:port]`` in its one form."""
     return f"https://{bracketed(host)}" if port == default else f"https://{with_port(host, port)}"
+
+
+# D licsrv/linux_setup: the ports cannot be configured. Which of the two is for what is not public; this is ours.
+CLIENTS_PORT = 3400
+MANAGEMENT_PORT = 3401
+
+
+@dataclass(frozen=True)
+class Listen:
+    """The addresses that the license server listens on, each at its port.
+
+    :ivar clients: where clients take their seats; all addresses of the host if empty
+    :ivar management: where the console and the metrics are; they ask nobody who he is
+    """
+
+    clients: str = ""
+    management: str = "127.0.0.1"
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Listen:
+        """Read ``{clients, management}``, each an IP address, or refuse."""
+        given = data if isinstance(data, Mapping) else {}
+        addresses: dict[str, str] = {}
+        for name in ("clients", "management"):
+            text = given.get(name, getattr(cls, name))
+            if text == "" and name == "clients":
+                continue
+            addresses[name] = parse_ip(text, f"{where}, {name}")
+        return cls(**addresses)
+
+    @property
+    def reachable(self) -> Listen:
+        """The addresses to reach the server under from its own host."""
+        loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others may listen
+        return Listen(loopback.get(self.clients, self.clients), loopback.get(self.management, self.management))
+
+    def as_dict(self) -> dict[str, str]:
+        """Give the addresses as ``{clients, management}``."""
+        return {"clients": self.clients, "management": self.management}

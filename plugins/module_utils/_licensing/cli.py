@@ -13,25 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from . import VERSION, checks
+from . import VERSION
+from . import client_commands as checks
 from .authority.embedded import open_ledger_channel
-from .channel import OFFLINE, Channel, check_authority, open_channel
+from .channel.base import OFFLINE, Channel, check_authority, open_channel
 from .client import NoAnswer
 from .documents import Realm
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
-from .manager import BUNDLED, Change, open_manager
+from .manager.factory import BUNDLED, open_manager
 from .manager.freshness import Freshness
-from .model import (
-    NODELOCKS,
-    Profile,
-    Wanted,
-    digits,
-    parse_code,
-    parse_number,
-    parse_profile,
-)
+from .manager.port import Change
+from .model import NODELOCKS, DeclaredLicense, Profile, digits, parse_code, parse_number, parse_profile
 from .server.command import licsrv
 from .system import untold
 from .terminal import Unprinted, check_folder, complain, unwritten
@@ -98,7 +92,7 @@ def licman(arguments: Sequence[str]) -> int:
         if not options.add_license and number not in known:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
-        wanted = Wanted(number, _code(options.activation_code), profile, nodelock=options.type)
+        wanted = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
         # A person may take his time to type it.
         freshness.renew()
         emergency = [number] if options.emergency else []

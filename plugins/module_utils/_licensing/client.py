@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .addresses import with_port
+from .addresses import CLIENTS_PORT, MANAGEMENT_PORT, with_port
 from .errors import LicensingError, Problem, refuse
-from .store import CLIENTS_PORT, MANAGEMENT_PORT
 from .system import advice, is_own, reason
 
 TIMEOUT = 10.0

@@ -25,8 +25,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import LicensingError, refuse
-from .library import require_cryptography
 from .model import digits
+from .requirements import require_cryptography
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -232,7 +232,7 @@ def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purg
 
 
 def keep_profiles(
-    current: Sequence[Profile], wanted: Sequence[Wanted], further: Sequence[Profile]
+    current: Sequence[Profile], wanted: Sequence[DeclaredLicense], further: Sequence[Profile]
 ) -> tuple[Profile, ...]:
     """Leave the profiles as they are, in their order; below come those of wanted licenses that have none.
 
@@ -257,7 +257,7 @@ def free_name(*taken: Sequence[Profile]) -> str:
     return f"Profile{at}"
 
 
-def named(wanted: Sequence[Wanted], further: Sequence[Profile]) -> list[Profile]:
+def named(wanted: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:
     """Return the profiles that are declared by a name, those of the licenses first."""
     return [*(Profile(one.profile, one.number, one.default) for one in wanted if one.profile), *further]
 
@@ -322,7 +322,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeclaredLicense:
     """One license as the inventory declares it for a host.
 
     :ivar activation_code: None where it is not to be asked for: what is pending of it is finished
@@ -335,7 +335,7 @@ class Wanted:
     nodelock: str = MACHINE
 
 
-def read_wanted(entries: object, where: str, without_codes: bool = False) -> tuple[Wanted, ...]:
+def read_declared_licenses(entries: object, where: str, without_codes: bool = False) -> tuple[DeclaredLicense, ...]:
     """Read the declared licenses of a host; refuse with every problem of the list at once.
 
     :param entries: a list of ``{number, activation_code, profile, default, nodelock}``
@@ -347,7 +347,7 @@ def read_wanted(entries: object, where: str, without_codes: bool = False) -> tup
             where,
             "Declare a list of {number, activation_code, profile, default}.",
         )
-    wanted: list[Wanted] = []
+    wanted: list[DeclaredLicense] = []
     problems: list[Problem] = []
     for at, entry in enumerate(entries):
         try:
@@ -380,7 +380,7 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
 _WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
 
 
-def _read_one(entry: object, where: str, without_code: bool) -> Wanted:
+def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
     if not isinstance(entry, Mapping):
         raise refuse(
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
@@ -414,7 +414,7 @@ def _read_one(entry: object, where: str, without_code: bool) -> Wanted:
         )
     if problems:
         raise LicensingError(problems)
-    return Wanted(nodelock=nodelock, default=bool(default), **values)
+    return DeclaredLicense(nodelock=nodelock, default=bool(default), **values)
 
 
 def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Problem]:

@@ -12,7 +12,7 @@ import base64
 from typing import Any
 
 from .errors import refuse
-from .library import require_sealing
+from .requirements import require_sealing
 
 _INFO = b"aims.licensing sealing 1"
 _NONCE = bytes(12)

@@ -9,6 +9,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ CORE = Path(_licensing.__file__).parent
 FLOORS = {
     "errors": 0,
     "faults": 0,
-    "library": 0,
+    "requirements": 0,
     "model": 0,
     "addresses": 0,
     "system": 0,
@@ -30,16 +31,17 @@ FLOORS = {
     "places": 1,
     "lease": 1,
     "sealing": 1,
-    "store": 2,
+    "overview": 2,
+    "home": 3,
     "terminal": 2,
-    "journal": 2,
-    "channel": 3,
-    "client": 3,
-    "manager": 4,
-    "authority": 5,
-    "server": 5,
-    "checks": 6,
-    "cli": 7,
+    "channel": 4,
+    "client": 4,
+    "hosting": 5,
+    "manager": 6,
+    "authority": 7,
+    "server": 7,
+    "client_commands": 8,
+    "cli": 9,
 }
 FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
@@ -47,6 +49,25 @@ FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.p
 def room(path: Path) -> str:
     """The part of the core that a file belongs to."""
     return path.relative_to(CORE).with_suffix("").parts[0]
+
+
+def imported_files(path: Path, root: Path, name: str) -> set[Path]:
+    """The files below a folder that a file imports when it is imported itself."""
+    imported = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            base = path.parents[node.level - 1]
+        elif (node.module or "").startswith(f"{name}."):
+            base = root
+        else:
+            continue
+        module = (node.module or "").removeprefix(f"{name}.")
+        place = base.joinpath(*module.split(".")) if module else base
+        named = [place, *(place / alias.name for alias in node.names)]
+        imported |= {file for file in (found.with_suffix(".py") for found in named) if file.is_file()}
+    return imported
 
 
 def imported_rooms(path: Path) -> Iterator[str]:
@@ -71,11 +92,47 @@ def test_a_file_imports_only_from_floors_below(path: Path) -> None:
         )
 
 
+UTILS = CORE.parents[1] / "plugin_utils"
+PLUGINS = _licensing.__name__.rpartition(".module_utils")[0]
+# What decides and what draws meets no folder and no connection.
+UTILS_FLOORS = {
+    "_shapes": 0,
+    "_rendering": 0,
+    "_codes": 0,
+    "_places": 0,
+    "_package": 0,
+    "_results": 1,
+    "_bundle": 1,
+    "_planning": 2,
+    "_report": 3,
+    "_action": 4,
+    "_offline": 5,
+    "_drain": 5,
+    "_inventory": 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("root", "name"), [(CORE, _licensing.__name__), (UTILS, f"{PLUGINS}.plugin_utils")], ids=["core", "plugin_utils"]
+)
+def test_no_two_files_import_each_other(root: Path, name: str) -> None:
+    graph = {file: imported_files(file, root, name) - {file} for file in root.rglob("*.py")}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=lambda path: path.relative_to(UTILS).as_posix())
+def test_a_controllers_file_imports_only_from_floors_below(path: Path) -> None:
+    own = path.relative_to(UTILS).with_suffix("").parts[0]
+    imported = imported_files(path, UTILS, f"{PLUGINS}.plugin_utils")
+    for other in {file.relative_to(UTILS).with_suffix("").parts[0] for file in imported} - {own}:
+        assert UTILS_FLOORS[other] < UTILS_FLOORS[own], f"{own} imports {other}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CORE).as_posix())
 def test_the_core_needs_nothing_but_python_and_cryptography_and_its_services_tornado(path: Path) -> None:
     known = {*sys.stdlib_module_names, "cryptography", "__future__"}
-    # What is on the hosts without a service never meets the web framework; library.py only asks whether it is there.
-    if room(path) in ("server", "authority", "library"):
+    # What is on hosts without a service never meets the web framework; requirements.py only asks whether it is there.
+    if room(path) in ("server", "authority", "requirements"):
         known.add("tornado")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from ..addresses import parse_host
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE, PUBLIC, Folder
-from ..library import require_cryptography
 from ..model import render_time
+from ..requirements import require_cryptography
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey

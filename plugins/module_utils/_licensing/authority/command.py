@@ -20,11 +20,11 @@ from ..errors import LicensingError, refuse
 from ..files import PRIVATE, Folder
 from ..model import digits, now_utc, parse_code, parse_number
 from ..terminal import check_folder, print_json, read_file, read_line, say, unwritten
-from .issuing import changed_license, new_license
+from .issue import changed_license, new_license
 
 if TYPE_CHECKING:
-    from .desk import Answer
-    from .mail import MailServer
+    from .http.mail import MailServer
+    from .processor import Answer
 
 STOP_AFTER = "AIMS_AUTHORITY_STOP_AFTER"
 
@@ -160,11 +160,11 @@ def _realm(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ..library import require_tornado
+    from ..requirements import require_tornado
 
     require_tornado()
+    from .http.service import Settings, serve
     from .ledger import Ledger
-    from .service import Settings, serve
 
     if options.emergency_days is not None:
         with Ledger(options.ledger) as ledger, ledger.change():
@@ -185,7 +185,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _mail_server(options: argparse.Namespace) -> MailServer | None:
     if options.smtp is None:
         return None
-    from .mail import read_server
+    from .http.mail import read_server
 
     password = None
     if options.smtp_password_file is not None:
@@ -239,7 +239,7 @@ def _reissue(options: argparse.Namespace) -> dict[str, Any]:
 
 def _release(options: argparse.Namespace) -> dict[str, Any]:
     from .ledger import Ledger
-    from .releasing import release
+    from .release import release
 
     with Ledger(options.ledger) as ledger:
         return release(ledger, parse_number(options.number), options.reason, now_utc())
@@ -282,14 +282,14 @@ def _list(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _process(options: argparse.Namespace) -> dict[str, Any]:
-    from .desk import RequestDesk
     from .ledger import Ledger
+    from .processor import RequestProcessor
 
     request = read_file(options.request)
     folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
     check_folder(folder)
     with Ledger(options.ledger) as ledger:
-        answer = RequestDesk(ledger, online=False).consider(request, options.request)
+        answer = RequestProcessor(ledger, online=False).consider(request, options.request)
     name = f"{digits(answer.number)}.response"
     try:
         Folder(folder).write(name, answer.content, PRIVATE)
@@ -311,12 +311,12 @@ def _answered(answer: Answer) -> dict[str, Any]:
 
 
 def _status(options: argparse.Namespace) -> dict[str, Any]:
-    from .desk import RequestDesk
     from .ledger import Ledger
+    from .processor import RequestProcessor
 
     request = read_file(options.request)
     with Ledger(options.ledger) as ledger:
-        answer = RequestDesk(ledger, online=False).seen(request, options.request)
+        answer = RequestProcessor(ledger, online=False).seen(request, options.request)
     if answer is not None:
         todo = "Process the same file again where its response was lost: the same one comes, and nothing more is spent."
         return {"processed": True, **_answered(answer), "todo": todo}
@@ -326,7 +326,7 @@ def _status(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:
-    from .auditing import check_ledger
+    from .audit import check_ledger
     from .ledger import Ledger
 
     with Ledger(options.ledger) as ledger:

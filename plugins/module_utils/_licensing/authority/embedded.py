@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from ..channel import Channel, Embedded
-from .desk import RequestDesk
+from ..channel.base import Channel, Embedded
 from .ledger import Ledger
+from .processor import RequestProcessor
 
 
 def open_ledger_channel(path: str) -> Channel:
     """Return the channel to the authority whose ledger lies at a path of this machine."""
     ledger = Ledger(path)
-    desk = RequestDesk(ledger, online=True)
+    desk = RequestProcessor(ledger, online=True)
     return Embedded(ledger.realm, path, desk.answer, ledger.check_writable)

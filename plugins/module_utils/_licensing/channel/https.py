@@ -21,7 +21,7 @@ from .. import faults
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..system import advice, is_own, reason
-from . import check_realm, service_address
+from .base import check_realm, service_address
 
 REQUESTS = "/v1/requests"
 STATUS = "/v1/status"

@@ -11,28 +11,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable
 
-from ..channel import Channel
+from ..channel.base import Channel
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
-from ..journal import unsettled
-from ..model import Profile, Wanted, check_names, now_utc
+from ..home.inspection import ACTIVE, PENDING_ACTIVATION, PENDING_UPDATE
+from ..home.journal import unsettled
+from ..home.state import State
+from ..home.store import OURS, UNMANAGED, Home, is_secret
+from ..model import DeclaredLicense, Profile, check_names, now_utc
 from ..places import place_of
-from ..store import OURS, UNMANAGED, Home, is_secret
-from . import Change, HomeFile, deactivating, maintaining
-from .arranging import arranged, predict
-from .bridging import bridges, foreseen, raise_ungranted, sort_out
-from .carrying import Carrying, carried
-from .checking import check_named, check_updated, check_wanted, obstacles_of, raise_refusals, without_code
-from .draining import Step, drain
+from . import deactivation, maintenance
+from .carried_files import CarriedFiles, carried
+from .drain import Step, drain
+from .emergency import bridges, foreseen, raise_ungranted, sort_out
 from .exchange import Requests, check_response
-from .foreseeing import PENDING, ended, updated, waits
+from .forecast import PENDING, ended, updated, waits
 from .freshness import Freshness
-from .managed import ManagedHome, change_of
-from .overview import ACTIVE, PENDING_ACTIVATION, PENDING_UPDATE
-from .settling import ACTIVATED, UPDATED
-from .state import State
+from .port import Change, HomeFile
+from .preflight import check_declared, check_named, check_updated, obstacles_of, raise_refusals, without_code
+from .profiles import arranged, predict
+from .session import HomeSession, change_of
+from .settlement import ACTIVATED, UPDATED
 
 
 class BundledManager:
@@ -44,7 +45,7 @@ class BundledManager:
 
     def __init__(self, home: Home, clock: Callable[[], datetime] = now_utc, freshness: Freshness | None = None) -> None:
         self._home = home
-        self._managed = ManagedHome(home, clock, freshness)
+        self._managed = HomeSession(home, clock, freshness)
 
     def overview(self) -> dict[str, Any]:
         return self._managed.overview(self._managed.read())
@@ -59,13 +60,13 @@ class BundledManager:
     def obstacles(self) -> list[Problem]:
         return obstacles_of(self._home, self._managed.read()) if self._home.state() == OURS else []
 
-    def quote(self, wanted: Sequence[Wanted], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
         return self._quote(self._managed.read(), wanted, channel, realm)
 
     def _quote(
         self,
         state: State,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[DeclaredLicense],
         channel: Channel,
         given: Realm | None,
         emergency: Sequence[str] = (),
@@ -86,7 +87,7 @@ class BundledManager:
 
     def activate(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[DeclaredLicense],
         channel: Channel,
         realm: Realm | None = None,
         extra_profiles: Sequence[Profile] = (),
@@ -103,12 +104,12 @@ class BundledManager:
         with self._managed.held(dry):
             state = self._managed.read()
             before = self._managed.overview(state)
-            check_wanted(self._home, state, wanted, channel)
+            check_declared(self._home, state, wanted, channel)
             # Profiles and users that will be refused are so before anything is activated.
             planned = arranged(state, wanted, extra_profiles, users, keep_profiles)
             if not keep_profiles:
                 check_named(self._home, state, wanted, extra_profiles)
-            carrying = Carrying(self._home, files, numbers, state, source)
+            carrying = CarriedFiles(self._home, files, numbers, state, source)
 
             def arriving(number: str) -> None:
                 carrying.arrive(number)
@@ -150,7 +151,7 @@ class BundledManager:
     def _foresee(
         self,
         state: State,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[DeclaredLicense],
         channel: Channel,
         realm: Realm | None,
         released_by: Sequence[str],
@@ -175,7 +176,7 @@ class BundledManager:
     def _carry_out(
         self,
         state: State,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[DeclaredLicense],
         channel: Channel,
         realm: Realm | None,
         emergency: Sequence[str],
@@ -186,7 +187,7 @@ class BundledManager:
         if all(state.is_as(w) for w in wanted):
             return {}
         finished: Mapping[str, dict[str, Any]] = {}
-        due = state.due([w.number for w in wanted], channel)
+        due = state.due([w.number for w in wanted], channel.online)
         if due:
             settling, requests = self._managed.settling(state, channel, realm, arriving)
             settling.finish(due)
@@ -217,7 +218,7 @@ class BundledManager:
         dry: bool = False,
         step: Step | None = None,
     ) -> Change:
-        return deactivating.deactivate(self._managed, numbers, channel, drain_seconds, force, dry, step)
+        return deactivation.deactivate(self._managed, numbers, channel, drain_seconds, force, dry, step)
 
     def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
         with self._managed.held(dry):
@@ -227,7 +228,7 @@ class BundledManager:
             results: dict[str, dict[str, Any]] = {}
             if not dry:
                 settling, requests = self._managed.settling(state, channel, None)
-                settling.finish(state.due(numbers, channel))
+                settling.finish(state.due(numbers, channel.online))
                 state = self._managed.read()
                 for number in numbers:
                     lock = state.installed[number].nodelock if state.is_active(number) else None
@@ -249,14 +250,14 @@ class BundledManager:
         dry: bool = False,
         step: Step | None = None,
     ) -> Change:
-        return maintaining.set_maintenance(self._managed, enabled, drain_seconds, force, dry, step)
+        return maintenance.set_maintenance(self._managed, enabled, drain_seconds, force, dry, step)
 
     def end_drain(self, ticket: str) -> Change:
-        return maintaining.end_drain(self._managed, ticket)
+        return maintenance.end_drain(self._managed, ticket)
 
     def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
         # Imported here for the HTTP library, which nothing else of the manager needs at once.
-        from .verifying import check_released, check_served, of_licenses, try_profiles
+        from .verification import check_released, check_served, of_licenses, try_profiles
 
         state = self._managed.read()
         if dry or state.config.service == UNMANAGED:

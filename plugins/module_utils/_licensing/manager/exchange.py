@@ -14,8 +14,8 @@ from .. import documents
 from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..fingerprint import compare
-from ..journal import Intent, Journal
-from ..model import ACTIVATE, DEACTIVATE, QUOTE, UPDATE, Wanted, render_time
+from ..home.journal import Intent, Journal
+from ..model import ACTIVATE, DEACTIVATE, QUOTE, UPDATE, DeclaredLicense, render_time
 
 GRANTED = "granted"
 
@@ -32,14 +32,14 @@ class Requests:
         self._key = documents.load_private_key(host_key, "Config/host.key") if host_key else None
         self._now = now
 
-    def activate(self, wanted: Wanted, emergency: bool = False) -> bytes:
+    def activate(self, wanted: DeclaredLicense, emergency: bool = False) -> bytes:
         """Return the request to activate a license here.
 
         :param emergency: for a few days only, because the machine that holds it is lost
         """
         return self._make(ACTIVATE, wanted.number, wanted.nodelock, wanted.activation_code, emergency)
 
-    def quote(self, wanted: Wanted, emergency: bool = False) -> bytes:
+    def quote(self, wanted: DeclaredLicense, emergency: bool = False) -> bytes:
         """Return the request for what activating a license here would be answered.
 
         :param emergency: ask what an emergency activation would be answered, too

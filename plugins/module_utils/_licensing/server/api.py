@@ -11,9 +11,9 @@ from typing import Callable
 
 from ..errors import LicensingError, Problem, refuse
 from ..model import parse_profile, parse_user
-from .desk import Desk, Wish
+from .allocator import SeatAllocator, Wish
+from .pool import Seat
 from .refusals import STATUSES, Refusal
-from .seats import Seat
 
 # Bytes that a body may have.
 MAX_BODY = 4096
@@ -35,7 +35,7 @@ class Api:
     :ivar closing: whether clients are asked to close their connections
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SeatAllocator) -> None:
         self._desk = desk
         self._metrics = desk.metrics
         self._lease = f"{desk.pool.lease:g}"

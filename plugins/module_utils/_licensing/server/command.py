@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 
 from .. import VERSION
-from ..library import require_cryptography, require_tornado
+from ..requirements import require_cryptography, require_tornado
 
 _STOP_AFTER = "AIMS_LICSRV_STOP_AFTER"
 

@@ -40,7 +40,7 @@ def routes() -> list[Any]:
     """Return tornado's URL specifications of the page and its files: GET and HEAD, anything else is a 405."""
     from tornado.routing import URLSpec
 
-    from .wire import reader
+    from .http import reader
 
     class File(reader()):  # type: ignore[misc]  # made where it is called
         """One file of the page."""

@@ -50,7 +50,7 @@ def application(running: Running) -> Application:
     from tornado.routing import URLSpec
     from tornado.web import Application
 
-    from .wire import reader
+    from .http import reader
 
     class Handler(reader()):  # type: ignore[misc]  # made where it is called
         """Answers in JSON, errors too."""

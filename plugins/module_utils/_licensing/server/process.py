@@ -22,7 +22,7 @@ from pathlib import Path
 from ..errors import refuse
 from ..files import Folder
 from ..fingerprint import NAMES, read_fingerprint
-from ..store import SEATS_LOCK, SERVICE_DIRECTORIES, Home
+from ..home.store import SEATS_LOCK, SERVICE_DIRECTORIES, Home
 from ..system import advice, try_lock
 
 LOG = "Logging/LicenseServer.log"

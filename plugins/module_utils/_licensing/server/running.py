@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import VERSION
+from ..addresses import Listen
 from ..errors import LicensingError
-from ..manager.overview import Usage, assemble
+from ..home.inspection import Usage, assemble
+from ..home.store import PRODUCT, Home
 from ..model import now_utc
-from ..store import PRODUCT, Home, Listen
-from .desk import Desk
+from .allocator import SeatAllocator
 from .metrics import by, of, render
-from .register import Register
+from .seat_store import SeatStore
 
 # How many clients the overview holds.
 SHOWN = 100
@@ -35,8 +36,8 @@ class Running:
 
     home: Home
     home_id: str
-    desk: Desk
-    register: Register
+    desk: SeatAllocator
+    register: SeatStore
     listen: Listen
     digest: str | None
     started: str

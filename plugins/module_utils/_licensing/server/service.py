@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import VERSION
+from ..addresses import CLIENTS_PORT, MANAGEMENT_PORT
 from ..errors import LicensingError
+from ..home.store import Home
 from ..model import now_utc, render_time
-from ..store import CLIENTS_PORT, MANAGEMENT_PORT, Home
 from ..terminal import notify
+from .allocator import SeatAllocator
 from .api import Api
-from .desk import Desk
-from .grants import Grants
+from .entitlements import Entitlements
+from .http import clients, server
 from .listening import bind
 from .management import application
 from .metrics import Metrics
+from .pool import Pool
 from .process import allow_files, alone, collect_rarely, fingerprint, logging_to
-from .register import FILE, Register
 from .running import Running
-from .seats import Pool
-from .wire import clients, server
+from .seat_store import FILE, SeatStore
 
 if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
@@ -105,7 +106,7 @@ class _Service:
         log.warning("Stopped; %d seats stay held.", len(desk.pool))
         return self._again
 
-    async def _until(self, ended: asyncio.Event, desk: Desk) -> None:
+    async def _until(self, ended: asyncio.Event, desk: SeatAllocator) -> None:
         """Keep the seats until the server is to end; what goes wrong with that is raised."""
         tasks = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._keep_up(desk))]
         done, others = await asyncio.wait(tasks, timeout=self._options.stop_after, return_when=asyncio.FIRST_COMPLETED)
@@ -114,15 +115,15 @@ class _Service:
         for task in done:
             task.result()
 
-    def _open(self) -> tuple[Desk, Register]:
+    def _open(self) -> tuple[SeatAllocator, SeatStore]:
         options = self._options
-        grants = Grants(self._home, fingerprint(options.root, options.fingerprint_file))
-        desk = Desk(Pool(options.lease), grants, Metrics(), lambda: render_time(now_utc()))
-        register = Register(self._home.folder.path / FILE, desk.written)
+        grants = Entitlements(self._home, fingerprint(options.root, options.fingerprint_file))
+        desk = SeatAllocator(Pool(options.lease), grants, Metrics(), lambda: render_time(now_utc()))
+        register = SeatStore(self._home.folder.path / FILE, desk.written)
         desk.open(register)
         return desk, register
 
-    def _servers(self, api: Api, desk: Desk, register: Register) -> list[HTTPServer]:
+    def _servers(self, api: Api, desk: SeatAllocator, register: SeatStore) -> list[HTTPServer]:
         """Listen on both ports."""
         listen, package = self._config.listen, self._home.package()
         running = Running(
@@ -155,7 +156,7 @@ class _Service:
             loop.add_signal_handler(number, end, False)
         loop.add_signal_handler(signal.SIGHUP, end, True)
 
-    async def _keep_up(self, desk: Desk) -> None:
+    async def _keep_up(self, desk: SeatAllocator) -> None:
         """End what has run out, and log what changed in the home, several times in each lease.
 
         Time in which the server itself stood still is not held against the clients.

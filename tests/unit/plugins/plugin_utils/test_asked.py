@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import exchange_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import exchange_files
 
 OURS, THEIRS = "015.120.064.022", "015.120.065.016"
 

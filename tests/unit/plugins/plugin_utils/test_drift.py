@@ -12,11 +12,11 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.overview import drift_told
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import Side, standing
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import drift_told
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import Side, pair_status
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 THEN = {"machine-id": "a" * 32, "product-uuid": "b" * 32, "mac-addresses": "c" * 32}
@@ -40,9 +40,9 @@ def overview(now: dict[str, str], status: str) -> dict[str, Any]:
 
 def planner(now: dict[str, str], status: str = "Active") -> Planner:
     empty = {"server": {"realm": None, "root": ""}, "licenses": [], "profiles": [], "users": [], "pending": []}
-    giver = {"host": "old", "overview": overview(now, status), "fingerprint": now, "obstacles": []}
-    taker = {"host": "new", "overview": empty, "fingerprint": OTHER}
-    return Planner(giver, taker, [Wanted(NUMBER, CODE)], {}, None, datetime(2026, 1, 1, tzinfo=timezone.utc))
+    source = {"host": "old", "overview": overview(now, status), "fingerprint": now, "obstacles": []}
+    target = {"host": "new", "overview": empty, "fingerprint": OTHER}
+    return Planner(source, target, [DeclaredLicense(NUMBER, CODE)], {}, None, datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 
 @pytest.mark.parametrize("component", ["machine-id", "product-uuid", "mac-addresses"])
@@ -89,19 +89,19 @@ def test_a_pending_activation_of_another_machine_stops_the_plan(reachable: bool,
     pending = {"number": NUMBER, "action": "activate", "request_id": "r", "made": "2026-01-01T12:00:00Z"}
     server = {"realm": None, "root": "", "home": "/opt/aims-license-server"}
     empty = {"server": server, "licenses": [], "profiles": [], "users": [], "pending": []}
-    taker_overview = {**empty, "pending": [{**pending, "answered": False, "drift": found}]}
-    giver = {"host": "old", "overview": empty, "fingerprint": THEN, "obstacles": [], "reachable": reachable}
-    taker = {"host": "new", "overview": taker_overview, "fingerprint": OTHER}
+    target_overview = {**empty, "pending": [{**pending, "answered": False, "drift": found}]}
+    source = {"host": "old", "overview": empty, "fingerprint": THEN, "obstacles": [], "reachable": reachable}
+    target = {"host": "new", "overview": target_overview, "fingerprint": OTHER}
     # That it is live nowhere says nothing of what is still to be asked.
     quotes = {NUMBER: {"number": NUMBER, "live": False, "spends": 0}}
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    wanted = [Wanted(NUMBER, CODE)]
-    planner = LostPlanner(giver, taker, wanted, quotes, empty, now) if lost else None
+    wanted = [DeclaredLicense(NUMBER, CODE)]
+    planner = LostPlanner(source, target, wanted, quotes, empty, now) if lost else None
     with pytest.raises(LicensingError) as refused:
-        (planner or Planner(giver, taker, wanted, quotes, None, now)).plan()
+        (planner or Planner(source, target, wanted, quotes, None, now)).plan()
     (problem,) = refused.value.problems
     assert f"pending activation of license {NUMBER} was made on another machine than new is now: " in problem.what
     assert "machine-id (aaaaaaaa then, 99999999 now)" in problem.what
     assert "rm -f /opt/aims-license-server/Journal/015120064022.* " in problem.todo
-    (row,) = standing([Side("new", taker_overview)], [NUMBER], {})
+    (row,) = pair_status([Side("new", target_overview)], [NUMBER], {})
     assert (row["where"], row["next"]) == ("not on new, new has changed", "stop: the machine has changed")

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.plugin_utils._missing import FilesPlan, files_told, lacking, with_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import (
+    FilesPlan,
+    files_told,
+    lacking,
+    with_files,
+)
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 

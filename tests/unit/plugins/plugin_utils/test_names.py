@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of profiles in a plan: none is taken from a license that stays on the taker, whoever gives the others."""
+"""Names of profiles in a plan: none is taken from a license that stays on the target, whoever gives the others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
 
 NUMBER, OTHER, CODE = "015.120.064.022", "015.120.055.014", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -20,7 +20,7 @@ EMPTY = {"server": {"realm": None, "root": ""}, "licenses": [], "profiles": [], 
 FREE = {NUMBER: {"live": False, "spends": 0, "outcome": "granted"}}
 
 
-def taker(status: str) -> dict[str, Any]:
+def target(status: str) -> dict[str, Any]:
     """A server that has the profile Client for a license that is not declared."""
     license = {"number": OTHER, "status": status, "fenced": None, "until": None, "transfers": None}
     profile = {"name": "Client", "license": OTHER, "default": True}
@@ -32,16 +32,16 @@ def taker(status: str) -> dict[str, Any]:
 
 
 def planner(kind: str, status: str, profile: str, further: list[Profile]) -> Planner:
-    giver = {"host": "old", "overview": EMPTY, "fingerprint": {"machine-id": "a" * 32}, "reachable": kind == "usual"}
-    wanted = [Wanted(NUMBER, CODE, profile)]
+    source = {"host": "old", "overview": EMPTY, "fingerprint": {"machine-id": "a" * 32}, "reachable": kind == "usual"}
+    wanted = [DeclaredLicense(NUMBER, CODE, profile)]
     if kind == "lost":
-        return LostPlanner(giver, taker(status), wanted, FREE, EMPTY, NOW, False, further)
-    return Planner(giver, taker(status), wanted, FREE, None, NOW, further)
+        return LostPlanner(source, target(status), wanted, FREE, EMPTY, NOW, False, further)
+    return Planner(source, target(status), wanted, FREE, None, NOW, further)
 
 
 @pytest.mark.parametrize("kind", ["usual", "unreachable", "lost"])
 @pytest.mark.parametrize("status", ["Active", "Expired", "Pending Update", "Pending Activation"])
-def test_a_name_of_a_license_that_stays_on_the_taker_is_a_problem(kind: str, status: str) -> None:
+def test_a_name_of_a_license_that_stays_on_the_target_is_a_problem(kind: str, status: str) -> None:
     for profile, further in (("Client", []), ("Own", [Profile("Client", NUMBER)])):
         with pytest.raises(LicensingError) as refused:
             planner(kind, status, profile, further).plan()

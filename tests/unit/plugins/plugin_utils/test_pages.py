@@ -12,7 +12,8 @@ import unicodedata
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.plugin_utils import _pages, _tables
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import pages as _pages
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import terminal as _tables
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "hr", "img", "link", "input"}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -35,19 +35,19 @@ def side(host: str, *licenses: dict[str, Any], **changes: Any) -> dict[str, Any]
     return {"host": host, "overview": overview, "fingerprint": machine, "obstacles": [], **changes}
 
 
-def planner(giver: dict[str, Any], taker: dict[str, Any], **quote: Any) -> Planner:
+def planner(source: dict[str, Any], target: dict[str, Any], **quote: Any) -> Planner:
     quotes = {NUMBER: {"number": NUMBER, **quote}} if quote else {}
-    return Planner(giver, taker, [Wanted(NUMBER, CODE)], quotes, None, NOW)
+    return Planner(source, target, [DeclaredLicense(NUMBER, CODE)], quotes, None, NOW)
 
 
-def test_what_is_fenced_on_the_giver_and_held_by_nobody_is_activated_and_not_given_back() -> None:
+def test_what_is_fenced_on_the_source_and_held_by_nobody_is_activated_and_not_given_back() -> None:
     plan = planner(side("old", license(fenced=FENCED)), side("new"), live=False, spends=1).plan()
     (row,) = plan["licenses"]
     assert (row["state"], row["step"], row["spends"]) == ("fenced on old, held by nobody", "activate", 1)
     assert plan["give_up"] == [] and plan["notes"] == []
 
 
-def test_what_the_giver_still_serves_is_fenced_first_and_told() -> None:
+def test_what_the_source_still_serves_is_fenced_first_and_told() -> None:
     plan = planner(side("old", license()), side("new"), live=False, spends=1).plan()
     assert plan["licenses"][0]["step"] == "move" and plan["give_up"] == [NUMBER]
     assert plan["notes"][0].startswith(f"License {NUMBER} is served on old, but held by nobody")
@@ -70,17 +70,17 @@ def test_the_budget_is_the_authoritys_and_not_what_a_fenced_nodelock_remembers()
 
 
 @pytest.mark.parametrize("asked", [{"live": True, "spends": 1}, {}], ids=["asked", "offline"])
-def test_what_a_fenced_giver_has_since_is_moved_and_not_served_again_by_a_fenced_taker(asked: dict[str, Any]) -> None:
-    giver = side("new", license(fenced=FENCED, serial=9))
-    assert planner(giver, side("old", STALE), **asked).plan()["give_up"] == [NUMBER]
+def test_what_a_fenced_source_has_since_is_moved_and_not_served_again_by_a_fenced_target(asked: dict[str, Any]) -> None:
+    source = side("new", license(fenced=FENCED, serial=9))
+    assert planner(source, side("old", STALE), **asked).plan()["give_up"] == [NUMBER]
     pending = side("new", license("Pending Deactivation", fenced=FENCED, serial=9), pending=["deactivate"])
     assert planner(pending, side("old", STALE), **asked).plan()["licenses"][0]["step"] == "finish moving"
 
 
 @pytest.mark.parametrize(("live", "spends"), [(True, 0), (False, 0), (False, 1)])
 def test_what_is_the_takers_or_nobodys_is_served_again_for_what_the_authority_says(live: bool, spends: int) -> None:
-    giver = side("new", license(fenced=FENCED, serial=3))
-    (row,) = planner(giver, side("old", STALE), live=live, spends=spends).plan()["licenses"]
+    source = side("new", license(fenced=FENCED, serial=3))
+    (row,) = planner(source, side("old", STALE), live=live, spends=spends).plan()["licenses"]
     assert (row["step"], row["spends"]) == ("serve again", spends)
 
 
@@ -89,7 +89,7 @@ FREED = license("Inactive Nodelock", fenced=FENCED)
 
 
 @pytest.mark.parametrize(
-    ("taker", "asked"),
+    ("target", "asked"),
     [
         (side("new", FREED), {"live": True, "spends": 1}),
         (side("new", FREED), {}),
@@ -99,15 +99,15 @@ FREED = license("Inactive Nodelock", fenced=FENCED)
     ],
     ids=["held elsewhere", "nobody asked", "rollback, held elsewhere", "fenced, held elsewhere", "never had"],
 )
-def test_a_giver_that_cannot_be_reached_is_missed_for_what_it_may_hold(
-    taker: dict[str, Any], asked: dict[str, Any]
+def test_a_source_that_cannot_be_reached_is_missed_for_what_it_may_hold(
+    target: dict[str, Any], asked: dict[str, Any]
 ) -> None:
-    with pytest.raises(LicensingError, match=f"{NUMBER} is not active on {taker['host']}, and host cannot be reached"):
-        planner(side("host", **GONE), taker, **asked).plan()
+    with pytest.raises(LicensingError, match=f"{NUMBER} is not active on {target['host']}, and host cannot be reached"):
+        planner(side("host", **GONE), target, **asked).plan()
 
 
 @pytest.mark.parametrize(
-    ("taker", "asked", "step"),
+    ("target", "asked", "step"),
     [
         (side("new", FREED), {"live": False, "spends": 1}, "activate"),
         (side("old", FREED, returns=True), {}, "activate"),
@@ -118,38 +118,38 @@ def test_a_giver_that_cannot_be_reached_is_missed_for_what_it_may_hold(
     ],
     ids=["free", "returns by file", "its own", "fenced", "pending", "there"],
 )
-def test_a_giver_that_cannot_be_reached_is_not_missed_for_the_rest(
-    taker: dict[str, Any], asked: dict[str, Any], step: str
+def test_a_source_that_cannot_be_reached_is_not_missed_for_the_rest(
+    target: dict[str, Any], asked: dict[str, Any], step: str
 ) -> None:
-    assert planner(side("host", **GONE), taker, **asked).plan()["licenses"][0]["step"] == step
+    assert planner(side("host", **GONE), target, **asked).plan()["licenses"][0]["step"] == step
 
 
 def test_an_activation_that_will_be_refused_is_told() -> None:
-    taker = side("new", license("Pending Activation"), pending=["activate"])
-    plan = planner(side("old", license()), taker).plan()
+    target = side("new", license("Pending Activation"), pending=["activate"])
+    plan = planner(side("old", license()), target).plan()
     assert plan["notes"] == [
         f"License {NUMBER} is active on old, so that its activation, pending on new, will be refused. "
         "The run after that moves it."
     ]
-    assert planner(side("old", FREED), taker).plan()["notes"] == []
+    assert planner(side("old", FREED), target).plan()["notes"] == []
 
 
 @pytest.mark.parametrize("action", ["activate", "deactivate"])
-def test_what_bridges_on_the_giver_ends_while_the_taker_finishes_what_is_pending_there(action: str) -> None:
+def test_what_bridges_on_the_source_ends_while_the_target_finishes_what_is_pending_there(action: str) -> None:
     bridged = license(until="2026-06-05T12:00:00Z")
-    taker = side("old", license(f"Pending {action.capitalize()[:-1]}ion", fenced=FENCED), pending=[action])
-    plan = planner(side("new", bridged), taker).plan()
+    target = side("old", license(f"Pending {action.capitalize()[:-1]}ion", fenced=FENCED), pending=[action])
+    plan = planner(side("new", bridged), target).plan()
     (row,) = plan["licenses"]
     assert (row["step"], plan["give_up"], plan["given_back"]) == ("finish activating", [NUMBER], [])
     assert row["state"] == f"pending {action[:-1]}ion on old, active on new in an emergency"
-    assert planner(side("new"), taker).plan()["give_up"] == []
+    assert planner(side("new"), target).plan()["give_up"] == []
 
 
 ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
 
 
 @pytest.mark.parametrize(
-    ("giver", "taker", "users"),
+    ("source", "target", "users"),
     [
         (side("old", license(), users=[ANNA]), side("new", FREED, users=[ANNA, BERT]), [ANNA]),
         (side("old", license(), users=[]), side("new", FREED, users=[ANNA]), [ANNA]),
@@ -160,22 +160,22 @@ ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
     ],
     ids=["moves", "moves, none", "there", "there, none", "fenced", "in the middle"],
 )
-def test_users_are_those_of_the_host_that_serves(giver: Any, taker: Any, users: list[str]) -> None:
-    assert planner(giver, taker).plan()["users"] == users
+def test_users_are_those_of_the_host_that_serves(source: Any, target: Any, users: list[str]) -> None:
+    assert planner(source, target).plan()["users"] == users
 
 
 def test_an_overview_of_a_bundle_may_tell_anything_of_serials_and_defaults() -> None:
-    giver = side("old", license(fenced=FENCED, serial="nine"))
-    giver["overview"]["profiles"] = [{"name": "PROServer", "license": NUMBER}]
-    taker = side("new", license(fenced=FENCED, serial=[1]))
-    assert planner(giver, taker).plan()["licenses"][0]["step"] == "serve again"
+    source = side("old", license(fenced=FENCED, serial="nine"))
+    source["overview"]["profiles"] = [{"name": "PROServer", "license": NUMBER}]
+    target = side("new", license(fenced=FENCED, serial=[1]))
+    assert planner(source, target).plan()["licenses"][0]["step"] == "serve again"
 
 
-def test_nothing_is_given_up_on_a_giver_that_cannot_be_reached() -> None:
+def test_nothing_is_given_up_on_a_source_that_cannot_be_reached() -> None:
     bridged = license(until="2026-06-03T12:00:00Z")
-    taker = side("new", license("Pending Activation"), pending=["activate"])
-    assert planner(side("old", bridged), taker).plan()["give_up"] == [NUMBER]
-    assert planner(side("old", bridged, **GONE), taker).plan()["give_up"] == []
+    target = side("new", license("Pending Activation"), pending=["activate"])
+    assert planner(side("old", bridged), target).plan()["give_up"] == [NUMBER]
+    assert planner(side("old", bridged, **GONE), target).plan()["give_up"] == []
 
 
 OTHER_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
@@ -198,10 +198,10 @@ def of_realm(host: str, *licenses: dict[str, Any], **changes: Any) -> dict[str, 
 )
 def test_a_wrong_code_is_told_wherever_a_license_file_shows_it(source: list[Any], target: list[Any]) -> None:
     sides = of_realm("old", *source), of_realm("new", *target, authority="ledger:/a")
-    wrong = Planner(*sides, [Wanted(NUMBER, OTHER_CODE)], {}, None, NOW)
+    wrong = Planner(*sides, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, None, NOW)
     with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
         wrong.plan()
-    Planner(*sides, [Wanted(NUMBER, CODE)], {}, None, NOW).plan()
+    Planner(*sides, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW).plan()
 
 
 def test_a_source_that_cannot_be_reached_is_judged_for_by_its_bundle() -> None:
@@ -210,28 +210,28 @@ def test_a_source_that_cannot_be_reached_is_judged_for_by_its_bundle() -> None:
     target["overview"]["licenses"][0]["code_key"] = ""
     source = side("old", reachable=False)
     with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
-        Planner(source, target, [Wanted(NUMBER, OTHER_CODE)], {}, remembered, NOW).plan()
+        Planner(source, target, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, remembered, NOW).plan()
 
 
 def test_a_nodelock_that_cannot_be_had_as_declared_is_told_where_nothing_is_left_to_do() -> None:
     held = of_realm("new", license(**LOCKED), authority="ledger:/a")
     with pytest.raises(LicensingError, match="A machine nodelock cannot be changed into a personal one"):
-        Planner(side("old"), held, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+        Planner(side("old"), held, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
     personal = license(protection="Personal Nodelock")
     with pytest.raises(LicensingError, match="A personal nodelock cannot be activated offline"):
         target = of_realm("new", personal, authority="offline")
-        Planner(side("old"), target, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+        Planner(side("old"), target, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
     online = of_realm("new", personal, authority="ledger:/a")
-    Planner(side("old"), online, [Wanted(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
-    plan = Planner(side("old"), online, [Wanted(NUMBER, CODE)], {}, None, NOW).plan()
+    Planner(side("old"), online, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+    plan = Planner(side("old"), online, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW).plan()
     assert "is declared with a machine nodelock: reconcile asks the authority for that" in plan["notes"][0]
 
 
 def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
     bare: dict[str, Any] = {NUMBER: {"live": True, "spends": 1}}
     source = side("old", license(holder="K"))
-    assert Planner(source, side("new"), [Wanted(NUMBER, CODE)], bare, None, NOW).plan()["give_up"] == [NUMBER]
+    assert Planner(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW).plan()["give_up"] == [NUMBER]
     drift = {"verdict": "other", "changed": [], "components": "machine-id", "means": "This is another machine."}
     source = side("old", license(holder="K", drift=drift))
     with pytest.raises(LicensingError, match="was activated on another machine than old is now"):
-        Planner(source, side("new"), [Wanted(NUMBER, CODE)], bare, None, NOW).plan()
+        Planner(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW).plan()

@@ -16,9 +16,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import Request
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal import Portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_email, check_portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import Request
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal import Portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playbooks.page import Page, results

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._realms import realm_problems
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
 
 
 def realm(byte: int) -> dict[str, str]:

@@ -17,8 +17,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.plugin_utils import _offline
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder, is_like_request
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import folder as _offline
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder, is_like_request
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     NUMBERS,
     SERVER,

@@ -31,7 +31,7 @@ ADDED = {
     "aims_license_authority": {"overview"},
     "aims_license_backup": {"bundle", "digest", "kept"},
     "aims_license_deactivate": {"next_step", "started"},
-    "aims_license_info": {"standing", "standing_table"},
+    "aims_license_info": {"status", "status_table"},
 }
 KEPT = {
     "aims_license_backup": {"files"},

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import Side, standing
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import Side, pair_status
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     CoreLab,
@@ -53,10 +53,10 @@ def test_a_license_that_is_not_valid_is_told_by_what_it_lacks(
     assert [one["invalid"] for one in lab.old.overview["licenses"]] == [None]
     # The clock of the hosts alone: the controller's is right.
     lab.clock.forward(days=days)
-    giver, taker = side("old", lab.old), side("new", lab.new)
+    source, target = side("old", lab.old), side("new", lab.new)
     with pytest.raises(LicensingError) as refused:
-        Planner(giver, taker, wanted(SERVER), {}, None, now).plan()
+        Planner(source, target, wanted(SERVER), {}, None, now).plan()
     assert [(problem.what, problem.todo) for problem in refused.value.problems] == [(words, todo)]
-    (row,) = standing([Side("old", giver["overview"]), Side("new", taker["overview"])], [SERVER], {})
+    (row,) = pair_status([Side("old", source["overview"]), Side("new", target["overview"])], [SERVER], {})
     assert row["where"] == f"old, {limit}"
     lab.close()

@@ -18,8 +18,8 @@ from ansible import constants
 from ansible.parsing import vault as ansible_vault
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils import _vault
-from ansible_collections.aims.licensing.plugins.plugin_utils._vault import RunVault, open_secret
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import vault as _vault
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault, open_secret
 
 DEV, OPS = ("dev", "of the developers"), ("ops", "of operations")
 DEFAULT, OTHER = ("default", "by default"), ("default", "by default, too")

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Config
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner, plan_text
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
     NUMBERS,
@@ -50,17 +50,17 @@ class Pair:
         asked = wanted(*numbers)
         names = ("new", "old") if back else ("old", "new")
         hosts = (self.new, self.old) if back else (self.old, self.new)
-        taker = self.look(names[1], hosts[1], returns=back)
-        giver = self.look(names[0], hosts[0], reachable=self.reached)
+        target = self.look(names[1], hosts[1], returns=back)
+        source = self.look(names[0], hosts[0], reachable=self.reached)
         if not self.reached:
             nothing: dict[str, Any] = {"licenses": [], "profiles": [], "users": [], "files": [], "pending": []}
-            giver = {**giver, "overview": {"server": {"realm": None}, **nothing}, "fingerprint": {}, "places": {}}
-        early = Planner(giver, taker, asked, {}, None, self.lab.clock()).copies() if self.reached else []
+            source = {**source, "overview": {"server": {"realm": None}, **nothing}, "fingerprint": {}, "places": {}}
+        early = Planner(source, target, asked, {}, None, self.lab.clock()).copies() if self.reached else []
         if early:
             raise LicensingError(early)
         quotes = []
-        if self.reached or taker["overview"]["licenses"]:
-            shown = giver["overview"]["licenses"] + giver["overview"]["pending"]
+        if self.reached or target["overview"]["licenses"]:
+            shown = source["overview"]["licenses"] + source["overview"]["pending"]
             released = ["*"] if not self.reached else sorted({one["holder"] for one in shown if one["holder"]})
             quotes = (
                 hosts[1]
@@ -70,7 +70,7 @@ class Pair:
                 .results
             )
         known = {one["number"]: one for one in quotes if "live" in one}
-        return Planner(giver, taker, asked, known, None, self.lab.clock(), kept=back).plan()
+        return Planner(source, target, asked, known, None, self.lab.clock(), kept=back).plan()
 
     def channel(self, online: bool) -> Any:
         return self.lab.channel() if online else self.lab.offline()

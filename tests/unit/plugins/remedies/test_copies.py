@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import fingerprint
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import new_machine_id
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.places import place_of
@@ -290,9 +290,10 @@ def _hardware(monkeypatch: pytest.MonkeyPatch, roots: dict[str, dict[str, str]])
     def reading(root: str = "") -> dict[str, str]:
         return {**read(root), **roots.get(root, {})}
 
-    from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import bundled, managed
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.home import state
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import bundled
 
-    monkeypatch.setattr(managed, "read_fingerprint", reading)
+    monkeypatch.setattr(state, "read_fingerprint", reading)
     monkeypatch.setattr(bundled, "read_fingerprint", reading)
     return reading
 

@@ -24,17 +24,17 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli, documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
-from ansible_collections.aims.licensing.plugins.plugin_utils._lost import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
-from ansible_collections.aims.licensing.plugins.plugin_utils._plan import plan_text
-from ansible_collections.aims.licensing.plugins.plugin_utils._standing import LOST_RESPONSE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import LOST_RESPONSE
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import plan_text
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -45,13 +45,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     wanted,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
-from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import (
-    Pair,
-    commands,
-    copy,
-    execute,
-    install,
-)
+from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute, install
 
 STEM = SERVER.replace(".", "")
 
@@ -76,8 +70,8 @@ def lost(pair: Pair, *numbers: str, bundle: dict[str, Any], online: bool = True)
         dry=True,
     ).results
     known = {one["number"]: one for one in quotes if "live" in one}
-    taker = pair.look("new", pair.new, authority=f"ledger:{pair.lab.ledger_path}")
-    return LostPlanner({"host": "old"}, taker, asked, known, bundle, pair.lab.clock()).plan()
+    target = pair.look("new", pair.new, authority=f"ledger:{pair.lab.ledger_path}")
+    return LostPlanner({"host": "old"}, target, asked, known, bundle, pair.lab.clock()).plan()
 
 
 def test_a_license_that_both_serve_is_ended_where_the_message_says(at_hand: Pair) -> None:
@@ -422,13 +416,15 @@ def test_an_emergency_that_is_not_granted_waits_for_the_release(pair: Pair) -> N
 def test_an_emergency_that_has_ended_is_followed_by_the_release(pair: Pair) -> None:
     pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
     pair.lab.clock.forward(days=8)
-    grants = Grants(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
+    grants = Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
     problem = grants.look().grant(SERVER).problem
     assert problem is not None and "The emergency activation" in problem.what
     assert problem.todo == "Have the authority's owner release the license, then activate it here."
     release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
     pair.lab.activate(pair.new, SERVER)
-    assert Grants(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock).look().grant(SERVER).problem is None
+    assert (
+        Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock).look().grant(SERVER).problem is None
+    )
 
 
 def test_a_description_of_the_package_that_is_damaged_is_removed_and_the_package_installed(pair: Pair) -> None:

@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import new_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded, OfflineFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded, OfflineFiles
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, Wanted, digits
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense, digits
 
 HOME = "/opt/aims-license-server"
 SERVER, SESSION, CLIENT = "015.120.064.022", "015.120.065.016", "015.120.055.014"
@@ -62,10 +62,11 @@ class Clock:
         self.now += timedelta(**units)
 
 
-def wanted(*numbers: str, nodelock: str = "machine", **codes: str) -> list[Wanted]:
+def wanted(*numbers: str, nodelock: str = "machine", **codes: str) -> list[DeclaredLicense]:
     """Return licenses of the worked example as a host's inventory declares them."""
     return [
-        Wanted(number, codes.get("code", CODES[number]), *PROFILES[number], nodelock) for number in numbers or NUMBERS
+        DeclaredLicense(number, codes.get("code", CODES[number]), *PROFILES[number], nodelock)
+        for number in numbers or NUMBERS
     ]
 
 
@@ -169,8 +170,8 @@ class CoreLab:
     def realm(self) -> Any:
         return self.ledger.realm
 
-    def desk(self, online: bool = True) -> RequestDesk:
-        return RequestDesk(self.ledger, online, self.clock)
+    def desk(self, online: bool = True) -> RequestProcessor:
+        return RequestProcessor(self.ledger, online, self.clock)
 
     def channel(self) -> Embedded:
         return Embedded(self.realm, "the authority", self.desk().answer, self.ledger.check_writable)

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import (
+    Listen,
     bracketed,
     parse_host,
     parse_ip,
     with_port,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import read_server
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import check_authority
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import read_server
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import check_authority
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Listen
-from ansible_collections.aims.licensing.plugins.plugin_utils._portal_options import check_portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import connection_strings, licenses_cfg
 
 HOSTS = {

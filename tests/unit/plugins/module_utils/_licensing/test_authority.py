@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import Holding, judge
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError

@@ -20,18 +20,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import guard
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import authority_service
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import authority as authority_service
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
     UNIT,
     Served,
     Serving,
     install_authority,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import Package
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.systemd import Unit
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import Package
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.licsrv import free_address
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import HOME, all_files

@@ -22,19 +22,10 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.action import aims_license_backup as backup_action
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import HOST_KEY, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal, seal
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import HOST_KEY, Home
-from ansible_collections.aims.licensing.plugins.plugin_utils._backup import Verdict, judge, write_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import (
-    Bundle,
-    BundleFile,
-    carried_files,
-    newest,
-    newest_of,
-    read_bundle,
-)
-from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     CODE,
     FORMAT,
     FORMAT_WITHOUT_CODE,
@@ -44,7 +35,16 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import (
     render,
     seals_of,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._manifest import KEY as KEY_FILE
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import KEY as KEY_FILE
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import (
+    Bundle,
+    BundleFile,
+    carried_files,
+    newest,
+    newest_of,
+    read_bundle,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import Verdict, judge, write_bundle
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,

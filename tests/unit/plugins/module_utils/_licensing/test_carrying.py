@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import MAX_BYTES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     SERVER,

@@ -19,14 +19,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import Embedded
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -388,7 +388,7 @@ def test_whatever_happens_to_a_request_the_original_goes_through(
             changed[at] ^= 0x20
         else:
             changed[at : at + (0 if kind == "insert" else len(content))] = b"" if kind == "delete" else content
-    desk: RequestDesk = lab.desk(online=False)
+    desk: RequestProcessor = lab.desk(online=False)
     before, spent = lab.ledger.contents(), lab.spent()
     try:
         answer = desk.consider(bytes(changed))

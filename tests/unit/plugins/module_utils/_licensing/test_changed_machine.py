@@ -121,7 +121,7 @@ def test_offline_neither_is_its_request_handed_out_nor_its_response_applied(lab:
 
 
 def test_a_change_that_stays_is_mended_by_the_owner_and_the_command_that_is_told(lab: CoreLab) -> None:
-    from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+    from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 
     pend(lab, granted=True)
     told(lab)

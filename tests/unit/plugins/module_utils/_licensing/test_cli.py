@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import main
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,

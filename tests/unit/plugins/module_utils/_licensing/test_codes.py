@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import check_code, new_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, new_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
@@ -197,7 +197,7 @@ def test_another_request_under_an_answered_id_is_refused(lab: CoreLab) -> None:
 
 def test_a_request_for_another_realm_is_refused_and_not_recorded(lab: CoreLab) -> None:
     with Ledger.create(str(lab.folder / "foreign.db"), "foreign") as foreign:
-        desk = RequestDesk(foreign, online=True, clock=lab.clock)
+        desk = RequestProcessor(foreign, online=True, clock=lab.clock)
         with pytest.raises(LicensingError, match=rf"request is for realm '{lab.realm.id}', this is {foreign.realm.id}"):
             desk.answer(requests_of(lab, lab.old).activate(wanted(SERVER)[0]))
         assert foreign.audit() == []
@@ -208,7 +208,7 @@ def test_a_wrong_code_and_an_unknown_license_are_told_in_the_same_words(lab: Cor
     wrong = lab.desk().answer(requests.activate(wanted(SERVER, code=WRONG_CODE)[0]))
     with Ledger.create(str(lab.folder / "empty.db"), "empty") as empty:
         there = Requests(empty.realm, read_fingerprint(str(lab.old.root)), lab.old.home.make_host_key(), lab.clock())
-        unknown = RequestDesk(empty, True, lab.clock).answer(there.activate(wanted(SERVER)[0]))
+        unknown = RequestProcessor(empty, True, lab.clock).answer(there.activate(wanted(SERVER)[0]))
     reasons = [documents.read(one, documents.RESPONSE, "").body["reason"] for one in (wrong, unknown)]
     assert reasons[0] == reasons[1]
     assert reasons[0]["what"] == f"The authority knows no license {SERVER} with this activation code."

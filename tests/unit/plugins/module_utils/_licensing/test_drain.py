@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import freshness, maintaining
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import (
+    freshness,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import (
+    maintenance as maintaining,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.draining import Drained, Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Drained, Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness, uptime
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     NUMBERS,
@@ -82,7 +87,7 @@ def test_a_server_gives_seats_again_once_nobody_renews_the_drain_although_no_fil
     now = now_utc()
     lab.old.home.save(config(lab).__class__(**{**config(lab).__dict__, "drain": Lease("x", now + LENGTH)}))
     clock = [now]
-    grants = Grants(lab.old.home, lab.old.manager.fingerprint(), lambda: clock[0])
+    grants = Entitlements(lab.old.home, lab.old.manager.fingerprint(), lambda: clock[0])
     assert grants.look().maintenance
     clock[0] = now + LENGTH - timedelta(seconds=2)
     assert grants.look().maintenance

@@ -29,18 +29,23 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import install as installing
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import (
+    PROCESS,
+    SYSTEMD,
+    UNMANAGED,
+    Home,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import install as installing
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
     remove,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import Register
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, SYSTEMD, UNMANAGED, Home
-from ansible_collections.aims.licensing.plugins.plugin_utils._backup import write_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle import BundleFile, newest
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import RequestFolder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import SeatStore
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile, newest
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import write_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
@@ -352,7 +357,7 @@ def test_keys_that_killed_writes_left_beside_the_ledger_are_removed(tmp_path: Pa
 
 def test_the_record_of_the_seats_is_private_whatever_the_umask(tmp_path: Path) -> None:
     async def scenario() -> None:
-        await Register(tmp_path / "seats.db", lambda _batch: None).close()
+        await SeatStore(tmp_path / "seats.db", lambda _batch: None).close()
 
     before = os.umask(0)
     try:
@@ -364,7 +369,7 @@ def test_the_record_of_the_seats_is_private_whatever_the_umask(tmp_path: Path) -
 
 def test_the_record_of_the_seats_is_no_link(tmp_path: Path) -> None:
     async def scenario() -> None:
-        Register(tmp_path / "seats.db", lambda _batch: None)
+        SeatStore(tmp_path / "seats.db", lambda _batch: None)
 
     (tmp_path / "other").write_bytes(b"")
     (tmp_path / "seats.db").symlink_to("other")

@@ -18,13 +18,13 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
     remove,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.library import missing, require_tornado
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.requirements import missing, require_tornado
 
 
 def _loaded() -> list[str]:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -142,7 +142,7 @@ def test_a_license_that_is_live_on_the_old_machine_is_refused_to_the_new_one(lab
 
 
 def test_one_wrong_code_stops_all_before_anything_is_asked_for(lab: CoreLab) -> None:
-    some = [wanted(SERVER)[0], Wanted(SESSION, WRONG_CODE, "PROSession"), wanted(CLIENT)[0]]
+    some = [wanted(SERVER)[0], DeclaredLicense(SESSION, WRONG_CODE, "PROSession"), wanted(CLIENT)[0]]
     with pytest.raises(LicensingError, match=f"knows no license {SESSION} with this activation code") as refused:
         lab.old.manager.activate(some, lab.channel())
     assert WRONG_CODE not in str(refused.value)

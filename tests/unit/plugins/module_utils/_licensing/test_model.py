@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    DeclaredLicense,
     License,
     Profile,
-    Wanted,
     arrange_profiles,
     digits,
     parse_code,
@@ -23,9 +23,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     parse_time,
     parse_user,
     parse_version,
+    read_declared_licenses,
     read_numbers,
     read_profiles,
-    read_wanted,
     render_time,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -106,7 +106,7 @@ def test_a_malformed_code_is_refused_without_being_repeated(text: object) -> Non
 
 
 def test_a_declared_license_does_not_show_its_code() -> None:
-    assert CODES[SERVER] not in repr(Wanted(SERVER, CODES[SERVER], "PROServer"))
+    assert CODES[SERVER] not in repr(DeclaredLicense(SERVER, CODES[SERVER], "PROServer"))
 
 
 @pytest.mark.parametrize("name", ["PROServer", "Client 2", "a", "9.x-y_z", "P" * 64])
@@ -164,7 +164,7 @@ def test_every_problem_of_the_declared_licenses_is_listed_at_once() -> None:
         {},
     ]
     with pytest.raises(LicensingError) as refused:
-        read_wanted(entries, "licenses")
+        read_declared_licenses(entries, "licenses")
     places = {problem.where for problem in refused.value.problems}
     assert {f"licenses[1].{key}" for key in ("number", "activation_code", "profile", "nodelock", "default")} <= places
     said = problems_of(refused)
@@ -179,13 +179,13 @@ def test_every_problem_of_the_declared_licenses_is_listed_at_once() -> None:
 @pytest.mark.parametrize("entries", [None, "015.120.064.022", {"number": SERVER}, 5])
 def test_declared_licenses_that_are_no_list_are_refused(entries: object) -> None:
     with pytest.raises(LicensingError, match="not a list"):
-        read_wanted(entries, "licenses")
+        read_declared_licenses(entries, "licenses")
 
 
 def test_what_is_left_undeclared_has_its_documented_default() -> None:
-    (one,) = read_wanted([{"number": "015120064022", "activation_code": CODES[SERVER].lower()}], "licenses")
-    assert one == Wanted(SERVER, CODES[SERVER], None, False, "machine")
-    assert read_wanted([], "licenses") == ()
+    (one,) = read_declared_licenses([{"number": "015120064022", "activation_code": CODES[SERVER].lower()}], "licenses")
+    assert one == DeclaredLicense(SERVER, CODES[SERVER], None, False, "machine")
+    assert read_declared_licenses([], "licenses") == ()
 
 
 def test_every_problem_of_a_list_of_numbers_is_listed_at_once() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted, digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     NUMBERS,
@@ -302,7 +302,7 @@ def test_offline_requests_are_refused_by_another_authority_and_can_still_be_proc
     with Ledger.create(str(lab.folder / "foreign.db"), "foreign") as foreign:
         for request in requests.values():
             with pytest.raises(LicensingError, match="The request is for realm"):
-                RequestDesk(foreign, online=False).answer(request)
+                RequestProcessor(foreign, online=False).answer(request)
     ask(lab, lab.old, responses=lab.process(requests))
     assert set(lab.old.statuses().values()) == {"Active"}
 
@@ -325,7 +325,7 @@ def test_a_machine_that_became_another_one_does_not_take_what_it_asked_for_befor
     assert lab.old.served() == set() and pending(lab.old) == {SERVER: "activate"}
 
 
-def without_codes(*numbers: str) -> list[Wanted]:
+def without_codes(*numbers: str) -> list[DeclaredLicense]:
     return [replace(one, activation_code=None) for one in wanted(*numbers)]
 
 

@@ -17,15 +17,15 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import ownership, service
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, UNMANAGED, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import ownership, service
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.running import signal_holder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import signal_holder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone, logging_to
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SEATS_LOCK, UNMANAGED, Home
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 

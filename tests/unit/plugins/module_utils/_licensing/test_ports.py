@@ -13,10 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.ports import (
-    address_problems,
-    holders,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.ports import address_problems, holders
 
 
 def listener(address: str, listening: bool = True) -> socket.socket:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 
 def declare(lab: CoreLab, *pairs: tuple[str, str | None], **options: Any) -> Any:
-    some = [Wanted(number, CODES[number], profile) for number, profile in pairs]
+    some = [DeclaredLicense(number, CODES[number], profile) for number, profile in pairs]
     return lab.old.manager.activate(some, lab.channel(), **options)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import (
     Management,
     NoAnswer,
@@ -26,16 +27,16 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PUBLIC
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivating
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.install import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import PROCESS, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,
     install,
     remove,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.service import service_of
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.service import service_of
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivation as deactivating
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import PROCESS, Home, Listen
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.licsrv import free_address
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (

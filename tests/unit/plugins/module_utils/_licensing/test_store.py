@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.journal import Journal
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import open_manager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.journal import Journal
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import (
     ABSENT,
     DIRECTORIES,
     FOREIGN,
@@ -24,6 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.store im
     Home,
     is_secret,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
     NUMBERS,
@@ -284,7 +284,7 @@ def test_a_home_may_be_held_by_one_run_only(lab: CoreLab, monkeypatch: pytest.Mo
 LOOK = """
 manager = manager_bundled.BundledManager
 try:
-    print(manager(store.Home("/opt/aims-license-server", sys.argv[1])).overview()["server"]["installed"])
+    print(manager(home_store.Home("/opt/aims-license-server", sys.argv[1])).overview()["server"]["installed"])
 except errors.LicensingError as error:
     print(error)
 """
@@ -305,7 +305,7 @@ def test_a_home_that_may_not_be_looked_into_is_refused_by_a_message(lab: CoreLab
 
 
 PENDING = """
-for number, intent in journal.Journal(files.Folder(files.Path(sys.argv[1]))).open().items():
+for number, intent in home_journal.Journal(files.Folder(files.Path(sys.argv[1]))).open().items():
     print(number, intent.action, intent.response)
 """
 

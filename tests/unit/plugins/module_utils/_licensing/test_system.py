@@ -15,16 +15,23 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, library, sealing, system
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
+    documents,
+    sealing,
+    system,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
+    requirements as library,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import main
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.running import is_held, running
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import is_held, running
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import SEATS_LOCK, Home
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.authority_service import Serving
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.systemd import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import Serving
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import (
     HARDENING,
     Unit,
     command_line,

@@ -11,9 +11,9 @@ import sqlite3
 from datetime import datetime
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.desk import RequestDesk
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
@@ -109,7 +109,7 @@ class Ticking(Clock):
 def test_a_second_that_changes_while_a_request_is_answered_does_not_make_the_log_and_the_ledger_differ(
     lab: CoreLab,
 ) -> None:
-    desk = RequestDesk(lab.ledger, True, Ticking())
+    desk = RequestProcessor(lab.ledger, True, Ticking())
     lab.desk = lambda online=True: desk  # type: ignore[method-assign]
     a_year(lab)
     assert lab.spent() == 2

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import (
     check_authority,
     ledger_path,
     merged,

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
     requests_of,
@@ -49,12 +49,12 @@ def shown(host: Host, number: str = SERVER) -> tuple[Any, Any]:
     return license["status"], license["until"]
 
 
-def served(grants: Grants, number: str = SERVER) -> bool:
+def served(grants: Entitlements, number: str = SERVER) -> bool:
     return grants.look().grant(number).problem is None
 
 
-def grants_of(host: Host) -> Grants:
-    return Grants(host.home, read_fingerprint(str(host.root)), host.clock)
+def grants_of(host: Host) -> Entitlements:
+    return Entitlements(host.home, read_fingerprint(str(host.root)), host.clock)
 
 
 def ask(lab: CoreLab, host: Host, online: bool = True, **changes: Any) -> dict[str, Any]:

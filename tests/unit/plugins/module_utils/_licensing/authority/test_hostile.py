@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import guard, ledger, web
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.guard import Guard, Window
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard, web
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.guard import Guard, Window
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Wanted
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -172,7 +173,7 @@ def test_a_head_request_gets_the_head_alone(lab: ServiceLab) -> None:
 
 def test_where_all_connections_wait_for_slow_answers_a_good_client_is_served_all_the_same(lab: ServiceLab) -> None:
     service = lab.serve()
-    wrong = requests_of(lab, lab.old).quote(Wanted("999.999.999.999", WRONG_CODE))
+    wrong = requests_of(lab, lab.old).quote(DeclaredLicense("999.999.999.999", WRONG_CODE))
     call = HEAD + f"Content-Length: {len(wrong)}\r\n\r\n".encode() + wrong
     with contextlib.ExitStack() as lines:
         for at in range(web.CONNECTIONS + 20):
@@ -199,7 +200,7 @@ def test_a_ledger_that_fails_is_no_fault_of_the_clients_and_is_not_shown_to_them
 def test_a_wrong_code_and_an_unknown_number_are_answered_in_one_way_and_slowly(lab: ServiceLab) -> None:
     service = lab.serve()
     requests = requests_of(lab, lab.old)
-    unknown = Wanted("999.999.999.999", WRONG_CODE)
+    unknown = DeclaredLicense("999.999.999.999", WRONG_CODE)
     asked = {
         make.__name__ + one.number: make(one)
         for make in (requests.activate, requests.quote)

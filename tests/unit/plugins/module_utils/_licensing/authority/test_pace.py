@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import pace
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.pace import TooOften
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc

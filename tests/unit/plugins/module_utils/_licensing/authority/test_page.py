@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import MailServer as Relay
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.mail import Outbox
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.uploads import read_upload
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.web import Call, Refused
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import MailServer as Relay
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import Outbox
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.uploads import read_upload
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.web import Call, Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,

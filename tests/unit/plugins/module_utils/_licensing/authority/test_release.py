@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.auditing import check_ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issuing import changed_license
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.releasing import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
     audited,
@@ -60,7 +60,7 @@ def update(lab: CoreLab, host: Host, *numbers: str) -> Any:
 
 def seats(host: Host, number: str = SERVER) -> int:
     """What a running license server would grant now."""
-    grant = Grants(host.home, read_fingerprint(str(host.root)), host.clock).look().grant(number)
+    grant = Entitlements(host.home, read_fingerprint(str(host.root)), host.clock).look().grant(number)
     return 0 if grant.problem else grant.seats
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import register
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.register import Batch, Register
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import Seat
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import seat_store as register
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import Batch, SeatStore
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import GRANTS, SESSION
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import (
     CLIENT_NAME,
@@ -200,7 +200,7 @@ def test_a_record_that_is_refused_is_not_held_open(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
 
     async def scenario() -> None:
-        Register(path, lambda batch: None)
+        SeatStore(path, lambda batch: None)
 
     with pytest.raises(LicensingError, match="cannot be read") as refused:
         asyncio.run(scenario())
@@ -219,13 +219,13 @@ def test_what_comes_together_is_written_together(tmp_path: Path, monkeypatch: py
     batches: list[Batch] = []
 
     async def scenario() -> list[int]:
-        made = Register(tmp_path / "seats.db", batches.append)
+        made = SeatStore(tmp_path / "seats.db", batches.append)
         for number in range(1, 101):
             made.add(new_seat(number))
         for number in range(1, 51):
             made.remove(new_seat(number))
         await made.close()
-        again = Register(tmp_path / "seats.db", batches.append)
+        again = SeatStore(tmp_path / "seats.db", batches.append)
         found = [seat.number for seat in again.load()]
         await again.close()
         return found

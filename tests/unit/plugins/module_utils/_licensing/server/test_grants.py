@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.grants import Grants
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import Home, Installed
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home, Installed
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,
@@ -27,8 +27,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import wait_until
 
 
-def grants_of(lab: CoreLab) -> Grants:
-    return Grants(Home(HOME, str(lab.old.root)), read_fingerprint(str(lab.old.root)), lab.clock)
+def grants_of(lab: CoreLab) -> Entitlements:
+    return Entitlements(Home(HOME, str(lab.old.root)), read_fingerprint(str(lab.old.root)), lab.clock)
 
 
 def settle(lab: CoreLab) -> None:
@@ -37,7 +37,7 @@ def settle(lab: CoreLab) -> None:
         os.utime(lab.old.folder / name, (1_000_000_000, 1_000_000_000))
 
 
-def served(grants: Grants) -> set[str]:
+def served(grants: Entitlements) -> set[str]:
     return {number for number, grant in grants.look().licenses.items() if grant.problem is None}
 
 
@@ -81,7 +81,7 @@ def test_a_fence_that_comes_while_a_restless_home_is_read_is_seen(lab: CoreLab) 
     lab.activate(lab.old)
     settle(lab)
     home = Restless(HOME, str(lab.old.root))
-    grants = Grants(home, read_fingerprint(str(lab.old.root)), lab.clock)
+    grants = Entitlements(home, read_fingerprint(str(lab.old.root)), lab.clock)
     grants.look()
     assert home.left == 0, "it was read less often"
     assert served(grants) == set(NUMBERS) - {SESSION}

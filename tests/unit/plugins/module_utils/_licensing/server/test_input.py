@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import wire
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import http as wire
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import (
     Site,
     body,

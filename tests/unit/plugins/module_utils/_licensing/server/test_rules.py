@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.store import CLIENTS_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     GRANTS,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import seats
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seats import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import pool as seats
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import (
     ENDING,
     HELD,
     TAKING,

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the controller only: reads and verifies a bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, newest_of, read_bundle
+
+
+class ActionModule(LicensingAction):
+    """Returns what a bundle holds, if it is whole and covers the licenses."""
+
+    options = frozenset({"bundle", "bundles", "host", "licenses", "held", ACCEPT})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
+        path, folder, host = self.path("bundle"), self.path("bundles"), str(args.get("host") or "")
+        if path is None and (folder is None or not host):
+            raise refuse("No bundle is named.", "bundle", "Give bundle, or host and bundles.")
+        bundle = read_bundle(path) if path else newest_of(folder, host) if folder else None
+        if bundle is None:
+            todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
+            raise refuse(f"There is no bundle of {host}.", str(folder), todo)
+        self.trust(bundle)
+        wanted = [one.number for one in read_declared_licenses(args.get("licenses") or [], "licenses", True)]
+        held = set(args.get("held") or [])
+        missing = [number for number in wanted if number not in bundle.known and number not in held]
+        if missing:
+            todo = "Name a bundle in which they are active, or take them out of the declared licenses for now."
+            raise LicensingError(
+                Problem(f"License {number} was not active when the bundle was made.", str(bundle.path), todo)
+                for number in missing
+            )
+        # Read now, so that a wrong vault password is told before anything is changed.
+        files = carried_files(bundle, self.vault)
+        return {
+            "changed": False,
+            "bundle": str(bundle.path),
+            "made": bundle.manifest["made"],
+            "authenticated": bundle.doubt(self.vault) is None,
+            "host": bundle.manifest["host"],
+            "overview": bundle.overview,
+            "carried": [file["name"] for file in files],
+        }

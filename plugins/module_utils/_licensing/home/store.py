@@ -1,0 +1,483 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A license server's home on disk.
+
+::
+
+    .aims-licensing.json   marks the home as ours: product, format, home id
+    Bin/                   the installed package and its commands
+    Config/server.json     authority, realm, profiles in their order, users, maintenance mode, fenced licenses
+    Config/host.key        the private key this home signs requests with
+    Config/carried.json    digests of the files that came with licenses from another host
+    Licenses/N.lic         the signed license files
+    Nodelocks/N.lock       the signed response that activated N here; N.ver holds the digests of both
+    Journal/               pending requests and their responses; closed/ keeps the past ones
+    Seats/                 the seats that the running service has granted
+    Logging/               what the running service did
+    ApplicationKeys/       private keys of published applications
+
+The folder names are the vendor's (DOMAIN.md, Identifiers and files); the contents are our own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from .. import documents
+from ..addresses import Listen
+from ..documents import Document, Realm
+from ..errors import LicensingError, Problem, refuse, shown
+from ..files import PRIVATE, PUBLIC, SHARED, Folder, below
+from ..lease import Lease
+from ..model import Account, License, Profile, digits, now_utc, parse_number, parse_time, read_profiles
+
+MARKER = ".aims-licensing.json"
+PRODUCT = "aims.licensing"
+HOME_FORMAT = 1
+CONFIG = "Config/server.json"
+HOST_KEY = "Config/host.key"
+CARRIED = "Config/carried.json"
+PACKAGE = "Bin/package.json"
+LOCK = ".lock"
+DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "Seats", "ApplicationKeys")
+PRIVATE_DIRECTORIES = ("Config", "Journal", "Seats", "ApplicationKeys")
+# What the running service, which is a user of its own, writes and reads.
+SERVICE_DIRECTORIES = ("Seats", "Logging")
+# Held by the server of this home for as long as it runs.
+SEATS_LOCK = "Seats/lock"
+READ_DIRECTORIES = ("Config", "Journal", "Nodelocks")
+_SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
+_LEFT_OUT = ("Bin/", "Logging/", "Seats/", ".lock")
+
+ABSENT = "absent"
+OURS = "ours"
+FOREIGN = "foreign"
+
+SYSTEMD = "systemd"
+PROCESS = "process"
+UNMANAGED = "none"
+SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the manager can set, replaced as a whole.
+
+    :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
+        installed with one
+    :ivar realm: whose responses are honoured, pinned at the first activation
+    :ivar maintenance: whether maintenance mode lasts until somebody leaves it
+    :ivar drain: the maintenance mode that a drain has entered, which ends by itself
+    :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
+    :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
+    """
+
+    authority: str | None = None
+    realm: Realm | None = None
+    profiles: tuple[Profile, ...] = ()
+    users: tuple[str, ...] = ()
+    maintenance: bool = False
+    fenced: Mapping[str, str] = field(default_factory=dict)
+    listen: Listen = field(default_factory=Listen)
+    service: str = UNMANAGED
+    drain: Lease | None = None
+
+    def is_closed(self, now: datetime | None = None) -> bool:
+        """Whether no new seats are to be given: in maintenance mode, or while a drain lasts.
+
+        :param now: the time, UTC; that of this machine unless told
+        """
+        return self.maintenance or (self.drain is not None and self.drain.is_valid(now or now_utc()))
+
+    def as_dict(self) -> dict[str, Any]:
+        # Who does not know of drains takes one for maintenance mode, which keeps new seats from being given too.
+        drain = {"drain": {**self.drain.as_dict(), "alone": not self.maintenance}} if self.drain else {}
+        return {
+            **drain,
+            "authority": self.authority,
+            "realm": self.realm.as_dict() if self.realm else None,
+            "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
+            "users": list(self.users),
+            "maintenance": self.maintenance or self.drain is not None,
+            "fenced": dict(self.fenced),
+            "listen": self.listen.as_dict(),
+            "service": self.service,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
+        realm, authority, drain = data.get("realm"), data.get("authority"), data.get("drain")
+        if data.get("service", UNMANAGED) not in SERVICES:
+            raise ValueError("service")
+        if authority is not None and not isinstance(authority, str):
+            raise TypeError("authority")
+        return cls(
+            authority=authority,
+            realm=Realm.from_dict(realm, where) if realm else None,
+            profiles=read_profiles(data.get("profiles", []), where),
+            users=tuple(str(user) for user in data.get("users", [])),
+            maintenance=data.get("maintenance") is True and not (drain and drain.get("alone") is True),
+            fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
+            listen=Listen.from_dict(data.get("listen"), where),
+            service=str(data.get("service", UNMANAGED)),
+            drain=Lease.from_dict(drain, where) if drain else None,
+        )
+
+
+@dataclass(frozen=True)
+class Nodelock:
+    """The response that activated a license on a machine.
+
+    :ivar serial: the authority's running number of the exchange
+    :ivar until: when an emergency activation ends; None for any other
+    """
+
+    type: str
+    fingerprint: Mapping[str, str]
+    host_key: str
+    serial: int
+    account: Account
+    document: Document
+    until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether this was an emergency activation that has ended."""
+        return self.until is not None and now >= self.until
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A license file in the home, with its nodelock where there is one."""
+
+    license: License
+    nodelock: Nodelock | None
+
+
+def read_nodelock(document: Document) -> Nodelock:
+    """Read the nodelock that an activation's response carries, or refuse; its signature is not checked here."""
+    body = document.body
+    machine, serial = body.get("fingerprint"), body.get("serial")
+    if not isinstance(machine, dict) or not isinstance(serial, int):
+        raise refuse("The nodelock is damaged.", document.where, "Restore the file from the newest bundle.")
+    nodelock = "personal" if body.get("nodelock") == "personal" else "machine"
+    return Nodelock(
+        type=nodelock,
+        fingerprint={str(k): str(v) for k, v in machine.items()},
+        host_key=str(body.get("host_key")),
+        serial=serial,
+        account=Account.from_dict(nodelock, body.get("account"), document.where),
+        document=document,
+        until=None if body.get("until") is None else parse_time(body["until"], document.where),
+    )
+
+
+class Home:
+    """The home of one license server, possibly under an alternate root.
+
+    :param home: its path as the server itself sees it
+    :param root: the alternate root it lies under, or ""
+    """
+
+    def __init__(self, home: str, root: str = "") -> None:
+        self.home = home
+        self.root = root
+        self.folder = Folder(below(root, home))
+
+    @property
+    def where(self) -> str:
+        return str(self.folder.path)
+
+    def state(self) -> str:
+        """Whether the home is absent, ours or another product's (invariant I9)."""
+        # First, because it also tells who may not look.
+        if self.folder.has(MARKER):
+            self._read_marker()
+            return OURS
+        path = self.folder.path
+        if not path.exists():
+            return ABSENT
+        if not path.is_dir():
+            return FOREIGN
+        try:
+            entries = [entry.name for entry in path.iterdir()]
+        except OSError as error:
+            raise refuse(
+                f"Cannot read the home: {error.strerror}.", self.where, "Run as the user that owns it (become: true)."
+            ) from error
+        left = [name for name in entries if not name.startswith(".tmp-") and name != ".lock"]
+        return FOREIGN if left else ABSENT
+
+    def _read_marker(self) -> Mapping[str, Any]:
+        data = self._json(MARKER)
+        if data.get("product") != PRODUCT:
+            raise self._foreign()
+        if data.get("format") != HOME_FORMAT:
+            raise refuse(
+                f"The home has format {shown(data.get('format'))}; this version knows format {HOME_FORMAT}.",
+                self.folder.place(MARKER),
+                "Use the version of the collection that made it, or a newer one.",
+            )
+        return data
+
+    def _foreign(self) -> LicensingError:
+        return refuse(
+            "The home belongs to another product: it holds files but not our marker.",
+            self.where,
+            "Choose another home for the bundled license server, or set the backend that fits this home. If these are "
+            f"files of a bundled one that were copied here, put them away ({put_away(self.where)}).",
+        )
+
+    def require(self) -> None:
+        """Refuse unless the home is ours and complete enough to be read."""
+        state = self.state()
+        if state == FOREIGN:
+            raise self._foreign()
+        if state == ABSENT:
+            raise refuse(
+                "No license server is installed here.",
+                self.where,
+                "Install it first (aims_license_server_install), or correct home and root.",
+            )
+
+    def create(self) -> None:
+        """Make the home, its marker first, or complete one that was left half made."""
+        if self.state() == FOREIGN:
+            raise self._foreign()
+        self.folder.make()
+        if not self.folder.has(MARKER):
+            marker = {"product": PRODUCT, "format": HOME_FORMAT, "home_id": uuid.uuid4().hex}
+            self.folder.write(MARKER, _pretty(marker), PUBLIC)
+        for directory in DIRECTORIES:
+            private, fresh = directory in PRIVATE_DIRECTORIES, not self.folder.has(directory)
+            self.folder.make(directory, 0o700 if private else 0o755)
+            if private and fresh and (self.folder.mode(directory) or 0) & 0o077:
+                raise refuse(
+                    "This file system keeps no modes: everybody could read the keys.",
+                    self.folder.place(directory),
+                    "Keep the home on a file system that does, such as ext4, XFS or Btrfs.",
+                )
+
+    @property
+    def home_id(self) -> str:
+        """The id that the home was given when it was made."""
+        return str(self._read_marker().get("home_id"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home for a change; refuse where it is not ours."""
+        self.require()
+        with self.folder.locked():
+            self.folder.sweep(without=SERVICE_DIRECTORIES)
+            yield
+
+    def held(self, dry: bool) -> AbstractContextManager[None]:
+        """Hold the home against other runs; a dry one writes nothing and waits for nobody."""
+        return nullcontext() if dry else self.locked()
+
+    def _json(self, name: str) -> Mapping[str, Any]:
+        data = self.folder.read(name)
+        try:
+            parsed = json.loads(documents.text_of(data))
+            # What cannot be written again, such as half a character, was not written by us.
+            json.dumps(parsed, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise refuse(
+                "The file is half-written or damaged.",
+                self.folder.place(name),
+                "Restore it from the newest bundle, then run this again.",
+            )
+        return parsed
+
+    def config(self) -> Config:
+        """Read the configuration; that of a home which was only just made is empty."""
+        if not self.folder.has(CONFIG) and not self.folder.names("Licenses", ".lic"):
+            return Config()
+        where = self.folder.place(CONFIG)
+        try:
+            return Config.from_dict(self._json(CONFIG), where)
+        except (TypeError, ValueError, AttributeError):
+            raise refuse(
+                "The file is damaged.", where, "Restore it from the newest bundle, then run this again."
+            ) from None
+
+    def save(self, config: Config) -> None:
+        self.folder.write(CONFIG, _pretty(config.as_dict()), SHARED)
+
+    def package(self) -> Mapping[str, Any] | None:
+        """Return ``{version, digest}`` of the installed package, or None."""
+        if not self.folder.has(PACKAGE):
+            return None
+        found = self._json(PACKAGE)
+        if not isinstance(found.get("version"), str) or not isinstance(found.get("digest"), str):
+            raise refuse(
+                "The description of the installed package is damaged.",
+                self.folder.place(PACKAGE),
+                "Remove this file and install the package again (aims_license_server_install).",
+            )
+        return found
+
+    def unwritable(self) -> list[Problem]:
+        """Say whether any of the places that changes are written to cannot be written."""
+        names = ("", "Config", "Journal", "Journal/closed", "Licenses", "Nodelocks", LOCK)
+        places = [self.folder.path / name for name in names]
+        refused = [
+            str(place.relative_to(self.folder.path))
+            for place in places
+            if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else os.R_OK))
+        ]
+        todo = (
+            "Run as the user that owns it (become: true), mend its permissions, or mount its file system for writing."
+        )
+        what = f"The license server's home cannot be written: {', '.join(refused)}."
+        return [Problem(what, self.where, todo)] if refused else []
+
+    def host_key(self) -> bytes | None:
+        """Return the private key of this home as PEM, or None where nothing was activated yet."""
+        return self.folder.find(HOST_KEY)
+
+    def make_host_key(self) -> bytes:
+        """Return the private key of this home, made now where there is none."""
+        found = self.host_key()
+        if found is None:
+            found = documents.new_private_key()
+            self.folder.write(HOST_KEY, found, PRIVATE)
+        return found
+
+    def installed(self, unsettled: Mapping[str, Any]) -> dict[str, Installed]:
+        """Return the licenses in the home by number; refuse with every damaged file at once.
+
+        :param unsettled: numbers whose exchange is still open: their nodelock may be half-written and is left out
+        """
+        found: dict[str, Installed] = {}
+        problems: list[Problem] = []
+        for name in self.folder.names("Licenses", ".lic"):
+            try:
+                license = self._license(name)
+                lock = None if license.number in unsettled else self._nodelock(license.number)
+                found[license.number] = Installed(license, lock)
+            except LicensingError as error:
+                problems.extend(error.problems)
+        for name in self.folder.names("Nodelocks", ".lock"):
+            if not self.folder.has(f"Licenses/{name[:-5]}.lic"):
+                place = self.folder.place(f"Nodelocks/{name}")
+                problems.append(
+                    Problem("A nodelock has no license file.", place, "Restore Licenses/ from the newest bundle.")
+                )
+        open_stems = {digits(number) for number in unsettled}
+        for name in self.folder.names("Nodelocks", ".ver"):
+            # A deactivation that was cut short between the two has its exchange still open; the end of an emergency
+            # activation has none, but is fenced.
+            left = name[:-4] not in open_stems and not self.folder.has(f"Nodelocks/{name[:-4]}.lock")
+            if left and name[:-4] not in {digits(number) for number in self.config().fenced}:
+                place = self.folder.place(f"Nodelocks/{name[:-4]}.lock")
+                problems.append(
+                    Problem(
+                        "The nodelock is missing; only its digests are left.",
+                        place,
+                        "Restore it from the newest bundle.",
+                    )
+                )
+        if problems:
+            raise LicensingError(problems)
+        return found
+
+    def _license(self, name: str) -> License:
+        where = self.folder.place(f"Licenses/{name}")
+        document = documents.read(self.folder.read(f"Licenses/{name}"), documents.LICENSE, where)
+        license = License.from_dict(document.body, where)
+        if name != f"{digits(license.number)}.lic":
+            raise refuse(f"The file holds license {license.number}.", where, "Give the file the name of its license.")
+        return license
+
+    def _nodelock(self, number: str) -> Nodelock | None:
+        stem = digits(number)
+        data = self.folder.find(f"Nodelocks/{stem}.lock")
+        if data is None:
+            return None
+        where = self.folder.place(f"Nodelocks/{stem}.lock")
+        version = self._json(f"Nodelocks/{stem}.ver") if self.folder.has(f"Nodelocks/{stem}.ver") else {}
+        license = self.folder.read(f"Licenses/{stem}.lic")
+        # While a license file is replaced, the digests name the one before it too.
+        known = (version.get("lic"), version.get("before"))
+        is_whole = documents.is_known(data, documents.RESPONSE, (version.get("lock"),))
+        if not is_whole or not documents.is_known(license, documents.LICENSE, known):
+            raise refuse(
+                "The nodelock or its license file was changed since it was activated, or is half-written.",
+                where,
+                "Restore Licenses/, Nodelocks/ from the newest bundle, then run this again.",
+            )
+        return read_nodelock(documents.read(data, documents.RESPONSE, where))
+
+    def put_license(self, number: str, license: bytes, nodelock: bytes) -> None:
+        """Write license file, nodelock and their digests, in this order; may be repeated after a crash."""
+        stem = digits(number)
+        version = {"lock": documents.digest(nodelock), "lic": documents.digest(license)}
+        self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
+        self.folder.write(f"Nodelocks/{stem}.lock", nodelock, SHARED)
+        self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
+
+    def replace_license(self, number: str, license: bytes) -> None:
+        """Write another license file to a nodelock; may be repeated after a crash.
+
+        Digests and license file fit each other before, between and after the writes, so that the license is served
+        all the while.
+        """
+        stem = digits(number)
+        lock = self.folder.find(f"Nodelocks/{stem}.lock")
+        now = self.folder.find(f"Licenses/{stem}.lic") or b""
+        version = {"lock": documents.digest(lock or b""), "lic": documents.digest(license)}
+        if lock is not None and now != license:
+            between = {**version, "before": documents.digest(now)}
+            self.folder.write(f"Nodelocks/{stem}.ver", _pretty(between), PUBLIC)
+        if now != license:
+            self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
+        if lock is not None and self.folder.find(f"Nodelocks/{stem}.ver") != _pretty(version):
+            self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
+
+    def drop_nodelock(self, number: str) -> None:
+        """Remove the nodelock of a deactivated license; its license file stays, as *Inactive Nodelock*."""
+        stem = digits(number)
+        self.folder.remove(f"Nodelocks/{stem}.lock")
+        self.folder.remove(f"Nodelocks/{stem}.ver")
+
+    def state_files(self) -> list[str]:
+        """Return the names of all files that a bundle must hold to rebuild this home, sorted."""
+        return [name for name in self.folder.walk() if not name.startswith(_LEFT_OUT)]
+
+
+def put_away(home: str, stop: bool = False) -> str:
+    """Return the command that puts a home away that is a copy; nothing of it is lost.
+
+    :param stop: whether systemd runs a server on it, which goes first
+    """
+    command = f"mv {shlex.quote(home)} {shlex.quote(f'{home}.copy')}"
+    return f"systemctl stop aims-license-server && {command}" if stop else command
+
+
+def is_carried(name: str) -> bool:
+    """Whether a file has to move with the licenses (DOMAIN.md, State that also has to move)."""
+    top, *rest = PurePosixPath(name).parts or ("",)
+    if not rest or "/".join((top, *rest)) != name or ".." in rest or rest[-1].startswith(".tmp-"):
+        return False
+    return top == "ApplicationKeys" or (top == "Licenses" and name.lower().endswith(".cpx"))
+
+
+def is_secret(name: str) -> bool:
+    """Whether a file of the home may leave it only encrypted."""
+    return name.startswith(_SECRET_PARTS)
+
+
+def _pretty(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"

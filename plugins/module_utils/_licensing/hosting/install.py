@@ -1,0 +1,376 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing, upgrading and removing the bundled license server's package in a home."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .. import documents, faults
+from ..addresses import Listen
+from ..channel.base import check_authority
+from ..documents import Realm
+from ..errors import LicensingError, Problem, refuse
+from ..files import PUBLIC
+from ..home.inspection import INACTIVE
+from ..home.state import overview_of, read_state
+from ..home.store import CONFIG, FOREIGN, OURS, PACKAGE, SYSTEMD, UNMANAGED, Config, Home
+from ..model import now_utc, parse_version
+from ..requirements import missing, require_cryptography
+from .liveness import is_holder, running, usage_of
+from .ownership import home_problems
+from .service import ARCHIVE, Service, is_current, port_problems, service_of, wait_until_healthy
+
+COMMANDS = ("licman", "licsrv", "authority")
+# D licsrv/linux_setup: less than 100 MB of disk.
+SPACE = 100 * 1024 * 1024
+_EXECUTABLE = 0o755
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True)
+class Package:
+    """The core as one archive that Python runs.
+
+    :ivar digest: of what the archive holds, whatever compressed it
+    """
+
+    version: str
+    content: bytes = field(repr=False)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        return contents_digest(self.content) or documents.digest(self.content)
+
+    def files(self, home: Home) -> dict[str, tuple[bytes, int]]:
+        """Return the files of the package in a home, with their modes, in the order of writing."""
+        # The archive's own bytes too: they tell a change of the file from the work of another zlib.
+        told = {"version": self.version, "digest": self.digest, "archive": documents.digest(self.content)}
+        described = f"{json.dumps(told)}\n"
+        made: dict[str, tuple[bytes, int]] = {ARCHIVE: (self.content, PUBLIC)}
+        for command in COMMANDS:
+            made[f"Bin/{command}"] = (_launcher(home, command), _EXECUTABLE)
+        made["Bin/package.json"] = (described.encode(), PUBLIC)
+        return made
+
+
+def contents_digest(archive: bytes) -> str | None:
+    """Return the SHA-256 of the names and contents of an archive's files; None where it is damaged, or too large.
+
+    Controllers whose zlib compresses differently make different archives of the same files.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            if sum(entry.file_size for entry in opened.infolist()) > _LARGEST:
+                return None
+            held = sorted((entry.filename, documents.digest(opened.read(entry))) for entry in opened.infolist())
+    # What a damaged archive raises depends on where it is damaged: its own error, or that of a compression.
+    except Exception:
+        return None
+    return documents.digest(json.dumps(held).encode())
+
+
+def _launcher(home: Home, command: str) -> bytes:
+    # The root is what the commands' real place has before the home's real place within its root.
+    place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
+    options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
+        command in ("licman", "licsrv")
+    )
+    return (
+        "#!/bin/sh\n"
+        "# Runs a command of the license server whose home this file lies in.\n"
+        'bin=$(dirname -- "$(readlink -f -- "$0")")\n'
+        f'exec {shlex.quote(sys.executable)} "$bin/aims-licensing.pyz" {command} {options}"$@"\n'
+    ).encode()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What an installation did, or in a dry run would do.
+
+    :ivar changes: in words, one per kind of change
+    """
+
+    changes: tuple[str, ...]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation sets; what is None stays as it is.
+
+    :ivar authority: where this server's requests go
+    :ivar realm: whose responses it honours; one that is pinned is never replaced, but may get its certificate
+    :ivar service: what runs the server; at first systemd, or nothing under an alternate root
+    :ivar listen: the addresses of the server
+    """
+
+    authority: str | None = None
+    realm: Realm | None = None
+    service: str | None = None
+    listen: Listen | None = None
+
+    def applied(self, config: Config, fresh: bool, root: str) -> Config:
+        """Return a configuration with these settings."""
+        if self.authority is not None:
+            config = replace(config, authority=check_authority(self.authority))
+        if self.realm is not None and (config.realm is None or _adds_certificate(config.realm, self.realm)):
+            config = replace(config, realm=self.realm)
+        if self.listen is not None:
+            config = replace(config, listen=self.listen)
+        default = (UNMANAGED if root else SYSTEMD) if fresh else config.service
+        return replace(config, service=self.service or default)
+
+
+def _adds_certificate(pinned: Realm, given: Realm) -> bool:
+    return pinned.key == given.key and given.ca is not None and given.ca != pinned.ca
+
+
+def _overview(home: Home) -> dict[str, Any]:
+    state = read_state(home, now_utc())
+    return overview_of(home, state, usage_of(home, state.config))
+
+
+def install(home: Home, package: Package, settings: Settings, dry: bool = False) -> Installation:
+    """Bring a home to a package and its settings, and its server to run as they say.
+
+    All that can be wrong is looked at first: whose the home is, version, rights, space, ports, libraries, systemd.
+
+    :raises LicensingError: with everything that is wrong; nothing was changed then, except that a package or a server
+        that does not run is reported after its files were written.
+    """
+    before = _overview(home)
+    # An installation that was killed before it wrote its configuration is begun anew.
+    fresh = not before["server"]["installed"] or not home.folder.has(CONFIG)
+    current = home.config() if home.state() == OURS else Config()
+    config = settings.applied(current, fresh, home.root)
+    service, status = service_of(home, config), None if fresh else running(home, current)
+    _check(home, package, before["server"], config, service, status)
+    stale = stale_files(home, package)
+    changes = _in_words(package, before["server"], current, config, bool(stale))
+    restart = _service_words(service, status, config, package.digest)
+    if (changes or restart) and not dry:
+        write_package(home, stale)
+        if stale:
+            _check_health(home, package)
+        # The configuration comes last: as long as it is the old one, so is what is known to run the server.
+        _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
+        faults.reach("install.left", config.service)
+        with home.locked():
+            if config != current or not home.folder.has(CONFIG):
+                home.save(settings.applied(home.config(), fresh, home.root))
+        faults.reach("install.configured", config.service)
+        if service is not None and restart:
+            service.bring()
+            wait_until_healthy(home, config, service, package.digest)
+    predicted = {**before["server"], "installed": True, "version": package.version, "digest": package.digest}
+    predicted.update(authority=config.authority, service=config.service, listen=config.listen.as_dict())
+    after = {**before, "server": predicted} if dry else _overview(home)
+    return Installation((*changes, *restart), before, after)
+
+
+def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
+    """Stop the server where it was, before it is run otherwise or elsewhere."""
+    if old is not None and replaced:
+        old.remove()
+    elif old is not None and moved:
+        old.stop()
+
+
+def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
+    """Write files of a package into a home that is made for it where it is missing."""
+    home.create()
+    # Somebody else may have made a part of the way while this run did.
+    problems = home_problems(home)
+    if problems:
+        raise LicensingError(problems)
+    with home.locked():
+        for name, (content, mode) in stale.items():
+            home.folder.write(name, content, mode)
+    faults.reach("install.written", home.where)
+
+
+def _in_words(
+    package: Package, server: Mapping[str, Any], current: Config, config: Config, stale: bool
+) -> tuple[str, ...]:
+    changes = []
+    if not server["installed"]:
+        changes.append(f"install {package.version}")
+    elif server["version"] != package.version:
+        changes.append(f"upgrade {server['version']} to {package.version}")
+    elif stale:
+        changes.append(f"restore the files of {package.version}")
+    if config.authority != current.authority:
+        changes.append(f"set the authority to {config.authority}")
+    if config.realm != current.realm and config.realm is not None:
+        pinned = current.realm is not None
+        changes.append(f"take the certificate of realm {config.realm.id}" if pinned else f"pin realm {config.realm.id}")
+    if config.listen != current.listen:
+        changes.append(f"listen on {config.listen.clients or 'all addresses'}, manage on {config.listen.management}")
+    if config.service != current.service:
+        changes.append(f"run the server by {config.service}")
+    return tuple(changes)
+
+
+def _service_words(
+    service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
+) -> tuple[str, ...]:
+    """What is to be done to the service; nothing where it runs as it should."""
+    words = service.drift() if service is not None else []
+    if service is not None and not words:
+        if status is None:
+            words.append("restart the license server, which does not answer")
+        elif not is_current(status, config, digest):
+            words.append("restart the license server")
+    return tuple(words)
+
+
+def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
+    """Return the files of a package that are not in a home as they should be, with their modes."""
+    files = package.files(home)
+    kept = _as_installed(home, package)
+    return {
+        name: (content, mode)
+        for name, (content, mode) in files.items()
+        if not _is_written(home, name, kept.get(name, content), mode)
+    }
+
+
+def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
+    """Return archive and description as they are in a home where they are this package, made by another zlib."""
+    archive, described = home.folder.find(ARCHIVE, _LARGEST), home.folder.find(PACKAGE)
+    try:
+        told = json.loads(described or b"")
+    except (ValueError, RecursionError):
+        return {}
+    if archive is None or described is None or not isinstance(told, dict):
+        return {}
+    known = {"version": package.version, "digest": package.digest, "archive": documents.digest(archive)}
+    same = told == known and contents_digest(archive) == package.digest
+    return {ARCHIVE: archive, PACKAGE: described} if same else {}
+
+
+def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
+    # What belongs to somebody else is written anew, and is root's then.
+    whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
+    return not whose and home.folder.mode(name) == mode and home.folder.find(name, _LARGEST) == content
+
+
+def _check(
+    home: Home,
+    package: Package,
+    server: Mapping[str, Any],
+    config: Config,
+    service: Service | None,
+    status: Mapping[str, Any] | None,
+) -> None:
+    problems = missing(require_cryptography)
+    if home.state() == FOREIGN:
+        home.require()
+    problems += version_problems(home, package) + place_problems(home) + home_problems(home)
+    if service is not None:
+        problems += service.problems()
+    # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
+    stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
+    moved = status is not None and status.get("listen") != config.listen.as_dict()
+    if moved or (stopped and (service is not None or not (server["version"] or home.root))):
+        named = int(status["pid"]) if status is not None else 0
+        problems += port_problems(config, named if is_holder(home, named) else 0)
+    if problems:
+        raise LicensingError(problems)
+
+
+def version_problems(home: Home, package: Package) -> list[Problem]:
+    """Say whether a newer version is installed than the package is."""
+    found = home.package() if home.state() == OURS else None
+    if found is None or parse_version(found["version"]) <= parse_version(package.version):
+        return []
+    todo = "Use the collection's newer version here too, or remove the server first."
+    return [Problem(f"Version {found['version']} is installed; {package.version} is older.", home.where, todo)]
+
+
+def place_problems(home: Home) -> list[Problem]:
+    """Say what keeps files from being written to a home: rights, and space."""
+    problems = []
+    existing = next(path for path in (home.folder.path, *home.folder.path.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        problems.append(
+            Problem("The home cannot be written.", str(existing), "Run with become: true, or mend its rights.")
+        )
+    if os.statvfs(existing).f_flag & os.ST_NOEXEC:
+        todo = "Mount it with exec, or choose a home on another file system."
+        problems.append(Problem("Commands cannot run from here: it is mounted noexec.", str(existing), todo))
+    free = shutil.disk_usage(existing).free
+    if free < SPACE:
+        todo = "Free some space, or choose a home on another file system."
+        problems.append(Problem(f"{free >> 20} MB are free; {SPACE >> 20} MB are needed.", str(existing), todo))
+    return problems
+
+
+def _check_health(home: Home, package: Package) -> None:
+    command = [home.folder.place("Bin/licman"), "--version"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise refuse(
+            f"The installed package does not run: {error}.", command[0], "Check noexec mounts and Python."
+        ) from None
+    if answer.returncode != 0 or package.version not in answer.stdout:
+        told = (answer.stderr or answer.stdout).strip().splitlines()
+        raise refuse(
+            f"The installed package does not run: {told[-1] if told else 'it says nothing'}.",
+            command[0],
+            "Run this command by hand on the host to see the whole message.",
+        )
+
+
+def remove(home: Home, dry: bool = False) -> Installation:
+    """Stop the server and remove the package; licenses, journal and the rest of the configuration stay as they are.
+
+    :raises LicensingError: a license is active or pending here.
+    """
+    if home.state() != OURS:
+        before = _overview(home)
+        return Installation((), before, before)
+    # Held from the look at the licenses on: what another run activates meanwhile would be left without a server.
+    with home.held(dry):
+        return _remove(home, dry)
+
+
+def _remove(home: Home, dry: bool) -> Installation:
+    before = _overview(home)
+    held = [license["number"] for license in before["licenses"] if license["status"] != INACTIVE]
+    held += [pending["number"] for pending in before["pending"] if pending["number"] not in held]
+    if held:
+        todo = "Deactivate them first (aims_license_deactivate)."
+        raise refuse(f"Licenses are active or pending here: {', '.join(held)}.", home.where, todo)
+    if not before["server"]["installed"]:
+        return Installation((), before, before)
+    config = home.config()
+    service = service_of(home, config)
+    if not dry:
+        if service is not None:
+            service.remove()
+        faults.reach("remove.left", home.where)
+        for name in (*COMMANDS, Path(ARCHIVE).name):
+            home.folder.remove(f"Bin/{name}")
+        home.save(replace(config, service=UNMANAGED))
+        # What says that a package is here goes last, so that a removal which was cut short is taken up again.
+        home.folder.remove(PACKAGE)
+    gone = {"installed": False, "version": None, "digest": None, "service": UNMANAGED, "running": None}
+    after = {**before, "server": {**before["server"], **gone}}
+    return Installation((f"remove {before['server']['version']}",), before, after)

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the license server of a home runs, and which seats it has granted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from ..errors import LicensingError, refuse
+from ..home.inspection import Usage
+from ..home.store import SEATS_LOCK, UNMANAGED, Config, Home
+from ..system import advice, reason, try_lock
+
+# Seconds that a server on the same host may take to answer.
+GLANCE = 2.0
+
+
+def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, Any] | None:
+    """Return the status of this home's server, or None where it does not run.
+
+    :param timeout: seconds to wait for it
+    """
+    # Imported here, as a server that nothing runs should not cost every module the HTTP library.
+    from ..client import Management, Unable
+
+    try:
+        status = Management(config.listen.reachable.management, timeout=timeout).status()
+    except Unable:
+        raise
+    except LicensingError:
+        return None
+    return status if status.get("home_id") == home.home_id else None
+
+
+def is_held(home: Home) -> bool:
+    """Whether a server holds the seats of this home, whether or not it answers.
+
+    :raises LicensingError: this machine cannot tell, which says nothing about a server
+    """
+    place = home.folder.path / SEATS_LOCK
+    try:
+        # The service may put anything in this place, such as a pipe that nobody writes to.
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        # Who may not look does not know.
+        return True
+    except OSError as error:
+        what = f"Whether a license server runs here cannot be seen: {reason(error)}."
+        raise refuse(what, str(place), advice(error)) from error
+    try:
+        return not try_lock(handle, str(place), shared=True)
+    finally:
+        os.close(handle)
+
+
+def is_holder(home: Home, process: int) -> bool:
+    """Whether a process has this home's seats open, as its server does; False also where this user may not see it."""
+    try:
+        held = (home.folder.path / SEATS_LOCK).lstat()
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            # Files are closed while they are looked at.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(handle.stat(), held):
+                    return True
+    except OSError:
+        return False
+    return False
+
+
+def signal_holder(home: Home, process: int, number: int) -> bool:
+    """Signal a process if it is the server of this home; return whether it was, and is sent the signal.
+
+    :raises LicensingError: it may not be signalled
+    """
+    try:
+        # What is looked at is what is signalled, though numbers of processes are used again.
+        pinned = os.pidfd_open(process) if hasattr(os, "pidfd_open") else None
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # A kernel before 5.3, which EL 8 has.
+        pinned = None
+    try:
+        if not is_holder(home, process):
+            return False
+        if pinned is None:
+            os.kill(process, number)
+        else:
+            signal.pidfd_send_signal(pinned, number)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        what = f"The license server cannot be signalled: {reason(error)}."
+        raise refuse(what, f"process {process}", "Run this as the user that started it.") from error
+    finally:
+        if pinned is not None:
+            os.close(pinned)
+    return True
+
+
+def usage_of(home: Home, config: Config) -> Usage | None:
+    """Return the seats that this home's server has granted, or None where it does not run."""
+    if config.service == UNMANAGED:
+        return None
+    from ..client import Management, Unable
+
+    try:
+        seen = Management(config.listen.reachable.management, timeout=GLANCE).overview()
+    except Unable:
+        raise
+    except LicensingError:
+        return None
+    if seen["server"]["home_id"] != home.home_id:
+        return None
+    return Usage(
+        {one["number"]: one["in_use"] for one in seen["licenses"]},
+        {one["name"]: one["in_use"] for one in seen["profiles"]},
+        seen["clients"],
+        seen["clients_total"],
+    )

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which manager a license server has."""
+
+from __future__ import annotations
+
+from ..errors import refuse, shown
+from .freshness import Freshness
+from .port import LicenseManager
+
+BUNDLED = "bundled"
+VENDOR = "vendor"
+
+
+def open_manager(backend: str, home: str, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
+    """Return the manager of a home.
+
+    :param freshness: when the call was asked for, where whoever asked may be gone by now
+
+    :raises LicensingError: the backend is not part of this version, or home and root are no folders.
+    """
+    if backend == BUNDLED:
+        from ..home.store import Home
+        from .bundled import BundledManager
+
+        return BundledManager(Home(home, root), freshness=freshness)
+    if backend == VENDOR:
+        raise refuse(
+            "The vendor backend is not part of this version of the collection.",
+            "backend",
+            "Rehearse with aims_license_server_backend: bundled; move the vendor's licenses by hand for now.",
+        )
+    raise refuse(f"{shown(backend)} is not a backend.", "backend", "Use 'bundled'.")

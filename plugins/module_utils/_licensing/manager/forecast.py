@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call would do with each license, for a dry run. Pure.
+
+Online, an exchange ends in the call that begins it. Offline one ends where its response is at hand, and one that begins
+is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..documents import Document
+from ..home.state import State
+from ..home.store import read_nodelock
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, DeclaredLicense
+from .emergency import foreseen
+from .settlement import DEACTIVATED, DONE, UPDATED, spent
+
+PENDING = "pending"
+_WAITS: Mapping[str, Any] = {"action": PENDING, "spends": 0}
+
+
+def waits(licenses: Sequence[DeclaredLicense]) -> dict[str, dict[str, Any]]:
+    """Give the results for licenses that are requested offline."""
+    return {one.number: dict(_WAITS) for one in licenses}
+
+
+def ended(
+    state: State,
+    wanted: Sequence[DeclaredLicense],
+    responses: Mapping[str, Document],
+    given_back: Sequence[str],
+    online: bool,
+) -> dict[str, dict[str, Any]]:
+    """Give the results for wanted licenses whose pending exchange ends with the call.
+
+    :param responses: those at hand, by license number
+    :param given_back: numbers of licenses whose emergency activation is replaced offline
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for one in wanted:
+        intent, response = state.intents.get(one.number), responses.get(one.number)
+        if intent is None or not (online or response):
+            continue
+        if intent.action == UPDATE:
+            found[one.number] = {"action": UPDATED, **spent(response.body if response else None)}
+        elif not online and (response is None or not _suits(one, intent.action, response, given_back)):
+            found[one.number] = dict(_WAITS)
+        else:
+            told = {**spent(response.body), "until": response.body.get("until")} if response else {}
+            found[one.number] = {**foreseen(None), **told}
+    return found
+
+
+def _suits(one: DeclaredLicense, action: str, response: Document, given_back: Sequence[str]) -> bool:
+    """Whether a license is active as wanted by a response, so that no further request follows it."""
+    if action != ACTIVATE:
+        return False
+    lock = read_nodelock(response)
+    return one.number not in given_back if lock.until else lock.type == one.nodelock
+
+
+def given_up(
+    state: State, numbers: Sequence[str], responses: Mapping[str, Document], online: bool
+) -> dict[str, dict[str, Any]]:
+    """Give the results for licenses that are to be given back; none for one that goes on waiting for its response."""
+    found: dict[str, dict[str, Any]] = {}
+    for number in numbers:
+        intent, response = state.intents.get(number), responses.get(number)
+        if intent is not None and not online and response is None:
+            continue
+        installed = state.installed.get(number)
+        until = installed.nodelock.until if installed and installed.nodelock else None
+        if intent is not None and intent.action == ACTIVATE:
+            until = read_nodelock(response).until if response else None
+        # What bridges is ended here, and nobody is asked.
+        ends = online or until is not None or (intent is not None and intent.action == DEACTIVATE)
+        found[number] = {"action": DEACTIVATED, "spends": 0} if ends else dict(_WAITS)
+    return found
+
+
+def updated(
+    state: State, numbers: Sequence[str], responses: Mapping[str, Document], online: bool
+) -> dict[str, dict[str, Any]]:
+    """Give the results for licenses whose files are to be fetched; none for one that waits for its response.
+
+    Only the authority knows whether it has another license file; it is asked in earnest alone.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for number in numbers:
+        intent = state.intents.get(number)
+        if intent is None:
+            found[number] = {"action": UPDATED, "spends": 0} if online else dict(_WAITS)
+        elif online or number in responses:
+            found[number] = {"action": DONE[intent.action], "spends": 0}
+    return found

@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The port through which modules and commands manage a license server, whatever its make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..channel.base import Channel
+from ..documents import Realm
+from ..errors import Problem
+from ..model import DeclaredLicense, Profile
+from .drain import Drained, Step
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a call did, or in a dry run would do.
+
+    :ivar results: one ``{number, action, spends, …}`` per license, in the order asked
+    :ivar requests: license number → content of the request file that now waits for its response
+    :ivar before, after: overviews
+    :ivar drained: what waiting for clients came to, where there was any
+    :ivar again: the ticket of the drain with which the call is to be made again, as it is not over; None if it is
+    """
+
+    changed: bool
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    results: Sequence[Mapping[str, Any]] = ()
+    requests: Mapping[str, bytes] = field(default_factory=dict)
+    drained: Drained = field(default_factory=Drained)
+    again: str | None = None
+
+
+@dataclass(frozen=True)
+class HomeFile:
+    """A file of the home as a bundle holds it.
+
+    :ivar secret: whether it may leave the host only encrypted
+    """
+
+    name: str
+    mode: int
+    secret: bool
+    content: bytes = field(repr=False)
+
+
+class LicenseManager(Protocol):
+    """Manages the license server of one home. ``dry`` calls predict and change nothing on the host."""
+
+    def overview(self) -> dict[str, Any]:
+        """Return what the manager shows, as data."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the identity of this machine by component."""
+
+    def places(self) -> dict[str, str | None]:
+        """Return where home and machine-id lie, in a form that is the same for two hosts only if these are one."""
+
+    def obstacles(self) -> list[Problem]:
+        """Return what would keep this server from giving its licenses up, were it asked to."""
+
+    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+        """Ask the authority what it would answer to activations here."""
+
+    def activate(
+        self,
+        wanted: Sequence[DeclaredLicense],
+        channel: Channel,
+        realm: Realm | None = None,
+        extra_profiles: Sequence[Profile] = (),
+        users: Sequence[str] | None = None,
+        released_by: Sequence[str] = (),
+        files: Sequence[HomeFile] = (),
+        emergency: Sequence[str] = (),
+        given_back: Sequence[str] = (),
+        keep_profiles: bool = False,
+        source: str | None = None,
+        dry: bool = False,
+    ) -> Change:
+        """Make the wanted licenses active here, with their profiles.
+
+        :param files: application keys and other files that move with the licenses; one that is here already stays.
+            Which mode they get here depends on their kind, and not on the one that they had
+        :param emergency: numbers of those that are to be activated for the days that the authority grants, where
+            another machine holds them
+        :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
+            be asked, an emergency activation of these is replaced by a usual one
+        :param keep_profiles: whether licenses that have profiles here keep these, whatever is wanted
+        :param source: the name of the host that the licenses come from, where these are all of its files that move:
+            with the last license it is on record that they came
+        :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then;
+            ``*`` for anybody's
+        """
+
+    def deactivate(
+        self,
+        numbers: Sequence[str],
+        channel: Channel,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        step: Step | None = None,
+    ) -> Change:
+        """Stop serving licenses and give them back to the authority.
+
+        Refuses with the server as it was where the authority cannot be reached. Updates that are pending for these
+        licenses are dropped.
+
+        :param drain_seconds, force, step: first keep new seats from being given and wait for their seats, as of
+            :meth:`set_maintenance`; with None sessions end with the fence. A server that has other licenses to serve
+            gives seats again once these are fenced; one that has none stays in maintenance mode
+        :return: what was done so far, with ``again``, where seats are in use or licenses left to be given back
+        """
+
+    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        """Fetch the license files of active licenses as the authority has them now; no transfer is spent.
+
+        They are served meanwhile, by the license file that is here.
+        """
+
+    def set_maintenance(
+        self,
+        enabled: bool,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        step: Step | None = None,
+    ) -> Change:
+        """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
+
+        While seats are waited for, no new ones are given for so long only as somebody goes on asking.
+
+        :param drain_seconds: how long to wait; with None nobody is waited for
+        :param force: go on with seats still in use; else the server is taken back into service, and this refuses
+        :param step: where the drain stands, for who makes it in many short calls; with None this call is all of it
+        """
+
+    def end_drain(self, ticket: str) -> Change:
+        """Give new seats again at once, unless another drain or maintenance mode keeps them."""
+
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
+        """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
+
+        :param numbers: only the profiles of these licenses; None for all
+        :return: ``{profile, license, outcome, reason}`` by profile; nothing where nothing runs the server
+        """
+
+    def set_profiles(
+        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
+    ) -> Change:
+        """Add, rename, re-point, order and remove profiles."""
+
+    def carried(self) -> dict[str, Any]:
+        """Return which files here move with licenses, and which came: ``{files, brought, sources}``, no contents."""
+
+    def files(self) -> list[HomeFile]:
+        """Return every file needed to rebuild the server."""

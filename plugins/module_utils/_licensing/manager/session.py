@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home as the calls of the bundled manager read it, hold it, and finish its exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Callable
+
+from ..channel.base import Channel
+from ..documents import Document, Realm
+from ..errors import refuse
+from ..home.inspection import Usage
+from ..home.journal import Intent, Journal
+from ..home.state import State, overview_of, read_state
+from ..home.store import Config, Home
+from ..hosting.liveness import usage_of
+from ..model import UPDATE
+from .emergency import UNCHANGED
+from .exchange import Requests
+from .forecast import PENDING
+from .freshness import Freshness
+from .port import Change
+from .settlement import Settlement
+
+
+class HomeSession:
+    """A home, and what was seen of its server, for the length of a call.
+
+    :ivar now: gives the time, UTC
+    :ivar freshness: when the call was asked for; None where nobody can be gone by now
+    """
+
+    def __init__(self, home: Home, now: Callable[[], datetime], freshness: Freshness | None = None) -> None:
+        self.home = home
+        self.journal = Journal(home.folder)
+        self.now = now
+        self.freshness = freshness
+        self._usage: list[Usage | None] = []
+
+    @contextmanager
+    def held(self, dry: bool = False) -> Iterator[None]:
+        """Hold the home for a change, unless the call comes too late; a dry one changes nothing and waits for nobody.
+
+        :raises LicensingError: it was asked for too long ago, also because another run has held the home meanwhile
+        """
+        with self.home.held(dry):
+            if self.freshness is not None and not dry:
+                self.freshness.check(self.home.where)
+            yield
+
+    def read(self) -> State:
+        """Return what is on disk now."""
+        return read_state(self.home, self.now())
+
+    def overview(self, state: State) -> dict[str, Any]:
+        """Return what the manager shows of a state."""
+        # Looked at once: clients come and go, and that is no change of this call's making.
+        if not self._usage:
+            self._usage.append(usage_of(self.home, state.config))
+        return overview_of(self.home, state, self._usage[0])
+
+    def look_again(self) -> None:
+        """Have the next overview ask the server anew who uses what."""
+        self._usage.clear()
+
+    def realm(self, state: State, channel: Channel, given: Realm | None) -> Realm:
+        """Return the realm to deal with: the pinned one, before the first activation that of channel or caller."""
+        named = [realm for realm in (state.config.realm, channel.realm, given) if realm is not None]
+        if not named:
+            raise refuse(
+                "It is not known whose responses to honour: no realm is pinned here yet.",
+                self.home.where,
+                "Give the authority's realm (aims_license_server_realm), as 'authority init' printed it.",
+            )
+        other = next((realm for realm in named if realm.key != named[0].key), None)
+        if other is not None:
+            raise refuse(
+                f"This license server honours realm {named[0].id} ({named[0].name}), not {other.id} ({other.name}).",
+                self.home.where,
+                "Correct aims_license_server_authority; a license server does not change its realm.",
+            )
+        # The key says which realm it is. Its certificate is what was told last: a service may have come later.
+        told = [realm.ca for realm in (given, channel.realm, named[0]) if realm is not None and realm.ca]
+        return replace(named[0], ca=told[0] if told else None)
+
+    def responses(
+        self, state: State, numbers: Sequence[str], channel: Channel, given: Realm | None = None
+    ) -> dict[str, Document]:
+        """Return the responses at hand that a call would apply before it asks for anything; refuse where it would."""
+        due = state.due(numbers, channel.online)
+        return Settlement(self.home, channel, self.realm(state, channel, given)).foresee(due) if due else {}
+
+    def settling(
+        self,
+        state: State,
+        channel: Channel,
+        given: Realm | None,
+        arriving: Callable[[str], None] | None = None,
+    ) -> tuple[Settlement, Requests]:
+        """Pin the realm and make the host's key, which the first request needs."""
+        realm = self.realm(state, channel, given)
+        if realm != state.config.realm:
+            self.home.save(replace(state.config, realm=realm))
+        requests = Requests(realm, state.fingerprint, self.home.make_host_key(), self.now())
+        return Settlement(self.home, channel, realm, arriving), requests
+
+    def drop_updates(self, state: State, numbers: Sequence[str]) -> None:
+        """Drop the updates that are pending for these licenses: nobody waits for their responses any more."""
+        for number in numbers:
+            intent = state.intents.get(number)
+            if intent is not None and intent.action == UPDATE:
+                self.journal.close(intent)
+
+    def configured(self, state: State, config: Config, dry: bool) -> Change:
+        """Write another configuration; return what that changed."""
+        if not dry and config != state.config:
+            self.home.save(config)
+        after = self.overview(replace(state, config=config))
+        return Change(config != state.config, self.overview(state), after)
+
+
+def change_of(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    numbers: Sequence[str],
+    results: Mapping[str, Mapping[str, Any]],
+    intents: Mapping[str, Intent],
+) -> Change:
+    """Put together what was done; a license whose exchange is still open is pending."""
+    requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
+    done = {**{number: {"action": PENDING, "spends": 0} for number in requests}, **results}
+    fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
+    idle = {"action": UNCHANGED, "spends": 0}
+    listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
+    return Change(before != after, before, after, listed, requests)

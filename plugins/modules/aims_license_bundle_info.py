@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aims_license_bundle_info
+short_description: Read and verify a bundle
+version_added: "0.1.0"
+description:
+  - Returns what a bundle of M(aims.licensing.aims_license_backup) holds, after comparing every file of it with its
+    digest, authenticating it with the run's vault password, and decrypting what has to move with the licenses.
+  - Fails where there is no bundle, where it is damaged, and where it does not cover the licenses. One that its host had
+    given back by then need not be covered.
+  - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
+options:
+  bundle:
+    description: The bundle's folder. The newest one of O(host) in O(bundles) unless given.
+    type: path
+  bundles:
+    description: The folder of bundles on the controller.
+    type: path
+  host:
+    description: The host whose newest bundle is read.
+    type: str
+  licenses:
+    description:
+      - The declared licenses, as of M(aims.licensing.aims_license_activate), which were to be active then. Their codes
+        are not needed.
+    type: list
+    elements: dict
+  held:
+    description: Numbers of licenses that need not be covered, such as those that the target has already.
+    type: list
+    elements: str
+  accept_unauthenticated:
+    description:
+      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
+        the folder of bundles may have made such a bundle. It is told with a warning.
+    type: bool
+    default: false
+author: aims.licensing contributors (@aims)
+extends_documentation_fragment:
+  - aims.licensing.server
+  - aims.licensing.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Look into the newest bundle of a license server
+  aims.licensing.aims_license_bundle_info:
+    host: old
+    bundles: ./aims-license/bundles
+  register: bundle
+"""
+
+RETURN = r"""
+bundle:
+  description: The bundle's folder.
+  returned: success
+  type: str
+made:
+  description: When it was made.
+  returned: success
+  type: str
+  sample: '2026-11-21T19:20:22Z'
+authenticated:
+  description: Whether a vault password of this run vouches for it. False only where O(accept_unauthenticated) is set.
+  returned: success
+  type: bool
+host:
+  description: The host that it was made of, as the inventory named it then.
+  returned: success
+  type: str
+overview:
+  description: The overview as it was then, as of M(aims.licensing.aims_license_info).
+  returned: success
+  type: dict
+carried:
+  description: The names of the files that move with the licenses.
+  returned: success
+  type: list
+  elements: str
+  sample: [ApplicationKeys/app.key]
+"""
