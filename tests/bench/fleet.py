@@ -38,8 +38,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal
 from fleet_rig import Fleet, check_limits, licenses_of  # noqa: E402
 from hosts.image import Missing, make  # noqa: E402
 from hosts.machines import Site, podman  # noqa: E402
-from lab import USERS, Run  # noqa: E402
 from run import Execution, plays_of  # noqa: E402
+from support.lab import USERS, Run  # noqa: E402
 
 OURS, HAND, FLOOR, HAND_FLOOR = "collection", "by hand", "pings", "pings by hand"
 BY_HAND = str(CHECKOUT / "tests" / "bench" / "by_hand.yml")

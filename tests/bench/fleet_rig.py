@@ -20,8 +20,8 @@ from hosts.image import Missing
 from hosts.machines import ONLINE, Machine, Site, podman
 from hosts.rig import AUTHORITY, LEDGER, SERVICE, Rig
 from hosts.walks import URL, serve_authority
-from lab import GRANTS, HOME, USERS, WORKED_EXAMPLE, Run, must, new_code
 from run import Execution
+from support.lab import GRANTS, HOME, USERS, WORKED_EXAMPLE, Run, must, new_code
 
 INSTALLER = "license-server-installer.pyz"
 _KEPT = "/var/lib/aims-bench"

@@ -31,7 +31,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
-from lab import Lab, Run  # noqa: E402
+from support.lab import Lab, Run  # noqa: E402
 
 FULL, UNCHANGED = "full migration", "nothing to do"
 LIMITS = {FULL: 9, UNCHANGED: 4}

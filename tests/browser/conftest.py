@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import HOME, CoreLab
-from browser import open_browser
-from console_page import Console
-from licsrv import Server
 from selenium.webdriver import Chrome
+from support.browser import open_browser
+from support.console_page import Console
+from support.licsrv import Server
 
 
 @pytest.fixture(scope="session")

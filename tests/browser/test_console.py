@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
-from console_page import Console, take
-from licsrv import Server
 from selenium.webdriver.common.by import By
+from support.console_page import Console, take
+from support.licsrv import Server
 
 REFUSED = "net::ERR_CONNECTION_REFUSED"
 HOSTILE_USER = "AIMS\\<img src=x onerror=alert(1)>"

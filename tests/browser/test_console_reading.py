@@ -10,9 +10,9 @@ import http.client
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
-from console_page import Console, take
-from licsrv import Server
 from selenium.webdriver.common.by import By
+from support.console_page import Console, take
+from support.licsrv import Server
 
 CONTRAST = r"""
 const number = (text) => text.match(/[\d.]+/g).map(Number);

@@ -27,10 +27,10 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     digits,
     wanted,
 )
-from browser import open_browser
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from support.browser import open_browser
 
 ANNA = "anna@example.com"
 

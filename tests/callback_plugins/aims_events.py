@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells tests where a run stands, and cuts it off, holds it or has a task fail there; see tests/events.py."""
+"""Tells tests where a run stands, and cuts it off, holds it or has a task fail there; see tests/support/events.py."""
 
 from __future__ import annotations
 

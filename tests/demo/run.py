@@ -16,8 +16,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import overview_tables, text_table  # noqa: E402
-from clients import Client, wait_for, without_seat  # noqa: E402
-from lab import Lab, Run  # noqa: E402
+from support.clients import Client, wait_for, without_seat  # noqa: E402
+from support.lab import Lab, Run  # noqa: E402
 
 ADDRESSES = {"old": "127.0.0.11", "new": "127.0.0.12"}
 # Should the demonstration be killed, what it started ends by itself.

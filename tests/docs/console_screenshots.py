@@ -18,9 +18,9 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing import core_lab
-from browser import open_browser
-from console_page import Console, take
-from licsrv import Server
+from support.browser import open_browser
+from support.console_page import Console, take
+from support.licsrv import Server
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 NAMED = ("unshare", "--map-root-user", "--uts", "sh", "-c", 'hostname license.example.com; exec "$@"', "sh")

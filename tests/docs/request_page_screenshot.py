@@ -26,11 +26,11 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     digits,
     wanted,
 )
-from browser import open_browser
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
+from support.browser import open_browser
 
 IMAGE = Path(__file__).resolve().parents[2] / "docs" / "images" / "request-page.png"
 WIDTH, HEIGHT, SCALE = 640, 622, 1.25

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the matrix looks at in its worlds: the model of tests/invariants.py, secrets, seats, and what is left behind.
+"""What the matrix looks at in its worlds: what tests/support/invariants.py reads, secrets, seats, and what is left.
 
 It knows nothing of the core's code. Each check names the invariant (docs/design.md) that it holds, and returns what is
 broken in words.
@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from invariants import Pair
+from support.invariants import Pair
 
 HOME = "opt/aims-license-server"
 HOSTS = ("old", "new")

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from events import Events
 from hosts.machines import Site
 from hosts.rig import Rig
 from hosts.traces import Secrets
 from hosts.walks import online
-from lab import NUMBERS, must
-from leaks import Watch
-from steps import LOUD, RELEASED, STEPS
+from support.events import Events
+from support.lab import NUMBERS, must
+from support.leaks import Watch
+from support.steps import LOUD, RELEASED, STEPS
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from events import Events, held, release
 from hosts.machines import Site
 from hosts.rig import AUTHORITY, COMMANDS, LEDGER, SERVICE, Rig
 from hosts.traces import HOST_KEY, SHOWN, Secrets, search, watch
 from hosts.walks import URL, in_use, online, source_play, until
-from lab import HOME, NUMBERS, must, new_code
-from leaks import disguises
+from support.events import Events, held, release
+from support.lab import HOME, NUMBERS, must, new_code
+from support.leaks import disguises
 
 SESSIONS = 3
 

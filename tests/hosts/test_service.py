@@ -13,8 +13,8 @@ import pytest
 from hosts.machines import ONLINE, Site
 from hosts.rig import SERVICE, Reply, Rig
 from hosts.walks import in_use, until
-from lab import GRANTS, HOME, must
 from prometheus_client.parser import text_string_to_metric_families
+from support.lab import GRANTS, HOME, must
 
 SERVER = "http://target:3400"
 STATUS = "http://127.0.0.1:3401/v1/status"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hosts.machines import Machine
 from hosts.rig import LEDGER, Rig
-from lab import HOME
-from leaks import forms_of, secrets_of, seed
+from support.lab import HOME
+from support.leaks import forms_of, secrets_of, seed
 
 # What the processes of a host ever showed; kept over a reboot.
 SHOWN = "/var/tmp/shown"

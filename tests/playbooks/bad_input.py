@@ -23,7 +23,7 @@ from typing import Any, Callable
 
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from lab import WORKED_EXAMPLE, Lab, Run
+from support.lab import WORKED_EXAMPLE, Lab, Run
 
 SERVER, SESSION, CLIENT = (license["number"] for license in WORKED_EXAMPLE)
 MISSING = "015.120.099.099"

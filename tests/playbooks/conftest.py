@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from events import Events
-from lab import NUMBERS, USERS, Lab, must
+from support.events import Events
+from support.lab import NUMBERS, USERS, Lab, must
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def migrated_once(_rehearsed: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def places(migrated_once: Lab) -> list[str]:
-    """Where a whole migration can be cut off: the beginnings and ends of its tasks; see events.py."""
+    """Where a whole migration can be cut off: the beginnings and ends of its tasks; see tests/support/events.py."""
     return Events(migrated_once).seen()
 
 

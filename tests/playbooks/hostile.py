@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from lab import Lab
+from support.lab import Lab
 
 _INTERPRETER = """\
 #!{python}

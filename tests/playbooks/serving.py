@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
-from lab import Lab
+from support.lab import Lab
 
 _COLLECTIONS = Path(str(_licensing.__file__)).parents[6]
 _MAIN = f"import sys; sys.path.insert(0, {str(_COLLECTIONS)!r}); from {_licensing.__name__}.cli import main"

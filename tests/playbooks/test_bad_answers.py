@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
-from invariants import Host, Model, pair_of
-from invariants import Ledger as Told
-from lab import NUMBERS, Lab, must
-from leaks import leaks
 from playbooks.serving import Authority
+from support.invariants import Host, Model, pair_of
+from support.invariants import Ledger as Told
+from support.lab import NUMBERS, Lab, must
+from support.leaks import leaks
 
 Falsify = Callable[[Lab, dict[str, Any], bytes], bytes]
 FOREIGN = "foreign.db"

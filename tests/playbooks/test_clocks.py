@@ -12,12 +12,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from clocks import environment, interpreter
 from cryptography.x509 import load_pem_x509_certificate
-from events import Events
-from invariants import Model
-from lab import NUMBERS, Lab, must
 from playbooks.serving import Authority
+from support.clocks import environment, interpreter
+from support.events import Events
+from support.invariants import Model
+from support.lab import NUMBERS, Lab, must
 
 DAY = timedelta(days=1)
 SIDES = [pytest.param(DAY, id="source-ahead"), pytest.param(-DAY, id="source-behind")]

@@ -14,8 +14,8 @@ import signal
 
 import pytest
 from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
-from events import Events
-from lab import NUMBERS, USERS, Lab, Run, must
+from support.events import Events
+from support.lab import NUMBERS, USERS, Lab, Run, must
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 TAKE = "start|Activate the licenses on the target, with their profiles|1"

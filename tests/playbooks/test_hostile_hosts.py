@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from lab import NUMBERS, USERS, Lab, must
 from playbooks.hostile import turn_hostile
+from support.lab import NUMBERS, USERS, Lab, must
 
 
 def test_a_source_that_returns_facts_sets_no_variable_of_its_target(rehearsed: Lab) -> None:

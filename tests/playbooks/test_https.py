@@ -14,7 +14,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Service,
     run,
 )
-from lab import NUMBERS, Lab, must
+from support.lab import NUMBERS, Lab, must
 
 
 class Https:

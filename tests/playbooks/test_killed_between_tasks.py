@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from events import LONG, Events, gaps, held, release, some
-from invariants import Model, grants
-from lab import NUMBERS, WORKED_EXAMPLE, Lab, must
-from leaks import leaks
-from licsrv import free_address
 from playbooks.serving import Authority
+from support.events import LONG, Events, gaps, held, release, some
+from support.invariants import Model, grants
+from support.lab import NUMBERS, WORKED_EXAMPLE, Lab, must
+from support.leaks import leaks
+from support.licsrv import free_address
 
 PARTS = 6 if LONG else 1
 LIFETIME = 1200

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from lab import GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+from support.lab import GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from lab import CHECKOUT, GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must, new_code
 from playbooks.page import self_signed
+from support.lab import CHECKOUT, GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must, new_code
 
 LICENSES = "{{ hostvars.new.aims_license_server_licenses }}"
 GROUP = "group/aims.licensing.aims_license"

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab import NUMBERS, USERS, Lab, Run, must
+from support.lab import NUMBERS, USERS, Lab, Run, must
 
 STEMS = [number.replace(".", "") for number in NUMBERS]
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from lab import NUMBERS, Lab, Run, must
+from support.lab import NUMBERS, Lab, Run, must
 
 # A connection that answers until something is seen on disk.
 DYING = """

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from lab import GRANTS, NUMBERS, Lab, Run, must, new_code
 from playbooks.page import Page
 from playbooks.serving import Authority
+from support.lab import GRANTS, NUMBERS, Lab, Run, must, new_code
 
 REQUESTS = sorted(f"{number.replace('.', '')}.request" for number in NUMBERS)
 

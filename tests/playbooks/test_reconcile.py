@@ -9,8 +9,8 @@ import re
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
-from lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
 from playbooks.hostile import turn_hostile
+from support.lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab import GRANTS, NUMBERS, USERS, Lab, must
-from leaks import disguises, secrets_of
 from playbooks.hostile import turn_hostile
+from support.lab import GRANTS, NUMBERS, USERS, Lab, must
+from support.leaks import disguises, secrets_of
 
 
 def test_from_the_inventory_to_the_end(lab: Lab) -> None:

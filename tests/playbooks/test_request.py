@@ -22,9 +22,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as Inbox
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from lab import NUMBERS, Lab, Run, must
 from playbooks.page import Page, Twist, results
 from playbooks.serving import Authority
+from support.lab import NUMBERS, Lab, Run, must
 
 STEMS = sorted(number.replace(".", "") for number in NUMBERS)
 REQUESTS = [f"{stem}.request" for stem in STEMS]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
 
 
 def found(folder: Path, pattern: str) -> int:

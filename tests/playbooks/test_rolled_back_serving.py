@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
 from ansible_collections.aims.licensing.tests.playbooks.test_rollback import particulars
-from events import Events
-from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
-from licsrv import free_address
+from support.events import Events
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+from support.licsrv import free_address
 
 LIFETIME = 300
 GIVE_BACK = "Drain the source and deactivate its licenses"

@@ -12,11 +12,11 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from events import Events, some
-from lab import NUMBERS, Lab, Run, must, new_code
-from leaks import Watch, keys, leaks, seed
 from playbooks.serving import Authority
-from steps import LOUD, STEPS
+from support.events import Events, some
+from support.lab import NUMBERS, Lab, Run, must, new_code
+from support.leaks import Watch, keys, leaks, seed
+from support.steps import LOUD, STEPS
 
 
 def run_watched(lab: Lab, watch: Watch, playbook: str, *options: str, **environment: str) -> Run:

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
-from clients import Client, wait_for
-from events import Events
-from lab import NUMBERS, Lab, Started, must
-from licsrv import free_address
+from support.clients import Client, wait_for
+from support.events import Events
+from support.lab import NUMBERS, Lab, Started, must
+from support.licsrv import free_address
 
 LIFETIME = 300
 

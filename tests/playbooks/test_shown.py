@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab import NUMBERS, Lab, must, new_code
-from leaks import leaks
-from steps import LOUD
+from support.lab import NUMBERS, Lab, must, new_code
+from support.leaks import leaks
+from support.steps import LOUD
 
 CALLBACKS = Path(__file__).parents[1] / "callback_plugins"
 STDOUT = ["default", "minimal", "oneline"]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab import CHECKOUT, NUMBERS, Lab, must
+from support.lab import CHECKOUT, NUMBERS, Lab, must
 
 
 def galaxy(folder: Path, *arguments: str) -> None:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from events import LONG, Events, held, release
-from invariants import Model
-from lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, Started, must
-from leaks import leaks
 from playbooks.serving import Authority
+from support.events import LONG, Events, held, release
+from support.invariants import Model
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, Started, must
+from support.leaks import leaks
 
 TASKS = [
     "Look at the source|1",

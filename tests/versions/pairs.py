@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import NUMBERS, Lab, Started
-from licsrv import free_address
 from playbooks.serving import Authority
+from support.lab import NUMBERS, Lab, Started
+from support.licsrv import free_address
 
 # Should a walk be killed, what it started ends by itself.
 LIFETIME = 1800

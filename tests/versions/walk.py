@@ -24,8 +24,8 @@ sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections"
 
 from ansible.release import __version__  # noqa: E402
 from ansible_test._util.target.common import constants  # noqa: E402
-from lab import HOME, Run  # noqa: E402
 from playbooks.serving import Authority  # noqa: E402
+from support.lab import HOME, Run  # noqa: E402
 from versions.pairs import Column, Pair, Pairs  # noqa: E402
 
 _ACTIVE = "{{ seen.overview.licenses | selectattr('status', 'eq', 'Active') | map(attribute='number') }}"

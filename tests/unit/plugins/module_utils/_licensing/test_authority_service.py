@@ -33,8 +33,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import Package
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
-from ansible_collections.aims.licensing.tests.licsrv import free_address
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import HOME, all_files
+from support.licsrv import free_address
 
 PACKAGE = Package(VERSION, build_package())
 

@@ -38,7 +38,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivation as deactivating
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
-from ansible_collections.aims.licensing.tests.licsrv import free_address
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,
@@ -48,6 +47,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     PowerCut,
 )
+from support.licsrv import free_address
 
 CONTENT = build_package()
 ANNA = "AIMS\\anna"

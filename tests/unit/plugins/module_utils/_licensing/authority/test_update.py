@@ -41,7 +41,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     fault_at,
     wanted,
 )
-from licsrv import Server
+from support.licsrv import Server
 
 FAULTS = [OSError, PowerCut]
 LICENSE, LOCK, VERSION = "Licenses/015120064022.lic", "Nodelocks/015120064022.lock", "Nodelocks/015120064022.ver"

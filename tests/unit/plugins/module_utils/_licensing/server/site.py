@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     Host,
 )
-from licsrv import PATIENCE, Server
+from support.licsrv import PATIENCE, Server
 
 USER = "AIMS\\anna"
 CLIENT_NAME = "workstation-1"

@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     take,
     wait_until,
 )
-from licsrv import COLLECTIONS, Server
+from support.licsrv import COLLECTIONS, Server
 
 DONE = 0
 

@@ -32,7 +32,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     wait_until,
     why,
 )
-from licsrv import Server
+from support.licsrv import Server
 
 SEATS = GRANTS[SESSION][1]
 # A disk for which the event loop does not wait: everything is written by the thread.

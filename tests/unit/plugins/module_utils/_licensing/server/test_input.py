@@ -22,7 +22,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 )
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from licsrv import Server
+from support.licsrv import Server
 
 ID = "0" * 32
 KNOWN = {200, 400, 403, 404, 405, 409, 410, 413, 423}

@@ -22,8 +22,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     take,
     why,
 )
-from licsrv import Server
 from prometheus_client.parser import text_string_to_metric_families
+from support.licsrv import Server
 
 
 def metrics(server: Server) -> dict[tuple[str, str], float]:

@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     wait_until,
     why,
 )
-from licsrv import COLLECTIONS, Server
+from support.licsrv import COLLECTIONS, Server
 
 
 def connection_to(server: Server) -> http.client.HTTPConnection:

@@ -34,7 +34,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     wait_until,
     why,
 )
-from licsrv import PATIENCE
+from support.licsrv import PATIENCE
 
 SEATS = GRANTS[SESSION][1]
 

@@ -13,7 +13,7 @@ import signal
 import time
 from pathlib import Path
 
-from lab import CHECKOUT, Lab, Run, Started
+from support.lab import CHECKOUT, Lab, Run, Started
 
 LONG = os.environ.get("AIMS_FAULTS_LONG") == "1"
 

@@ -25,7 +25,8 @@ from typing import Any
 import yaml
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from lab import HOME, Lab
+
+from support.lab import HOME, Lab
 
 
 def body(document: bytes) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from licsrv import Server
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+
+from support.licsrv import Server
 
 
 def take(served: Server, profile: str, user: str, client: str) -> str:

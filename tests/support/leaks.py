@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from lab import Lab, Started
+
+from support.lab import Lab, Started
 
 
 def pem_of(lab: Lab) -> bytes:

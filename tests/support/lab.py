@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = "/opt/aims-license-server"
 # DOMAIN.md, the worked example; the dates are relative to today, because the real ones lie in the past.
 WORKED_EXAMPLE: list[dict[str, Any]] = [
