@@ -174,7 +174,7 @@ class HostVariables:
         problems = []
         for name in sorted(self._names - VARIABLES):
             near = difflib.get_close_matches(name, VARIABLES, 1)
-            todo = f"Did you mean {near[0]}?" if near else "Remove it; the README lists the variables."
+            todo = f"Did you mean {near[0]}?" if near else "Remove it; docs/variables.md lists the variables."
             problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))
         return problems
 

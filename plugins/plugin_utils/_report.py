@@ -73,7 +73,7 @@ def build_report(
 
 
 def connection_strings(host: str, overview: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return what PRO's configuration holds for each profile: ``host:3400,Profile`` (DOMAIN.md, Rules)."""
+    """Return what PRO's configuration holds for each profile: ``host:3400,Profile`` (docs/domain.md#profiles)."""
     return [
         {"profile": profile["name"], "string": f"{with_port(host, CLIENTS_PORT)},{profile['name']}"}
         for profile in overview["profiles"]
@@ -81,7 +81,7 @@ def connection_strings(host: str, overview: Mapping[str, Any]) -> list[dict[str,
 
 
 def licenses_cfg(host: str) -> list[str]:
-    """Return the line of a client's ``licenses.cfg`` (DOMAIN.md, Identifiers and files)."""
+    """Return the line of a client's ``licenses.cfg`` (docs/domain.md#identifiers-and-files)."""
     return [f"1\tnetwork\t{with_port(host, CLIENTS_PORT)}"]
 
 

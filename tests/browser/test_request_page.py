@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request page as a person uses it (S1): a real browser, a real service, a real mail server."""
+"""The request page (docs/domain.md#request-page) in a real browser, with a real service and a real mail server."""
 
 from __future__ import annotations
 

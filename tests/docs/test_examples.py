@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import authority
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What stands in for systemd-machine-id-setup, which a container may lack.
@@ -56,9 +58,10 @@ def shell(folder: Path, script: str, check: bool = True) -> str:
 
 
 def set_up_as_in_readme(folder: Path) -> None:
-    page = text("README.md").partition("## Your own inventory")[2]
-    write_files(page, folder)
-    shell(folder, commands(page)[0])
+    # The inventory on folders comes second, and is the one that stays.
+    section = text("README.md").partition("## Your own inventory")[2].partition("\n## ")[0]
+    write_files(section, folder)
+    shell(folder, "".join(commands(section)))
 
 
 def held(home: Path) -> list[str]:
@@ -75,7 +78,9 @@ def test_the_inventory_of_the_readme_runs_with_every_playbook(tmp_path: Path) ->
         shell(tmp_path, row)
     assert len(held(tmp_path / "hosts/old/opt/aims-license-server")) == 3
     play = next(
-        block for block in re.findall(r"```yaml\n(.*?)```", text("README.md"), re.DOTALL) if "module_defaults" in block
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", text("docs/modules.md"), re.DOTALL)
+        if "module_defaults" in block
     )
     (tmp_path / "play.yml").write_text(play, encoding="utf-8")
     assert "015.120.064.022" in shell(tmp_path, "ansible-playbook play.yml")
@@ -85,8 +90,8 @@ def test_the_offline_walk_runs_as_printed(tmp_path: Path) -> None:
     set_up_as_in_readme(tmp_path)
     page = text("docs/offline.md")
     write_files(page, tmp_path)
-    authority, walk = commands(page)
-    realm = re.search(r'"msg": (\{.*?\n    \})', shell(tmp_path, authority), re.DOTALL)
+    set_up, walk = commands(page)
+    realm = re.search(r'"msg": (\{.*?\n    \})', shell(tmp_path, set_up), re.DOTALL)
     assert realm
     (tmp_path / "group_vars/all/realm.yml").write_text(yaml.safe_dump(json.loads(realm[1])), encoding="utf-8")
     # The two hosts of the page are over SSH; here they are the two folders.
@@ -118,12 +123,40 @@ def test_the_commands_run_as_printed(tmp_path: Path) -> None:
     shell(home, "\n".join(issue.strip().splitlines()[:2]))
 
 
-def test_the_readme_names_every_variable_and_module() -> None:
+CHECK = """\
+- hosts: all:localhost
+  gather_facts: false
+  tasks:
+    - aims.licensing.aims_license_inventory: {group: aims_license_targets, vault: true, rehearsal: true}
+      run_once: true
+      register: inventory
+    - ansible.builtin.debug: {msg: "{{ inventory.pairs.keys() }}"}
+      run_once: true
+"""
+
+
+def test_the_inventory_of_the_readme_for_hosts_over_ssh_declares_a_pair(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_as_in_readme(tmp_path)
+    over_ssh = re.findall(r"^```yaml\n# inventory.yml\n(.*?)^```$", text("README.md"), re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "inventory.yml").write_text(over_ssh, encoding="utf-8")
+    ledger = str(tmp_path / "authority.db")
+    assert authority(["init", "--ledger", ledger, "--name", "x", "--host", "authority.example.com", "--json"]) == 0
+    realm = {key: value for key, value in json.loads(capsys.readouterr().out).items() if key in ("name", "key", "ca")}
+    declared = yaml.safe_dump({"aims_license_server_realm": realm})
+    (tmp_path / "group_vars/all/realm.yml").write_text(declared, encoding="utf-8")
+    (tmp_path / "check.yml").write_text(CHECK, encoding="utf-8")
+    assert "new.example.com" in shell(tmp_path, "ansible-playbook check.yml")
+
+
+def test_the_reference_names_every_variable_and_module() -> None:
     options: set[str] = set()
     for role in CHECKOUT.glob("roles/*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(role.read_text(encoding="utf-8"))["argument_specs"].values():
             options |= set(entry["options"])
-    rows = set(re.findall(r"^\| `(aims_license_\w+)` \|", text("README.md"), re.MULTILINE))
+    pages = text("docs/variables.md") + text("docs/modules.md")
+    rows = set(re.findall(r"^\| `(aims_license_\w+)` \|", pages, re.MULTILINE))
     assert rows == options | {path.stem for path in CHECKOUT.glob("plugins/modules/aims_*.py")}
 
 

@@ -28,7 +28,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = "/opt/aims-license-server"
-# DOMAIN.md, the worked example; the dates are relative to today, because the real ones lie in the past.
+# docs/domain.md#worked-example; the dates are relative to today, because the real ones lie in the past.
 WORKED_EXAMPLE: list[dict[str, Any]] = [
     {"number": "015.120.064.022", "profile": "PROServer"},
     {"number": "015.120.065.016", "profile": "PROSession", "default": True},

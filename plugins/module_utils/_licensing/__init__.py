@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The licensing core: a license server's state, its manager, and an activation authority.
+"""The licensing core: a license server, its manager, and an activation authority.
 
-Floors, each importing only from those below it: model, errors · documents, fingerprint, files ·
-store, journal · channel · manager · authority · cli.
+A file imports only from floors below its own; docs/design.md has the table of floors.
 """
 
 from __future__ import annotations

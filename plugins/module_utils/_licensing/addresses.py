@@ -115,7 +115,7 @@ def service_url(host: str, port: int, default: int) -> str:
     return f"https://{bracketed(host)}" if port == default else f"https://{with_port(host, port)}"
 
 
-# D licsrv/linux_setup: the ports cannot be configured. Which of the two is for what is not public; this is ours.
+# The ports cannot be configured (docs/domain.md#license-server-on-linux). Using 3401 for the management is our choice.
 CLIENTS_PORT = 3400
 MANAGEMENT_PORT = 3401
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands ``licman`` and ``authority``.
 
-``licman`` knows the two commands that the vendor documents (D licsrv/linux_setup), word for word, and our own.
+``licman`` knows the two commands that the vendor documents (docs/domain.md#license-server-on-linux), and our own.
 """
 
 from __future__ import annotations

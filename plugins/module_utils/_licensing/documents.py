@@ -5,7 +5,7 @@
 
 A document is JSON: ``{"format", "kind", "body", "signatures"}``. What is signed is its canonical form (sorted keys, no
 blanks, UTF-8) without the signatures; each signature names the part its signer plays: ``realm``, ``host`` or ``code``.
-Keys are Ed25519. The vendor's formats are not public (DOMAIN.md, Identifiers and files); these are our own.
+Keys are Ed25519. The vendor's formats are not public (docs/domain.md#not-public); these are our own.
 
 Two files are the same document if they have the same :attr:`Document.identity`, the digest of what :func:`sign` writes:
 mail programs and editors change line ends, indentation and byte order marks, and no signature covers those. Nothing

@@ -79,8 +79,8 @@ class Comparison:
 def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
     """Compare two fingerprints by the components that both have.
 
-    One component may drift if at least two others agree: DOMAIN.md lists NIC renames, resizes and kernel updates as
-    what makes fingerprints drift. The machine-id alone decides where nothing else is known.
+    One component may drift if at least two others agree: renamed cards, resized machines and kernel updates change
+    components (docs/domain.md#fingerprints-and-copies). The machine-id alone decides where nothing else is known.
     """
     agreed = {name: agreement for name in COMPONENTS if (agreement := _agree(name, one, two)) is not None}
     both = list(agreed)

@@ -85,7 +85,7 @@ def parse_profile(text: object, where: str = "profile") -> str:
 
 
 def parse_user(text: object, where: str = "registered user") -> str:
-    """Return a registered user of the form ``DOMAIN\\user`` (H105), or refuse."""
+    """Return a registered user of the form ``DOMAIN\\user`` (docs/domain.md#registered-users), or refuse."""
     if not isinstance(text, str) or not _USER.match(text) or not text.isprintable():
         raise refuse(f"{shown(text)} is not a registered user.", where, f"Write it as DOMAIN\\user.{hint(text)}")
     return text
@@ -211,7 +211,7 @@ class License:
 class Profile:
     """A name under which clients ask for a license; several may share one license.
 
-    :ivar default: clients that name no profile take the first valid default, top to bottom (DOMAIN.md, Rules)
+    :ivar default: clients that name no profile take the first valid default, top to bottom (docs/domain.md#profiles)
     """
 
     name: str
@@ -249,7 +249,7 @@ def keep_profiles(
 
 def free_name(*taken: Sequence[Profile]) -> str:
     """Return an abstract name for the profile of a license that none is declared for."""
-    # S0: "each is assigned an abstract name", to be renamed afterwards.
+    # An abstract name, to be renamed afterwards (docs/domain.md#migration-by-hand).
     names = {profile.name for profiles in taken for profile in profiles}
     at = 1
     while f"Profile{at}" in names:
@@ -270,7 +270,7 @@ class TransferRule:
     window: timedelta
 
 
-# DOMAIN.md, Rules: from the vendor's dialog on nodelock protection.
+# docs/domain.md#nodelock-rules
 TRANSFER_RULES: Mapping[str, TransferRule] = {
     MACHINE: TransferRule(3, timedelta(days=365)),
     PERSONAL: TransferRule(3, timedelta(hours=24)),

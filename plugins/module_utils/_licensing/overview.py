@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a license server shows, as data (DOMAIN.md, What the overview shows).
+"""What a license server shows, as data (docs/domain.md#what-the-overview-shows).
 
 Whether a license is held, served, fenced, given back or elsewhere is a property here, and is asked nowhere else. These
 values become dictionaries at the Ansible edge only: ``from_dict`` reads what a module or bundle holds, ``as_dict``

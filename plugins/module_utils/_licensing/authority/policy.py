@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a license may be activated on a machine, and what that spends: a pure function.
 
-The rules are those of the vendor's dialog (DOMAIN.md, Rules): a machine nodelock may be transferred 3 times per
+The rules are those of the vendor (docs/domain.md#nodelock-rules): a machine nodelock may be transferred 3 times per
 365 days and not become a personal one; a personal nodelock 3 times per 24 hours, never offline, and may become a
-machine one. A license that cannot be deactivated is activated elsewhere for 7 days (H89); that this can be had once in
+machine one. A license that cannot be deactivated is activated elsewhere for 7 days; that this can be had once in
 365 days is a rule of ours.
 """
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the license manager shows (DOMAIN.md, What the overview shows), assembled from a home."""
+"""What the license manager shows (docs/domain.md#what-the-overview-shows), assembled from a home."""
 
 from __future__ import annotations
 

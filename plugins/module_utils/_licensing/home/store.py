@@ -17,7 +17,7 @@
     Logging/               what the running service did
     ApplicationKeys/       private keys of published applications
 
-The folder names are the vendor's (DOMAIN.md, Identifiers and files); the contents are our own.
+The folder names are the vendor's (docs/domain.md#identifiers-and-files); the contents are our own.
 """
 
 from __future__ import annotations
@@ -467,7 +467,7 @@ def put_away(home: str, stop: bool = False) -> str:
 
 
 def is_carried(name: str) -> bool:
-    """Whether a file has to move with the licenses (DOMAIN.md, State that also has to move)."""
+    """Whether a file has to move with the licenses (docs/domain.md#state-that-also-has-to-move)."""
     top, *rest = PurePosixPath(name).parts or ("",)
     if not rest or "/".join((top, *rest)) != name or ".." in rest or rest[-1].startswith(".tmp-"):
         return False

@@ -35,7 +35,7 @@ from .ownership import home_problems
 from .service import ARCHIVE, Service, is_current, port_problems, service_of, wait_until_healthy
 
 COMMANDS = ("licman", "licsrv", "authority")
-# D licsrv/linux_setup: less than 100 MB of disk.
+# The vendor's server needs less than 100 MB of disk (docs/domain.md#license-server-on-linux).
 SPACE = 100 * 1024 * 1024
 _EXECUTABLE = 0o755
 _LARGEST = 64 << 20

@@ -143,7 +143,7 @@ def holds(config: Config, ticket: str) -> bool:
 
 
 def _restart(home: Home, config: Config) -> None:
-    """Restart what runs the server, as leaving maintenance mode does (D pro/license-server)."""
+    """Restart what runs the server, as leaving maintenance mode does (docs/domain.md#maintenance-mode)."""
     # Imported here, as only this call of the manager has to do with systemd.
     from ..hosting.service import service_of, wait_until_healthy
 

@@ -27,7 +27,7 @@ from ..system import advice, try_lock
 
 LOG = "Logging/LicenseServer.log"
 _LOG_BYTES = 1 << 20
-# The vendor's server keeps as many (H313).
+# The vendor's server keeps as many (docs/domain.md#identifiers-and-files).
 _LOG_FILES = 10
 # Seconds to wait for the seats: who only looks whether a server runs holds them for a moment.
 _MOMENT = 1.0

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request page (S1): request files and an e-mail address in, response files out, by download and by mail.
+"""The request page (docs/domain.md#request-page): it takes request files and an address, and returns response files.
+
+A response is a download on the page, and is mailed to that address.
 
 It needs no script, and no session: nobody is logged in, so that a form which another site makes a browser send can do
 nothing in somebody's name that the site could not do itself. What it could do is have mails sent, and how many are is

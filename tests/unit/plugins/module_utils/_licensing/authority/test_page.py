@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request page (S1) over the wire: files and an address in, response files out by page and by mail."""
+"""The request page (docs/domain.md#request-page) over the wire: request files in, response files out."""
 
 from __future__ import annotations
 
