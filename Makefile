@@ -57,19 +57,19 @@ link:
 
 .PHONY: demo
 demo: .venv/.runtime link  ## rehearse a migration on this machine, no root and no license needed
-	python tests/demo/run.py
+	python tools/demo/run.py
 
 .PHONY: bench
 bench: .venv/.dev link  ## time a migration against what Ansible itself costs, and seats against an empty answer
-	python tests/bench/run.py
-	python tests/bench/seats.py
+	python tools/bench/run.py
+	python tools/bench/seats.py
 
 # How many pairs at once.
 PAIRS ?= 1 5 10 25
 
 .PHONY: bench-fleet
 bench-fleet: .venv/.dev link  ## time migrations of many pairs over SSH beside one written by hand; wants root and podman; docs/bench.md
-	python tests/bench/fleet.py --pairs $(PAIRS)
+	python tools/bench/fleet.py --pairs $(PAIRS)
 
 .PHONY: test
 test: lint unit some-faults integration sanity  ## all of the checks below but the whole of what is long
@@ -134,7 +134,7 @@ VERSIONS_ARGS ?=
 
 .PHONY: versions
 versions: link | python  ## playbooks with each ansible-core on hosts with each Python; wants all of these, and says so
-	"$(PYTHON)" tests/versions/run.py $(VERSIONS_ARGS)
+	"$(PYTHON)" tools/versions/run.py $(VERSIONS_ARGS)
 
 .PHONY: sanity
 sanity: venv  ## ansible-test sanity, in a copy

@@ -40,7 +40,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     wanted,
 )
-from world import EMBEDDED, NO_CHANNEL, NUMBERS, OFFLINE, SERVICE, Way, World
+
+from faults.world import EMBEDDED, NO_CHANNEL, NUMBERS, OFFLINE, SERVICE, Way, World
 
 _VAULT = VaultLib([("default", VaultSecret(b"of the tests"))])
 _KEY = HomeFile("ApplicationKeys/model.key", 0o600, True, b"a key that is carried\n")

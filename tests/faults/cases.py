@@ -13,10 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from calls import Call
-from children import Cut, Fault, Trace, fits
-from mishaps import BUNDLES, EVERYWHERE, MAILS, REQUESTS, Mail, Mishap
-from world import OFFLINE, REQUEST, RESPONSE
+from faults.calls import Call
+from faults.children import Cut, Fault, Trace, fits
+from faults.mishaps import BUNDLES, EVERYWHERE, MAILS, REQUESTS, Mail, Mishap
+from faults.world import OFFLINE, REQUEST, RESPONSE
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 DAY = timedelta(days=1)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from world import World
+from faults.world import World
 
 HOME = "opt/aims-license-server"
 

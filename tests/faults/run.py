@@ -25,10 +25,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from calls import CALLS, templates
-from cases import Case, Reference, bounded, cases_of, points
-from trials import Lab
-from world import World
+from faults.calls import CALLS, templates
+from faults.cases import Case, Reference, bounded, cases_of, points
+from faults.trials import Lab
+from faults.world import World
 
 
 def work(folder: Path, worlds: Mapping[str, World], share: list[tuple[Case, Reference]], out: Path) -> None:

@@ -17,12 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from calls import Call
-from cases import Case, Reference
-from children import Cut, Fault, Line, Outcome, Service, Trace, record, run, spawn, wait
-from world import EMBEDDED, NUMBERS, OFFLINE, REQUEST, SERVICE, Way, World
+
+from faults import model
+from faults.calls import Call
+from faults.cases import Case, Reference
+from faults.children import Cut, Fault, Line, Outcome, Service, Trace, record, run, spawn, wait
+from faults.world import EMBEDDED, NUMBERS, OFFLINE, REQUEST, SERVICE, Way, World
 
 # Each of these is followed by a reply of the authority, or by a response file of it.
 _ASKED = {EMBEDDED: "channel.embedded.send", SERVICE: "channel.https.send", OFFLINE: "ledger.committed"}

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import children
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.service import (
     Settings as Serving,
@@ -32,6 +31,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, HOME, SERVER
+
+from faults import children
 
 NUMBERS = (SERVER, CLIENT)
 EMBEDDED, SERVICE, OFFLINE, NO_CHANNEL = "embedded", "https", "offline", "none"

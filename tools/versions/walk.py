@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
+sys.path[:0] = [str(CHECKOUT / "tools"), str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible.release import __version__  # noqa: E402
 from ansible_test._util.target.common import constants  # noqa: E402

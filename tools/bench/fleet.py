@@ -32,17 +32,17 @@ from typing import Any
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
+sys.path[:0] = [str(CHECKOUT / "tools"), str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
-from fleet_rig import Fleet, check_limits, licenses_of  # noqa: E402
+from bench.fleet_rig import Fleet, check_limits, licenses_of  # noqa: E402
+from bench.run import Execution, plays_of  # noqa: E402
 from hosts.image import Missing, make  # noqa: E402
 from hosts.machines import Site, podman  # noqa: E402
-from run import Execution, plays_of  # noqa: E402
 from support.lab import USERS, Run  # noqa: E402
 
 OURS, HAND, FLOOR, HAND_FLOOR = "collection", "by hand", "pings", "pings by hand"
-BY_HAND = str(CHECKOUT / "tests" / "bench" / "by_hand.yml")
+BY_HAND = str(CHECKOUT / "tools" / "bench" / "by_hand.yml")
 FIRST, AGAIN = "first run", "unchanged run"
 # Seconds for one run of a playbook.
 LONGEST = 1500

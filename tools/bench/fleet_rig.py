@@ -16,11 +16,11 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
+from bench.run import Execution
 from hosts.image import Missing
 from hosts.machines import ONLINE, Machine, Site, podman
 from hosts.rig import AUTHORITY, LEDGER, SERVICE, Rig
 from hosts.walks import URL, serve_authority
-from run import Execution
 from support.lab import GRANTS, HOME, USERS, WORKED_EXAMPLE, Run, must, new_code
 
 INSTALLER = "license-server-installer.pyz"
