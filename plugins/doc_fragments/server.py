@@ -33,6 +33,12 @@ options:
         person carries.
       - The authority that the server was installed with, unless given.
     type: str
+  fail_unreachable:
+    description:
+      - Whether the task fails where its host cannot be reached, so that a C(rescue) runs. Ansible runs none for hosts
+        that it counts as unreachable, which is what they are otherwise.
+    type: bool
+    default: false
 notes:
   - Works on the bundled license server of this collection, which honours rehearsal licenses only.
   - "The host needs Python 3.9 or newer; where anything is signed or checked, also the Python library C(cryptography):

@@ -27,6 +27,7 @@ SERVER: dict[str, Any] = {
     "root": {"type": "str", "default": ""},
     "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
     "authority": {"type": "str"},
+    "fail_unreachable": {"type": "bool", "default": False},
 }
 PROFILES: dict[str, Any] = {
     "type": "list",

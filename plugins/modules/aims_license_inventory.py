@@ -62,13 +62,15 @@ EXAMPLES = r"""
 RETURN = r"""
 pairs:
   description:
-    - Source and target of each pair, by the target's name, with home, root, backend and authority.
-    - Beside them C(licenses) and C(profiles), the declared ones in their order, with their license number in its one
-      form, four groups of three digits.
+    - Source and target of each pair, by the target's name, with host, home, root, backend, authority, service and
+      listen, and with C(options) for the C(module_defaults) of tasks that run on that host.
+    - Beside them C(licenses) and C(profiles), the declared ones in their order, with their license numbers in one form,
+      four groups of three digits, and without activation codes.
+    - C(ledger) is the authority in which a rehearsal issues the licenses of the pair.
   returned: success and O(pairs)
   type: dict
 servers:
-  description: Home, root, backend and authority of each host.
+  description: The license server of each host, as in RV(pairs), with its C(licenses) and C(profiles).
   returned: success and not O(pairs) and not O(names)
   type: dict
 """

@@ -25,11 +25,10 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault impor
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
 
-# The roles set one of these on a block that has a rescue. Ansible runs none for a host that cannot be reached, so there
-# such a task fails instead.
-RESCUED = ("__aims_license_migrate_rescued", "__aims_license_server_rescued")
-# Options of the server, which module_defaults may hand to every action of the group.
-SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority"})
+# The option by which a task fails where its host cannot be reached. Ansible runs no rescue for an unreachable host.
+FAIL_UNREACHABLE = "fail_unreachable"
+# Options that module_defaults may hand to every action of the group.
+SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority", FAIL_UNREACHABLE})
 
 # The option by which a task accepts a bundle that nobody vouches for.
 ACCEPT = "accept_unauthenticated"
@@ -151,12 +150,13 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""
         arguments = Untold({**self._task.args, **filled_in})
+        arguments.pop(FAIL_UNREACHABLE, None)
         name = str(self._task.resolved_action or self._task.action)
         module, host = name.rpartition(".")[2], self.host(task_vars)
         try:
             result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
-            if self._task.ignore_unreachable or not any(boolean(task_vars.get(name, False)) for name in RESCUED):
+            if self._task.ignore_unreachable or not self.flag(FAIL_UNREACHABLE):
                 raise
             raise _unreached(host, error) from None
         # Ansible expects of a host what its own modules print, and a host may print anything.

@@ -47,6 +47,9 @@ TARGETS = "aims_license_targets"
 SOURCES = "aims_license_sources"
 GRANTS = "aims_license_migrate_rehearse_licenses"
 GRANTED = ("type", "seats", "days")
+REHEARSE_AUTHORITY = "aims_license_migrate_rehearse_authority"
+LEDGER = "ledger:"
+DEFAULT_LEDGER = "/var/lib/aims-license-authority/authority.db"
 DEFAULT_HOME = "/opt/aims-license-server"
 # Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
 VARIABLES = frozenset(
@@ -108,6 +111,11 @@ class Server:
     authority: str
     service: str
     listen: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with what every module of the group takes of it in ``options``."""
+        plain = asdict(self)
+        return {**plain, "options": {name: plain[name] for name in ("home", "root", "backend", "authority")}}
 
 
 class HostVariables:
@@ -380,10 +388,11 @@ def _check_grants(targets: Sequence[str], hosts: Mapping[str, HostVariables], de
 def read_pairs(
     targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Return the pairs of an inventory by target, as plain data: ``{target: {source, target, licenses, profiles}}``.
+    """Return the pairs of an inventory by target, as plain data: ``{source, target, licenses, profiles, ledger}``.
 
-    Source and target are each a :class:`Server`. Of the declared licenses and profiles, in their order, there is what
-    others compare: the license numbers, in their one form. Activation codes have no place in a result.
+    Source and target are each a :class:`Server`. The declared licenses and profiles are in their order, with their
+    license numbers in the one form that results have, and without activation codes, which have no place in a result.
+    ``ledger`` is the authority in which a rehearsal issues its licenses.
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
@@ -398,13 +407,11 @@ def read_pairs(
     claimed: dict[str, list[str]] = {}
     wrong: dict[str, list[Problem]] = {}
     numbers: dict[str, list[str]] = {}
-    numbers_of: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
         server, found = read_server(host)
         declared, more = read_declared(host)
         problems += found + more
-        numbers_of[target] = declared
         for number in dict.fromkeys(declared):
             numbers.setdefault(number, []).append(target)
         source = _source_of(host, hosts, problems)
@@ -413,7 +420,7 @@ def read_pairs(
             source_server, wrong[source] = read_server(hosts[source])
             # A rollback registers them, once the licenses were given up.
             wrong[source] += _check_users(hosts[source])
-            pairs[target] = {"source": asdict(source_server), "target": asdict(server)}
+            pairs[target] = {"source": source_server.as_dict(), "target": server.as_dict()}
     problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
     for source, claimants in claimed.items():
         problems += wrong[source] if source not in targets else []
@@ -426,17 +433,49 @@ def read_pairs(
         if len(at) > 1
     ]
     if rehearsal:
-        problems += _check_grants(targets, hosts, numbers)
+        problems += _check_grants(targets, hosts, numbers) + _check_authorities(targets, hosts)
     for name in sorted({*targets, *claimed}):
         problems += hosts[name].unknown() + hosts[name].problems
     if problems:
         raise LicensingError(dict.fromkeys(problems))
     for target, pair in pairs.items():
-        pair["licenses"] = [{"number": number} for number in numbers_of[target]]
-        pair["profiles"] = [
-            {"license": parse_number(one["license"])} for one in hosts[target].get("aims_license_server_profiles", [])
-        ]
+        pair.update(_declared(hosts[target]), ledger=_ledger(hosts[target], hosts, pair["source"]["authority"]))
     return pairs
+
+
+def _declared(host: HostVariables) -> dict[str, Any]:
+    """What a host declares of its licenses and profiles, once nothing is wrong with it; without activation codes."""
+    licenses = [dict(license) for license in host.get("aims_license_server_licenses")]
+    profiles = [dict(profile) for profile in host.get("aims_license_server_profiles", [])]
+    for license in licenses:
+        license.pop("activation_code")
+        license["number"] = parse_number(license["number"])
+    for profile in profiles:
+        profile["license"] = parse_number(profile["license"])
+    return {"licenses": licenses, "profiles": profiles}
+
+
+def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority: str) -> str:
+    """Where a rehearsal issues licenses: in the ledger of the authority's host, or the one that the pair reaches."""
+    host = hosts.get(_text(target.get(REHEARSE_AUTHORITY, "")))
+    if host is None:
+        return authority
+    return f"{LEDGER}{host.get('aims_license_authority_ledger', DEFAULT_LEDGER)}"
+
+
+def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> list[Problem]:
+    """Say which hosts that serve a rehearsal's authority are not there, or have no ledger that can be told."""
+    problems: list[Problem] = []
+    for target in targets:
+        name = _text(hosts[target].get(REHEARSE_AUTHORITY, ""))
+        if name in hosts:
+            hosts[name].get("aims_license_authority_ledger")
+            problems += hosts[name].problems
+        elif name:
+            what = f"The authority's host {unsecret(name)} is not in the inventory."
+            todo = "Name a host of the group aims_license_authorities."
+            problems.append(Problem(what, hosts[target].where(REHEARSE_AUTHORITY), todo))
+    return problems
 
 
 def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
@@ -476,10 +515,10 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
         server, found = read_server(hosts[name])
         problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
         problems += _unplaceable([name], ())
-        servers[name] = asdict(server)
+        servers[name] = server.as_dict()
     if problems:
         raise LicensingError(dict.fromkeys(problems))
-    return servers
+    return {name: {**server, **_declared(hosts[name])} for name, server in servers.items()}
 
 
 def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:

@@ -56,7 +56,7 @@ def test_a_playbook_that_imports_ours_may_have_tags_of_its_own(lab: Lab) -> None
     assert "Nothing is done: the tags of this run" in " ".join(run.output.split())
     # By their own tag they run, and find that the source has no licenses.
     run = lab.play("site.yml", "--tags", "licenses")
-    assert run.code == 2 and "Nothing is done" not in run.output and "Look at the source" in run.output
+    assert run.code == 2 and "Nothing is done" not in run.output and "Read the source's overview" in run.output
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_a_target_that_is_gone_once_everything_was_given_up(rehearsed: Lab) -> N
     assert lines[0] == "Stopped at: Activate the licenses on the target, with their profiles"
     assert lines[1].startswith("new cannot be reached: Connection timed out. [new] Bring it up")
     assert rehearsed.held("old") == set() and run.recap()["new"]["unreachable"] == 0
-    assert stands(rehearsed.play("migrate"), *cells)[0] == "Stopped at: Look at the target"
+    assert stands(rehearsed.play("migrate"), *cells)[0] == "Stopped at: Read the target's overview"
     revive(rehearsed)
     must(rehearsed.play("migrate"))
     assert rehearsed.held("new") == set(NUMBERS) and rehearsed.transfers() == dict.fromkeys(NUMBERS, 1)
@@ -294,7 +294,7 @@ def test_reconcile_says_it_of_its_one_host(rehearsed: Lab) -> None:
         "activation on new, no response",
         "finish activating: wait for the response",
     )
-    assert lines[0] == "Stopped at: Stop while responses are missing"
+    assert lines[0] == "Stopped at: Stop until the responses are here"
 
 
 def test_a_module_in_a_play_of_ones_own_keeps_ansibles_way_with_unreachable_hosts(rehearsed: Lab) -> None:

@@ -166,8 +166,8 @@ def test_a_source_that_keeps_a_license_goes_on_serving_it(served: Served) -> Non
 
 def test_a_pair_that_was_not_found_to_serve_is_tried_again_although_nothing_is_left_to_do(served: Served) -> None:
     for step in (
-        "Take and return a seat on every profile of the target",
-        "See that the source gives no seats any more",
+        "Verify that the target grants a seat on every profile",
+        "Verify that the source grants no seats",
     ):
         run = Events(served.lab).play("migrate", AIMS_EVENTS_SPOIL=f"start|{step}|1")
         assert run.code != 0 and "spoiled" in run.output, run.output

@@ -19,12 +19,12 @@ from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, Started, must
 from support.leaks import leaks
 
 TASKS = [
-    "Look at the source|1",
+    "Read the source's overview|1",
     "Install the license server on the target|1",
     "Back up the source|1",
     "Drain the source and deactivate its licenses|1",
     "Activate the licenses on the target, with their profiles|1",
-    "Bring the target back from maintenance mode|1",
+    "Take the target out of maintenance mode|1",
     "Verify the pair and write its report|1",
 ]
 WAYS = ("ledger", "https", "offline")

@@ -9,16 +9,16 @@ LOUD = ("-vvvv", "--diff")
 # Those that take options, in their order; each is run once.
 STEPS = [
     "Check the inventory",
-    "Look at the source",
-    "Look at the target",
+    "Read the source's overview",
+    "Read the target's overview",
     "Ask what activating on the target would spend",
-    "Plan",
+    "Plan the next step of each license",
     "Install the license server on the target",
     "Back up the source",
     "Drain the source and deactivate its licenses",
     "Activate the licenses on the target, with their profiles",
-    "Take and return a seat on every profile of the target",
+    "Verify that the target grants a seat on every profile",
     "Verify the pair and write its report",
 ]
 # Between the last two, where the source's server runs.
-RELEASED = "See that the source gives no seats any more"
+RELEASED = "Verify that the source grants no seats"

@@ -38,3 +38,66 @@ def test_users_of_the_source_are_checked_as_a_rollback_registers_them(users: Any
     with pytest.raises(LicensingError) as refused:
         _inventory.read_pairs(["new"], {"new": new, "old": host("old", server_users=users, **shared)})
     assert [one.where for one in refused.value.problems] == ["inventory host old, aims_license_server_users"]
+
+
+CODE = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
+LEDGER = "ledger:/var/lib/authority.db"
+
+
+def pair(**target: Any) -> dict[str, Any]:
+    """The pair of the host new, whose licenses come from old; the host auth serves an authority."""
+    new = {
+        "migrate_source": "old",
+        "server_authority": LEDGER,
+        "server_licenses": [
+            {"number": "015120064022", "activation_code": CODE, "profile": "PROServer"},
+            {"number": "015.120.065.016", "activation_code": CODE, "default": True},
+        ],
+    }
+    hosts = {
+        "new": host("new", **{**new, **target}),
+        "old": host("old", server_authority=LEDGER, server_home="/opt/old"),
+        "auth": host("auth", authority_ledger="/srv/authority.db"),
+    }
+    return _inventory.read_pairs(["new"], hosts, rehearsal=True)["new"]
+
+
+def test_the_declared_licenses_are_returned_with_their_numbers_in_one_form_and_without_codes() -> None:
+    found = pair(server_profiles=[{"name": "Spare", "license": "015120065016"}])
+    assert found["licenses"] == [
+        {"number": "015.120.064.022", "profile": "PROServer"},
+        {"number": "015.120.065.016", "default": True},
+    ]
+    assert found["profiles"] == [{"name": "Spare", "license": "015.120.065.016"}]
+    assert CODE not in str(found)
+
+
+def test_what_the_modules_take_of_a_license_server_is_returned_as_their_options() -> None:
+    assert pair()["source"]["options"] == {
+        "home": "/opt/old",
+        "root": "",
+        "backend": "bundled",
+        "authority": LEDGER,
+    }
+
+
+def test_a_single_host_has_its_options_and_its_licenses_too() -> None:
+    license = {"number": "015120064022", "activation_code": CODE}
+    new = host("new", server_authority=LEDGER, server_licenses=[license])
+    found = _inventory.read_hosts(["new"], {"new": new})["new"]
+    assert found["licenses"] == [{"number": "015.120.064.022"}] and found["profiles"] == []
+    assert found["options"]["home"] == _inventory.DEFAULT_HOME
+
+
+def test_a_rehearsals_licenses_are_issued_in_the_ledger_of_the_authoritys_host_or_in_that_of_the_pair() -> None:
+    assert pair()["ledger"] == LEDGER
+    assert pair(migrate_rehearse_authority="auth")["ledger"] == "ledger:/srv/authority.db"
+    assert pair(migrate_rehearse_authority="old")["ledger"] == f"ledger:{_inventory.DEFAULT_LEDGER}"
+
+
+def test_a_rehearsals_authority_on_a_host_that_is_not_there_is_refused() -> None:
+    with pytest.raises(LicensingError) as refused:
+        pair(migrate_rehearse_authority="nowhere")
+    assert [problem.what for problem in refused.value.problems] == [
+        "The authority's host nowhere is not in the inventory."
+    ]
