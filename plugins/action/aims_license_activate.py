@@ -12,13 +12,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     read_declared_licenses,
     read_numbers,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import exchange_files
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import (
-    read_seen,
-    without_needless_codes,
-)
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
 
 
 class ActionModule(LicensingAction):
@@ -30,7 +28,7 @@ class ActionModule(LicensingAction):
         declared = read_declared_licenses(licenses, "licenses", without_codes=True)
         if args.get("seen") is not None:
             anew = [n for name in ("emergency", "given_back") for n in read_numbers(args.get(name) or [], name)]
-            licenses = without_needless_codes(licenses, declared, read_seen(args["seen"]), anew)
+            licenses = without_needless_codes(licenses, declared, Overview.from_dict(args["seen"], "seen"), anew)
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
         numbers = [license.number for license in declared]

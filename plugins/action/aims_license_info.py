@@ -1,16 +1,16 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_info: where the licenses of the host stand."""
+"""The controller's half of aims_license_info: where the licenses of the host are."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import (
-    Side,
-    numbers_of,
+    SeenHost,
     pair_status,
     status_lines,
 )
@@ -23,6 +23,7 @@ class ActionModule(LicensingAction):
         result = self.module(task_vars)
         if result.get("failed"):
             return result
-        side = Side(self.host(task_vars), result["overview"], self._task.args.get("authority"))
-        rows = pair_status([side], numbers_of(result["overview"]), {})
-        return {**result, "status": rows, "status_table": status_lines(rows)}
+        host = self.host(task_vars)
+        overview = Overview.from_dict(result["overview"], host)
+        rows = pair_status([SeenHost(host, overview, self._task.args.get("authority"))], overview.numbers, {})
+        return {**result, "status": [row.as_dict() for row in rows], "status_table": status_lines(rows)}

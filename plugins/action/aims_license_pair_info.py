@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on the controller only: says where the licenses of a pair, or of one host, stand."""
+"""Runs on the controller only: says where the licenses of a pair, or of one host, are."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     now_utc,
     read_declared_licenses,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies, drifts
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair, quotes_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import (
     CHANGED,
     COPIED,
     GO_ON,
-    Side,
+    SeenHost,
     pair_status,
     status_lines,
     stopped_lines,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import (
-    ACTIVATE,
-    FINISH,
-    FINISH_MOVE,
-    Planner,
-    step_in_words,
-)
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render import step_in_words
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 
 display = Display()
 
@@ -49,71 +48,75 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
-        sides = [_side(args[name]) for name in ("source", "target") if args.get(name)]
-        wanted = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
+        hosts = [_seen(args[name]) for name in ("source", "target") if args.get(name)]
+        declared = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
         path = self.path("requests_dir")
-        numbers = [one.number for one in wanted]
+        numbers = [license.number for license in declared]
         at_hand = RequestFolder(path).at_hand(numbers) if path else set()
-        rows = pair_status(sides, numbers, self._steps(sides, wanted), at_hand, bool(args.get("portal")))
+        steps = self._steps(hosts, declared)
+        rows = pair_status(hosts, numbers, steps, at_hand, by_page=bool(args.get("portal")))
         stopped = args.get("stopped")
         if not stopped:
             table = status_lines(rows)
             display.display("\n".join(table))
-            return {"changed": False, "status": rows, "status_table": table}
-        name = " -> ".join(side.host for side in sides)
+            return {"changed": False, "status": [row.as_dict() for row in rows], "status_table": table}
+        name = " -> ".join(host.host for host in hosts)
         return {
             "failed": True,
             "changed": False,
             "msg": f"{name} is not finished; status_table says why, and where each license is. {GO_ON}",
-            "status_table": stopped_lines(str(stopped["task"]), _text(stopped.get("msg")), rows, sides),
+            "status_table": stopped_lines(str(stopped["task"]), _text(stopped.get("msg")), rows, hosts),
             # One line of the table on one line of the output, in every version of ansible-core.
             "_ansible_verbose_always": True,
         }
 
-    def _steps(self, sides: Sequence[Side], wanted: Sequence[DeclaredLicense]) -> dict[str, str]:
+    def _steps(self, hosts: Sequence[SeenHost], declared: tuple[DeclaredLicense, ...]) -> dict[str, str]:
         """What the plan of the next run will say of each license, as far as it can be known."""
-        source, target = sides[0] if len(sides) > 1 else Side("", None), sides[-1]
+        source, target = hosts[0] if len(hosts) > 1 else SeenHost("", None), hosts[-1]
         if target.overview is None:
-            return {one.number: f"stop: needs {target.host}" for one in wanted}
-        args, lost = self._task.args, self.path("lost")
-        quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
-        told = [(args.get(name) or {}).get("found") or {} for name in ("source", "target")]
-        looked = [{key: one.get(key) or {} for key in ("fingerprint", "places")} for one in told]
-        seen = [
-            {"host": side.host, "overview": side.overview or _NOTHING, **one}
-            for side, one in zip((source, target), looked)
-        ]
-        planner = Planner(*seen, wanted, quotes, None, now_utc())
+            return {license.number: f"stop: needs {target.host}" for license in declared}
+        lost = self.path("lost")
+        sides = (self._side(source, "source"), self._side(target, "target"))
+        pair = Pair(*sides, declared, now_utc(), quotes_of(self._task.args.get("quotes") or []))
         if lost is not None:
-            emergency = self.flag("emergency")
-            planner = LostPlanner(*seen, wanted, quotes, self.trust(read_bundle(lost)).overview, now_utc(), emergency)
-        copies = bool(planner.copies()) if len(sides) > 1 and source.overview is not None else False
-        missing = len(sides) > 1 and source.overview is None and lost is None
+            bundle = self.trust(read_bundle(lost))
+            remembered = Overview.from_dict(bundle.overview, str(bundle.path))
+            pair = pair.without_source(remembered, is_bridged=self.flag("emergency"))
+        assessments = assess(pair)
+        has_copies = source.overview is not None and bool(copies(pair, assessments))
+        is_missing = len(hosts) > 1 and source.overview is None and lost is None
         steps = {}
-        for row in planner.rows():
-            steps[row["number"]] = step_in_words(row)
-            if copies:
-                steps[row["number"]] = COPIED
-            elif row["step"] in (ACTIVATE, FINISH, FINISH_MOVE) and planner.drifts(row["number"]):
-                steps[row["number"]] = CHANGED
-            elif row["step"] == ACTIVATE and missing:
-                steps[row["number"]] = f"stop: needs {source.host}"
+        for assessment in assessments:
+            steps[assessment.number] = step_in_words(assessment.step.value, assessment.until)
+            if has_copies:
+                steps[assessment.number] = COPIED
+            elif assessment.step in _NEW_ON_TARGET and drifts(pair, assessment.number):
+                steps[assessment.number] = CHANGED
+            elif assessment.step is Step.ACTIVATE and is_missing:
+                steps[assessment.number] = f"stop: needs {source.host}"
         return steps
 
+    def _side(self, host: SeenHost, name: str) -> Side:
+        """A host as a side of a plan; nobody has asked it what would keep it from giving licenses up."""
+        looked = (self._task.args.get(name) or {}).get("found") or {}
+        fingerprint, places = (looked.get(key) or {} for key in ("fingerprint", "places"))
+        return Side(host.host, host.overview or Overview(), fingerprint, places)
 
-_NOTHING: dict[str, Any] = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": [], "pending": []}
+
+# The steps by which the target asks for a license, or goes on asking.
+_NEW_ON_TARGET = (Step.ACTIVATE, Step.FINISH, Step.FINISH_MOVE)
 
 
-def _side(told: Mapping[str, Any]) -> Side:
+def _seen(option: Mapping[str, Any]) -> SeenHost:
     """A host by what the task that looked at it returned."""
-    found = told.get("found") or {}
-    authority = str(told.get("authority") or "") or None
-    if found.get("overview"):
-        return Side(str(told["host"]), found["overview"], authority)
-    if found.get("skipped"):
-        return Side(str(told["host"]), None, authority, "declared lost")
-    reached = boolean(found.get("reached", True)) and not found.get("unreachable")
-    return Side(str(told["host"]), None, authority, "not read" if reached else "not reached", _text(found.get("msg")))
+    looked, host = option.get("found") or {}, str(option["host"])
+    authority = str(option.get("authority") or "") or None
+    if looked.get("overview"):
+        return SeenHost(host, Overview.from_dict(looked["overview"], host), authority)
+    if looked.get("skipped"):
+        return SeenHost(host, None, authority, "declared lost")
+    reached = boolean(looked.get("reached", True)) and not looked.get("unreachable")
+    return SeenHost(host, None, authority, "not read" if reached else "not reached", _text(looked.get("msg")))
 
 
 def _text(message: object) -> str:

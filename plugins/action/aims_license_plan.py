@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    DeclaredLicense,
     now_utc,
     read_declared_licenses,
     read_profiles,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of, read_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import arrives_by, with_files
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import bundled
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair, quotes_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text, with_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 
 display = Display()
 
@@ -52,75 +58,66 @@ class ActionModule(LicensingAction):
     required = frozenset({"source", "target", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        args = self._task.args
-        source, target = args["source"], args["target"]
-        wanted = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=self.flag("hosts_only"))
-        further = read_profiles(args.get("profiles") or [], "profiles", [one.number for one in wanted])
-        target = {**target, "returns": boolean(target.get("returns", False))}
-        if self.flag("hosts_only"):
-            return self._compared(source, target, wanted)
-        # What was asked has an answer or, offline, none; the rest is active as it is.
-        quotes = {quote["number"]: quote for quote in args.get("quotes") or [] if "live" in quote}
+        args, hosts_only = self._task.args, self.flag("hosts_only")
+        declared = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=hosts_only)
+        further = read_profiles(args.get("profiles") or [], "profiles", [license.number for license in declared])
+        source, target = (_side(args[name]) for name in ("source", "target"))
+        pair = Pair(source, target, declared, now_utc(), quotes_of(args.get("quotes") or []), further=further)
+        if hosts_only:
+            return self._compared(pair)
         bundles = self.path("bundles")
-        lost = self.path("lost")
-        source = {
-            **source,
-            "obstacles": [*source.get("obstacles", []), *self._obstacles(bundles)],
-            "reachable": boolean(source.get("reachable", True)),
-        }
-        if lost is not None:
-            bundle: Bundle | None = self.trust(read_bundle(lost))
-        else:
-            bundle = newest_of(bundles, str(source["host"])) if bundles else None
-        problem = bundle.doubt(self.vault) if bundle and not self.flag(ACCEPT) else None
-        if problem is not None:
-            # A source that shows itself is backed up anew before it gives anything up, and its files are compared.
-            if not source["reachable"]:
-                raise LicensingError([problem])
-            display.warning(f"Not used for the plan: {problem}")
-            bundle = None
-        remembered = bundle.overview if bundle else None
-        if lost is not None and remembered is not None:
-            emergency = self.flag("emergency")
-            planner: Planner = LostPlanner(source, target, wanted, quotes, remembered, now_utc(), emergency, further)
-        else:
-            kept = self.flag("keep_profiles")
-            planner = Planner(source, target, wanted, quotes, remembered, now_utc(), further, kept)
-        plan = self._planned(planner, source, target)
-        manifest = bundle.manifest if bundle else None
-        plan = with_files(plan, source, target, manifest, lost is not None, self.flag("without_files"))
-        text = plan_text(plan, source["host"], target["host"])
+        pair = replace(pair, source=replace(source, obstacles=(*source.obstacles, *self._obstacles(bundles))))
+        bundle = self._bundle(source, bundles)
+        if bundle is not None:
+            pair = replace(pair, remembered=Overview.from_dict(bundle.overview, str(bundle.path)))
+        if args.get("lost") and pair.remembered is not None:
+            pair = pair.without_source(pair.remembered, is_bridged=self.flag("emergency"))
+        elif self.flag("keep_profiles"):
+            pair = pair.with_profiles_of_target()
+        plan = make_plan(pair, against=self._realm_problems(pair))
+        files = bundled(bundle.manifest) if bundle else None
+        plan = with_files(plan, pair, files, waived=self.flag("without_files"))
+        text = plan_text(plan, source.host, target.host)
         display.display(text)
         return {
             "changed": False,
-            "plan": plan,
+            "plan": plan.as_dict(),
             "text": text,
             "bundle": str(bundle.path) if bundle else "",
-            "before": remembered or source["overview"],
+            "before": bundle.overview if bundle else args["source"]["overview"],
         }
 
-    def _planned(self, planner: Planner, source: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
-        """The plan, or everything that stands against it."""
-        arrives = any(arrives_by(row["step"]) for row in planner.rows())
-        problems = realm_problems(self._task.args.get("realm"), source, target, arrives)
-        try:
-            plan = planner.plan()
-        except LicensingError as error:
-            raise LicensingError([*error.problems, *problems]) from None
-        if problems:
-            raise LicensingError(problems)
-        return plan
+    def _bundle(self, source: Side, bundles: Path | None) -> Bundle | None:
+        """Return the bundle that stands for a lost source, or the source's newest where somebody vouches for it."""
+        lost = self.path("lost")
+        if lost is not None:
+            return self.trust(read_bundle(lost))
+        bundle = newest_of(bundles, source.host) if bundles else None
+        problem = bundle.doubt(self.vault) if bundle and not self.flag(ACCEPT) else None
+        if problem is None:
+            return bundle
+        # A source that shows itself is backed up anew before it gives anything up, and its files are compared.
+        if not source.reachable:
+            raise LicensingError([problem])
+        display.warning(f"Not used for the plan: {problem}")
+        return None
+
+    def _realm_problems(self, pair: Pair) -> list[Problem]:
+        realm = self._task.args.get("realm")
+        declared = Realm.from_dict(realm, "aims_license_server_realm") if realm else None
+        arrives = any(assessment.step.arrives for assessment in assess(pair))
+        return realm_problems(declared, pair.source, pair.target, arrives)
 
     @staticmethod
-    def _compared(source: dict[str, Any], target: dict[str, Any], wanted: list[DeclaredLicense]) -> dict[str, Any]:
+    def _compared(pair: Pair) -> dict[str, Any]:
         """Refuse hosts of which one is a copy of the other; nobody has been asked about their licenses."""
-        problems = Planner({**source, "reachable": True}, target, wanted, {}, None, now_utc()).copies()
+        problems = copies(pair, assess(pair))
         if problems:
             raise LicensingError(problems)
         return {"changed": False}
 
     @staticmethod
-    def _obstacles(bundles: Path | None) -> list[dict[str, str]]:
+    def _obstacles(bundles: Path | None) -> list[Problem]:
         """What would keep the source from being backed up into the folder of bundles."""
         todo = "Make it writable for the user who runs this, or set aims_license_migrate_dir to another folder."
         try:
@@ -129,4 +126,8 @@ class ActionModule(LicensingAction):
         except OSError as error:
             raise refuse(f"The folder of bundles cannot be read: {error.strerror}.", str(bundles), todo) from None
         what = "The folder of bundles on the controller cannot be written."
-        return [Problem(what, str(existing), todo).as_dict()] if refused else []
+        return [Problem(what, str(existing), todo)] if refused else []
+
+
+def _side(data: Mapping[str, Any]) -> Side:
+    return Side.from_dict({**data, **{name: boolean(data[name]) for name in ("reachable", "returns") if name in data}})

@@ -12,10 +12,10 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import lacking
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import is_live
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.pages import report_page
 from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
 
@@ -100,7 +100,8 @@ class ActionModule(LicensingAction):
     @staticmethod
     def _verify(report: dict[str, Any]) -> None:
         # Moved is what is held: that a license runs out there, or waits for its update, no other run can mend.
-        held = {one["number"] for one in report["after"]["licenses"] if is_live(one)}
+        after = Overview.from_dict(report["after"], "after")
+        held = {license.number for license in after.licenses if license.is_served}
         names = {profile["name"] for profile in report["after"]["profiles"]}
         rows = [row for row in report["plan"]["licenses"] if row["number"] not in report["plan"].get("left_out", [])]
         missing = [row["number"] for row in rows if row["number"] not in held]

@@ -10,9 +10,11 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import live_licenses, returned_licenses
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import files_told
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import limits, release_advice
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_advice
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render import limits
 
 
 def build_report(
@@ -58,7 +60,11 @@ def build_report(
         "after": after,
         "source_after": source_after,
         # What holds of the target's licenses holds after the run.
-        "plan": {**plan, "release": release, "limits": limits(rows, after, target["host"])},
+        "plan": {
+            **plan,
+            "release": release,
+            "limits": limits(rows, Overview.from_dict(after, "after"), target["host"]),
+        },
         "moved": arrived,
         "files": files_told(plan, after),
         "without_service_seconds": seconds,

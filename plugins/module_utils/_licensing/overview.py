@@ -163,7 +163,7 @@ class LicenseView:
     @property
     def is_emergency(self) -> bool:
         """Whether it is held for a few days only, as another machine that holds it is lost."""
-        return self.is_held and self.until is not None
+        return self.is_held and bool(self.until)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -184,6 +184,11 @@ class LicenseView:
     def rank(self) -> int:
         """Its serial, for comparison: of two hosts' nodelocks the higher one is the newer."""
         return self.serial if isinstance(self.serial, int) else 0
+
+    @classmethod
+    def unknown(cls, number: str) -> LicenseView:
+        """Return a license that a host knows nothing of: it has no nodelock there."""
+        return cls(number, Status.INACTIVE)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LicenseView:
@@ -370,6 +375,10 @@ class Overview:
     def request(self, number: str) -> PendingRequest | None:
         """The exchange of a license that is pending."""
         return next((request for request in self.pending if request.number == number), None)
+
+    def move(self, number: str) -> PendingRequest | None:
+        """The exchange of a license that is pending, and that decides who holds it."""
+        return next((request for request in self.pending if request.number == number and request.is_move), None)
 
     @property
     def held(self) -> set[str]:

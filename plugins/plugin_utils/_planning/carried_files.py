@@ -9,154 +9,155 @@ A run knows of no run before it: it compares what is on the target with what is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import UNREAD
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import END, KEEP, RELEASE
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_list, as_map, in_words
-
-# Name → SHA-256, or None where it is not known.
-Digests = Mapping[str, Optional[str]]
-
-
-def arrives_by(step: str) -> bool:
-    """Whether a license becomes active on the target by a step of the plan."""
-    return step not in (KEEP, RELEASE, END)
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import (
+    Carried,
+    Digests,
+    Side,
+    carried_names,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import in_words
 
 
-def digests_of(side: Mapping[str, Any]) -> dict[str, str | None]:
+def digests_of(side: Side) -> dict[str, str | None]:
     """Return the files that move of a host, as ``aims_license_info`` saw them there."""
-    found: dict[str, str | None] = dict.fromkeys(_names(as_map(side.get("overview")).get("files")))
-    return {**found, **_carried(side)}
+    names: dict[str, str | None] = dict.fromkeys(carried_names(side.overview.files))
+    return {**names, **(side.carried or Carried()).files}
 
 
-def _carried(side: Mapping[str, Any]) -> dict[str, str | None]:
-    files = as_map(as_map(side.get("carried")).get("files"))
-    return {name: files[name] if isinstance(files[name], str) else None for name in _names(list(files))}
-
-
-def _names(found: object) -> list[str]:
-    """Return the names of files that move, of whatever a host has said."""
-    return [name for name in as_list(found) if isinstance(name, str) and is_carried(name)]
-
-
-def bundled(manifest: Mapping[str, Any] | None) -> Digests:
+def bundled(manifest: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the files that move which a bundle has, by its manifest."""
-    files = manifest["files"] if manifest else []
-    return {file["name"]: str(file.get("sha256")) for file in files if is_carried(file["name"])}
+    return {file["name"]: str(file.get("sha256")) for file in manifest["files"] if is_carried(file["name"])}
 
 
+@dataclass(frozen=True)
 class FilesPlan:
-    """Compares the files of a pair.
+    """The plan of the files.
 
-    :param source, target: ``{host, overview, carried}`` as ``aims_license_info`` returned them; a source that is not
-        ``reachable`` shows nothing
-    :param manifest: that of the source's newest bundle, or of the one that stands for it
-    :param gives_up: whether licenses are given up on the source in this run, which takes a bundle of it as it is
-    :param arrives: whether licenses become active on the target
-    :param returns: whether the licenses come back to the target, which has files of its own
-    :param waived: whether a migration that cannot know about files, or cannot have them, goes on without them
+    :ivar expected: what the target has to have in the end
+    :ivar missing: what it lacks of that now
+    :ivar fetch: whether a bundle of the source is to be taken for it, though no license is given up there
+    :ivar unknown: whether nobody can tell what belongs there
+    :ivar waived: whether the migration goes on without files that it cannot know of, or cannot have
+    :ivar words: what is missing, in words
     """
 
-    def __init__(
-        self,
-        source: Mapping[str, Any],
-        target: Mapping[str, Any],
-        manifest: Mapping[str, Any] | None,
-        gives_up: bool,
-        arrives: bool,
-        returns: bool = False,
-        waived: bool = False,
-    ) -> None:
-        self._hosts = str(source["host"]), str(target["host"])
-        self._reachable = bool(source.get("reachable", True))
-        self._there, self._gives_up, self._arrives = digests_of(target), gives_up, arrives
-        # A link is told in the overview and moves nowhere.
-        seen = _carried(source) if source.get("carried") else digests_of(source)
-        self._source = seen if self._reachable else {}
-        self._bundle, self._has_bundle = bundled(manifest), manifest is not None
-        self._returns, self._waived = returns, waived
-        record = as_map(target.get("carried"))
-        self._brought: Digests = as_map(record.get("brought"))
-        self._came = self._hosts[0] in as_list(record.get("sources"))
+    expected: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    fetch: bool = False
+    unknown: bool = False
+    waived: bool = False
+    words: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
-    def plan(self) -> dict[str, Any]:
-        """Return the plan of the files.
+    @property
+    def is_settled(self) -> bool:
+        return not self.missing and not self.unknown
 
-        ``expected``: what the target has to have in the end · ``missing``: what it lacks of that now · ``fetch``:
-        whether a bundle of the source is to be taken for it, though no license is given up there · ``unknown``: whether
-        nobody can tell what belongs there · ``waived`` · ``notes``, in words
-        """
-        expected = dict(self._source) if self._gives_up else {**self._bundle, **self._source}
-        missing = sorted(name for name in expected if name not in self._there or self._is_stale(name, expected))
-        wanting = self._source if self._arrives else missing
-        fetch = any(name in self._source and self._bundle.get(name) != self._source[name] for name in wanting)
+    def as_dict(self) -> dict[str, Any]:
         return {
-            "expected": sorted(expected),
-            "missing": missing,
-            "fetch": fetch and self._reachable and not self._gives_up,
-            "unknown": self._is_unknown and not self._waived,
-            "waived": self._waived,
-            "notes": self._notes(),
+            "expected": list(self.expected),
+            "missing": list(self.missing),
+            "fetch": self.fetch,
+            "unknown": self.unknown,
+            "waived": self.waived,
+            "words": list(self.words),
         }
+
+
+@dataclass(frozen=True)
+class FilesComparison:
+    """The files of a pair.
+
+    :ivar source: a source that is not reachable shows nothing
+    :ivar bundle: those of the source's newest bundle, or of the bundle that stands for it; None where there is none
+    :ivar gives_up: whether licenses are given up on the source in this run, which takes a bundle of it as it is
+    :ivar arrives: whether licenses become active on the target
+    :ivar waived: whether a migration that cannot know about files, or cannot have them, goes on without them
+    """
+
+    source: Side
+    target: Side
+    bundle: Digests | None
+    gives_up: bool
+    arrives: bool
+    waived: bool = False
+
+    def plan(self) -> FilesPlan:
+        expected = dict(self._sent) if self.gives_up else {**(self.bundle or {}), **self._sent}
+        there = digests_of(self.target)
+        missing = sorted(name for name in expected if name not in there or self._is_stale(name, expected, there))
+        compared = self._sent if self.arrives else missing
+        bundle = self.bundle or {}
+        fetch = any(name in self._sent and bundle.get(name) != self._sent[name] for name in compared)
+        unknown = self._is_unknown and not self.waived
+        return FilesPlan(
+            tuple(sorted(expected)),
+            tuple(missing),
+            fetch and self.source.reachable and not self.gives_up,
+            unknown,
+            self.waived,
+            tuple(_in_words(missing, unknown, self.target.host)),
+            tuple(self._notes(there)),
+        )
+
+    @property
+    def _sent(self) -> Digests:
+        """What the source shows."""
+        if not self.source.reachable:
+            return {}
+        # A link is told in the overview and moves nowhere.
+        return self.source.carried.files if self.source.carried else digests_of(self.source)
+
+    @property
+    def _record(self) -> Carried:
+        """What the target says of the files that came."""
+        return self.target.carried or Carried()
+
+    @property
+    def _has_come(self) -> bool:
+        return self.source.host in self._record.sources
 
     @property
     def _is_unknown(self) -> bool:
-        return not (self._reachable or self._has_bundle or self._came or self._returns)
+        known = self.source.reachable or self.bundle is not None
+        return not (known or self._has_come or self.target.returns)
 
-    def _is_stale(self, name: str, expected: Digests) -> bool:
+    def _is_stale(self, name: str, expected: Digests, there: Digests) -> bool:
         """Whether the target has another file of this name, though its licenses came without those of this source."""
-        known = not {None, UNREAD} & {expected[name], self._there[name]}
-        differs = known and self._there[name] != expected[name]
-        return differs and not self._arrives and not self._came and self._brought.get(name) != expected[name]
+        known = not {None, UNREAD} & {expected[name], there[name]}
+        differs = known and there[name] != expected[name]
+        return differs and not self.arrives and not self._has_come and self._record.brought.get(name) != expected[name]
 
-    def _notes(self) -> list[str]:
-        source, target = self._hosts
-        if self._is_unknown and self._waived:
+    def _notes(self, there: Digests) -> list[str]:
+        source, target = self.source.host, self.target.host
+        if self._is_unknown and self.waived:
             return [f"Which files of {source} belong on {target} is not known: {target} goes on without them."]
-        if self._returns and not (self._reachable or self._has_bundle):
+        if self.target.returns and not self.source.reachable and self.bundle is None:
             return [f"Application keys and .cpx files that {source} got since are not looked for: it has no bundle."]
-        if self._arrives or self._gives_up or not self._came:
+        if self.arrives or self.gives_up or not self._has_come:
             return []
-        other = [
+        changed = [
             name
-            for name, digest in self._source.items()
-            if name in self._there and digest not in (self._there[name], self._brought.get(name))
+            for name, digest in self._sent.items()
+            if name in there and digest not in (there[name], self._record.brought.get(name))
         ]
         return [
             f"{in_words(name)} was changed on {source} since it came to {target}, which keeps its own. To have that of "
             f"{source}, remove it on {target} and run this again."
-            for name in sorted(other)
+            for name in sorted(changed)
         ]
 
 
-def with_files(
-    plan: Mapping[str, Any],
-    source: Mapping[str, Any],
-    target: Mapping[str, Any],
-    manifest: Mapping[str, Any] | None,
-    lost: bool,
-    waived: bool,
-) -> dict[str, Any]:
-    """Return a plan of a pair with that of its files, which it is not settled without.
-
-    :param manifest: that of the source's newest bundle, or of the one that stands for it where it is lost
-    """
-    arrives = any(arrives_by(row["step"]) for row in plan["licenses"])
-    source = {**source, "reachable": source.get("reachable", True) and not lost}
-    returns = bool(target.get("returns"))
-    files = FilesPlan(source, target, manifest, bool(plan["give_up"]), arrives, returns, waived).plan()
-    files["words"] = _words(files, str(target["host"]))
-    settled = plan["settled"] and not files["missing"] and not files["unknown"]
-    return {**plan, "notes": [*plan["notes"], *files.pop("notes")], "settled": settled, "files": files}
-
-
-def _words(files: Mapping[str, Any], target: str) -> list[str]:
-    if files["unknown"]:
+def _in_words(missing: Sequence[str], unknown: bool, target: str) -> list[str]:
+    if unknown:
         return [f"Files missing on {target}: not known"]
-    return [f"Files missing on {target}: {_listed(files['missing'])}"] if files["missing"] else []
+    return [f"Files missing on {target}: {_listed(missing)}"] if missing else []
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -164,12 +165,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def files_told(plan: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a report tells of the files that move: ``{missing, unknown}``.
+    """Return what a report tells of the files that move: ``{missing, unknown, waived}``.
 
     :param after: the overview of the target now
     """
     files = plan.get("files") or {}
-    there = _names(after.get("files"))
+    there = carried_names(after.get("files"))
     return {
         "missing": [name for name in files.get("expected", []) if name not in there],
         "unknown": bool(files.get("unknown")),

@@ -11,19 +11,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import another_code
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE, DeclaredLicense
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import CODE
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.tables import HELD
 
 
 def without_needless_codes(
     licenses: Sequence[Mapping[str, Any]],
     declared: Sequence[DeclaredLicense],
-    seen: Mapping[str, Any],
+    seen: Overview,
     anew: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Return licenses without the codes of those that a host holds as declared, or has asked for.
@@ -43,47 +41,25 @@ def without_needless_codes(
     ]
 
 
-def wrong_code(license: DeclaredLicense, overviews: Sequence[Mapping[str, Any]]) -> list[Problem]:
+def wrong_code(license: DeclaredLicense, overviews: Sequence[Overview]) -> list[Problem]:
     """Tell of a declared code that is another than the one of the license file, by the first overview that has it."""
     for overview in overviews:
-        realm, code_key = overview["server"].get("realm"), shown_license(license.number, overview).get("code_key")
-        if code_key and realm:
-            return another_code(license, code_key, Realm.from_dict(realm, "realm"))
+        shown = overview.license(license.number)
+        if shown is not None and shown.code_key and overview.server.realm is not None:
+            return another_code(license, shown.code_key, overview.server.realm)
     return []
 
 
-def shown_license(number: str, overview: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what an overview shows of a license; nothing where it has none."""
-    return next((license for license in overview["licenses"] if license["number"] == number), {})
-
-
-def lock_type(license: Mapping[str, Any]) -> str | None:
-    """Return the type of an overview's nodelock, or None where a license has none."""
-    word = str(license.get("protection") or "None").partition(" ")[0].lower()
-    return None if word == "none" else word
-
-
-def read_seen(seen: object) -> Mapping[str, Any]:
-    """Return an overview that a task hands on, or refuse."""
-    if isinstance(seen, Mapping) and is_overview(seen):
-        pending = seen.get("pending")
-        if isinstance(pending, list) and all(
-            isinstance(p, Mapping) and {"number", "action"} <= set(p) for p in pending
-        ):
-            return seen
-    raise refuse("This is not an overview.", "seen", "Give the overview that aims_license_info returned.")
-
-
-def _needs_code(license: DeclaredLicense, seen: Mapping[str, Any], anew: Collection[str]) -> bool:
+def _needs_code(license: DeclaredLicense, seen: Overview, anew: Collection[str]) -> bool:
     if _is_held(license, seen):
         return False
-    asked = (license.number, ACTIVATE) in [(exchange["number"], exchange["action"]) for exchange in seen["pending"]]
-    return license.number in anew or not asked
+    is_requested = any(request.number == license.number and request.is_activation for request in seen.pending)
+    return license.number in anew or not is_requested
 
 
-def _is_held(license: DeclaredLicense, seen: Mapping[str, Any]) -> bool:
+def _is_held(license: DeclaredLicense, seen: Overview) -> bool:
     """Whether a host holds a license for good and serves it, with the nodelock that is declared."""
-    shown = shown_license(license.number, seen)
-    if shown.get("status") not in HELD or shown.get("fenced") or shown.get("until"):
+    shown = seen.license(license.number)
+    if shown is None or not shown.is_served or shown.is_emergency:
         return False
-    return lock_type(shown) == license.nodelock
+    return shown.nodelock == license.nodelock

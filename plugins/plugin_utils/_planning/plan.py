@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a pair: what each license needs, what that spends, and what the run hands on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import (
+    Assessment,
+    account_after,
+    assess,
+    is_settled,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import FilesComparison, FilesPlan
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import problems_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_advice
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render import (
+    limits,
+    notes_of,
+    state_in_words,
+    step_in_words,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Digests
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table
+
+
+@dataclass(frozen=True)
+class PlannedLicense:
+    """What the plan shows of a license.
+
+    :ivar state: where it is, in words
+    :ivar until: when its emergency activation ends, UTC
+    :ivar spends, left, returns: transfers; None where they are not known
+    """
+
+    number: str
+    profile: str | None
+    state: str
+    step: Step
+    until: str | None
+    spends: int | None
+    left: int | None
+    returns: str | None
+
+    @classmethod
+    def of(cls, assessment: Assessment, pair: Pair) -> PlannedLicense:
+        account = account_after(assessment, pair)
+        transfers = account.as_dict(pair.now) if account else {}
+        return cls(
+            assessment.number,
+            assessment.license.profile,
+            state_in_words(assessment, pair),
+            assessment.step,
+            assessment.until,
+            assessment.spends,
+            transfers.get("left"),
+            transfers.get("returns"),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "profile": self.profile,
+            "state": self.state,
+            "step": self.step.value,
+            "until": self.until,
+            "spends": self.spends,
+            "left": self.left,
+            "returns": self.returns,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does with a pair.
+
+    :ivar give_up: the licenses to deactivate on the source
+    :ivar given_back: those that the source no longer holds when the target's turn comes
+    :ivar is_lost: whether the source is declared lost
+    :ivar next_step: what only others can do, in words
+    :ivar limits: of what the target holds, in words
+    :ivar users: to register on the target
+    :ivar files: the plan of the files that move; None before they are compared
+    """
+
+    licenses: tuple[PlannedLicense, ...]
+    give_up: tuple[str, ...] = ()
+    given_back: tuple[str, ...] = ()
+    is_lost: bool = False
+    next_step: str | None = None
+    notes: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    files: FilesPlan | None = None
+
+    @property
+    def release(self) -> list[str]:
+        """The licenses that only the authority's owner can set free."""
+        return [license.number for license in self.licenses if license.step.is_left_to_others]
+
+    @property
+    def emergency(self) -> list[str]:
+        """Those of them that are bridged meanwhile."""
+        return [license.number for license in self.licenses if license.step is Step.EMERGENCY]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The others of them."""
+        return [license.number for license in self.licenses if license.step is Step.RELEASE]
+
+    @property
+    def arrives(self) -> bool:
+        """Whether any license becomes active on the target."""
+        return any(license.step.arrives for license in self.licenses)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do."""
+        files = self.files is None or self.files.is_settled
+        return files and all(license.step is Step.KEEP for license in self.licenses)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "licenses": [license.as_dict() for license in self.licenses],
+            "release": self.release,
+            "emergency": self.emergency,
+            "left_out": self.left_out,
+            "lost": self.is_lost,
+            "next_step": self.next_step,
+            "give_up": list(self.give_up),
+            "given_back": list(self.given_back),
+            "settled": self.is_settled,
+            "notes": list(self.notes),
+            "limits": list(self.limits),
+            "users": list(self.users),
+            **({"files": self.files.as_dict()} if self.files else {}),
+        }
+
+
+def make_plan(pair: Pair, *, against: Sequence[Problem] = ()) -> Plan:
+    """Return the plan of a pair.
+
+    :param against: what stands against it besides
+    :raises LicensingError: with everything that stands against it
+    """
+    assessments = assess(pair)
+    problems = [*problems_of(pair, assessments), *against]
+    if problems:
+        raise LicensingError(problems)
+    plan = Plan(
+        tuple(PlannedLicense.of(assessment, pair) for assessment in assessments),
+        give_up=tuple(assessment.number for assessment in assessments if assessment.gives_up),
+        given_back=tuple(assessment.number for assessment in assessments if assessment.is_given_back),
+        is_lost=pair.is_lost,
+        notes=tuple(notes_of(pair, assessments)),
+        limits=tuple(limits(pair.numbers, pair.target.overview, pair.target.host)),
+        users=_users(pair, assessments),
+    )
+    return replace(plan, next_step=release_advice(plan.release, pair.source.host, pair.target.authority))
+
+
+def _users(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]:
+    """The users to register: those of the host that has served until now, as they may have been taken away there.
+
+    Where it has none, it may have been cut off between its licenses and its users. In the middle of a migration
+    the users are on only one of the two.
+    """
+    ours, theirs = pair.source.overview.users, pair.target.overview.users
+    if is_settled(assessments):
+        return theirs or ours
+    if all(assessment.step is Step.MOVE and assessment.facts.source.serves_for_good for assessment in assessments):
+        return ours or theirs
+    return tuple(dict.fromkeys([*ours, *theirs]))
+
+
+def with_files(plan: Plan, pair: Pair, bundle: Digests | None, *, waived: bool) -> Plan:
+    """Return a plan with that of its files, which it is not settled without.
+
+    :param bundle: the files of the source's newest bundle, or of the bundle that stands for it where it is lost
+    """
+    comparison = FilesComparison(pair.source, pair.target, bundle, bool(plan.give_up), plan.arrives, waived)
+    files = comparison.plan()
+    return replace(plan, notes=(*plan.notes, *files.notes), files=files)
+
+
+def plan_text(plan: Plan, source: str, target: str) -> str:
+    """Return the plan as a table for a terminal."""
+    rows = [
+        [
+            license.number,
+            license.profile or "",
+            license.state,
+            step_in_words(license.step.value, license.until),
+            "?" if license.spends is None else license.spends,
+            "?" if license.left is None else license.left,
+            license.returns or "",
+        ]
+        for license in plan.licenses
+    ]
+    headers = ("License", "Profile", "Now", "Step", "Spends", "Left then", "Next returns")
+    lines = [f"Note: {note}" for note in (*plan.notes, *plan.limits)]
+    lines += plan.files.words if plan.files else ()
+    lines += [plan.next_step] if plan.next_step else []
+    notes = "".join(f"\n{line}" for line in lines)
+    done = "Nothing is left to do." if plan.is_settled else ""
+    return f"Plan {source} -> {target}\n{text_table(headers, rows)}{notes}\n{done}".rstrip() + "\n"
