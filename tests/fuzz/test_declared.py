@@ -25,10 +25,10 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     read_hosts,
     read_pairs,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, as_yaml, batch, mostly, rewritten
+from ansible_collections.aims.licensing.tests.support.plans import pair_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -240,8 +240,8 @@ def put(side: dict[str, Any], number: str, state: str, template: dict[str, Any],
     if state == "absent":
         return
     shown = copy.deepcopy(template)
-    status = {"expired": "Expired", "inactive": "Inactive", "pending": "Pending activation"}
-    shown["status"] = {**status, "pending here": "Pending deactivation"}.get(state, "Active")
+    status = {"expired": "Expired", "inactive": "Inactive Nodelock", "pending": "Pending Activation"}
+    shown["status"] = {**status, "pending here": "Pending Deactivation"}.get(state, "Active")
     shown["fenced"] = "2026-11-21T12:00:00Z" if state in ("fenced", "pending here") else None
     shown["until"] = "2026-11-25T12:00:00Z" if state == "bridged" else None
     times = tuple(NOW.replace(day=1 + at) for at in range(spent))
@@ -273,15 +273,14 @@ def test_a_plan_gives_up_what_the_source_holds_and_nothing_else_or_says_what_sta
                     account = Account("machine", ()).as_dict(NOW)
                     quotes[number] = {"live": quote[0], "spends": quote[1], "until": quote[2], "transfers": account}
             before = json.dumps([source, target])
-            if lost:
-                planner: Planner = LostPlanner(source, target, wanted, quotes, source["overview"], NOW, reachable)
-            else:
-                planner = Planner(source, target, wanted, quotes, None, NOW)
-            plan = give("plan", planner.plan)
+            bundle = source["overview"] if lost else None
+            pair = pair_of(source, target, wanted, quotes, bundle, NOW, lost=lost, emergency=lost and reachable)
+            made = give("plan", lambda pair=pair: make_plan(pair))
             assert json.dumps([source, target]) == before
-            if isinstance(plan, LicensingError):
-                check_secrets(plan)
+            if isinstance(made, LicensingError):
+                check_secrets(made)
                 continue
+            plan = made.as_dict()
             there = {n for n, one in states.items() if one[0] in held or one[0].startswith("pending")}
             # an emergency activation ends where the license is live again
             ended = {n for n, one in states.items() if not lost and one[0] == "bridged" and one[1] in _LIVE}
@@ -296,7 +295,7 @@ def test_a_plan_gives_up_what_the_source_holds_and_nothing_else_or_says_what_sta
                 moved = [n for n in plan["give_up"] if states[n][0] in held and n not in quotes]
                 assert all(states[n][3] < 3 for n in moved if states[n][1] == "absent")
             json.dumps(plan, ensure_ascii=False).encode()
-            assert all(row["number"] in plan_text(plan, "old", "new") for row in plan["licenses"])
+            assert all(row["number"] in plan_text(made, "old", "new") for row in plan["licenses"])
 
     check()
 
@@ -312,12 +311,10 @@ def test_any_overview_that_a_bundle_may_hold_can_be_planned_with(sides: Any, tmp
         overview = read_mapping(Folder(tmp_path), "overview.yml", text)
         if not is_overview(overview):
             raise LicensingError([changed(Folder(tmp_path), "overview.yml")])
-        for planner in (
-            LostPlanner({**sides[0], "overview": overview}, sides[1], wanted, quotes, overview, NOW, True),
-            Planner(sides[0], sides[1], wanted, {}, overview, NOW),
-        ):
-            made = planner.plan()
-            json.dumps(made, ensure_ascii=False).encode()
+        lost = pair_of(sides[0], sides[1], wanted, quotes, overview, NOW, lost=True, emergency=True)
+        for pair in (lost, pair_of(sides[0], sides[1], wanted, {}, overview, NOW)):
+            made = make_plan(pair)
+            json.dumps(made.as_dict(), ensure_ascii=False).encode()
             plan_text(made, "old", "new")
 
     @runs(500, _BATCH)

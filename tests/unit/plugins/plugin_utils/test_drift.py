@@ -14,9 +14,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import drift_told
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import Side, pair_status
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
+from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 THEN = {"machine-id": "a" * 32, "product-uuid": "b" * 32, "mac-addresses": "c" * 32}
@@ -38,19 +38,20 @@ def overview(now: dict[str, str], status: str) -> dict[str, Any]:
     return {"server": {"realm": None, "root": ""}, "licenses": [license], "profiles": [], "users": [], "pending": []}
 
 
-def planner(now: dict[str, str], status: str = "Active") -> Planner:
+def plan(now: dict[str, str], status: str = "Active") -> dict[str, Any]:
     empty = {"server": {"realm": None, "root": ""}, "licenses": [], "profiles": [], "users": [], "pending": []}
     source = {"host": "old", "overview": overview(now, status), "fingerprint": now, "obstacles": []}
     target = {"host": "new", "overview": empty, "fingerprint": OTHER}
-    return Planner(source, target, [DeclaredLicense(NUMBER, CODE)], {}, None, datetime(2026, 1, 1, tzinfo=timezone.utc))
+    asked = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    return plan_of(pair_of(source, target, [DeclaredLicense(NUMBER, CODE)], {}, None, asked))
 
 
 @pytest.mark.parametrize("component", ["machine-id", "product-uuid", "mac-addresses"])
 def test_one_changed_component_is_noted_with_its_hashes_and_stops_nothing(component: str) -> None:
     now = {**THEN, component: "1234567890" + "0" * 22}
-    plan = planner(now).plan()
-    assert plan["licenses"][0]["step"] == "move"
-    note = next(note for note in plan["notes"] if "has changed since" in note)
+    made = plan(now)
+    assert made["licenses"][0]["step"] == "move"
+    note = next(note for note in made["notes"] if "has changed since" in note)
     assert note.startswith("old has changed since its licenses were activated: ")
     assert f"{component} ({THEN[component][:8]} then, 12345678 now)" in note
     assert "counts as the same machine" in note and "one more component changed" in note
@@ -68,7 +69,7 @@ def test_another_machine_is_told_with_all_that_differs_before_anything_is_touche
 ) -> None:
     now = {**THEN, **dict.fromkeys(changed, "f" * 32)}
     with pytest.raises(LicensingError) as refused:
-        planner(now, "Inactive Nodelock").plan()
+        plan(now, "Inactive Nodelock")
     problem = next(problem for problem in refused.value.problems if "another machine than old is now" in problem.what)
     assert all(f"{name} ({THEN[name][:8]} then, ffffffff now)" in problem.what for name in changed)
     assert means in problem.todo and "have the authority's owner release" in problem.todo
@@ -79,7 +80,7 @@ def test_only_the_first_digits_of_a_hash_are_told() -> None:
 
 
 def test_a_machine_that_did_not_change_has_no_note() -> None:
-    assert planner(dict(THEN)).plan()["notes"] == []
+    assert plan(dict(THEN))["notes"] == []
 
 
 @pytest.mark.parametrize("reachable", [True, False], ids=["source here", "source gone"])
@@ -96,12 +97,11 @@ def test_a_pending_activation_of_another_machine_stops_the_plan(reachable: bool,
     quotes = {NUMBER: {"number": NUMBER, "live": False, "spends": 0}}
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
     wanted = [DeclaredLicense(NUMBER, CODE)]
-    planner = LostPlanner(source, target, wanted, quotes, empty, now) if lost else None
     with pytest.raises(LicensingError) as refused:
-        (planner or Planner(source, target, wanted, quotes, None, now)).plan()
+        plan_of(pair_of(source, target, wanted, quotes, empty if lost else None, now, lost=lost))
     (problem,) = refused.value.problems
     assert f"pending activation of license {NUMBER} was made on another machine than new is now: " in problem.what
     assert "machine-id (aaaaaaaa then, 99999999 now)" in problem.what
     assert "rm -f /opt/aims-license-server/Journal/015120064022.* " in problem.todo
-    (row,) = pair_status([Side("new", target_overview)], [NUMBER], {})
-    assert (row["where"], row["next"]) == ("not on new, new has changed", "stop: the machine has changed")
+    (row,) = pair_status([SeenHost("new", Overview.from_dict(target_overview, "new"))], [NUMBER], {})
+    assert (row.where, row.next) == ("not on new, new has changed", "stop: the machine has changed")

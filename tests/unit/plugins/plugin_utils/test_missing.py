@@ -5,22 +5,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import (
+    FilesComparison,
     FilesPlan,
+    bundled,
     files_told,
     lacking,
-    with_files,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, PlannedLicense, with_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Carried, Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 
 
-def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None, *sources: str) -> dict[str, Any]:
-    carried = {"files": files, "brought": brought or {}, "sources": list(sources)}
-    return {"host": host, "overview": {"files": sorted(files)}, "carried": carried}
+def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None, *sources: str) -> Side:
+    carried = Carried.from_dict({"files": files, "brought": brought or {}, "sources": list(sources)})
+    return Side(host, Overview(files=tuple(sorted(files))), carried=carried)
 
 
 def manifest(**files: str) -> dict[str, Any]:
@@ -28,12 +36,21 @@ def manifest(**files: str) -> dict[str, Any]:
     return {"files": [{"name": names[name], "sha256": digest} for name, digest in files.items()]}
 
 
-def plan(source: dict[str, Any], target: dict[str, Any], bundle: Any = None, **how: bool) -> dict[str, Any]:
-    return FilesPlan(source, target, bundle, **{"gives_up": False, "arrives": False, **how}).plan()
+def plan(source: Side, target: Side, bundle: Any = None, **how: bool) -> FilesPlan:
+    target = replace(target, returns=how.pop("returns", False))
+    digests = bundled(bundle) if bundle else None
+    return FilesComparison(source, target, digests, **{"gives_up": False, "arrives": False, **how}).plan()
+
+
+def whole(source: Side, target: Side, *steps: Step) -> Plan:
+    """A plan with that of its files; each license is at a step."""
+    rows = tuple(PlannedLicense(f"{at}", None, "", step, None, 0, None, None) for at, step in enumerate(steps))
+    pair = Pair(source, target, (), datetime(2026, 1, 1, tzinfo=timezone.utc))
+    return with_files(Plan(rows), pair, None, waived=False)
 
 
 OLD, NEW = side("old", {KEY: "1", CPX: "2"}), side("new", {})
-GONE = {**side("old", {}), "reachable": False}
+GONE = replace(side("old", {}), reachable=False)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +67,15 @@ GONE = {**side("old", {}), "reachable": False}
 )
 def test_a_bundle_is_taken_for_what_no_bundle_has(bundle: Any, how: dict[str, bool], fetch: bool) -> None:
     found = plan(OLD, NEW, bundle, **how)
-    assert found["missing"] == found["expected"] == [KEY, CPX] and found["fetch"] is fetch and not found["unknown"]
+    assert found.missing == found.expected == (KEY, CPX) and found.fetch is fetch and not found.unknown
 
 
 def test_what_is_there_by_name_comes_anew_with_a_license_and_not_without() -> None:
     there = side("new", {KEY: "an older", CPX: "2"}, {KEY: "an older"}, "old")
     settled = plan(OLD, there)
-    assert settled["missing"] == [] and settled["fetch"] is False
-    assert plan(OLD, there, arrives=True)["fetch"] is True
-    assert [note.partition(" ")[0] for note in settled["notes"]] == [KEY]
+    assert settled.missing == () and settled.fetch is False
+    assert plan(OLD, there, arrives=True).fetch is True
+    assert [note.partition(" ")[0] for note in settled.notes] == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -72,21 +89,21 @@ def test_what_is_there_by_name_comes_anew_with_a_license_and_not_without() -> No
     ],
 )
 def test_a_file_of_an_earlier_stay_counts_as_missing_and_one_that_was_renewed_does_not(
-    target: dict[str, Any], missing: list[str]
+    target: Side, missing: list[str]
 ) -> None:
-    assert plan(OLD, target)["missing"] == missing
+    assert [*plan(OLD, target).missing] == missing
 
 
 def test_a_link_on_the_target_is_there_and_one_on_the_source_does_not_move() -> None:
-    linked = {**side("new", {CPX: "2"}), "overview": {"files": [KEY, CPX]}}
-    assert plan(OLD, linked)["missing"] == []
-    source = {**side("old", {CPX: "2"}), "overview": {"files": [KEY, CPX]}}
-    assert plan(source, NEW)["expected"] == [CPX]
+    linked = replace(side("new", {CPX: "2"}), overview=Overview(files=(KEY, CPX)))
+    assert plan(OLD, linked).missing == ()
+    source = replace(side("old", {CPX: "2"}), overview=Overview(files=(KEY, CPX)))
+    assert plan(source, NEW).expected == (CPX,)
 
 
 def test_what_a_source_no_longer_has_is_in_its_bundle_unless_it_is_taken_as_it_is() -> None:
-    assert plan(side("old", {}), NEW, manifest(key="1"))["missing"] == [KEY]
-    assert plan(side("old", {}), NEW, manifest(key="1"), gives_up=True, arrives=True)["expected"] == []
+    assert plan(side("old", {}), NEW, manifest(key="1")).missing == (KEY,)
+    assert plan(side("old", {}), NEW, manifest(key="1"), gives_up=True, arrives=True).expected == ()
 
 
 @pytest.mark.parametrize(
@@ -101,24 +118,23 @@ def test_what_a_source_no_longer_has_is_in_its_bundle_unless_it_is_taken_as_it_i
     ],
 )
 def test_nobody_can_tell_without_source_bundle_and_record(
-    target: dict[str, Any], bundle: Any, how: dict[str, bool], unknown: bool
+    target: Side, bundle: Any, how: dict[str, bool], unknown: bool
 ) -> None:
     found = plan(GONE, target, bundle, **how)
-    assert found["unknown"] is unknown and found["fetch"] is False
-    assert bool(found["notes"]) is bool(how)
+    assert found.unknown is unknown and found.fetch is False
+    assert bool(found.notes) is bool(how)
 
 
 def test_a_plan_is_not_settled_without_its_files_and_a_report_tells_what_is_still_missing() -> None:
-    kept: dict[str, Any] = {"licenses": [{"step": "keep"}], "give_up": [], "notes": [], "settled": True}
-    whole = with_files(kept, OLD, NEW, None, lost=False, waived=False)
-    assert not whole["settled"] and whole["files"]["words"] == [f"Files missing on new: {KEY}, {CPX}"]
-    assert with_files(kept, OLD, side("new", {KEY: "1", CPX: "2"}), None, lost=False, waived=False)["settled"]
-    told = files_told(whole, {"files": [CPX]})
+    lacks = whole(OLD, NEW, Step.KEEP).as_dict()
+    assert not lacks["settled"] and lacks["files"]["words"] == [f"Files missing on new: {KEY}, {CPX}"]
+    assert whole(OLD, side("new", {KEY: "1", CPX: "2"}), Step.KEEP).is_settled
+    told = files_told(lacks, {"files": [CPX]})
     assert told["missing"] == [KEY]
     assert KEY in lacking(told, "old", "new")[0].what
     assert (
         lacking({**told, "waived": True}, "old", "new")
-        == lacking(files_told(whole, NEW["overview"] | OLD["overview"]), "old", "new")
+        == lacking(files_told(lacks, {"files": OLD.overview.files}), "old", "new")
         == []
     )
     assert files_told({}, {}) == {"missing": [], "unknown": False, "waived": False}
@@ -126,10 +142,9 @@ def test_a_plan_is_not_settled_without_its_files_and_a_report_tells_what_is_stil
 
 def test_names_from_a_host_write_no_lines_of_their_own() -> None:
     name = "ApplicationKeys/x\nPLAY RECAP"
-    kept: dict[str, Any] = {"licenses": [], "give_up": [], "notes": [], "settled": True}
-    whole = with_files(kept, side("old", {name: "1"}), NEW, None, lost=False, waived=False)
-    told = files_told(whole, {"files": []})
-    assert all("\n" not in text for text in (*whole["files"]["words"], lacking(told, "old", "new")[0].what))
+    lacks = whole(side("old", {name: "1"}), NEW).as_dict()
+    told = files_told(lacks, {"files": []})
+    assert all("\n" not in text for text in (*lacks["files"]["words"], lacking(told, "old", "new")[0].what))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +152,6 @@ def test_names_from_a_host_write_no_lines_of_their_own() -> None:
 )
 @pytest.mark.parametrize("listed", [None, 7, "x", [None, 7, {}, KEY]])
 def test_whatever_a_host_says_of_its_files_is_taken_for_what_it_is(said: Any, listed: Any) -> None:
-    strange = {"host": "old", "overview": {"files": listed}, "carried": said}
-    assert set(plan(strange, {**strange, "host": "new"}, arrives=True)["expected"]) <= {KEY}
+    strange = Side("old", Overview(files=listed), carried=Carried.from_dict(said) if said else None)
+    assert set(plan(strange, replace(strange, host="new"), arrives=True).expected) <= {KEY}
     assert files_told({"files": {"expected": [KEY]}}, {"files": listed})["missing"] in ([], [KEY])

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
+from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 
 NUMBER, OTHER, CODE = "015.120.064.022", "015.120.055.014", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -31,12 +30,12 @@ def target(status: str) -> dict[str, Any]:
     }
 
 
-def planner(kind: str, status: str, profile: str, further: list[Profile]) -> Planner:
+def plan(kind: str, status: str, profile: str, further: list[Profile]) -> dict[str, Any]:
     source = {"host": "old", "overview": EMPTY, "fingerprint": {"machine-id": "a" * 32}, "reachable": kind == "usual"}
     wanted = [DeclaredLicense(NUMBER, CODE, profile)]
     if kind == "lost":
-        return LostPlanner(source, target(status), wanted, FREE, EMPTY, NOW, False, further)
-    return Planner(source, target(status), wanted, FREE, None, NOW, further)
+        return plan_of(pair_of(source, target(status), wanted, FREE, EMPTY, NOW, further, lost=True))
+    return plan_of(pair_of(source, target(status), wanted, FREE, None, NOW, further))
 
 
 @pytest.mark.parametrize("kind", ["usual", "unreachable", "lost"])
@@ -44,12 +43,12 @@ def planner(kind: str, status: str, profile: str, further: list[Profile]) -> Pla
 def test_a_name_of_a_license_that_stays_on_the_target_is_a_problem(kind: str, status: str) -> None:
     for profile, further in (("Client", []), ("Own", [Profile("Client", NUMBER)])):
         with pytest.raises(LicensingError) as refused:
-            planner(kind, status, profile, further).plan()
+            plan(kind, status, profile, further)
         problem = next(one for one in refused.value.problems if one.what.startswith("Profile Client is declared"))
         assert NUMBER in problem.what and OTHER in problem.what and problem.where == "new"
         assert "aims_license_profile" in problem.todo
 
 
 def test_a_name_of_a_license_that_left_is_free() -> None:
-    plan = planner("usual", "Inactive Nodelock", "Client", [Profile("Client2", NUMBER)]).plan()
-    assert plan["licenses"][0]["profile"] == "Client"
+    made = plan("usual", "Inactive Nodelock", "Client", [Profile("Client2", NUMBER)])
+    assert made["licenses"][0]["profile"] == "Client"

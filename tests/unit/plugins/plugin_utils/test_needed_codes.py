@@ -12,20 +12,22 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import (
-    read_seen,
-    without_needless_codes,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 HELD = {"number": NUMBER, "status": "Active", "fenced": None, "until": None, "protection": "Machine Nodelock"}
 ASKED = {"number": NUMBER, "action": "activate"}
 
 
+def read(shown: dict[str, Any]) -> Overview:
+    return Overview.from_dict({"profiles": [], "users": [], **shown}, "seen")
+
+
 def sent(seen: list[dict[str, Any]], pending: list[dict[str, Any]], anew: tuple[str, ...] = (), **other: Any) -> bool:
     """Whether the code of a license is sent to a host that shows this."""
     declared = [{"number": NUMBER.replace(".", ""), "activation_code": CODE, "profile": "PROServer", **other}]
-    overview = {"server": {"realm": None}, "licenses": seen, "pending": pending}
+    overview = read({"server": {"realm": None}, "licenses": seen, "pending": pending})
     (made,) = without_needless_codes(declared, read_declared_licenses(declared, ""), overview, anew)
     assert {**made, "activation_code": CODE} == declared[0]
     return "activation_code" in made
@@ -61,7 +63,7 @@ def test_what_is_pending_needs_no_code_unless_it_may_be_asked_for_anew() -> None
 def test_a_code_that_stays_on_the_controller_is_judged_there() -> None:
     realm = {"name": "lab", "id": "0" * 16, "key": base64.b64encode(b"r" * 32).decode()}
     code_key = documents.public_half(documents.key_from_code(NUMBER, CODE, realm["key"]))
-    overview = {"server": {"realm": realm}, "licenses": [{**HELD, "code_key": code_key}], "pending": []}
+    overview = read({"server": {"realm": realm}, "licenses": [{**HELD, "code_key": code_key}], "pending": []})
     declared = [{"number": NUMBER, "activation_code": CODE}]
     assert without_needless_codes(declared, read_declared_licenses(declared, ""), overview) == [{"number": NUMBER}]
     declared[0]["activation_code"] = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
@@ -72,4 +74,4 @@ def test_a_code_that_stays_on_the_controller_is_judged_there() -> None:
 @pytest.mark.parametrize("seen", ["text", {}, {"licenses": []}, [], {"licenses": [{"number": NUMBER}], "pending": []}])
 def test_what_is_no_overview_is_refused_in_words(seen: object) -> None:
     with pytest.raises(LicensingError, match="This is not an overview"):
-        read_seen(seen)
+        Overview.from_dict(seen, "seen")

@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
+from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 
 NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -35,22 +36,26 @@ def side(host: str, *licenses: dict[str, Any], **changes: Any) -> dict[str, Any]
     return {"host": host, "overview": overview, "fingerprint": machine, "obstacles": [], **changes}
 
 
-def planner(source: dict[str, Any], target: dict[str, Any], **quote: Any) -> Planner:
+def pair(source: dict[str, Any], target: dict[str, Any], **quote: Any) -> Pair:
     quotes = {NUMBER: {"number": NUMBER, **quote}} if quote else {}
-    return Planner(source, target, [DeclaredLicense(NUMBER, CODE)], quotes, None, NOW)
+    return pair_of(source, target, [DeclaredLicense(NUMBER, CODE)], quotes, None, NOW)
+
+
+def plan(source: dict[str, Any], target: dict[str, Any], **quote: Any) -> dict[str, Any]:
+    return plan_of(pair(source, target, **quote))
 
 
 def test_what_is_fenced_on_the_source_and_held_by_nobody_is_activated_and_not_given_back() -> None:
-    plan = planner(side("old", license(fenced=FENCED)), side("new"), live=False, spends=1).plan()
-    (row,) = plan["licenses"]
+    made = plan(side("old", license(fenced=FENCED)), side("new"), live=False, spends=1)
+    (row,) = made["licenses"]
     assert (row["state"], row["step"], row["spends"]) == ("fenced on old, held by nobody", "activate", 1)
-    assert plan["give_up"] == [] and plan["notes"] == []
+    assert made["give_up"] == [] and made["notes"] == []
 
 
 def test_what_the_source_still_serves_is_fenced_first_and_told() -> None:
-    plan = planner(side("old", license()), side("new"), live=False, spends=1).plan()
-    assert plan["licenses"][0]["step"] == "move" and plan["give_up"] == [NUMBER]
-    assert plan["notes"][0].startswith(f"License {NUMBER} is served on old, but held by nobody")
+    made = plan(side("old", license()), side("new"), live=False, spends=1)
+    assert made["licenses"][0]["step"] == "move" and made["give_up"] == [NUMBER]
+    assert made["notes"][0].startswith(f"License {NUMBER} is served on old, but held by nobody")
 
 
 def spent(*days: int) -> dict[str, Any]:
@@ -63,24 +68,24 @@ STALE = license(fenced=FENCED, serial=5, transfers=spent(1))
 def test_the_budget_is_the_authoritys_and_not_what_a_fenced_nodelock_remembers() -> None:
     sides = side("new", license(serial=9, transfers=spent(1, 2, 3))), side("old", STALE)
     with pytest.raises(LicensingError, match=f"License {NUMBER} has spent its 3 transfers."):
-        planner(*sides, live=True, spends=1, transfers=spent(1, 2, 3)).plan()
+        plan(*sides, live=True, spends=1, transfers=spent(1, 2, 3))
     # Nobody is asked offline: who activated it later knows better.
     with pytest.raises(LicensingError, match=f"License {NUMBER} has spent its 3 transfers."):
-        planner(*sides).plan()
+        plan(*sides)
 
 
 @pytest.mark.parametrize("asked", [{"live": True, "spends": 1}, {}], ids=["asked", "offline"])
 def test_what_a_fenced_source_has_since_is_moved_and_not_served_again_by_a_fenced_target(asked: dict[str, Any]) -> None:
     source = side("new", license(fenced=FENCED, serial=9))
-    assert planner(source, side("old", STALE), **asked).plan()["give_up"] == [NUMBER]
+    assert plan(source, side("old", STALE), **asked)["give_up"] == [NUMBER]
     pending = side("new", license("Pending Deactivation", fenced=FENCED, serial=9), pending=["deactivate"])
-    assert planner(pending, side("old", STALE), **asked).plan()["licenses"][0]["step"] == "finish moving"
+    assert plan(pending, side("old", STALE), **asked)["licenses"][0]["step"] == "finish moving"
 
 
 @pytest.mark.parametrize(("live", "spends"), [(True, 0), (False, 0), (False, 1)])
 def test_what_is_the_takers_or_nobodys_is_served_again_for_what_the_authority_says(live: bool, spends: int) -> None:
     source = side("new", license(fenced=FENCED, serial=3))
-    (row,) = planner(source, side("old", STALE), live=live, spends=spends).plan()["licenses"]
+    (row,) = plan(source, side("old", STALE), live=live, spends=spends)["licenses"]
     assert (row["step"], row["spends"]) == ("serve again", spends)
 
 
@@ -103,7 +108,7 @@ def test_a_source_that_cannot_be_reached_is_missed_for_what_it_may_hold(
     target: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     with pytest.raises(LicensingError, match=f"{NUMBER} is not active on {target['host']}, and host cannot be reached"):
-        planner(side("host", **GONE), target, **asked).plan()
+        plan(side("host", **GONE), target, **asked)
 
 
 @pytest.mark.parametrize(
@@ -121,28 +126,28 @@ def test_a_source_that_cannot_be_reached_is_missed_for_what_it_may_hold(
 def test_a_source_that_cannot_be_reached_is_not_missed_for_the_rest(
     target: dict[str, Any], asked: dict[str, Any], step: str
 ) -> None:
-    assert planner(side("host", **GONE), target, **asked).plan()["licenses"][0]["step"] == step
+    assert plan(side("host", **GONE), target, **asked)["licenses"][0]["step"] == step
 
 
 def test_an_activation_that_will_be_refused_is_told() -> None:
     target = side("new", license("Pending Activation"), pending=["activate"])
-    plan = planner(side("old", license()), target).plan()
-    assert plan["notes"] == [
+    made = plan(side("old", license()), target)
+    assert made["notes"] == [
         f"License {NUMBER} is active on old, so that its activation, pending on new, will be refused. "
         "The run after that moves it."
     ]
-    assert planner(side("old", FREED), target).plan()["notes"] == []
+    assert plan(side("old", FREED), target)["notes"] == []
 
 
 @pytest.mark.parametrize("action", ["activate", "deactivate"])
 def test_what_bridges_on_the_source_ends_while_the_target_finishes_what_is_pending_there(action: str) -> None:
     bridged = license(until="2026-06-05T12:00:00Z")
     target = side("old", license(f"Pending {action.capitalize()[:-1]}ion", fenced=FENCED), pending=[action])
-    plan = planner(side("new", bridged), target).plan()
-    (row,) = plan["licenses"]
-    assert (row["step"], plan["give_up"], plan["given_back"]) == ("finish activating", [NUMBER], [])
+    made = plan(side("new", bridged), target)
+    (row,) = made["licenses"]
+    assert (row["step"], made["give_up"], made["given_back"]) == ("finish activating", [NUMBER], [])
     assert row["state"] == f"pending {action[:-1]}ion on old, active on new in an emergency"
-    assert planner(side("new"), target).plan()["give_up"] == []
+    assert plan(side("new"), target)["give_up"] == []
 
 
 ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
@@ -161,21 +166,21 @@ ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
     ids=["moves", "moves, none", "there", "there, none", "fenced", "in the middle"],
 )
 def test_users_are_those_of_the_host_that_serves(source: Any, target: Any, users: list[str]) -> None:
-    assert planner(source, target).plan()["users"] == users
+    assert plan(source, target)["users"] == users
 
 
 def test_an_overview_of_a_bundle_may_tell_anything_of_serials_and_defaults() -> None:
     source = side("old", license(fenced=FENCED, serial="nine"))
     source["overview"]["profiles"] = [{"name": "PROServer", "license": NUMBER}]
     target = side("new", license(fenced=FENCED, serial=[1]))
-    assert planner(source, target).plan()["licenses"][0]["step"] == "serve again"
+    assert plan(source, target)["licenses"][0]["step"] == "serve again"
 
 
 def test_nothing_is_given_up_on_a_source_that_cannot_be_reached() -> None:
     bridged = license(until="2026-06-03T12:00:00Z")
     target = side("new", license("Pending Activation"), pending=["activate"])
-    assert planner(side("old", bridged), target).plan()["give_up"] == [NUMBER]
-    assert planner(side("old", bridged, **GONE), target).plan()["give_up"] == []
+    assert plan(side("old", bridged), target)["give_up"] == [NUMBER]
+    assert plan(side("old", bridged, **GONE), target)["give_up"] == []
 
 
 OTHER_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
@@ -198,10 +203,10 @@ def of_realm(host: str, *licenses: dict[str, Any], **changes: Any) -> dict[str, 
 )
 def test_a_wrong_code_is_told_wherever_a_license_file_shows_it(source: list[Any], target: list[Any]) -> None:
     sides = of_realm("old", *source), of_realm("new", *target, authority="ledger:/a")
-    wrong = Planner(*sides, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, None, NOW)
+    wrong = pair_of(*sides, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, None, NOW)
     with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
-        wrong.plan()
-    Planner(*sides, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW).plan()
+        plan_of(wrong)
+    plan_of(pair_of(*sides, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW))
 
 
 def test_a_source_that_cannot_be_reached_is_judged_for_by_its_bundle() -> None:
@@ -210,28 +215,30 @@ def test_a_source_that_cannot_be_reached_is_judged_for_by_its_bundle() -> None:
     target["overview"]["licenses"][0]["code_key"] = ""
     source = side("old", reachable=False)
     with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
-        Planner(source, target, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, remembered, NOW).plan()
+        plan_of(pair_of(source, target, [DeclaredLicense(NUMBER, OTHER_CODE)], {}, remembered, NOW))
 
 
 def test_a_nodelock_that_cannot_be_had_as_declared_is_told_where_nothing_is_left_to_do() -> None:
     held = of_realm("new", license(**LOCKED), authority="ledger:/a")
     with pytest.raises(LicensingError, match="A machine nodelock cannot be changed into a personal one"):
-        Planner(side("old"), held, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+        plan_of(pair_of(side("old"), held, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW))
     personal = license(protection="Personal Nodelock")
     with pytest.raises(LicensingError, match="A personal nodelock cannot be activated offline"):
         target = of_realm("new", personal, authority="offline")
-        Planner(side("old"), target, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
+        plan_of(pair_of(side("old"), target, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW))
     online = of_realm("new", personal, authority="ledger:/a")
-    Planner(side("old"), online, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW).plan()
-    plan = Planner(side("old"), online, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW).plan()
-    assert "is declared with a machine nodelock: reconcile asks the authority for that" in plan["notes"][0]
+    plan_of(pair_of(side("old"), online, [DeclaredLicense(NUMBER, CODE, nodelock="personal")], {}, None, NOW))
+    made = plan_of(pair_of(side("old"), online, [DeclaredLicense(NUMBER, CODE)], {}, None, NOW))
+    assert "is declared with a machine nodelock: reconcile asks the authority for that" in made["notes"][0]
 
 
 def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
     bare: dict[str, Any] = {NUMBER: {"live": True, "spends": 1}}
     source = side("old", license(holder="K"))
-    assert Planner(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW).plan()["give_up"] == [NUMBER]
+    assert plan_of(pair_of(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW))["give_up"] == [
+        NUMBER
+    ]
     drift = {"verdict": "other", "changed": [], "components": "machine-id", "means": "This is another machine."}
     source = side("old", license(holder="K", drift=drift))
     with pytest.raises(LicensingError, match="was activated on another machine than old is now"):
-        Planner(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW).plan()
+        plan_of(pair_of(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW))

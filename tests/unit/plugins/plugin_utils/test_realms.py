@@ -9,16 +9,23 @@ import base64
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 
 
 def realm(byte: int) -> dict[str, str]:
     return {"name": "A", "id": f"{byte}", "key": base64.b64encode(bytes([byte] * 32)).decode()}
 
 
-def side(host: str, pinned: dict[str, str] | None, authority: str = "offline") -> dict[str, Any]:
-    return {"host": host, "overview": {"server": {"realm": pinned}}, "authority": authority}
+def side(host: str, pinned: dict[str, str] | None, authority: str = "offline") -> Side:
+    overview = {"server": {"realm": pinned}, "licenses": [], "profiles": [], "users": []}
+    return Side.from_dict({"host": host, "overview": overview, "authority": authority})
+
+
+def problems(declared: Any, source: Side, target: Side, arrives: bool) -> list[Problem]:
+    return realm_problems(Realm.from_dict(declared, "realm") if declared else None, source, target, arrives)
 
 
 A, B = realm(1), realm(2)
@@ -42,10 +49,10 @@ A, B = realm(1), realm(2)
 def test_a_realm_is_declared_or_known_and_no_other_is_honoured(
     declared: Any, source: Any, target: Any, authority: str, arrives: bool, named: list[str]
 ) -> None:
-    found = realm_problems(declared, side("old", source), side("new", target, authority), arrives)
+    found = problems(declared, side("old", source), side("new", target, authority), arrives)
     assert [problem.where for problem in found] == named
 
 
 def test_a_declared_realm_that_is_none_is_told() -> None:
     with pytest.raises(LicensingError):
-        realm_problems({"name": "A"}, side("old", A), side("new", None), True)
+        problems({"name": "A"}, side("old", A), side("new", None), True)

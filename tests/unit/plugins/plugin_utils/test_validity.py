@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import Side, pair_status
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
+from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     CoreLab,
@@ -55,8 +56,9 @@ def test_a_license_that_is_not_valid_is_told_by_what_it_lacks(
     lab.clock.forward(days=days)
     source, target = side("old", lab.old), side("new", lab.new)
     with pytest.raises(LicensingError) as refused:
-        Planner(source, target, wanted(SERVER), {}, None, now).plan()
+        plan_of(pair_of(source, target, wanted(SERVER), {}, None, now))
     assert [(problem.what, problem.todo) for problem in refused.value.problems] == [(words, todo)]
-    (row,) = pair_status([Side("old", source["overview"]), Side("new", target["overview"])], [SERVER], {})
-    assert row["where"] == f"old, {limit}"
+    hosts = [SeenHost(one["host"], Overview.from_dict(one["overview"], one["host"])) for one in (source, target)]
+    (row,) = pair_status(hosts, [SERVER], {})
+    assert row.where == f"old, {limit}"
     lab.close()

@@ -19,7 +19,8 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import Planner, plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, make_plan, plan_text
+from ansible_collections.aims.licensing.tests.support.plans import check_copies, pair_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
     NUMBERS,
@@ -45,7 +46,7 @@ class Pair:
         found = {"overview": manager.overview(), "fingerprint": manager.fingerprint(), "places": manager.places()}
         return {"host": name, **found, "obstacles": [one.as_dict() for one in manager.obstacles()], **more}
 
-    def plan(self, *numbers: str, back: bool = False, online: bool = True) -> dict[str, Any]:
+    def plan(self, *numbers: str, back: bool = False, online: bool = True) -> Plan:
         """Look at both hosts, ask, and plan; refuse what the playbooks refuse."""
         asked = wanted(*numbers)
         names = ("new", "old") if back else ("old", "new")
@@ -55,9 +56,8 @@ class Pair:
         if not self.reached:
             nothing: dict[str, Any] = {"licenses": [], "profiles": [], "users": [], "files": [], "pending": []}
             source = {**source, "overview": {"server": {"realm": None}, **nothing}, "fingerprint": {}, "places": {}}
-        early = Planner(source, target, asked, {}, None, self.lab.clock()).copies() if self.reached else []
-        if early:
-            raise LicensingError(early)
+        if self.reached:
+            check_copies(pair_of(source, target, asked, {}, None, self.lab.clock()))
         quotes = []
         if self.reached or target["overview"]["licenses"]:
             shown = source["overview"]["licenses"] + source["overview"]["pending"]
@@ -70,7 +70,7 @@ class Pair:
                 .results
             )
         known = {one["number"]: one for one in quotes if "live" in one}
-        return Planner(source, target, asked, known, None, self.lab.clock(), kept=back).plan()
+        return make_plan(pair_of(source, target, asked, known, None, self.lab.clock(), kept=back))
 
     def channel(self, online: bool) -> Any:
         return self.lab.channel() if online else self.lab.offline()
@@ -79,10 +79,10 @@ class Pair:
         """Migrate, or roll back; return the plan as it is shown."""
         plan = self.plan(*numbers, back=back, online=online)
         hosts = (self.new, self.old) if back else (self.old, self.new)
-        if plan["give_up"]:
-            hosts[0].manager.deactivate(plan["give_up"], self.channel(online))
+        if plan.give_up:
+            hosts[0].manager.deactivate(plan.give_up, self.channel(online))
         change = hosts[1].manager.activate(
-            wanted(*numbers), self.channel(online), self.lab.realm, given_back=plan["given_back"], keep_profiles=back
+            wanted(*numbers), self.channel(online), self.lab.realm, given_back=plan.given_back, keep_profiles=back
         )
         assert not change.requests or not online
         return plan_text(plan, *(("new", "old") if back else ("old", "new")))

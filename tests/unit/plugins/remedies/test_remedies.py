@@ -32,9 +32,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.lost_source import LostPlanner
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import LOST_RESPONSE
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.planner import plan_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import plan_text
+from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -71,7 +71,7 @@ def lost(pair: Pair, *numbers: str, bundle: dict[str, Any], online: bool = True)
     ).results
     known = {one["number"]: one for one in quotes if "live" in one}
     target = pair.look("new", pair.new, authority=f"ledger:{pair.lab.ledger_path}")
-    return LostPlanner({"host": "old"}, target, asked, known, bundle, pair.lab.clock()).plan()
+    return plan_of(pair_of({"host": "old"}, target, asked, known, bundle, pair.lab.clock(), lost=True))
 
 
 def test_a_license_that_both_serve_is_ended_where_the_message_says(at_hand: Pair) -> None:
@@ -166,23 +166,23 @@ def test_a_license_that_ran_out_is_fetched_by_the_command_once_it_is_renewed(at_
         pair.lab.ledger.put_license(ends, pair.lab.clock(), "reissue")
     pair.new.manager.update([SERVER], pair.lab.channel())
     pair.lab.clock.forward(days=2)
-    (limit,) = pair.plan()["limits"]
+    (limit,) = pair.plan().limits
     assert f"License {SERVER} is not served on new" in limit
     with pair.lab.ledger.change():
         renewed = changed_license(ends, expiry="2099-12-31")
         pair.lab.ledger.put_license(renewed, pair.lab.clock(), "reissue")
     execute(commands(limit, "licman --nodelock-update"))
-    assert pair.plan()["limits"] == [] and pair.holds(pair.new)
+    assert pair.plan().limits == () and pair.holds(pair.new)
 
 
 def test_a_pending_update_is_finished_by_the_command(at_hand: Pair) -> None:
     pair = at_hand
     pair.run()
     pair.new.manager.update([SERVER], pair.lab.offline())
-    (limit,) = pair.plan()["limits"]
+    (limit,) = pair.plan().limits
     assert "its update is pending" in limit
     execute(commands(limit, "licman --nodelock-update"))
-    assert pair.plan()["limits"] == [] and pair.holds(pair.new)
+    assert pair.plan().limits == () and pair.holds(pair.new)
 
 
 @pytest.mark.parametrize("damage", ["missing", "another"])
