@@ -99,7 +99,7 @@ def _against(pair: Pair, assessment: Assessment) -> list[Problem]:
     problems = drifted = drifts(pair, number)
     if shown.is_expired:
         problems = [*problems, _invalid(pair, shown)]
-    if assessment.step is Step.ACTIVATE and assessment.spends and assessment.facts.quote.live and not drifted:
+    if is_held_by_third(assessment) and not drifted:
         problems = [*problems, _held_by_third(pair, number)]
     return problems + _overspent(pair, assessment)
 
@@ -112,6 +112,14 @@ def _overspent(pair: Pair, assessment: Assessment) -> list[Problem]:
     what = f"License {assessment.number} has spent its {account.rule.limit} transfers."
     todo = f"The next one returns at {returns}; wait, or ask the licensor."
     return [Problem(what, f"license {assessment.number}", todo)]
+
+
+def is_held_by_third(assessment: Assessment) -> bool:
+    """Whether, by the authority's word, a machine holds a license that is neither source nor target."""
+    facts = assessment.facts
+    if assessment.step is not Step.ACTIVATE or not facts.is_reachable:
+        return False
+    return bool(facts.quote.live and assessment.spends)
 
 
 def _held_by_third(pair: Pair, number: str) -> Problem:
@@ -130,8 +138,10 @@ def _invalid(pair: Pair, license: LicenseView) -> Problem:
 
 
 def needs_source(assessment: Assessment) -> bool:
-    """Whether a step cannot be done without the source."""
+    """Whether a step cannot be done, as the source was not looked at."""
     facts = assessment.facts
+    if facts.is_reachable or facts.is_lost:
+        return False
     # What was asked for is asked again under the same id, and refused where another machine holds it.
     if assessment.step in (Step.KEEP, Step.FINISH):
         return False

@@ -20,16 +20,18 @@ class Condition:
     """Something that is true of the facts, or is not.
 
     :ivar words: how the table names it
+    :ivar opposite: how the table says that it is not so
     """
 
     words: str
     test: Callable[[Facts], bool]
+    opposite: str = ""
 
     def __call__(self, facts: Facts) -> bool:
         return self.test(facts)
 
     def __invert__(self) -> Condition:
-        return Condition(f"not: {self.words}", lambda facts: not self.test(facts))
+        return Condition(self.opposite, lambda facts: not self.test(facts), self.words)
 
 
 @dataclass(frozen=True)
@@ -48,32 +50,42 @@ class Rule:
         return all(condition(facts) for condition in self.conditions)
 
 
-def _on_source(words: str, test: Callable[[Facts], bool]) -> Condition:
-    return Condition(f"source {words}", test)
-
-
-def _on_target(words: str, test: Callable[[Facts], bool]) -> Condition:
-    return Condition(f"target {words}", test)
-
-
-SOURCE_HOLDS = _on_source("holds", lambda facts: facts.source.license.is_held)
-SOURCE_FENCED = _on_source("fenced", lambda facts: facts.source.license.is_fenced)
-SOURCE_BRIDGES = _on_source("serves in an emergency", lambda facts: facts.source.bridges)
-SOURCE_REQUEST = _on_source("has an open exchange", lambda facts: facts.source.request is not None)
-TARGET_HOLDS = _on_target("holds", lambda facts: facts.target.license.is_held)
-TARGET_SERVES = _on_target("serves", lambda facts: facts.target.license.is_served)
-TARGET_EMERGENCY = _on_target("has it for an emergency", lambda facts: facts.target.license.is_emergency)
-TARGET_REQUEST = _on_target("has an open exchange", lambda facts: facts.target.request is not None)
-TARGET_OUTDATED = _on_target(
-    "outdated: fenced, and the source has it by now", lambda facts: facts.is_outdated_on_target
+SOURCE_HOLDS = Condition(
+    "the source holds it", lambda facts: facts.source.license.is_held, "the source does not hold it"
 )
-LOST = _on_source("declared lost", lambda facts: facts.is_lost)
-BRIDGED = Condition("emergency activation asked for", lambda facts: facts.is_bridged)
-ASKED = Condition("authority asked", lambda facts: facts.quote.is_known)
-VOID = Condition("authority: held by nobody", lambda facts: facts.quote.is_free)
-FREE = Condition("held by no machine", lambda facts: facts.is_free)
-LOST_HOLDS = Condition("authority: held by the lost source", lambda facts: facts.is_held_by_lost_source)
-OFFERED = Condition("authority: an emergency activation is granted", lambda facts: bool(facts.quote.until))
+SOURCE_FENCED = Condition("it is fenced on the source", lambda facts: facts.source.license.is_fenced)
+SOURCE_BRIDGES = Condition("the source serves it in an emergency", lambda facts: facts.source.bridges)
+SOURCE_REQUEST = Condition(
+    "an exchange is open on the source",
+    lambda facts: facts.source.request is not None,
+    "no exchange is open on the source",
+)
+TARGET_HOLDS = Condition(
+    "the target holds it", lambda facts: facts.target.license.is_held, "the target does not hold it"
+)
+TARGET_SERVES = Condition("the target serves it", lambda facts: facts.target.license.is_served)
+TARGET_EMERGENCY = Condition(
+    "the target holds it for an emergency", lambda facts: facts.target.license.is_emergency, "not for an emergency"
+)
+TARGET_REQUEST = Condition(
+    "an exchange is open on the target",
+    lambda facts: facts.target.request is not None,
+    "no exchange is open on the target",
+)
+TARGET_OUTDATED = Condition(
+    "the source has it by now", lambda facts: facts.is_outdated_on_target, "the source has not got it since"
+)
+LOST = Condition("the source is declared lost", lambda facts: facts.is_lost, "the source is not declared lost")
+BRIDGED = Condition("an emergency activation is asked for", lambda facts: facts.is_bridged)
+ASKED = Condition("the authority answered", lambda facts: facts.quote.is_known, "the authority was not asked")
+VOID = Condition("the authority says that nobody holds it", lambda facts: facts.quote.is_free)
+FREE = Condition("no machine is known to hold it", lambda facts: facts.is_free, "another machine may hold it")
+LOST_HOLDS = Condition(
+    "the authority says that the source holds it",
+    lambda facts: facts.is_held_by_lost_source,
+    "the authority says that the source does not hold it",
+)
+OFFERED = Condition("the authority would grant an emergency activation", lambda facts: bool(facts.quote.until))
 
 # A target that holds a license for good settles it. What is open is finished before anything else is begun.
 RULES: tuple[Rule, ...] = (
