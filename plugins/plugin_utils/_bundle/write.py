@@ -171,7 +171,7 @@ def _written(folder: Path, name: str, fill: Callable[[Folder], None], vault: Vau
     making, final = folder / f"{_MAKING}{name}", folder / name
     for left in folder.glob(f"{_MAKING}*"):
         # The lock is ours: whoever made these was killed.
-        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        _clear(left)
     faults.reach("bundle.begin", name)
     making.mkdir(mode=0o700)
     fill(Folder(making))
@@ -180,8 +180,7 @@ def _written(folder: Path, name: str, fill: Callable[[Folder], None], vault: Vau
     read.require_opens(vault)
     if not read.serves(vault):
         raise refuse("The bundle cannot be read back.", str(making), "Check the vault passwords of this run.")
-    if final.exists():
-        shutil.rmtree(final)
+    _clear(final)
     faults.reach("bundle.verified", name)
     making.rename(final)
     faults.reach("bundle.renamed", name)
@@ -247,7 +246,7 @@ def _check_file(folder: Folder, file: BundleFile) -> None:
 
 def _point(folder: Path, name: str) -> None:
     latest, made = folder / LATEST, folder / f"{_MAKING}{LATEST}"
-    made.unlink(missing_ok=True)
+    _clear(made)
     try:
         made.symlink_to(name)
     except OSError as error:
@@ -262,6 +261,14 @@ def _point(folder: Path, name: str) -> None:
     made.replace(latest)
     faults.reach("bundle.pointed", name)
     _sync(folder)
+
+
+def _clear(place: Path) -> None:
+    """Remove what lies in a place of ours, if anything does: a copy of the folder may have made a folder of a link."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _write_name(place: Path, name: str) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -412,12 +413,16 @@ def _made_as(place: Path) -> str:
 
 
 def _sweep(place: Path, is_left: Callable[[os.stat_result], bool]) -> None:
-    """Remove what creations of a ledger have left that were killed; it holds a private key."""
+    """Remove what creations of a ledger have left that were killed; it holds a private key.
+
+    They make files: a folder or a link of such a name is somebody else's, and stays.
+    """
     begins = _made_as(place)
     for left in place.parent.iterdir():
         if left.name.startswith(begins):
             with contextlib.suppress(FileNotFoundError):
-                if is_left(left.lstat()):
+                found = left.lstat()
+                if stat.S_ISREG(found.st_mode) and is_left(found):
                     left.unlink()
 
 

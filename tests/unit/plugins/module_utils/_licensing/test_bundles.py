@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.aims.licensing.plugins.action import aims_license_backup as backup_action
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import HOST_KEY, Home
@@ -40,6 +41,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
     Bundle,
     BundleFile,
     carried_files,
+    digest_of,
     newest,
     newest_of,
     read_bundle,
@@ -397,6 +399,62 @@ def test_a_copy_that_followed_links_is_read_and_backed_up_into(
         made = backups.take(lab.old)
         assert (backups.folder / "latest").is_symlink() and backups.latest == made.path != first.path
         assert read_bundle(backups.folder / f"latest-copied-{2 * number}").covered == set(NUMBERS)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_backup_that_was_killed_before_its_link_got_its_name_is_ended_by_the_next_one_in_a_copy(
+    lab: CoreLab, backups: Backups, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    """The copy followed links, so that what was to become the newest one's link is a folder."""
+
+    def kill(point: str, _what: str) -> None:
+        if point == "bundle.linked":
+            raise KeyboardInterrupt
+
+    lab.activate(lab.old)
+    if later:
+        backups.take(lab.old)
+        publish(lab.old, "published since")
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr(faults, "hook", kill)
+        backups.take(lab.old)
+    copy = backups.folder.with_name("copy")
+    shutil.copytree(backups.folder, copy, symlinks=False)
+    shutil.rmtree(backups.folder)
+    copy.rename(backups.folder)
+    assert (backups.folder / ".tmp-latest").is_dir() and not (backups.folder / ".tmp-latest").is_symlink()
+    made = backups.take(lab.old)
+    assert backups.latest == made.path and (backups.folder / "latest").is_symlink()
+    assert not (backups.folder / ".tmp-latest").exists() and not backups.judge(lab.old).changes
+
+
+LEFT = [".tmp-latest", ".tmp-20260101T120000Z-000000000000", "the bundle's own name"]
+
+
+@pytest.mark.parametrize("kind", ["copied", "folder", "file", "link", "dangling"])
+@pytest.mark.parametrize("name", LEFT)
+def test_whatever_lies_in_the_place_of_a_temporary_one_keeps_no_bundle_from_being_made(
+    lab: CoreLab, backups: Backups, tmp_path: Path, name: str, kind: str
+) -> None:
+    lab.activate(lab.old)
+    first = backups.take(lab.old)
+    publish(lab.old, "published since")
+    if name == LEFT[-1]:
+        name = f"20260101T120200Z-{digest_of(backups.seen(lab.old)[0])[:12]}"
+    place = backups.folder / name
+    (tmp_path / "elsewhere").mkdir()
+    if kind == "copied":
+        shutil.copytree(first.path, place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "file":
+        place.write_text("half", encoding="utf-8")
+    else:
+        place.symlink_to(tmp_path / ("elsewhere" if kind == "link" else "nowhere"))
+    second = backups.take(lab.old)
+    assert backups.latest == second.path != first.path and (backups.folder / "latest").is_symlink()
+    assert {path.name for path in backups.folder.iterdir()} == {"latest", first.path.name, second.path.name}
+    assert (tmp_path / "elsewhere").is_dir() and not backups.judge(lab.old).changes
 
 
 def test_a_folder_that_cannot_be_synced_or_locked_by_itself_takes_bundles_all_the_same(

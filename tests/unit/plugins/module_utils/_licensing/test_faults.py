@@ -339,6 +339,20 @@ def test_a_ledger_whose_making_was_killed_leaves_no_second_one_with_its_key(tmp_
     assert path.stat().st_nlink == 1
 
 
+def test_what_others_named_like_a_ledger_in_the_making_stays_and_keeps_no_ledger_from_being_made(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "authority.db"
+    folder, link = tmp_path / f".tmp-{path.name}-folder", tmp_path / f".tmp-{path.name}-link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    for left in (folder, link):
+        os.utime(left, (0, 0), follow_symlinks=False)
+    with Ledger.create(str(path), "test") as ledger:
+        assert ledger.realm.name == "REHEARSAL test"
+    assert sorted(tmp_path.iterdir()) == sorted([folder, link, path])
+
+
 @pytest.mark.parametrize("point", ["files.write.made", "files.write.filled", "files.write.synced"])
 def test_keys_that_killed_writes_left_beside_the_ledger_are_removed(tmp_path: Path, point: str) -> None:
     now = datetime.now(timezone.utc)
