@@ -15,7 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Change
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Change, LicenseManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
@@ -69,7 +69,7 @@ def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -
     module.exit_json(**result)
 
 
-def manager_of(module: AnsibleModule) -> Any:
+def manager_of(module: AnsibleModule) -> LicenseManager:
     """Return the license manager that the module's arguments name."""
     given = module.params
     return open_manager(given["backend"], given["home"], given["root"], Freshness.of_process(_is_heard))

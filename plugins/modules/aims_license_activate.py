@@ -211,6 +211,8 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
@@ -232,7 +234,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 )
 
 
-def activate(module):
+def activate(module: AnsibleModule) -> dict[str, Any]:
     """Make the licenses active here."""
     manager = manager_of(module)
     wanted = read_declared_licenses(module.params["licenses"], "licenses", without_codes=True)
@@ -258,7 +260,7 @@ def activate(module):
     return described(change)
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         **OFFLINE,

@@ -119,7 +119,9 @@ licenses:
   elements: str
 """
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import (
@@ -129,11 +131,16 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import ledger_path
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import date_after, now_utc, parse_number
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    License,
+    date_after,
+    now_utc,
+    parse_number,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, run
 
 
-def issue(module):
+def issue(module: AnsibleModule) -> dict[str, Any]:
     """Make the ledger, and issue what is missing."""
     path, now = ledger_path(module.params["authority"]), now_utc()
     asked = {parse_number(entry["number"]): entry for entry in module.params["licenses"]}
@@ -169,12 +176,12 @@ def issue(module):
     }
 
 
-def _license(number, entry, today):
+def _license(number: str, entry: dict[str, Any], today: date) -> License:
     until = date_after(today, entry["days"], f"days of license {number}")
     return proven_license(number, entry["code_key"] or "", (entry["type"], entry["seats"], today.isoformat(), until))
 
 
-def _check_realm(ledger, realm_id):
+def _check_realm(ledger: Ledger, realm_id: str | None) -> None:
     """Refuse keys that prove codes in another realm: what they are issued for, nobody could activate."""
     if ledger.realm.id != realm_id:
         raise refuse(
@@ -184,7 +191,7 @@ def _check_realm(ledger, realm_id):
         )
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         "name": {"type": "str", "default": "authority"},

@@ -79,13 +79,14 @@ overview:
 
 import base64
 import hashlib
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import seal
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
 
 
-def collect(module):
+def collect(module: AnsibleModule) -> dict[str, Any]:
     """Return every file of the home; secrets sealed for the recipient."""
     manager = manager_of(module)
     recipient = module.params["recipient"]
@@ -103,7 +104,7 @@ def collect(module):
     return {"changed": False, "files": files, "overview": manager.overview()}
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         "dest": {"type": "path", "required": True},

@@ -131,6 +131,8 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
@@ -147,7 +149,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 )
 
 
-def give_back(module):
+def give_back(module: AnsibleModule) -> dict[str, Any]:
     """Empty the server if asked to, then fence and deactivate the licenses."""
     manager = manager_of(module)
     numbers = read_numbers(module.params["licenses"], "licenses")
@@ -169,7 +171,7 @@ def give_back(module):
     return {**described(change), **drained(change)}
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         **OFFLINE,

@@ -147,11 +147,13 @@ obstacles:
   sample: []
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
 
 
-def look(module):
+def look(module: AnsibleModule) -> dict[str, Any]:
     """Return the overview, the fingerprint, and what stands in the way of giving licenses up."""
     manager = manager_of(module)
     return {
@@ -164,7 +166,7 @@ def look(module):
     }
 
 
-def main():
+def main() -> None:
     run(AnsibleModule(argument_spec=SERVER, supports_check_mode=True), look)
 
 

@@ -86,6 +86,8 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     SERVER,
@@ -98,7 +100,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 )
 
 
-def switch(module):
+def switch(module: AnsibleModule) -> dict[str, Any]:
     """Enter or leave maintenance mode."""
     given, manager = module.params, manager_of(module)
     if given["drain_end"]:
@@ -110,7 +112,7 @@ def switch(module):
     return {**described(change), **drained(change)}
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         **STEP,

@@ -65,6 +65,8 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile, read_profiles
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
@@ -76,7 +78,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 )
 
 
-def arrange(module):
+def arrange(module: AnsibleModule) -> dict[str, Any]:
     """Bring the profiles to what is declared."""
     manager = manager_of(module)
     wanted = read_profiles(module.params["profiles"], "profiles")
@@ -84,7 +86,7 @@ def arrange(module):
     return described(manager.set_profiles(wanted, absent, module.params["purge"], dry=module.check_mode))
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         "profiles": PROFILES,

@@ -153,6 +153,8 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
@@ -175,7 +177,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing 
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
 
-def settings_of(params):
+def settings_of(params: dict[str, Any]) -> Settings:
     """Return what the options set."""
     realm, listen = params["realm"], params["listen"]
     return Settings(
@@ -186,7 +188,7 @@ def settings_of(params):
     )
 
 
-def bring_authority(module, home):
+def bring_authority(module: AnsibleModule, home: Home) -> dict[str, Any]:
     """Install or remove the service of an authority."""
     serving = Serving.from_dict(module.params["authority_service"])
     if serving.emergency_days is not None:
@@ -206,7 +208,7 @@ def bring_authority(module, home):
     }
 
 
-def bring(module):
+def bring(module: AnsibleModule) -> dict[str, Any]:
     """Install or remove the package."""
     manager_of(module)
     home = Home(module.params["home"], module.params["root"])
@@ -226,7 +228,7 @@ def bring(module):
     }
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

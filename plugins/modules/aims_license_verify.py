@@ -75,12 +75,14 @@ overview:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
 
 
-def verify(module):
+def verify(module: AnsibleModule) -> dict[str, Any]:
     """Try every profile."""
     manager = manager_of(module)
     given = module.params["licenses"]
@@ -89,7 +91,7 @@ def verify(module):
     return {"changed": False, "seats": seats, "overview": manager.overview()}
 
 
-def main():
+def main() -> None:
     spec = {
         **SERVER,
         "state": {"type": "str", "choices": ["served", "released"], "default": "served"},
