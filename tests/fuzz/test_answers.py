@@ -11,7 +11,7 @@ import math
 import ssl
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,7 @@ def test_any_reply_of_a_request_page_is_its_answer_to_these_requests_or_told(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers go into the folder under the request's own name, and only those of the realm to these requests."""
-    monkeypatch.setattr(_portal, "_PAUSES", ())
+    monkeypatch.setattr(_portal, "_PATIENCE", replace(_portal._PATIENCE, pauses=()))
     place = tmp_path / "requests"
     folder = Folder(place)
     folder.make(mode=0o700)
@@ -304,7 +304,7 @@ def test_any_reply_of_a_request_page_is_its_answer_to_these_requests_or_told(
 def test_a_reply_of_any_size_takes_no_more_memory_than_its_bound(
     authority: Authority, server: Server, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_portal, "_PAUSES", ())
+    monkeypatch.setattr(_portal, "_PATIENCE", replace(_portal._PATIENCE, pauses=()))
     huge = reply(b'{"results": [' + b" " * size + b"]}", PLAIN)
     request = authority.requests[0]
     for line, call in (

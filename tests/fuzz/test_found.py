@@ -12,6 +12,7 @@ import json
 import sqlite3
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_a_message_does_not_steer_the_terminal_whoever_said_it() -> None:
 def test_a_pause_in_other_digits_than_ours_is_no_number_of_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_portal, "_PAUSES", ())
+    monkeypatch.setattr(_portal, "_PATIENCE", replace(_portal._PATIENCE, pauses=()))
     certificates = Certificates(str(tmp_path / "x"))
     certificates.make("test", ["127.0.0.1"], model.now_utc())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

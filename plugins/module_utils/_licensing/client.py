@@ -8,7 +8,6 @@ The API is described in docs/api.md. Standard library only: the modules on the h
 
 from __future__ import annotations
 
-import http.client
 import json
 import secrets
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from urllib.parse import quote, urlencode
 
 from .addresses import CLIENTS_PORT, MANAGEMENT_PORT, with_port
 from .errors import LicensingError, Problem, refuse
-from .system import advice, is_own, reason
+from .http import Answer, Call, Endpoint, Failure, ask
+from .system import advice, reason
 
 TIMEOUT = 10.0
 _LIMIT = 8 << 20
@@ -107,46 +107,51 @@ class _Server:
     """
 
     def __init__(self, address: str, port: int, timeout: float = TIMEOUT) -> None:
-        self._address, self._port, self._timeout = address, port, timeout
+        self._endpoint = Endpoint(address, port, tls=None, connect=timeout, silence=timeout, size=_LIMIT)
         self.where = f"http://{with_port(address, port)}"
 
     def _ask(self, method: str, path: str, shape: Mapping[str, Any], body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(self._address, self._port, timeout=self._timeout)
+        call = Call(method, path, data, {"Content-Type": "application/json"} if data else {})
         try:
-            connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-            # Closing the connection alone leaves an answer of unknown length open.
-            with connection.getresponse() as answer:
-                status, content = answer.status, answer.read(_LIMIT)
-        except (OSError, UnicodeError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and is_own(error):
-                what = f"This machine cannot ask the license server: {reason(error)}."
-                raise Unable([Problem(what, self.where, advice(error))]) from error
-            problem = Problem(
-                f"The license server does not answer: {str(error) or type(error).__name__}.",
-                self.where,
-                "See whether it runs (systemctl status aims-license-server), and read its Logging/LicenseServer.log.",
-            )
-            raise NoAnswer([problem]) from error
-        finally:
-            connection.close()
-        return self._read(status, content, shape)
+            answer = ask(self._endpoint, call)
+        except Failure as failure:
+            raise self._failed(failure) from failure
+        members = _writable(answer)
+        if members is None or not _fits(members, shape if answer.is_ok else _REFUSED):
+            raise self._stranger()
+        if answer.is_ok:
+            return dict(members)
+        said = members["problem"]
+        raise Refused(members["code"], Problem(said["what"], said["where"], said["todo"]))
 
-    def _read(self, status: int, content: bytes, shape: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            found = json.loads(content)
-            # What cannot be written, such as half a character, could not be shown either.
-            json.dumps(found, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict) or not _fits(found, shape if status == http.client.OK else _REFUSED):
-            raise refuse(
-                "What answers is not our license server.", self.where, "See which process listens there (ss -ltnp)."
-            )
-        if status == http.client.OK:
-            return found
-        told = found["problem"]
-        raise Refused(found["code"], Problem(told["what"], told["where"], told["todo"]))
+    def _failed(self, failure: Failure) -> LicensingError:
+        if failure.own is not None:
+            what = f"This machine cannot ask the license server: {reason(failure.own)}."
+            return Unable([Problem(what, self.where, advice(failure.own))])
+        if failure.is_answered:
+            return self._stranger()
+        problem = Problem(
+            f"The license server does not answer: {failure}.",
+            self.where,
+            "See whether it runs (systemctl status aims-license-server), and read its Logging/LicenseServer.log.",
+        )
+        return NoAnswer([problem])
+
+    def _stranger(self) -> LicensingError:
+        return refuse(
+            "What answers is not our license server.", self.where, "See which process listens there (ss -ltnp)."
+        )
+
+
+def _writable(answer: Answer) -> Mapping[str, Any] | None:
+    """The members of an answer; none of it where it has what cannot be written, such as half a character."""
+    members = answer.members()
+    try:
+        json.dumps(members, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return members
 
 
 class SeatClient(_Server):

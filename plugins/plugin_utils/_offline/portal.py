@@ -11,26 +11,34 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import secrets
-import ssl
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION, documents
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import parse_service
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Document, Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
     refuse,
     unsecret,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import (
+    Answer as Reply,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import (
+    Call,
+    Endpoint,
+    Failure,
+    Patience,
+    Proxy,
+    TooLarge,
+    ask,
+    ask_patiently,
+    environment_proxy,
+    realm_context,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response, refusal
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
@@ -41,12 +49,9 @@ GRANTED, REFUSED = "granted", "refused"
 # Files in one call, and what one of them may come back as: a document in base64 with its particulars.
 _FILES = 10
 _REPLY = 2 * documents.MAX_BYTES
-# Seconds before the second and the third attempt.
-_PAUSES = (0.5, 2.0)
-_LONGEST_PAUSE = 20.0
-_BUSY = (429, 502, 503, 504)
+_HTTPS_PORT = 443
+_PATIENCE = Patience((0.5, 2.0), busy=(429, 502, 503, 504))
 _TOO_LARGE = 413
-_UNREACHABLE = (OSError, HTTPException, UnicodeError)
 _AGAIN = "Run the same command again: the same requests are handed over, and answered once."
 
 
@@ -84,17 +89,26 @@ class Portal:
         self.address = address
         self._realm = realm
         self._email = email
-        self._timeout = timeout
+        proxy = environment_proxy(address.removeprefix("https://"))
+        self._proxy = proxy
+        self._endpoint = Endpoint(
+            *parse_service(address, _HTTPS_PORT),
+            tls=realm_context(realm.ca, address),
+            connect=timeout,
+            silence=timeout,
+            size=_FILES * _REPLY,
+            proxy=proxy,
+        )
 
     def check(self) -> None:
         """Refuse unless the authority can be reached and is the realm's; nothing is handed over."""
-        status, data = self._call("/v1/realm")
-        found = _object(data)
-        if status != 200 or not isinstance(found.get("key"), str):
-            raise self._told(status, data)
-        if found["key"] != self._realm.key:
+        reply = self._ask("/v1/realm")
+        realm = reply.members()
+        if not reply.is_ok or not isinstance(realm.get("key"), str):
+            raise self._unusable(reply)
+        if realm["key"] != self._realm.key:
             raise refuse(
-                f"The page is of the realm {plain(found.get('name'))!r}, not of {self._realm.name!r}.",
+                f"The page is of the realm {plain(realm.get('name'))!r}, not of {self._realm.name!r}.",
                 self.address,
                 "Correct aims_license_server_portal or aims_license_server_realm.",
             )
@@ -110,14 +124,14 @@ class Portal:
 
     def _hand_over(self, requests: Sequence[Request]) -> Iterator[tuple[list[Answer], list[Problem]]]:
         boundary = secrets.token_hex(16)
-        status, data = self._call("/requests", _form(boundary, self._email, requests), boundary)
-        if status == _TOO_LARGE and len(requests) > 1:
+        reply = self._ask("/requests", _form(boundary, self._email, requests), boundary)
+        if reply.status == _TOO_LARGE and len(requests) > 1:
             for one in requests:
                 yield from self._hand_over([one])
             return
-        entries = _object(data).get("results")
-        if status in _BUSY or not isinstance(entries, list):
-            raise self._told(status, data)
+        entries = reply.members().get("results")
+        if reply.status in _PATIENCE.busy or not isinstance(entries, list):
+            raise self._unusable(reply)
         yield self._matched(requests, entries)
 
     def _matched(self, requests: Sequence[Request], entries: Sequence[Any]) -> tuple[list[Answer], list[Problem]]:
@@ -149,17 +163,17 @@ class Portal:
     def _at(self, request: Request) -> str:
         return f"{self.address}, {request.name}"
 
-    def _told(self, status: int, data: bytes) -> LicensingError:
+    def _unusable(self, reply: Reply) -> LicensingError:
         """What a reply that carries no results says is wrong."""
-        said = _object(data).get("problem")
+        said = reply.members().get("problem")
         if isinstance(said, dict):
             return LicensingError([self._problem(said, self.address)])
-        if status in _BUSY:
-            return refuse(f"The request page is busy or being restarted (status {status}).", self.address, _AGAIN)
-        if status == _TOO_LARGE:
+        if reply.status in _PATIENCE.busy:
+            return refuse(f"The request page is busy or being restarted (status {reply.status}).", self.address, _AGAIN)
+        if reply.status == _TOO_LARGE:
             return refuse("The request is too large for the page.", self.address, "Take the original request file.")
         return refuse(
-            f"This is not the reply of an authority's request page (status {status}).",
+            f"This is not the reply of an authority's request page (status {reply.status}).",
             self.address,
             "Correct the address (aims_license_server_portal): it is that of 'authority serve'.",
         )
@@ -175,73 +189,44 @@ class Portal:
 
     # -- the wire
 
-    def _call(self, path: str, form: bytes | None = None, boundary: str = "") -> tuple[int, bytes]:
-        """Ask the page a bounded number of times; return status and body, or refuse where it cannot be reached."""
-        pauses = list(_PAUSES)
-        while True:
-            try:
-                status, data, wait = self._once(path, form, boundary)
-                if status not in _BUSY or not pauses or wait > _LONGEST_PAUSE:
-                    return status, data
-            except _UNREACHABLE as error:
-                self._raise_certificate(error)
-                proxy = _proxy(self.address)
-                if not pauses and proxy is not None:
-                    raise refuse(
-                        f"The request page cannot be reached by way of the proxy {proxy}: {_reason(error)}.",
-                        self.address,
-                        "Correct https_proxy in the controller's environment, or name the page's host in no_proxy. "
-                        f"{_AGAIN}",
-                    ) from None
-                if not pauses:
-                    raise refuse(
-                        f"The request page cannot be reached: {_reason(error)}.",
-                        self.address,
-                        f"Check the address and the controller's way there (proxies, firewalls). {_AGAIN}",
-                    ) from None
-                wait = 0.0
-            time.sleep(max(pauses.pop(0), wait))
-
-    def _raise_certificate(self, error: Exception) -> None:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise refuse(
-                f"The page does not prove to be the authority's: {cause.verify_message}.",
-                self.address,
-                "Check the address, and that aims_license_server_realm has the ca that 'authority init' printed. "
-                "Nothing was handed over.",
-            ) from None
-
-    def _once(self, path: str, form: bytes | None, boundary: str) -> tuple[int, bytes, float]:
+    def _ask(self, path: str, form: bytes | None = None, boundary: str = "") -> Reply:
+        """Ask the page a bounded number of times, or refuse where it cannot be reached."""
         headers = {"Accept": "application/json", "User-Agent": f"aims.licensing/{VERSION}"}
         if form is not None:
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        call = urllib.request.Request(f"{self.address}{path}", form, headers)  # noqa: S310 - check_portal wants https
-        # Ansible's own open_url writes the certificate into a temporary file, and the keys where SSLKEYLOGFILE says.
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust(self._realm.ca or "")), _Stay)
-        try:
-            reply = opener.open(call, timeout=self._timeout)
-        except urllib.error.HTTPError as error:
-            reply = error
-        with reply:
-            asked_for = str(reply.headers.get("Retry-After") or "")
-            wait = float(asked_for) if asked_for.isascii() and asked_for.isdigit() and len(asked_for) < 7 else 0.0
-            return int(reply.code), bytes(reply.read(_FILES * _REPLY)), wait
+        call = Call("GET" if form is None else "POST", path, form, headers)
+        last = ask_patiently(lambda: ask(self._endpoint, call), _PATIENCE).last
+        if isinstance(last, Failure) and isinstance(last.error, TooLarge):
+            raise self._unusable(Reply(last.error.status, "", b""))
+        if isinstance(last, Failure):
+            raise self._unreachable(last)
+        return last
+
+    def _unreachable(self, failure: Failure) -> LicensingError:
+        reason = plain(failure).rstrip(".")
+        if failure.certificate is not None:
+            return refuse(
+                f"The page does not prove to be the authority's: {failure.certificate}.",
+                self.address,
+                "Check the address, and that aims_license_server_realm has the ca that 'authority init' printed. "
+                "Nothing was handed over.",
+            )
+        if self._proxy is not None:
+            return refuse(
+                f"The request page cannot be reached by way of the proxy {_shown(self._proxy)}: {reason}.",
+                self.address,
+                f"Correct https_proxy in the controller's environment, or name the page's host in no_proxy. {_AGAIN}",
+            )
+        return refuse(
+            f"The request page cannot be reached: {reason}.",
+            self.address,
+            f"Check the address and the controller's way there (proxies, firewalls). {_AGAIN}",
+        )
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: it becomes the reply."""
-
-    def redirect_request(self, *redirect: Any) -> None:
-        return None
-
-
-def _proxy(address: str) -> str | None:
-    """The proxy that the controller's environment has for an address, without its login; None where there is none."""
-    named = urllib.request.getproxies().get("https")
-    if not named or urllib.request.proxy_bypass(urllib.parse.urlsplit(address).netloc):
-        return None
-    return plain(unsecret(named if "//" in named else f"//{named}"))
+def _shown(proxy: Proxy) -> str:
+    """A proxy as the controller's environment names it, without its login."""
+    return plain(unsecret(proxy.url if "//" in proxy.url else f"//{proxy.url}"))
 
 
 def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
@@ -255,14 +240,6 @@ def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
         parts.append(f"--{boundary}\r\n{named}\r\nContent-Type: application/octet-stream\r\n\r\n".encode())
         parts.append(request.content + b"\r\n")
     return b"".join([*parts, f"--{boundary}--\r\n".encode()])
-
-
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _content(text: object) -> bytes | None:
@@ -283,9 +260,3 @@ def _asked(content: bytes | None, entry: Mapping[str, Any], requests: Sequence[R
     by_number = {request.number: request for request in requests}
     known = response.body.get("request_id") if response else None
     return by_id.get(str(known)) or by_number.get(str(entry.get("number")))
-
-
-def _reason(error: Exception) -> str:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    said = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return plain(said).rstrip(".")

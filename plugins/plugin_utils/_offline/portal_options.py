@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import re
-import ssl
 from typing import Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import parse_service, service_url
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
@@ -18,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     refuse,
     shown,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import realm_context
 
 _HTTPS_PORT = 443
 # Without "=?": what begins like an encoded word could be read as one.
@@ -56,14 +55,7 @@ def check_realm(realm: object, where: str) -> Realm:
             where,
             "Give {name, key, ca} as 'authority init' printed it (aims_license_server_realm).",
         )
-    try:
-        trust(read.ca)
-    except (ssl.SSLError, ValueError):
-        raise refuse(
-            "The realm's ca is not a certificate.",
-            where,
-            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
-        ) from None
+    realm_context(read.ca, where)
     return read
 
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import shlex
+import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -17,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ..addresses import parse_host, parse_ip
-from ..channel.https import trust
 from ..errors import LicensingError, Problem, refuse
 from ..files import Folder
 from ..home.store import FOREIGN, Home
+from ..http import Call, Endpoint, Failure, ask, tls_context
 from ..requirements import missing, require_cryptography, require_tornado
-from ..system import is_own
 from .install import Package, place_problems, stale_files, version_problems, write_package
 from .ownership import account, home_problems, ledger_problems
 from .ports import address_problems
@@ -32,6 +30,9 @@ from .systemd import Unit, command_line, unit_text
 UNIT = "aims-license-authority.service"
 USER = "aims-authority"
 LEDGER = "/var/lib/aims-license-authority/authority.db"
+# Seconds for a sign of life of a service on this host, and bytes of its realm.
+_GLANCE, _LIMIT = 5.0, 1 << 16
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True)
@@ -216,24 +217,20 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
     if ca is None:
         return None
     try:
-        context = trust(ca.decode("ascii"))
-        # Its certificate names the hosts that others reach it by, of which the loopback need not be one.
-        context.check_hostname = False
-        where = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(serving.listen, serving.listen)  # noqa: S104
-        connection = http.client.HTTPSConnection(where, serving.port, timeout=5, context=context)
-        try:
-            connection.request("GET", "/v1/realm")
-            answer = connection.getresponse()
-            content = answer.read(1 << 16)
-            if answer.status == http.client.TOO_MANY_REQUESTS:
-                what = "The authority turns this host away: too many calls came from it, or too many that were wrong."
-                wait = answer.headers.get("Retry-After", "600")
-                raise refuse(what, UNIT, f"Wait {wait} seconds, then run this again.")
-            told: Mapping[str, Any] = json.loads(content)
-            return told if answer.status == http.client.OK else None
-        finally:
-            connection.close()
-    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
-        if is_own(error):
-            raise
+        context = tls_context(ca.decode("ascii"))
+    except (ssl.SSLError, ValueError):
         return None
+    # Its certificate names the hosts that others reach it by, of which the loopback need not be one.
+    context.check_hostname = False
+    where = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(serving.listen, serving.listen)  # noqa: S104
+    endpoint = Endpoint(where, serving.port, tls=context, connect=_GLANCE, silence=_GLANCE, size=_LIMIT)
+    try:
+        answer = ask(endpoint, Call("GET", "/v1/realm"))
+    except Failure as failure:
+        if failure.own is not None:
+            raise failure.own from None
+        return None
+    if answer.status == _TOO_MANY:
+        what = "The authority turns this host away: too many calls came from it, or too many that were wrong."
+        raise refuse(what, UNIT, f"Wait {answer.pause or 600:.0f} seconds, then run this again.")
+    return (answer.members() or None) if answer.is_ok else None

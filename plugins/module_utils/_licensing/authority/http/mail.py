@@ -24,8 +24,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from ...addresses import parse_host, parse_host_and_port
-from ...channel.https import trust
 from ...errors import LicensingError, refuse, shown
+from ...http import tls_context
 from ...model import now_utc
 from .web import LOG
 
@@ -202,7 +202,7 @@ class Outbox:
             return
         with smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT) as connection:
             if server.starttls:
-                connection.starttls(context=trust())
+                connection.starttls(context=tls_context())
             if server.user is not None and server.password is not None:
                 connection.login(server.user, server.password)
             # No header says who gets the mail.

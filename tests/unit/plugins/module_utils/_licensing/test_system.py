@@ -24,13 +24,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
     requirements as library,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import trust
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import main
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import is_held, running
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import tls_context
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -182,7 +182,7 @@ def test_no_keys_of_connections_are_written_and_a_place_for_them_hinders_none(
 ) -> None:
     named = place or str(tmp_path / "keys")
     monkeypatch.setenv("SSLKEYLOGFILE", named)
-    assert trust().keylog_filename is None
+    assert tls_context().keylog_filename is None
     assert not (tmp_path / "keys").exists()
 
 
