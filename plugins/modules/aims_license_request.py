@@ -93,7 +93,8 @@ results:
   description:
     - One entry per request file that was looked at. C(outcome) is V(granted) or V(refused) where it was answered now,
       V(there) where its response was there already, and V(waiting) where it has none, as in check mode.
-    - C(problem) is the reason of a refusal; C(mailed) says whether the response was sent by e-mail too.
+    - C(problem) is the reason of a refusal; C(mailed) says whether the mail server accepted a mail with the
+      response.
     - C(repeated) says that the page had answered the request before, and that this is the same response again.
   returned: success
   type: list

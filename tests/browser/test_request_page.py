@@ -106,7 +106,7 @@ def test_a_person_activates_three_licenses_offline(
     responses = {number: (downloads / name).read_bytes() for number, name in zip(NUMBERS, names)}
     authority.old.manager.activate(wanted(), authority.offline(responses))
     assert set(authority.old.statuses().values()) == {"Active"}
-    until(lambda: mail.messages, "the mail")
+    assert len(mail.messages) == 1
     assert attachments(mail.messages[0]) == {name: responses[n] for n, name in zip(NUMBERS, names)}
 
 
@@ -129,7 +129,7 @@ def test_a_person_sees_and_is_mailed_what_was_wrong(
         assert "Check the license number and its activation code" in page
         assert "3 files processed, 1 granted." in page
         assert complaints(browser) == []
-    until(lambda: mail.messages, "the mail")
+    assert len(mail.messages) == 1
     text = words(mail.messages[0])
     assert "knows no license" in text and "not a request that this authority can answer" in text
     assert "photo" not in text

@@ -19,7 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard, page
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.api import Api as AuthorityApi
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.ledger_worker import LedgerWorker
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import Outbox
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import Mailer
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.web import Front
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.allocator import SeatAllocator
@@ -257,9 +257,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
         # As if everybody had waited before he asked again: how often one may ask is not what is looked for.
         watch = guard.Guard(later)
         clerk = LedgerWorker(str(lab.ledger_path), watch)
-        outbox = Outbox(None)
+        mailer = Mailer(None)
         await clerk.open()
-        routes = {**page.Page(clerk, outbox).routes(), **AuthorityApi(clerk, watch, outbox).routes()}
+        routes = {**page.Page(clerk, mailer).routes(), **AuthorityApi(clerk, watch, mailer).routes()}
         made = Front(routes, watch.admit).server(None)
         sockets = bind_sockets(0, "127.0.0.1")
         made.add_sockets(sockets)

@@ -61,7 +61,7 @@ class Answer:
 
     :ivar content: the response file
     :ivar problem: why the authority refused, or None where it granted
-    :ivar mailed: whether the page says that it was sent by e-mail too
+    :ivar mailed: whether the page says that the mail server accepted a mail with it
     :ivar repeated: whether it says that the request had been answered before
     """
 

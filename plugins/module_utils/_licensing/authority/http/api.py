@@ -14,7 +14,7 @@ from ... import VERSION, documents
 from ...errors import Problem
 from .guard import Guard
 from .ledger_worker import LedgerWorker
-from .mail import Outbox
+from .mail import Mailer
 from .web import Call, Refused, Reply, Route, as_json
 
 
@@ -24,10 +24,10 @@ class Api:
     :ivar connections: gives how many are open, and how many had to go
     """
 
-    def __init__(self, clerk: LedgerWorker, guard: Guard, outbox: Outbox) -> None:
+    def __init__(self, clerk: LedgerWorker, guard: Guard, mailer: Mailer) -> None:
         self._clerk = clerk
         self._guard = guard
-        self._outbox = outbox
+        self._mailer = mailer
         self._started = time.time()
         self.connections: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
@@ -72,7 +72,7 @@ class Api:
             "# TYPE aims_authority_mails_total counter",
             *(
                 f'aims_authority_mails_total{{outcome="{outcome}"}} {count}'
-                for outcome, count in sorted(self._outbox.counts.items())
+                for outcome, count in sorted(self._mailer.counts.items())
             ),
             "# HELP aims_authority_connections Open connections.",
             "# TYPE aims_authority_connections gauge",

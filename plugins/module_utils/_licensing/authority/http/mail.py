@@ -1,17 +1,20 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mails from the authority: written by the library that knows the form, sent by a thread of their own.
+"""Mails from the authority: written by the library that knows the form, handed over to the configured mail server.
 
-A mail is taken or refused at once; how many wait is bounded, and how often each is tried. What waits when the service
-ends is tried once more and then dropped: every response can be downloaded, and had again by the same upload.
+A mail is handed over while the page's answer waits for it, for a bounded time, and what the mail server says is the
+outcome. Nothing waits here to be tried again: that is a mail server's business, and every response can be downloaded,
+and had again by the same upload.
 """
 
 from __future__ import annotations
 
-import heapq
+import asyncio
+import contextlib
 import re
 import smtplib
+import ssl
 import threading
 import time
 from collections import Counter
@@ -29,11 +32,10 @@ from ...http import tls_context
 from ...model import now_utc
 from .web import LOG
 
-_WAITING = 100
-_TIMEOUT = 30.0
-# Seconds before the second and each further attempt; a server that greylists wants some minutes.
-_PAUSES = (5.0, 60.0, 300.0, 900.0)
-_GRACE = 5.0
+# Mails that are handed over at the same time, each in a thread.
+_AT_ONCE = 16
+# Seconds that a thread outlasts the wait for it, so that the wait decides what was too late.
+_MARGIN = 1.0
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 
 
@@ -92,150 +94,181 @@ def read_server(
     return MailServer(host, port, check_email(sender, "--mail-from"), starttls, user, password)
 
 
-@dataclass(order=True)
-class _Mail:
-    due: float
-    number: int
-    attempts: int = field(compare=False)
-    to: str = field(compare=False)
-    message: EmailMessage = field(compare=False)
+@dataclass(frozen=True)
+class Mail:
+    """What is to be sent.
 
-
-class Outbox:
-    """Sends mails; without a mail server it takes none.
-
-    :ivar counts: of mails by what became of them: ``sent``, ``retried``, ``dropped``, ``refused``
+    :ivar to: an address that :func:`check_email` returned
+    :ivar files: ``(name, content)`` to attach
     """
 
-    def __init__(self, server: MailServer | None, pauses: Sequence[float] = _PAUSES) -> None:
+    to: str
+    subject: str
+    text: str
+    files: Sequence[tuple[str, bytes]] = ()
+
+
+class NotSent(Exception):
+    """The mail server did not take a mail. The text says why, for the page's user."""
+
+
+class Mailer:
+    """Hands mails over to the mail server; without one it sends none.
+
+    :ivar counts: of mails by what became of them: ``sent``, ``failed``
+    """
+
+    def __init__(self, server: MailServer | None) -> None:
         self._server = server
-        self._pauses = tuple(pauses)
-        self._mails: list[_Mail] = []
-        self._changed = threading.Condition()
-        self._number = 0
-        self._ends: float | None = None
-        self._sending = False
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
         self.counts: Counter[str] = Counter()
-        self._thread = threading.Thread(target=self._work, name="mail", daemon=True)
-        if server is not None:
-            self._thread.start()
 
     @property
     def is_open(self) -> bool:
         """Whether mails are sent at all."""
         return self._server is not None
 
-    def post(self, to: str, subject: str, text: str, files: Sequence[tuple[str, bytes]]) -> bool:
-        """Take a mail to be sent; say whether there was room for it.
+    async def send(self, mail: Mail, seconds: float) -> None:
+        """Hand a mail over, off the event loop; return once the mail server has taken it.
 
-        :param to: an address that :func:`check_email` returned
-        :param files: ``(name, content)`` to attach
+        :param seconds: how long to wait for that
+        :raises NotSent: it has not
         """
-        if self._server is None:
-            return False
-        message = _compose(self._server.sender, to, subject, text, files)
-        with self._changed:
-            if self._ends is not None or len(self._mails) + self._sending >= _WAITING:
-                self.counts["refused"] += 1
-                return False
-            self._number += 1
-            heapq.heappush(self._mails, _Mail(time.monotonic(), self._number, 0, to, message))
-            self._changed.notify()
-        return True
-
-    def close(self) -> None:
-        """Try what waits once more, within bounds, and end."""
-        if self._server is None:
+        error = await self._outcome(mail, seconds)
+        if error is None:
+            self.counts["sent"] += 1
             return
-        with self._changed:
-            self._ends = time.monotonic() + _GRACE
-            self._changed.notify()
-        self._thread.join(_GRACE)
-        left = len(self._mails) + self._sending
-        if left:
-            LOG.warning("%d mails were not sent; their responses can be had by the same upload again", left)
+        self.counts["failed"] += 1
+        # The address is not logged: the journal is not the place to keep who asked for what.
+        LOG.warning("a mail was not sent: %s", _reason(error))
+        raise NotSent(_words(error))
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                mail = self._next()
-                if mail is None:
-                    return
-                self._sending = True
-            again = self._attempt(mail)
-            with self._changed:
-                self._sending = False
-                if again is not None and self._ends is None:
-                    heapq.heappush(self._mails, again)
+    async def _outcome(self, mail: Mail, seconds: float) -> Exception | None:
+        """Return what kept a mail from being taken, if anything did."""
+        if self._server is None:
+            return ConnectionError("there is no mail server")
+        if seconds <= 0 or not self._places.acquire(blocking=False):
+            return TimeoutError("there was no time for it")
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Exception | None] = loop.create_future()
+        handover = _Handover(self._server, mail, time.monotonic() + seconds + _MARGIN)
 
-    def _next(self) -> _Mail | None:
-        """Wait for the next mail that is due; None at the end."""
-        while True:
-            now = time.monotonic()
-            if self._ends is not None:
-                return heapq.heappop(self._mails) if self._mails and now < self._ends else None
-            if self._mails and self._mails[0].due <= now:
-                return heapq.heappop(self._mails)
-            self._changed.wait(self._mails[0].due - now if self._mails else None)
+        def settle(error: Exception | None) -> None:
+            if not outcome.done():
+                outcome.set_result(error)
 
-    def _attempt(self, mail: _Mail) -> _Mail | None:
-        """Hand a mail over; return it where it is to be tried again."""
+        def work() -> None:
+            try:
+                error = handover.run()
+                # The loop is closed where the service has ended meanwhile.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(settle, error)
+                handover.close()
+            finally:
+                self._places.release()
+
         try:
-            self._hand_over(mail)
+            # A daemon: a mail server that does not answer keeps no service from ending.
+            threading.Thread(target=work, name="mail", daemon=True).start()
+        except RuntimeError as error:
+            self._places.release()
+            return error
+        try:
+            return await asyncio.wait_for(outcome, seconds)
+        except asyncio.TimeoutError:
+            return TimeoutError("the mail server took too long")
+
+
+class _Handover:
+    """One mail on its way to the mail server; runs in a thread.
+
+    :param until: when to give up, by the monotonic clock
+    """
+
+    def __init__(self, server: MailServer, mail: Mail, until: float) -> None:
+        self._server = server
+        self._mail = mail
+        self._until = until
+        self._connection: smtplib.SMTP | None = None
+
+    def run(self) -> Exception | None:
+        """Hand the mail over; return what kept it from being taken, if anything did."""
+        try:
+            self._hand_over()
         except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
-            # The address is not told: the journal is not the place to keep who asked for what.
-            reason = _reason(error)
-            if _is_final(error) or mail.attempts >= len(self._pauses):
-                self.counts["dropped"] += 1
-                LOG.warning("a mail was dropped: %s", reason)
-                return None
-            self.counts["retried"] += 1
-            LOG.warning("a mail could not be sent and is tried again: %s", reason)
-            due = time.monotonic() + self._pauses[mail.attempts]
-            return _Mail(due, mail.number, mail.attempts + 1, mail.to, mail.message)
-        self.counts["sent"] += 1
+            return error
         return None
 
-    def _hand_over(self, mail: _Mail) -> None:
+    def close(self) -> None:
+        """Take leave of the mail server. What fails from here on changes nothing for the mail."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._connection.quit()
+            self._connection.close()
+
+    def _hand_over(self) -> None:
         server = self._server
-        if server is None:
-            return
-        with smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT) as connection:
-            if server.starttls:
-                connection.starttls(context=tls_context())
-            if server.user is not None and server.password is not None:
-                connection.login(server.user, server.password)
-            # No header says who gets the mail.
-            connection.send_message(mail.message, server.sender, [mail.to])
+        message = _compose(server.sender, self._mail)
+        self._connection = connection = smtplib.SMTP(server.host, server.port, timeout=self._left())
+        if server.starttls:
+            self._limit(connection)
+            connection.starttls(context=tls_context())
+        if server.user is not None and server.password is not None:
+            self._limit(connection)
+            connection.login(server.user, server.password)
+        self._limit(connection)
+        # No header says who gets the mail.
+        connection.send_message(message, server.sender, [self._mail.to])
+
+    def _limit(self, connection: smtplib.SMTP) -> None:
+        """Bound the next step by the time that is left."""
+        left = self._left()
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+
+    def _left(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the mail server took too long")
+        return left
 
 
-def _compose(sender: str, to: str, subject: str, text: str, files: Sequence[tuple[str, bytes]]) -> EmailMessage:
+def _compose(sender: str, mail: Mail) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
-    # The library refuses line ends in headers; addresses are given in parts, so that nothing of one is taken for more.
-    for header, address in (("From", sender), ("To", to)):
+    # The library refuses line ends in headers; addresses are in parts, so that nothing of one is read as more.
+    for header, address in (("From", sender), ("To", mail.to)):
         local, _at, domain = address.rpartition("@")
         message[header] = Address(username=local, domain=domain)
-    message["Subject"] = subject
+    message["Subject"] = mail.subject
     message["Date"] = format_datetime(now_utc())
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     # No automatic answers to an automatic mail (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text)
-    for name, content in files:
+    message.set_content(mail.text)
+    for name, content in mail.files:
         message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     return message
 
 
-def _is_final(error: Exception) -> bool:
-    """Whether the mail server has refused for good (RFC 5321, 4.2.1)."""
+def _words(error: Exception) -> str:
+    """Why a mail was not sent, for the page's user, without particulars of the mail server."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(code >= 500 for code, _words in error.recipients.values())
-    return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+        return "the mail server refused the address"
+    if isinstance(error, (ssl.SSLError, smtplib.SMTPNotSupportedError)):
+        return "there is no safe connection to the mail server"
+    if isinstance(error, TimeoutError):
+        return "the mail server did not take it in time"
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPResponseException):
+        return "the mail server cannot be reached"
+    return "the mail server did not accept it"
 
 
 def _reason(error: Exception) -> str:
+    """Why a mail was not sent, for the journal."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"the recipient was refused with {', '.join(str(code) for code, _words in error.recipients.values())}"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"the mail server said {error.smtp_code}"
+    if isinstance(error, TimeoutError):
+        return str(error) or "the mail server took too long"
     return getattr(error, "strerror", None) or type(error).__name__

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +26,7 @@ from ...errors import LicensingError, Problem
 from ...model import digits
 from .guard import Window
 from .ledger_worker import LedgerWorker
-from .mail import Outbox, check_email
+from .mail import Mail, Mailer, NotSent, check_email
 from .templates import ICON, POLICY, render
 from .uploads import read_upload
 from .web import Call, Refused, Reply, Route, as_json
@@ -34,6 +35,8 @@ FILES = 20
 _LIMIT = 256 * 1024
 _UPLOADS, _UPLOADS_WINDOW = 60, 600.0
 _MAILS, _MAILS_TO_ONE, _MAILS_WINDOW = 300, 10, 3600.0
+# Seconds that an answer waits for its mail, and those from the arrival of the upload after which it waits no more.
+_MAIL_SECONDS, ANSWER_SECONDS = 10.0, 17.0
 _TITLE = "License request processing"
 _HTML = "text/html; charset=utf-8"
 
@@ -85,9 +88,9 @@ class Result:
 class Page:
     """Serves the request page."""
 
-    def __init__(self, clerk: LedgerWorker, outbox: Outbox) -> None:
+    def __init__(self, clerk: LedgerWorker, mailer: Mailer) -> None:
         self._clerk = clerk
-        self._outbox = outbox
+        self._mailer = mailer
         self._uploads = Window(_UPLOADS, _UPLOADS_WINDOW)
         self._mails = Window(_MAILS, _MAILS_WINDOW)
         self._mails_to = Window(_MAILS_TO_ONE, _MAILS_WINDOW)
@@ -116,7 +119,7 @@ class Page:
 
     def _page(self, status: int, name: str, **values: Any) -> Reply:
         body = render(
-            name, title=_TITLE, realm=self._clerk.realm.name, mails=self._outbox.is_open, files=FILES, **values
+            name, title=_TITLE, realm=self._clerk.realm.name, mails=self._mailer.is_open, files=FILES, **values
         )
         headers = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Vary": "Accept"}
         return Reply(status, body, _HTML, headers)
@@ -130,7 +133,7 @@ class Page:
         self._uploads.add(client)
         email, files = read_upload(call)
         try:
-            email = check_email(email, "e-mail address") if email and self._outbox.is_open else ""
+            email = check_email(email, "e-mail address") if email and self._mailer.is_open else ""
         except LicensingError as error:
             return self._refused(call, Refused(400, "email", error.problems[0]), email[:254])
         if not 1 <= len(files) <= FILES:
@@ -138,7 +141,7 @@ class Page:
             todo = "Choose the files named like 015120064022.request."
             return self._refused(call, Refused(400, "files", Problem(what, "request", todo)), email)
         results = await asyncio.gather(*(self._answered(call, at, *file) for at, file in enumerate(files, 1)))
-        mailed, words = self._mail(email, results)
+        mailed, words = await self._send(email, results, call.arrived)
         if _wants_json(call):
             return as_json(200, {"results": [one.as_dict(mailed) for one in results]})
         return self._page(
@@ -167,20 +170,25 @@ class Page:
         spends = body.get("spends") or 0
         return Result(name, answer.number, answer.action, answer.content, reason, spends, left, before)
 
-    def _mail(self, to: str, results: Sequence[Result]) -> tuple[bool, str]:
-        """Mail the results; return whether a mail is on its way, and the words for it."""
-        if not self._outbox.is_open:
-            return False, "No mail is sent from here. Download the response files below."
+    async def _send(self, to: str, results: Sequence[Result], arrived: float) -> tuple[bool, str]:
+        """Mail the results; return whether the mail server has taken the mail, and the words for it."""
+        download = "Download the response files below."
+        if not self._mailer.is_open:
+            return False, f"No mail is sent from here. {download}"
         if not to:
-            return False, "No e-mail address was given. Download the response files below."
+            return False, f"No e-mail address was given. {download}"
         if self._mails_to.wait(to.lower()) or self._mails.wait(""):
-            return False, "No mail is sent for now: there were too many. Download the response files below."
-        files = [(one.file, one.content) for one in results if one.file and one.content is not None]
-        if not self._outbox.post(to, _subject(results), _text(self._clerk.realm.name, results), files):
-            return False, "No mail is sent for now: too many are waiting. Download the response files below."
+            return False, f"No mail is sent for now: there were too many. {download}"
+        # Counted before it is sent, so that uploads at the same time get no more of them.
         self._mails_to.add(to.lower())
         self._mails.add("")
-        return True, f"A mail with the same is on its way to {to}."
+        files = [(one.file, one.content) for one in results if one.file and one.content is not None]
+        mail = Mail(to, _subject(results), _text(self._clerk.realm.name, results), files)
+        try:
+            await self._mailer.send(mail, min(_MAIL_SECONDS, arrived + ANSWER_SECONDS - time.monotonic()))
+        except NotSent as error:
+            return False, f"No mail was sent: {error}. {download}"
+        return True, f"A mail with the same was sent to {to}."
 
 
 def _wants_json(call: Call) -> bool:

@@ -25,12 +25,13 @@ from ..ledger import Ledger
 from .api import Api
 from .guard import Guard
 from .ledger_worker import LedgerWorker
-from .mail import MailServer, Outbox
-from .page import Page
+from .mail import Mailer, MailServer
+from .page import ANSWER_SECONDS, Page
 from .web import LOG, Front
 
 _RENEWAL_SECONDS = 24 * 3600
-_GRACE = 11.0
+# systemd waits a little longer for the service to end (TimeoutStopSec).
+_GRACE = ANSWER_SECONDS + 1.0
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         loop.add_signal_handler(number, stop.set)
     guard = Guard()
     clerk = LedgerWorker(settings.ledger, guard)
-    outbox = Outbox(settings.mail)
-    api = Api(clerk, guard, outbox)
-    front = Front({**Page(clerk, outbox).routes(), **api.routes()}, guard.admit)
+    mailer = Mailer(settings.mail)
+    api = Api(clerk, guard, mailer)
+    front = Front({**Page(clerk, mailer).routes(), **api.routes()}, guard.admit)
     api.connections = lambda: (len(front.places), front.places.evicted)
     server = front.server(context)
     try:
@@ -100,7 +101,6 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         await server.close_all_connections()
     finally:
         await clerk.close()
-        await loop.run_in_executor(None, outbox.close)
     LOG.info("ended")
 
 

@@ -6,16 +6,26 @@
 from __future__ import annotations
 
 import ssl
+import time
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 class _Server(Controller):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        session = super().factory()
+        self.sessions.append(session)
+        return session
+
     def _trigger_server(self) -> None:
         # The library tries its server at the port that it was told; which one is free is known only now.
         self.port = self.server.sockets[0].getsockname()[1]
@@ -42,7 +52,7 @@ class MailServer:
             known = LoginPassword(login[0].encode(), login[1].encode())
             options["auth_required"] = True
             options["authenticator"] = lambda server, session, envelope, mechanism, data: AuthResult(
-                success=data == known
+                success=data == known, handled=False
             )
         self._controller = _Server(self, hostname="127.0.0.1", port=0, **options)
 
@@ -69,6 +79,10 @@ class MailServer:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        # The service takes leave once it has told of the mail; what is open when the server stops, Python warns of.
+        until = time.monotonic() + 10
+        while any(session.transport is not None for session in self._controller.sessions) and time.monotonic() < until:
+            time.sleep(0.02)
         self._controller.stop()
 
 
