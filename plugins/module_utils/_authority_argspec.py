@@ -35,7 +35,7 @@ def channel_of(module: AnsibleModule, manager: LicenseManager) -> Channel:
     realm = Realm.from_dict(given, "realm") if given else None
     # The home is asked only for what the task does not name.
     if not authority or (authority.strip().lower().startswith(HTTPS) and (realm is None or realm.ca is None)):
-        server = manager.overview()["server"]
-        authority = authority or server["authority"]
-        realm = merged(Realm.from_dict(server["realm"], "realm") if server["realm"] else None, realm)
+        server = manager.overview().server
+        authority = authority or server.authority
+        realm = merged(server.realm, realm)
     return open_channel(authority, open_ledger_channel, responses, module.params["requests_dir"] or "", realm)

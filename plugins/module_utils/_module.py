@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import select
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -15,8 +16,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Change, LicenseManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Carried,
+    Change,
+    LicenseManager,
+    SeatTrial,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import LicenseView, Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
 if TYPE_CHECKING:
@@ -91,43 +98,59 @@ def step_of(module: AnsibleModule) -> Step | None:
 def drained(change: Change) -> dict[str, Any]:
     """Return what became of the seats in use as a module's result, with what the call is to be made again with."""
     again = {} if change.again is None else {"again": change.again}
-    return {"drained": asdict(change.drained), **again}
+    told = asdict(change.drained)
+    return {"drained": {**told, "clients": list(told["clients"])}, **again}
 
 
 def described(change: Change) -> dict[str, Any]:
     """Return a change as a module's result."""
     return {
         "changed": change.changed,
-        "results": [dict(result) for result in change.results],
+        "results": [result.as_dict() for result in change.results],
         "requests": [
             {"number": number, "file": f"{digits(number)}.request", "content": base64.b64encode(request).decode()}
             for number, request in sorted(change.requests.items())
         ],
-        "overview": change.after,
+        "overview": change.after.as_dict(),
         "diff": diff(change.before, change.after),
     }
 
 
-def diff(before: Any, after: Any) -> dict[str, str]:
+def diff(before: Overview, after: Overview) -> dict[str, str]:
     """Return the difference of two overviews as Ansible shows it."""
     return {"before": _view(before), "after": _view(after)}
 
 
-def _view(overview: Any) -> str:
-    server = overview["server"]
+def carried_files(carried: Carried) -> dict[str, Any]:
+    """Return which files move with licenses as a module's result."""
+    return {"files": dict(carried.files), "brought": dict(carried.brought), "sources": list(carried.sources)}
+
+
+def seats(trials: Sequence[SeatTrial]) -> list[dict[str, Any]]:
+    """Return what each profile gave as a module's result."""
+    return [asdict(trial) for trial in trials]
+
+
+def _view(overview: Overview) -> str:
+    server = overview.server
     seen = {
-        "server": {key: server[key] for key in ("installed", "version", "authority", "maintenance")},
-        "licenses": {
-            license["number"]: license["status"]
-            + (", fenced" if license.get("fenced") else "")
-            + (f", emergency until {license['until']}" if license.get("until") else "")
-            for license in overview["licenses"]
+        "server": {
+            "installed": server.installed,
+            "version": server.version,
+            "authority": server.authority,
+            "maintenance": server.maintenance,
         },
+        "licenses": {license.number: _license(license) for license in overview.licenses},
         "profiles": [
-            f"{profile['name']}: {profile['license']}{' (default)' if profile['default'] else ''}"
-            for profile in overview["profiles"]
+            f"{profile.name}: {profile.license}{' (default)' if profile.default else ''}"
+            for profile in overview.profiles
         ],
-        "users": overview["users"],
-        "files": overview["files"],
+        "users": overview.users,
+        "files": overview.files,
     }
     return json.dumps(seen, indent=2, sort_keys=True) + "\n"
+
+
+def _license(license: LicenseView) -> str:
+    fenced = ", fenced" if license.fenced else ""
+    return f"{license.status}{fenced}" + (f", emergency until {license.until}" if license.until else "")

@@ -101,7 +101,7 @@ def collect(module: AnsibleModule) -> dict[str, Any]:
         for file in manager.files()
         if recipient or not file.secret
     ]
-    return {"changed": False, "files": files, "overview": manager.overview()}
+    return {"changed": False, "files": files, "overview": manager.overview().as_dict()}
 
 
 def main() -> None:

@@ -153,7 +153,7 @@ def give_back(module: AnsibleModule) -> dict[str, Any]:
     """Empty the server if asked to, then fence and deactivate the licenses."""
     manager = manager_of(module)
     numbers = read_numbers(module.params["licenses"], "licenses")
-    home = manager.overview()["server"]["home_id"]
+    home = manager.overview().server.home_id
     if home and module.params["bundle_home_id"] != home:
         raise refuse(
             "The bundle is of another license server than this.",

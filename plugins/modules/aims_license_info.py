@@ -150,7 +150,7 @@ obstacles:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
+from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, carried_files, manager_of, run
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
@@ -158,8 +158,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     manager = manager_of(module)
     return {
         "changed": False,
-        "overview": manager.overview(),
-        "carried": manager.carried(),
+        "overview": manager.overview().as_dict(),
+        "carried": carried_files(manager.carried()),
         "fingerprint": manager.fingerprint(),
         "places": manager.places(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],

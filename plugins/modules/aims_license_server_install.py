@@ -198,13 +198,13 @@ def bring_authority(module: AnsibleModule, home: Home) -> dict[str, Any]:
     else:
         package = Package(VERSION, unpacked(module.params["package"], "package"))
         done = install_authority(home, package, serving, dry=module.check_mode)
-    words = "".join(f"{word}\n" for word in done.changes)
+    changes = list(done.words)
     return {
-        "changed": bool(done.changes),
-        "changes": list(done.changes),
+        "changed": bool(changes),
+        "changes": changes,
         "realm": done.realm,
-        "overview": manager_of(module).overview(),
-        "diff": {"before": "", "after": words},
+        "overview": manager_of(module).overview().as_dict(),
+        "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)},
     }
 
 
@@ -219,12 +219,13 @@ def bring(module: AnsibleModule) -> dict[str, Any]:
     else:
         package = Package(VERSION, unpacked(module.params["package"], "package"))
         done = install(home, package, settings_of(module.params), dry=module.check_mode)
+    changes = list(done.words)
     return {
-        "changed": bool(done.changes),
-        "changes": list(done.changes),
-        "overview": done.after,
+        "changed": bool(changes),
+        "changes": changes,
+        "overview": done.after.as_dict(),
         # The overview does not have the unit, modes and files that are mended; the words do.
-        "diff": {**diff(done.before, done.after), "prepared": "".join(f"{word}\n" for word in done.changes)},
+        "diff": {**diff(done.before, done.after), "prepared": "".join(f"{change}\n" for change in changes)},
     }
 
 

@@ -79,7 +79,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
+from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run, seats
 
 
 def verify(module: AnsibleModule) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def verify(module: AnsibleModule) -> dict[str, Any]:
     manager = manager_of(module)
     given = module.params["licenses"]
     numbers = None if given is None else read_numbers(given, "licenses")
-    seats = manager.verify(module.params["state"] == "served", numbers, dry=module.check_mode)
-    return {"changed": False, "seats": seats, "overview": manager.overview()}
+    trials = manager.verify(module.params["state"] == "served", numbers, dry=module.check_mode)
+    return {"changed": False, "seats": seats(trials), "overview": manager.overview().as_dict()}
 
 
 def main() -> None:

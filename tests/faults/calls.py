@@ -166,7 +166,7 @@ def _backup(world: World, way: Way) -> bool:
     files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in manager.files()]
     action = object.__new__(Backup)
     action._task = SimpleNamespace(args={}, check_mode=False)
-    kept = action._keep(world.folder / "bundles" / "old", "old", files, manager.overview(), _VAULT)
+    kept = action._keep(world.folder / "bundles" / "old", "old", files, manager.overview().as_dict(), _VAULT)
     return bool(kept["changed"])
 
 

@@ -68,7 +68,7 @@ class Site:
     def use_the_journal(self) -> None:
         """Apply the response that waits."""
         change = self.host.manager.activate(wanted(CLIENT), self.lab.offline())
-        assert [one["action"] for one in change.results] == ["activated"]
+        assert [one.action for one in change.results] == ["activated"]
 
     def put_back(self) -> None:
         """Let the home be as it was."""
@@ -117,7 +117,7 @@ def look(host: Host, all_of_it: bool = True) -> None:
     host.manager.files()
     host.manager.obstacles()
     change = host.manager.set_maintenance(True)
-    assert change.after["server"]["maintenance"]
+    assert change.after.server.maintenance
     host.manager.set_maintenance(False)
 
 

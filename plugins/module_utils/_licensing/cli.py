@@ -18,14 +18,14 @@ from . import client_commands as checks
 from .authority.embedded import open_ledger_channel
 from .channel.base import OFFLINE, Channel, check_authority, open_channel
 from .client import NoAnswer
-from .documents import Realm
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
 from .manager.factory import BUNDLED, open_manager
 from .manager.freshness import Freshness
-from .manager.port import Change
+from .manager.port import Change, LicenseManager
 from .model import NODELOCKS, DeclaredLicense, Profile, digits, parse_code, parse_number, parse_profile
+from .overview import Overview, ServerView
 from .server.command import licsrv
 from .system import untold
 from .terminal import Unprinted, check_folder, complain, unwritten
@@ -88,17 +88,16 @@ def licman(arguments: Sequence[str]) -> int:
     overview = manager.overview()
     if options.nodelock_activate is not None:
         number = parse_number(options.nodelock_activate)
-        known = {license["number"] for license in overview["licenses"]}
-        if not options.add_license and number not in known:
+        if not options.add_license and overview.license(number) is None:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
         wanted = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
         # A person may take his time to type it.
         freshness.renew()
         emergency = [number] if options.emergency else []
-        change = manager.activate([wanted], _channel(options, overview), emergency=emergency)
+        change = manager.activate([wanted], _channel(options, overview.server), emergency=emergency)
     elif options.nodelock_deactivate is not None:
-        change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview))
+        change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview.server))
         if change.again is not None:
             raise refuse(
                 "The license is not served any more, and not yet given back: the command was held up.",
@@ -106,7 +105,7 @@ def licman(arguments: Sequence[str]) -> int:
                 "Repeat this command; the license is given back once.",
             )
     elif options.nodelock_update is not None:
-        change = manager.update([parse_number(options.nodelock_update)], _channel(options, overview))
+        change = manager.update([parse_number(options.nodelock_update)], _channel(options, overview.server))
     elif options.profile_add is not None:
         change = _add_profile(manager, overview, options)
     elif options.profile_remove is not None:
@@ -161,15 +160,13 @@ def _show(data: dict[str, Any], options: argparse.Namespace) -> int:
     return 0
 
 
-def _channel(options: argparse.Namespace, overview: dict[str, Any]) -> Channel:
+def _channel(options: argparse.Namespace, server: ServerView) -> Channel:
     """Open the way to the authority; what needs none works without one."""
-    server = overview["server"]
-    authority = options.authority or server["authority"] or "offline"
-    realm = Realm.from_dict(server["realm"], options.home) if server["realm"] else None
+    authority = options.authority or server.authority or "offline"
     if check_authority(authority) == OFFLINE and not options.response:
         # A license that is to be given back is fenced before its request can be written.
         check_folder(Path(options.request_dir).absolute())
-    return open_channel(authority, open_ledger_channel, _responses(options), realm=realm)
+    return open_channel(authority, open_ledger_channel, _responses(options), realm=server.realm)
 
 
 def _code(given: str | None) -> str:
@@ -185,13 +182,12 @@ def _responses(options: argparse.Namespace) -> dict[str, bytes]:
     return {parse_number(named): _read_file(options.response)} if named and options.response else {}
 
 
-def _add_profile(manager: Any, overview: dict[str, Any], options: argparse.Namespace) -> Change:
+def _add_profile(manager: LicenseManager, overview: Overview, options: argparse.Namespace) -> Change:
     if not options.license:
         raise refuse("No license is given for the profile.", "--license", "Add --license aaa.bbb.ccc.ddd.")
     added = Profile(parse_profile(options.profile_add), parse_number(options.license), options.default)
-    others = [Profile(p["name"], p["license"], p["default"]) for p in overview["profiles"] if p["name"] != added.name]
-    change: Change = manager.set_profiles([*others, added])
-    return change
+    others = [view.profile for view in overview.profiles if view.name != added.name]
+    return manager.set_profiles([*others, added])
 
 
 def _tell(change: Change, options: argparse.Namespace) -> int:
@@ -206,8 +202,9 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
             raise unwritten(error, what, again) from error
         written.append(str(folder / f"{digits(number)}.request"))
     if options.json:
-        results = list(change.results)
-        _print_json({"changed": change.changed, "results": results, "requests": written, "overview": change.after})
+        results = [result.as_dict() for result in change.results]
+        overview = change.after.as_dict()
+        _print_json({"changed": change.changed, "results": results, "requests": written, "overview": overview})
     else:
         _print_overview(change.after)
         for path in written:
@@ -215,12 +212,12 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
     return WAITING if written else 0
 
 
-def _print_overview(overview: Any) -> None:
-    for license in overview["licenses"]:
-        until = f"  (emergency until {license['until']})" if license["until"] else ""
-        _say(f"{license['number']}  {license['seats']:>6} seats  {license['status']:<20} {license['type']}{until}")
-    for profile in overview["profiles"]:
-        _say(f"{profile['name']:<32} {profile['license']}{'  default' if profile['default'] else ''}")
+def _print_overview(overview: Overview) -> None:
+    for license in overview.licenses:
+        until = f"  (emergency until {license.until})" if license.until else ""
+        _say(f"{license.number}  {license.seats:>6} seats  {license.status.value:<20} {license.type}{until}")
+    for profile in overview.profiles:
+        _say(f"{profile.name:<32} {profile.license}{'  default' if profile.default else ''}")
 
 
 def authority(arguments: Sequence[str]) -> int:

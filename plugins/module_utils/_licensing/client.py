@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 from .addresses import CLIENTS_PORT, MANAGEMENT_PORT, with_port
 from .errors import LicensingError, Problem, refuse
 from .http import Answer, Call, Endpoint, Failure, ask
+from .overview import ClientView, Usage
 from .system import advice, reason
 
 TIMEOUT = 10.0
@@ -197,8 +198,24 @@ class Management(_Server):
         return self._ask("GET", "/v1/status", _STATUS)
 
     def overview(self) -> dict[str, Any]:
-        """Return the overview, with the seats in use."""
+        """Return the overview as the server writes it, with the seats in use."""
         return self._ask("GET", "/v1/overview", _OVERVIEW)
+
+    def usage(self) -> Usage:
+        """Return the seats in use, of which home, and the first of those who hold them."""
+        seen = self.overview()
+        return Usage(
+            {license["number"]: license["in_use"] for license in seen["licenses"]},
+            {profile["name"]: profile["in_use"] for profile in seen["profiles"]},
+            tuple(map(ClientView.from_dict, seen["clients"])),
+            seen["clients_total"],
+            seen["server"]["home_id"],
+        )
+
+    def holders(self) -> Usage:
+        """Return how many seats are in use, and the first of those who hold them."""
+        page = self.clients()
+        return Usage(clients=tuple(map(ClientView.from_dict, page["clients"])), clients_total=page["total"])
 
     def clients(self, after: str | None = None, limit: int = 100) -> dict[str, Any]:
         """Return ``{clients, next, total}``: who holds seats, a page of them.

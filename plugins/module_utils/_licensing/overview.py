@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any, Callable, TypeVar
 
@@ -60,16 +61,27 @@ class Transfers:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Transfers:
+        spent = data.get("spent")
         return cls(
             data.get("limit"),
             data.get("window_seconds"),
-            tuple(data.get("spent") or ()),
+            tuple(spent) if isinstance(spent, (list, tuple)) else (),
             data.get("left"),
             data.get("returns"),
         )
 
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Transfers | None:
+        """Read the account of an authority's response; None where it has none."""
+        account = body.get("account")
+        return cls.from_dict(account) if isinstance(account, Mapping) and account else None
+
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "spent": list(self.spent)}
+
+    @classmethod
+    def of_account(cls, account: Account, now: datetime) -> Transfers:
+        return cls.from_dict(account.as_dict(now))
 
     def account(self, nodelock: str, where: str) -> Account:
         """Return the account under the rule of a kind of nodelock."""
@@ -254,6 +266,33 @@ class ClientView:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClientView:
         return cls(*(data.get(item.name) for item in fields(cls)))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The seats that a running server has granted.
+
+    :ivar licenses, profiles: how many are in use, by license number and by profile
+    :ivar clients: who holds them, the newest first, not all; ``clients_total`` how many there are
+    :ivar home_id: of the home that the server serves
+    """
+
+    licenses: Mapping[str, int] = field(default_factory=dict)
+    profiles: Mapping[str, int] = field(default_factory=dict)
+    clients: tuple[ClientView, ...] = ()
+    clients_total: int = 0
+    home_id: str | None = None
+
+    def of_licenses(self, numbers: Collection[str] | None) -> Usage:
+        """Return the usage of these licenses only, or with None all of it."""
+        if numbers is None:
+            return self
+        return replace(
+            self,
+            licenses={number: seats for number, seats in self.licenses.items() if number in numbers},
+            clients=tuple(client for client in self.clients if client.license in numbers),
+            clients_total=sum(seats for number, seats in self.licenses.items() if number in numbers),
+        )
 
 
 @dataclass(frozen=True)
@@ -476,11 +515,12 @@ class Quote:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Quote:
         """Read the body of an authority's response to a quote."""
-        emergency = body.get("emergency") or {}
+        asked = body.get("emergency")
+        emergency = asked if isinstance(asked, Mapping) else {}
         return cls(
             str(body.get("number")),
             body.get("spends"),
-            _maybe(Transfers.from_dict, body.get("account")),
+            Transfers.from_body(body),
             body.get("live"),
             body.get("holder"),
             _maybe(_problem, body.get("reason")),
@@ -503,7 +543,9 @@ class Quote:
         )
 
 
-def _problem(data: Mapping[str, Any]) -> Problem:
+def _problem(data: object) -> Problem:
+    if not isinstance(data, Mapping):
+        return Problem(str(data), "", "")
     return Problem(str(data.get("what") or ""), str(data.get("where") or ""), str(data.get("todo") or ""))
 
 

@@ -6,186 +6,150 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from ..fingerprint import MEANINGS, SAME, Comparison, compare, in_words
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
+from ..overview import (
+    Drift,
+    LicenseView,
+    Overview,
+    PendingRequest,
+    ProfileView,
+    ServerView,
+    Status,
+    Transfers,
+    Usage,
+)
 from .journal import Intent
+from .state import State, is_here
 from .store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
 
-ACTIVE = "Active"
-INACTIVE = "Inactive Nodelock"
-PENDING_ACTIVATION = "Pending Activation"
-PENDING_DEACTIVATION = "Pending Deactivation"
-PENDING_UPDATE = "Pending Update"
-_PENDING = {ACTIVATE: PENDING_ACTIVATION, DEACTIVATE: PENDING_DEACTIVATION, UPDATE: PENDING_UPDATE}
-EXPIRED = "Expired"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The seats that a running server has granted.
-
-    :ivar licenses, profiles: how many are in use, by license number and by profile
-    :ivar clients: who holds them, ``{client, address, user, profile, license, since}``, the newest first, not all
-    :ivar clients_total: how many there are
-    """
-
-    licenses: Mapping[str, int] = field(default_factory=dict)
-    profiles: Mapping[str, int] = field(default_factory=dict)
-    clients: Sequence[Mapping[str, Any]] = ()
-    clients_total: int = 0
-
-
-def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:
-    """Whether a license has a nodelock, and that nodelock is this machine's."""
-    return installed.nodelock is not None and compare(installed.nodelock.fingerprint, fingerprint).is_same_machine
+ACTIVE = Status.ACTIVE.value
+INACTIVE = Status.INACTIVE.value
+PENDING_ACTIVATION = Status.PENDING_ACTIVATION.value
+PENDING_DEACTIVATION = Status.PENDING_DEACTIVATION.value
+PENDING_UPDATE = Status.PENDING_UPDATE.value
+EXPIRED = Status.EXPIRED.value
+_PENDING = {
+    ACTIVATE: Status.PENDING_ACTIVATION,
+    DEACTIVATE: Status.PENDING_DEACTIVATION,
+    UPDATE: Status.PENDING_UPDATE,
+}
 
 
 def drift(installed: Installed, fingerprint: Mapping[str, str]) -> Comparison | None:
     """How this machine differs from the one a license was activated on, or None where it does not."""
     if installed.nodelock is None:
         return None
-    found = compare(installed.nodelock.fingerprint, fingerprint)
-    return found if found.changed else None
+    difference = compare(installed.nodelock.fingerprint, fingerprint)
+    return difference if difference.changed else None
 
 
 def drift_since_asked(intent: Intent, fingerprint: Mapping[str, str]) -> Comparison | None:
     """How this machine differs from the one that a pending activation was made for, or None where it does not."""
     if intent.action != ACTIVATE:
         return None
-    found = compare(intent.document.body["fingerprint"], fingerprint)
-    return None if found.verdict == SAME else found
+    difference = compare(intent.document.body["fingerprint"], fingerprint)
+    return None if difference.verdict == SAME else difference
 
 
-def assemble(
-    home: Home,
-    config: Config,
-    installed: Mapping[str, Installed],
-    intents: Mapping[str, Intent],
-    fingerprint: Mapping[str, str],
-    now: datetime,
-    usage: Usage | None = None,
-    files: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Return the overview.
+def overview_of(home: Home, state: State, usage: Usage | None, files: Sequence[str] | None = None) -> Overview:
+    """Return what the manager shows of a state.
 
-    :param usage: of the server where it runs; without it ``in_use`` is null, and clients are none
+    :param usage: the seats that the server has granted; without it ``in_use`` is None, and clients are none
     :param files: the names of the files that move with the licenses, for a caller who may not look for them himself
     """
     if files is None:
         files = [name for name in home.folder.walk(links=True) if is_carried(name)] if home.state() == OURS else []
-    in_use = usage.licenses if usage else {}
-    return {
-        "server": server(home, config, usage is not None),
-        "licenses": [
-            {
-                **_license(installed[number], intents.get(number), config, fingerprint, now),
-                "in_use": in_use.get(number, 0) if usage else None,
-            }
-            for number in sorted(installed)
-        ],
-        "profiles": [
-            {
-                "name": p.name,
-                "license": p.license,
-                "in_use": usage.profiles.get(p.name, 0) if usage else None,
-                "reuse": False,
-                "default": p.default,
-            }
+    config = state.config
+    return Overview(
+        server=_server(home, config, usage is not None),
+        licenses=tuple(_license(state, state.installed[number], usage) for number in sorted(state.installed)),
+        profiles=tuple(
+            ProfileView(p.name, p.license, usage.profiles.get(p.name, 0) if usage else None, default=p.default)
             for p in config.profiles
-        ],
-        "clients": [dict(client) for client in usage.clients] if usage else [],
-        "clients_total": usage.clients_total if usage else 0,
-        "users": list(config.users),
-        "files": list(files),
-        "pending": [
-            {
-                "number": intent.number,
-                "action": intent.action,
-                "request_id": intent.request_id,
-                "made": intent.made,
-                "file": intent.file,
-                "answered": intent.response is not None,
-                "holder": _holder(None, intent),
-                "drift": _drift_told(intent, fingerprint),
-                "here": compare(intent.document.body["fingerprint"], fingerprint).is_same_machine,
-            }
-            for intent in sorted(intents.values(), key=lambda intent: intent.number)
-        ],
-    }
+        ),
+        clients=usage.clients if usage else (),
+        clients_total=usage.clients_total if usage else 0,
+        users=tuple(config.users),
+        files=tuple(files),
+        pending=tuple(_request(state.intents[number], state.fingerprint) for number in sorted(state.intents)),
+    )
 
 
-def server(home: Home, config: Config, answers: bool) -> dict[str, Any]:
-    """Return the overview's particulars of the server itself.
+def _server(home: Home, config: Config, answers: bool) -> ServerView:
+    """Return the server apart from its licenses.
 
     :param answers: whether it runs; told where something runs it
     """
     ours = home.state() == OURS
     package = home.package() if ours else None
-    return {
-        "installed": package is not None,
-        "version": package.get("version") if package else None,
-        "digest": package.get("digest") if package else None,
-        "backend": "bundled",
-        "home": home.home,
-        "root": home.root,
-        "home_id": home.home_id if ours else None,
-        "authority": config.authority,
-        "realm": config.realm.as_dict() if config.realm else None,
-        "maintenance": config.is_closed(),
-        "service": config.service,
-        "running": answers if config.service != UNMANAGED or answers else None,
-        "listen": config.listen.as_dict(),
-    }
+    return ServerView(
+        installed=package is not None,
+        version=package.get("version") if package else None,
+        digest=package.get("digest") if package else None,
+        home=home.home,
+        root=home.root,
+        home_id=home.home_id if ours else None,
+        authority=config.authority,
+        realm=config.realm,
+        maintenance=config.is_closed(),
+        service=config.service,
+        running=answers if config.service != UNMANAGED or answers else None,
+        listen=config.listen,
+    )
 
 
-def _license(
-    found: Installed,
-    intent: Intent | None,
-    config: Config,
-    fingerprint: Mapping[str, str],
-    now: datetime,
-) -> dict[str, Any]:
-    license, lock = found.license, found.nodelock
-    changed = drift(found, fingerprint)
-    return {
-        "number": license.number,
-        "file": f"{digits(license.number)}.lic",
-        "type": license.type,
-        "seats": license.seats,
-        "start": license.start,
-        "expiry": license.expiry,
-        "maintenance_expiry": license.maintenance_expiry,
-        "invalid": license.problem_on(now.date()),
-        "protection": f"{lock.type.capitalize()} Nodelock" if lock else "None",
-        "status": _status(found, intent, fingerprint, now),
-        "fenced": config.fenced.get(license.number),
-        "var": license.var,
-        "code_key": license.code_key,
-        "transfers": lock.account.as_dict(now) if lock else None,
-        "serial": lock.serial if lock else None,
-        "holder": _holder(lock, intent),
-        "until": render_time(lock.until) if lock is not None and lock.until is not None else None,
-        "drift": drift_told(changed, lock.fingerprint, fingerprint) if changed and lock else None,
-    }
+def _license(state: State, installed: Installed, usage: Usage | None) -> LicenseView:
+    license, lock = installed.license, installed.nodelock
+    intent = state.intents.get(license.number)
+    changed = drift(installed, state.fingerprint)
+    return LicenseView(
+        number=license.number,
+        status=_status(installed, intent, state),
+        fenced=state.config.fenced.get(license.number),
+        until=render_time(lock.until) if lock is not None and lock.until is not None else None,
+        file=f"{digits(license.number)}.lic",
+        type=license.type,
+        seats=license.seats,
+        start=license.start,
+        expiry=license.expiry,
+        maintenance_expiry=license.maintenance_expiry,
+        invalid=license.problem_on(state.now.date()),
+        protection=f"{lock.type.capitalize()} Nodelock" if lock else "None",
+        var=license.var,
+        code_key=license.code_key,
+        transfers=Transfers.of_account(lock.account, state.now) if lock else None,
+        serial=lock.serial if lock else None,
+        holder=_holder(lock, intent),
+        drift=drift_of(changed, lock.fingerprint, state.fingerprint) if changed and lock else None,
+        in_use=usage.licenses.get(license.number, 0) if usage else None,
+    )
 
 
-def _drift_told(intent: Intent, fingerprint: Mapping[str, str]) -> dict[str, Any] | None:
-    changed = drift_since_asked(intent, fingerprint)
-    return drift_told(changed, intent.document.body["fingerprint"], fingerprint) if changed else None
+def _request(intent: Intent, fingerprint: Mapping[str, str]) -> PendingRequest:
+    then, changed = intent.document.body["fingerprint"], drift_since_asked(intent, fingerprint)
+    return PendingRequest(
+        number=intent.number,
+        action=intent.action,
+        request_id=intent.request_id,
+        made=intent.made,
+        file=intent.file,
+        answered=intent.response is not None,
+        holder=_holder(None, intent),
+        drift=drift_of(changed, then, fingerprint) if changed else None,
+        here=compare(then, fingerprint).is_same_machine,
+    )
 
 
-def drift_told(found: Comparison, then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, Any]:
-    """Give a difference as the overview's ``drift``: verdict, changed, components in words, and what it means."""
-    return {
-        "verdict": found.verdict,
-        "changed": list(found.changed),
-        "components": in_words(then, now, found.changed),
-        "means": MEANINGS[found.verdict],
-    }
+def drift_of(difference: Comparison, then: Mapping[str, str], now: Mapping[str, str]) -> Drift:
+    """Return a difference as the overview shows it."""
+    return Drift(
+        difference.verdict,
+        tuple(difference.changed),
+        in_words(then, now, difference.changed),
+        MEANINGS[difference.verdict],
+    )
 
 
 def _holder(lock: Nodelock | None, intent: Intent | None) -> str | None:
@@ -194,9 +158,9 @@ def _holder(lock: Nodelock | None, intent: Intent | None) -> str | None:
     return str(intent.document.body.get("host_key")) if intent is not None else None
 
 
-def _status(found: Installed, intent: Intent | None, fingerprint: Mapping[str, str], now: datetime) -> str:
+def _status(installed: Installed, intent: Intent | None, state: State) -> Status:
     if intent is not None:
-        return _PENDING.get(intent.action, PENDING_DEACTIVATION)
-    if found.nodelock is None or found.nodelock.is_over(now) or not is_here(found, fingerprint):
-        return INACTIVE
-    return EXPIRED if found.license.problem_on(now.date()) else ACTIVE
+        return _PENDING.get(intent.action, Status.PENDING_DEACTIVATION)
+    if installed.nodelock is None or installed.nodelock.is_over(state.now) or not is_here(installed, state.fingerprint):
+        return Status.INACTIVE
+    return Status.EXPIRED if installed.license.problem_on(state.now.date()) else Status.ACTIVE

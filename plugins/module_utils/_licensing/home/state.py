@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from ..fingerprint import read_fingerprint
+from ..fingerprint import compare, read_fingerprint
 from ..model import UPDATE, DeclaredLicense
-from .inspection import Usage, assemble, is_here
 from .journal import Intent, Journal, unsettled
 from .store import FOREIGN, OURS, Config, Home, Installed
+
+
+def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:
+    """Whether a license has a nodelock, and that nodelock is this machine's."""
+    return installed.nodelock is not None and compare(installed.nodelock.fingerprint, fingerprint).is_same_machine
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,3 @@ def read_state(home: Home, now: datetime) -> State:
         return State(Config(), {}, {}, fingerprint, now)
     intents = Journal(home.folder).open()
     return State(home.config(), home.installed(unsettled(intents)), intents, fingerprint, now)
-
-
-def overview_of(home: Home, state: State, usage: Usage | None) -> dict[str, Any]:
-    """Return what the manager shows of a state.
-
-    :param usage: the seats that the server has granted; None where it does not run
-    """
-    return assemble(home, state.config, state.installed, state.intents, state.fingerprint, state.now, usage)

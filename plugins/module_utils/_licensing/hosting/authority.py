@@ -21,6 +21,7 @@ from ..files import Folder
 from ..home.store import FOREIGN, Home
 from ..http import Call, Endpoint, Failure, ask, tls_context
 from ..requirements import missing, require_cryptography, require_tornado
+from .changes import ChangeKind, HostChange
 from .install import Package, place_problems, stale_files, version_problems, write_package
 from .ownership import account, home_problems, ledger_problems
 from .ports import address_problems
@@ -93,12 +94,16 @@ class Serving:
 class Served:
     """What an installation did, or in a dry run would do.
 
-    :ivar changes: in words
     :ivar realm: what hosts are to be told, ``{name, id, key, ca}``; None in a dry run where nothing serves yet
     """
 
-    changes: tuple[str, ...]
+    changes: tuple[HostChange, ...]
     realm: Mapping[str, Any] | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The changes in words."""
+        return tuple(map(str, self.changes))
 
 
 def install_authority(home: Home, package: Package, serving: Serving, dry: bool = False) -> Served:
@@ -109,22 +114,22 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     """
     stale = stale_files(home, package)
     unit = Unit(UNIT, _unit_text(home, package, serving), USER)
-    words = unit.drift()
+    changes = unit.drift()
     if stale:
-        words.insert(0, f"install {package.version}")
-    realm = None if words else _ask(serving)
-    if not words and realm is None:
-        words.append("restart the authority, which does not answer")
-    _check(home, package, unit, serving, bool(words))
-    if not words or dry:
-        return Served(tuple(words), realm)
+        changes.insert(0, HostChange(ChangeKind.INSTALL, package.version))
+    realm = None if changes else _ask(serving)
+    if not changes and realm is None:
+        changes.append(HostChange(ChangeKind.REVIVE, "the authority"))
+    _check(home, package, unit, serving, bool(changes))
+    if not changes or dry:
+        return Served(tuple(changes), realm)
     write_package(home, stale)
     # Stopped first: a unit that was written while the old process goes on would pass for the new one.
     unit.stop()
     unit.write()
     _own(serving)
     unit.start()
-    return Served(tuple(words), _wait(unit, serving))
+    return Served(tuple(changes), _wait(unit, serving))
 
 
 def remove_authority(home: Home, dry: bool = False) -> Served:
@@ -134,7 +139,7 @@ def remove_authority(home: Home, dry: bool = False) -> Served:
         return Served((), None)
     if not dry:
         unit.remove()
-    return Served((f"remove the unit {UNIT}",), None)
+    return Served((HostChange(ChangeKind.REMOVE_UNIT, UNIT),), None)
 
 
 def _unit_text(home: Home, package: Package, serving: Serving) -> str:

@@ -25,14 +25,16 @@ from ..channel.base import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
-from ..home.inspection import INACTIVE
-from ..home.state import overview_of, read_state
+from ..home.inspection import overview_of
+from ..home.state import read_state
 from ..home.store import CONFIG, FOREIGN, OURS, PACKAGE, SYSTEMD, UNMANAGED, Config, Home
 from ..model import now_utc, parse_version
+from ..overview import Overview, ServerView, Status
 from ..requirements import missing, require_cryptography
+from .changes import ChangeKind, HostChange
 from .liveness import is_holder, running, usage_of
 from .ownership import home_problems
-from .service import ARCHIVE, Service, is_current, port_problems, service_of, wait_until_healthy
+from .service import ARCHIVE, SERVER, Service, is_current, port_problems, service_of, wait_until_healthy
 
 COMMANDS = ("licman", "licsrv", "authority")
 # The vendor's server needs less than 100 MB of disk (docs/domain.md#license-server-on-linux).
@@ -99,14 +101,16 @@ def _launcher(home: Home, command: str) -> bytes:
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation did, or in a dry run would do.
+    """What an installation did, or in a dry run would do."""
 
-    :ivar changes: in words, one per kind of change
-    """
+    changes: tuple[HostChange, ...]
+    before: Overview
+    after: Overview
 
-    changes: tuple[str, ...]
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The changes in words."""
+        return tuple(map(str, self.changes))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def _adds_certificate(pinned: Realm, given: Realm) -> bool:
     return pinned.key == given.key and given.ca is not None and given.ca != pinned.ca
 
 
-def _overview(home: Home) -> dict[str, Any]:
+def _overview(home: Home) -> Overview:
     state = read_state(home, now_utc())
     return overview_of(home, state, usage_of(home, state.config))
 
@@ -155,14 +159,14 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     """
     before = _overview(home)
     # An installation that was killed before it wrote its configuration is begun anew.
-    fresh = not before["server"]["installed"] or not home.folder.has(CONFIG)
+    fresh = not before.server.installed or not home.folder.has(CONFIG)
     current = home.config() if home.state() == OURS else Config()
     config = settings.applied(current, fresh, home.root)
     service, status = service_of(home, config), None if fresh else running(home, current)
-    _check(home, package, before["server"], config, service, status)
+    _check(home, package, before.server, config, service, status)
     stale = stale_files(home, package)
-    changes = _in_words(package, before["server"], current, config, bool(stale))
-    restart = _service_words(service, status, config, package.digest)
+    changes = _changes(package, before.server, current, config, bool(stale))
+    restart = _service_changes(service, status, config, package.digest)
     if (changes or restart) and not dry:
         write_package(home, stale)
         if stale:
@@ -177,10 +181,13 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
         if service is not None and restart:
             service.bring()
             wait_until_healthy(home, config, service, package.digest)
-    predicted = {**before["server"], "installed": True, "version": package.version, "digest": package.digest}
-    predicted.update(authority=config.authority, service=config.service, listen=config.listen.as_dict())
-    after = {**before, "server": predicted} if dry else _overview(home)
-    return Installation((*changes, *restart), before, after)
+    return Installation((*changes, *restart), before, _foreseen(before, package, config) if dry else _overview(home))
+
+
+def _foreseen(before: Overview, package: Package, config: Config) -> Overview:
+    server = replace(before.server, installed=True, version=package.version, digest=package.digest)
+    configured = replace(server, authority=config.authority, service=config.service, listen=config.listen)
+    return replace(before, server=configured)
 
 
 def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
@@ -204,39 +211,41 @@ def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
     faults.reach("install.written", home.where)
 
 
-def _in_words(
-    package: Package, server: Mapping[str, Any], current: Config, config: Config, stale: bool
-) -> tuple[str, ...]:
+def _changes(
+    package: Package, server: ServerView, current: Config, config: Config, stale: bool
+) -> tuple[HostChange, ...]:
+    """What is to be done to the files of the home."""
     changes = []
-    if not server["installed"]:
-        changes.append(f"install {package.version}")
-    elif server["version"] != package.version:
-        changes.append(f"upgrade {server['version']} to {package.version}")
+    if not server.installed:
+        changes.append(HostChange(ChangeKind.INSTALL, package.version))
+    elif server.version != package.version:
+        changes.append(HostChange(ChangeKind.UPGRADE, f"{server.version} to {package.version}"))
     elif stale:
-        changes.append(f"restore the files of {package.version}")
+        changes.append(HostChange(ChangeKind.RESTORE, package.version))
     if config.authority != current.authority:
-        changes.append(f"set the authority to {config.authority}")
+        changes.append(HostChange(ChangeKind.SET_AUTHORITY, str(config.authority)))
     if config.realm != current.realm and config.realm is not None:
-        pinned = current.realm is not None
-        changes.append(f"take the certificate of realm {config.realm.id}" if pinned else f"pin realm {config.realm.id}")
+        kind = ChangeKind.PIN_REALM if current.realm is None else ChangeKind.TAKE_CERTIFICATE
+        changes.append(HostChange(kind, config.realm.id))
     if config.listen != current.listen:
-        changes.append(f"listen on {config.listen.clients or 'all addresses'}, manage on {config.listen.management}")
+        clients = config.listen.clients or "all addresses"
+        changes.append(HostChange(ChangeKind.LISTEN, f"{clients}, manage on {config.listen.management}"))
     if config.service != current.service:
-        changes.append(f"run the server by {config.service}")
+        changes.append(HostChange(ChangeKind.RUN_BY, config.service))
     return tuple(changes)
 
 
-def _service_words(
+def _service_changes(
     service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
-) -> tuple[str, ...]:
+) -> tuple[HostChange, ...]:
     """What is to be done to the service; nothing where it runs as it should."""
-    words = service.drift() if service is not None else []
-    if service is not None and not words:
+    changes = service.drift() if service is not None else []
+    if service is not None and not changes:
         if status is None:
-            words.append("restart the license server, which does not answer")
+            changes.append(HostChange(ChangeKind.REVIVE, SERVER))
         elif not is_current(status, config, digest):
-            words.append("restart the license server")
-    return tuple(words)
+            changes.append(HostChange(ChangeKind.RESTART, SERVER))
+    return tuple(changes)
 
 
 def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
@@ -273,7 +282,7 @@ def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
 def _check(
     home: Home,
     package: Package,
-    server: Mapping[str, Any],
+    server: ServerView,
     config: Config,
     service: Service | None,
     status: Mapping[str, Any] | None,
@@ -285,13 +294,17 @@ def _check(
     if service is not None:
         problems += service.problems()
     # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
-    stopped = status is None and (service is None or any(word.startswith("start ") for word in service.drift()))
+    stopped = status is None and (service is None or _is_stopped(service))
     moved = status is not None and status.get("listen") != config.listen.as_dict()
-    if moved or (stopped and (service is not None or not (server["version"] or home.root))):
+    if moved or (stopped and (service is not None or not (server.version or home.root))):
         named = int(status["pid"]) if status is not None else 0
         problems += port_problems(config, named if is_holder(home, named) else 0)
     if problems:
         raise LicensingError(problems)
+
+
+def _is_stopped(service: Service) -> bool:
+    return any(change.kind is ChangeKind.START for change in service.drift())
 
 
 def version_problems(home: Home, package: Package) -> list[Problem]:
@@ -353,12 +366,12 @@ def remove(home: Home, dry: bool = False) -> Installation:
 
 def _remove(home: Home, dry: bool) -> Installation:
     before = _overview(home)
-    held = [license["number"] for license in before["licenses"] if license["status"] != INACTIVE]
-    held += [pending["number"] for pending in before["pending"] if pending["number"] not in held]
+    held = [license.number for license in before.licenses if license.status is not Status.INACTIVE]
+    held += [request.number for request in before.pending if request.number not in held]
     if held:
         todo = "Deactivate them first (aims_license_deactivate)."
         raise refuse(f"Licenses are active or pending here: {', '.join(held)}.", home.where, todo)
-    if not before["server"]["installed"]:
+    if not before.server.installed:
         return Installation((), before, before)
     config = home.config()
     service = service_of(home, config)
@@ -371,6 +384,6 @@ def _remove(home: Home, dry: bool) -> Installation:
         home.save(replace(config, service=UNMANAGED))
         # What says that a package is here goes last, so that a removal which was cut short is taken up again.
         home.folder.remove(PACKAGE)
-    gone = {"installed": False, "version": None, "digest": None, "service": UNMANAGED, "running": None}
-    after = {**before, "server": {**before["server"], **gone}}
-    return Installation((f"remove {before['server']['version']}",), before, after)
+    server = replace(before.server, installed=False, version=None, digest=None, service=UNMANAGED, running=None)
+    change = HostChange(ChangeKind.REMOVE, str(before.server.version))
+    return Installation((change,), before, replace(before, server=server))

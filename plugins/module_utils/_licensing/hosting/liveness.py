@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LicensingError, refuse
-from ..home.inspection import Usage
 from ..home.store import SEATS_LOCK, UNMANAGED, Config, Home
+from ..overview import Usage
 from ..system import advice, reason, try_lock
 
 # Seconds that a server on the same host may take to answer.
@@ -112,16 +112,9 @@ def usage_of(home: Home, config: Config) -> Usage | None:
     from ..client import Management, Unable
 
     try:
-        seen = Management(config.listen.reachable.management, timeout=GLANCE).overview()
+        usage = Management(config.listen.reachable.management, timeout=GLANCE).usage()
     except Unable:
         raise
     except LicensingError:
         return None
-    if seen["server"]["home_id"] != home.home_id:
-        return None
-    return Usage(
-        {one["number"]: one["in_use"] for one in seen["licenses"]},
-        {one["name"]: one["in_use"] for one in seen["profiles"]},
-        seen["clients"],
-        seen["clients_total"],
-    )
+    return usage if usage.home_id == home.home_id else None

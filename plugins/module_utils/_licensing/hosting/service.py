@@ -32,6 +32,7 @@ from ..home.store import (
     Home,
 )
 from ..requirements import missing, require_tornado
+from .changes import ChangeKind, HostChange
 from .liveness import is_held, running, signal_holder
 from .ownership import account
 from .ports import address_problems, holders
@@ -39,6 +40,7 @@ from .systemd import Unit, command_line, unit_text
 
 UNIT = "aims-license-server.service"
 USER = "aims-license"
+SERVER = "the license server"
 ARCHIVE = "Bin/aims-licensing.pyz"
 # Seconds that a service may take to answer after it was started.
 PATIENCE = 30.0
@@ -59,8 +61,8 @@ class Service(Protocol):
     def is_up(self) -> bool:
         """Whether it runs or is about to, whether or not it answers."""
 
-    def drift(self) -> list[str]:
-        """Return in words what is to be done until it runs as wanted; nothing where it does."""
+    def drift(self) -> list[HostChange]:
+        """Return what is to be done until it runs as it should; nothing where it does."""
 
     def bring(self) -> None:
         """Make it run as wanted: enabled, restarted."""
@@ -167,13 +169,13 @@ class Systemd:
     def is_up(self) -> bool:
         return is_held(self._home) or self._unit.is_between()
 
-    def drift(self) -> list[str]:
-        words = self._unit.drift()
+    def drift(self) -> list[HostChange]:
+        changes = self._unit.drift()
         strayed = [entry.name for entry in self._entries() if not _is_as(self._home.folder.path, entry)]
         if strayed:
             more = f" and {len(strayed) - 3} more" if len(strayed) > 3 else ""
-            words.append(f"set mode and owner of {', '.join(strayed[:3])}{more}")
-        return words
+            changes.append(HostChange(ChangeKind.SHARE, f"{', '.join(strayed[:3])}{more}"))
+        return changes
 
     def bring(self) -> None:
         self._unit.write()
@@ -260,8 +262,8 @@ class Process:
     def is_up(self) -> bool:
         return is_held(self._home)
 
-    def drift(self) -> list[str]:
-        return [] if running(self._home, self._config) else ["start the license server"]
+    def drift(self) -> list[HostChange]:
+        return [] if running(self._home, self._config) else [HostChange(ChangeKind.START, SERVER)]
 
     def bring(self) -> None:
         if running(self._home, self._config):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC, Folder
+from .changes import ChangeKind, HostChange
 
 _UNITS = "etc/systemd/system"
 _USERS = "etc/sysusers.d"
@@ -133,17 +134,17 @@ class Unit:
             return [Problem("Only root can set up a service.", self.name, "Run with become: true.")]
         return []
 
-    def drift(self) -> list[str]:
-        """Return what is to be done until the service is as wanted, in words; nothing where it is."""
-        words = []
+    def drift(self) -> list[HostChange]:
+        """Return what is to be done until the service is as it should be; nothing where it is."""
+        changes = []
         written = (f"{_UNITS}/{self.name}", self.text), (f"{_USERS}/{self.user}.conf", self._users)
         if any(self._find(name) != text for name, text in written):
-            words.append(f"write the unit {self.name}")
+            changes.append(HostChange(ChangeKind.WRITE_UNIT, self.name))
         if self._ask("is-enabled") != "enabled":
-            words.append(f"enable {self.name}")
+            changes.append(HostChange(ChangeKind.ENABLE, self.name))
         if self._ask("is-active") != "active":
-            words.append(f"start {self.name}")
-        return words
+            changes.append(HostChange(ChangeKind.START, self.name))
+        return changes
 
     def is_between(self) -> bool:
         """Whether systemd starts the service right now, starts it again after a failure, or ends it."""

@@ -5,35 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 from ..channel.base import Channel
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
-from ..home.inspection import ACTIVE, PENDING_ACTIVATION, PENDING_UPDATE
 from ..home.journal import unsettled
 from ..home.state import State
 from ..home.store import OURS, UNMANAGED, Home, is_secret
 from ..model import DeclaredLicense, Profile, check_names, now_utc
+from ..overview import Overview, Quote, Status
 from ..places import place_of
 from . import deactivation, maintenance
 from .carried_files import CarriedFiles, carried
 from .drain import Step, drain
 from .emergency import bridges, foreseen, raise_ungranted, sort_out
 from .exchange import Requests, check_response
-from .forecast import PENDING, ended, updated, waits
+from .forecast import ended, updated, waits
 from .freshness import Freshness
-from .port import Change, HomeFile
+from .port import Carried, Change, HomeFile, SeatTrial
 from .preflight import check_declared, check_named, check_updated, obstacles_of, raise_refusals, without_code
 from .profiles import arranged, predict
+from .results import Action, LicenseResult
 from .session import HomeSession, change_of
-from .settlement import ACTIVATED, UPDATED
 
 
 class BundledManager:
@@ -47,7 +47,7 @@ class BundledManager:
         self._home = home
         self._managed = HomeSession(home, clock, freshness)
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> Overview:
         return self._managed.overview(self._managed.read())
 
     def fingerprint(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class BundledManager:
     def obstacles(self) -> list[Problem]:
         return obstacles_of(self._home, self._managed.read()) if self._home.state() == OURS else []
 
-    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[Quote]:
         return self._quote(self._managed.read(), wanted, channel, realm)
 
     def _quote(
@@ -70,7 +70,7 @@ class BundledManager:
         channel: Channel,
         given: Realm | None,
         emergency: Sequence[str] = (),
-    ) -> list[dict[str, Any]]:
+    ) -> list[Quote]:
         if not wanted or not channel.online:
             return []
         realm = self._managed.realm(state, channel, given)
@@ -80,9 +80,7 @@ class BundledManager:
         for one in wanted:
             request = requests.quote(one, one.number in emergency)
             data = channel.exchange(one.number, request)
-            body = check_response(data or b"", request, realm, channel.where).body
-            keys = ("number", "outcome", "reason", "spends", "account", "live", "holder", "emergency")
-            quotes.append({key: body.get(key) for key in keys})
+            quotes.append(Quote.from_body(check_response(data or b"", request, realm, channel.where).body))
         return quotes
 
     def activate(
@@ -128,7 +126,7 @@ class BundledManager:
                 finished = self._carry_out(state, wanted, channel, realm, emergency, given_back, arriving)
                 state = self._managed.read()
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
-                results = {number: done for number, done in finished.items() if number not in state.intents}
+                results = {number: result for number, result in finished.items() if number not in state.intents}
             config = arranged(state, wanted, extra_profiles, users, keep_profiles)
             if not dry and config != state.config:
                 self._home.save(config)
@@ -139,11 +137,12 @@ class BundledManager:
             state = replace(state, config=config)
             after = self._managed.overview(state)
             if dry:
-                after["files"] = sorted({*after["files"], *came})
-                ends = {number: done["until"] for number, done in results.items() if done.get("until")}
-                served = [n for n in results if results[n]["action"] in (ACTIVATED, UPDATED)]
-                predict(after, served, ACTIVE, until=ends)
-                predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_ACTIVATION)
+                after = replace(after, files=tuple(sorted({*after.files, *came})))
+                ends = {number: result.until for number, result in results.items() if result.until}
+                served = [n for n in results if results[n].is_over]
+                after = predict(after, served, Status.ACTIVE, until=ends)
+                asked = [n for n in results if results[n].action is Action.PENDING]
+                after = predict(after, asked, Status.PENDING_ACTIVATION)
             # A license whose update is pending is active meanwhile: nobody has to wait for its response.
             change = change_of(before, after, numbers, results, unsettled(state.intents))
             return replace(change, changed=change.changed or renewed)
@@ -157,7 +156,7 @@ class BundledManager:
         released_by: Sequence[str],
         emergency: Sequence[str],
         given_back: Sequence[str],
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, LicenseResult]:
         """What activating would do; refuse where the authority would."""
         new = [w for w in wanted if not state.is_as(w)]
         asked = [w for w in new if w.number not in state.intents]
@@ -166,12 +165,12 @@ class BundledManager:
         quotes = self._quote(state, asked, channel, realm, emergency)
         found = sort_out(state, asked, quotes, emergency, given_back, channel.online)
         usual = [one.number for one in found.usual]
-        refused = [quote for quote in quotes if quote["number"] in usual]
+        refused = [quote for quote in quotes if quote.number in usual]
         raise_refusals(refused, released_by, state, self._home.where)
-        known = {quote["number"]: quote for quote in quotes}
+        known = {quote.number: quote for quote in quotes}
         if not channel.online:
             return {**done, **bridges(found, known), **waits([*found.usual, *found.bridged])}
-        return {**done, **{w.number: foreseen(known.get(w.number)) for w in asked}, **bridges(found, known)}
+        return {**done, **{w.number: foreseen(w.number, known.get(w.number)) for w in asked}, **bridges(found, known)}
 
     def _carry_out(
         self,
@@ -182,11 +181,11 @@ class BundledManager:
         emergency: Sequence[str],
         given_back: Sequence[str],
         arriving: Callable[[str], None],
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, LicenseResult]:
         """Finish what is pending for the wanted licenses, then request those that are not active."""
         if all(state.is_as(w) for w in wanted):
             return {}
-        finished: Mapping[str, dict[str, Any]] = {}
+        finished: dict[str, LicenseResult] = {}
         due = state.due([w.number for w in wanted], channel.online)
         if due:
             settling, requests = self._managed.settling(state, channel, realm, arriving)
@@ -199,7 +198,7 @@ class BundledManager:
         # Asked before the realm is pinned and the key is made: a refusal leaves the home as it was.
         quotes = self._quote(state, new, channel, realm, emergency)
         found = sort_out(state, new, quotes, emergency, given_back, channel.online)
-        usual = [quote for quote in quotes if quote["number"] in [one.number for one in found.usual]]
+        usual = [quote for quote in quotes if quote.number in [license.number for license in found.usual]]
         raise_ungranted(usual)
         raise_refusals(usual, (), state, self._home.where)
         settling, requests = self._managed.settling(state, channel, realm, arriving)
@@ -225,7 +224,7 @@ class BundledManager:
             state = self._managed.read()
             before = self._managed.overview(state)
             check_updated(self._home, state, numbers, channel)
-            results: dict[str, dict[str, Any]] = {}
+            results: dict[str, LicenseResult] = {}
             if not dry:
                 settling, requests = self._managed.settling(state, channel, None)
                 settling.finish(state.due(numbers, channel.online))
@@ -235,11 +234,12 @@ class BundledManager:
                     if lock is not None and number not in settling.results:
                         settling.begin(number, requests.update(number, lock.type))
                 state = self._managed.read()
-                results = {number: done for number, done in settling.results.items() if number not in state.intents}
+                results = {n: result for n, result in settling.results.items() if n not in state.intents}
             after = self._managed.overview(state)
             if dry:
                 results = updated(state, numbers, self._managed.responses(state, numbers, channel), channel.online)
-                predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_UPDATE)
+                asked = [n for n in results if results[n].action is Action.PENDING]
+                after = predict(after, asked, Status.PENDING_UPDATE)
             return change_of(before, after, numbers, results, state.intents)
 
     def set_maintenance(
@@ -255,21 +255,21 @@ class BundledManager:
     def end_drain(self, ticket: str) -> Change:
         return maintenance.end_drain(self._managed, ticket)
 
-    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
         # Imported here for the HTTP library, which nothing else of the manager needs at once.
-        from .verification import check_released, check_served, of_licenses, try_profiles
+        from .verification import check_released, check_served, try_profiles
 
         state = self._managed.read()
         if dry or state.config.service == UNMANAGED:
             return []
-        rows = try_profiles(of_licenses(self._managed.overview(state), numbers), state.config)
+        trials = try_profiles(self._managed.overview(state).of_licenses(numbers), state.config)
         if not served:
             # The server ends what a fence has ended within a moment.
             drain(self._home, state.config, _MOMENT, numbers)
         self._managed.look_again()
-        overview = of_licenses(self._managed.overview(state), numbers)
-        (check_served if served else check_released)(overview, rows, self._home.where)
-        return rows
+        overview = self._managed.overview(state).of_licenses(numbers)
+        (check_served if served else check_released)(overview, trials, self._home.where)
+        return trials
 
     def set_profiles(
         self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
@@ -292,7 +292,7 @@ class BundledManager:
             others = () if purge else tuple(p for p in state.config.profiles if p.name not in gone)
             return self._managed.configured(state, replace(state.config, profiles=(*wanted, *others)), dry)
 
-    def carried(self) -> dict[str, Any]:
+    def carried(self) -> Carried:
         return carried(self._home)
 
     def files(self) -> list[HomeFile]:

@@ -9,13 +9,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import LicensingError
 from ..files import PRIVATE, PUBLIC, Folder
 from ..home.state import State
 from ..home.store import CARRIED, OURS, Home, is_carried, is_secret
-from .port import HomeFile
+from .port import Carried, HomeFile
 
 _LIMIT = 16 << 20
 # In the place of a digest: the file cannot be read, or is larger than any that moves.
@@ -56,21 +55,14 @@ class Record:
         folder.write(CARRIED, json.dumps(data, indent=1, sort_keys=True).encode() + b"\n", PRIVATE)
 
 
-def carried(home: Home) -> dict[str, Any]:
-    """Return which files of a home move with licenses, and which came: ``{files, brought, sources}``.
-
-    ``files``: name → SHA-256, or ``UNREAD`` · ``brought``: the same of the files as they came last ·
-    ``sources``: the hosts whose files have all come
-    """
+def carried(home: Home) -> Carried:
+    """Return which files of a home move with licenses, and which came; of one that cannot be read, ``UNREAD``."""
     if home.state() != OURS:
-        return {"files": {}, "brought": {}, "sources": []}
+        return Carried()
     record = Record.read(home.folder)
     names = [name for name in home.state_files() if is_carried(name)]
-    return {
-        "files": {name: _digest_on_disk(home.folder, name) for name in names},
-        "brought": dict(record.digests),
-        "sources": list(record.sources),
-    }
+    digests = {name: _digest_on_disk(home.folder, name) for name in names}
+    return Carried(digests, record.digests, record.sources)
 
 
 class CarriedFiles:

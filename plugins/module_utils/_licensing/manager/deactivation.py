@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from .. import faults
 from ..channel.base import Channel
 from ..errors import LicensingError, refuse
-from ..home.inspection import INACTIVE, PENDING_DEACTIVATION
 from ..home.state import State
 from ..model import MACHINE, parse_seconds, render_time
+from ..overview import Status
 from .drain import Drained, Step
 from .exchange import Requests
-from .forecast import PENDING, given_up
+from .forecast import given_up
 from .maintenance import empty, end_drain, holds
 from .port import Change
 from .preflight import check_given_up
 from .profiles import predict
+from .results import Action, LicenseResult
 from .session import HomeSession, change_of
-from .settlement import DEACTIVATED, Settlement
+from .settlement import Settlement
 
 # Of a call that is to be made again without any seats to wait for.
 _NO_TICKET = ""
@@ -65,7 +65,7 @@ def deactivate(
         _close(managed, numbers, None, keeps)
     change = _deactivate(managed, numbers, channel, finished, dry)
     closed = not keeps or state.config.maintenance
-    after = {**change.after, "server": {**change.after["server"], "maintenance": closed}}
+    after = replace(change.after, server=replace(change.after.server, maintenance=closed))
     drained = emptied.drained if emptied else Drained()
     return replace(change, changed=before != after, before=before, after=after, drained=drained)
 
@@ -77,7 +77,7 @@ def _probe(managed: HomeSession, state: State, numbers: Sequence[str], channel: 
         channel.probe(dry)
 
 
-def _finish(managed: HomeSession, numbers: Sequence[str], channel: Channel) -> dict[str, dict[str, Any]]:
+def _finish(managed: HomeSession, numbers: Sequence[str], channel: Channel) -> dict[str, LicenseResult]:
     """Finish what is pending before licenses are given up, but for updates of these."""
     with managed.held():
         state = managed.read().giving_up(numbers)
@@ -136,7 +136,7 @@ def _close(managed: HomeSession, numbers: Sequence[str], ticket: str | None, kee
 
 
 def _deactivate(
-    managed: HomeSession, numbers: Sequence[str], channel: Channel, finished: Mapping[str, dict[str, Any]], dry: bool
+    managed: HomeSession, numbers: Sequence[str], channel: Channel, finished: Mapping[str, LicenseResult], dry: bool
 ) -> Change:
     with managed.held(dry):
         state = managed.read()
@@ -144,7 +144,7 @@ def _deactivate(
         check_given_up(managed.home, state, numbers, channel)
         state = state.giving_up(numbers)
         todo = state.concerned(numbers)
-        results: dict[str, dict[str, Any]] = {}
+        results: dict[str, LicenseResult] = {}
         is_all = True
         if todo and not dry:
             settling, requests = managed.settling(state, channel, None)
@@ -152,13 +152,15 @@ def _deactivate(
             is_all = _give_up(managed, todo, settling, requests)
             state = managed.read()
             done = {**finished, **settling.results}
-            results = {number: one for number, one in done.items() if number not in state.intents}
+            results = {number: result for number, result in done.items() if number not in state.intents}
         after = managed.overview(state)
         if dry:
             results = given_up(state, todo, managed.responses(state, todo, channel), channel.online)
             now = render_time(managed.now())
-            predict(after, [n for n in results if results[n]["action"] == DEACTIVATED], INACTIVE, now)
-            predict(after, [n for n in results if results[n]["action"] == PENDING], PENDING_DEACTIVATION, now)
+            ended = [n for n in results if results[n].action is Action.DEACTIVATED]
+            after = predict(after, ended, Status.INACTIVE, now)
+            asked = [n for n in results if results[n].action is Action.PENDING]
+            after = predict(after, asked, Status.PENDING_DEACTIVATION, now)
         change = change_of(before, after, numbers, results, state.intents)
         return change if is_all else replace(change, again=_NO_TICKET)
 

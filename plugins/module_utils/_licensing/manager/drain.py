@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import LicensingError, refuse
 from ..home.store import Config, Home
 from ..hosting.liveness import running
+from ..overview import ClientView, Usage
 
 _EVERY = 0.25
 # Seconds that a call waits for seats before it answers who still holds them.
@@ -46,7 +46,7 @@ class Drained:
 
     seconds: float = 0.0
     total: int = 0
-    clients: Sequence[Mapping[str, Any]] = ()
+    clients: tuple[ClientView, ...] = ()
     told: bool = True
 
     @property
@@ -74,36 +74,32 @@ def drain(
         return Drained()
     started = up = time.monotonic()
     while True:
-        page = _held(home, config, numbers)
+        usage = _held(home, config, numbers)
         now = time.monotonic()
-        if page is not None or service.is_up():
+        if usage is not None or service.is_up():
             up = now
-        over = not page["total"] if page is not None else now - up >= min(_RETURN, seconds)
+        over = not usage.clients_total if usage is not None else now - up >= min(_RETURN, seconds)
         took = round(now - started, 2)
         if over:
             return Drained(took)
-        if now - started >= seconds or (page is not None and not waits):
-            return Drained(took, page["total"], page["clients"]) if page is not None else Drained(took, told=False)
+        if usage is not None and (now - started >= seconds or not waits):
+            return Drained(took, usage.clients_total, usage.clients)
+        if now - started >= seconds:
+            return Drained(took, told=False)
         time.sleep(min(_EVERY, max(0.0, started + seconds - now)))
 
 
-def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Mapping[str, Any] | None:
-    """Return ``{total, clients}`` of the seats in use, or None where the server does not say."""
+def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Usage | None:
+    """Return the seats in use and who holds them, or None where the server does not say."""
     if running(home, config) is None:
         return None
     from ..client import Management
 
     management = Management(config.listen.reachable.management)
     try:
-        seen = management.clients() if numbers is None else management.overview()
+        return management.holders() if numbers is None else management.usage().of_licenses(numbers)
     except LicensingError:
         return None
-    if numbers is None:
-        return seen
-    return {
-        "total": sum(one["in_use"] or 0 for one in seen["licenses"] if one["number"] in numbers),
-        "clients": [one for one in seen["clients"] if one["license"] in numbers],
-    }
 
 
 def still_held(home: Home, left: Drained, back: bool) -> LicensingError:
@@ -112,8 +108,8 @@ def still_held(home: Home, left: Drained, back: bool) -> LicensingError:
     :param back: whether the server was taken back into service
     """
     named = [
-        f"{one['profile']} by {one['user']} on {one['client'] or one['address']} since {one['since']}"
-        for one in left.clients[:_NAMED]
+        f"{client.profile} by {client.user} on {client.client or client.address} since {client.since}"
+        for client in left.clients[:_NAMED]
     ]
     more = f", and {left.total - len(named)} more" if left.total > len(named) else ""
     state = "The server is back in service, and nothing was given up." if back else "The server is in maintenance mode."

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from ..errors import LicensingError, Problem
+from ..errors import LicensingError
 from ..home.state import State
 from ..model import DeclaredLicense
-from .settlement import ACTIVATED, spent
-
-UNCHANGED = "unchanged"
+from ..overview import Quote
+from .results import Action, LicenseResult
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Sorted:
 def sort_out(
     state: State,
     asked: Sequence[DeclaredLicense],
-    quotes: Sequence[Mapping[str, Any]],
+    quotes: Sequence[Quote],
     emergency: Sequence[str],
     given_back: Sequence[str],
     online: bool,
@@ -44,52 +42,40 @@ def sort_out(
     :param emergency: numbers of licenses that may be activated in an emergency
     :param given_back: numbers of licenses that were seen to be given back; online the authority knows better
     """
-    known = {quote["number"]: quote for quote in quotes}
+    known = {quote.number: quote for quote in quotes}
     usual, bridged, kept = [], [], []
-    for one in asked:
-        quote = known.get(one.number, {})
-        elsewhere = is_elsewhere(quote) if online else one.number not in given_back
-        granted = quote["emergency"].get("until") if quote.get("emergency") else not online
-        if elsewhere and state.is_bridged(one.number):
-            kept.append(one)
-        elif elsewhere and one.number in emergency and granted:
-            bridged.append(one)
+    for license in asked:
+        quote = known.get(license.number, Quote(license.number))
+        elsewhere = quote.is_elsewhere if online else license.number not in given_back
+        granted = quote.until is not None or not online
+        if elsewhere and state.is_bridged(license.number):
+            kept.append(license)
+        elif elsewhere and license.number in emergency and granted:
+            bridged.append(license)
         else:
-            usual.append(one)
+            usual.append(license)
     return Sorted(usual, bridged, kept)
 
 
-def is_elsewhere(quote: Mapping[str, Any]) -> bool:
-    """Whether a quote says that a license is live on another machine."""
-    return bool(quote.get("live") and quote.get("spends"))
-
-
-def raise_ungranted(quotes: Sequence[Mapping[str, Any]]) -> None:
+def raise_ungranted(quotes: Sequence[Quote]) -> None:
     """Refuse where an emergency activation was asked for and the authority would grant none."""
-    reasons = [quote["emergency"].get("reason") for quote in quotes if quote.get("emergency") and is_elsewhere(quote)]
-    problems = [Problem(**reason) for reason in reasons if reason]
+    problems = [quote.emergency_refusal for quote in quotes if quote.emergency_refusal and quote.is_elsewhere]
     if problems:
         raise LicensingError(problems)
 
 
-def foreseen(quote: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give the result of a dry run for a license that would be activated for good.
-
-    ``live`` says that a machine holds it and ``holder`` which, by its key; ``refused`` why no emergency activation
-    would be granted, where one was asked for.
-    """
-    found = quote or {}
-    refused = (found.get("emergency") or {}).get("reason")
-    told = {"live": found.get("live"), "holder": found.get("holder"), "refused": refused}
-    return {"action": ACTIVATED, **told, **spent(quote)}
+def foreseen(number: str, quote: Quote | None) -> LicenseResult:
+    """Give the result of a dry run for a license that would be activated for good."""
+    known = quote or Quote(number)
+    return LicenseResult(number, Action.ACTIVATED, known.spends, known.transfers, quote=known)
 
 
-def bridges(found: Sorted, quotes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def bridges(sorted_out: Sorted, quotes: Mapping[str, Quote]) -> dict[str, LicenseResult]:
     """Give the results of a dry run for what is, or would be, active in an emergency only."""
     made = {}
-    for one in (*found.kept, *found.bridged):
-        quote = quotes.get(one.number)
-        until = ((quote or {}).get("emergency") or {}).get("until")
-        action = UNCHANGED if one in found.kept else ACTIVATED
-        made[one.number] = {**foreseen(quote), "action": action, "spends": 0, "until": until}
+    for license in (*sorted_out.kept, *sorted_out.bridged):
+        quote = quotes.get(license.number)
+        action = Action.UNCHANGED if license in sorted_out.kept else Action.ACTIVATED
+        result = foreseen(license.number, quote)
+        made[license.number] = replace(result, action=action, spends=0, until=quote.until if quote else None)
     return made

@@ -10,22 +10,29 @@ is pending.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from ..documents import Document
 from ..home.state import State
 from ..home.store import read_nodelock
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, DeclaredLicense
+from ..overview import Transfers
 from .emergency import foreseen
-from .settlement import DEACTIVATED, DONE, UPDATED, spent
-
-PENDING = "pending"
-_WAITS: Mapping[str, Any] = {"action": PENDING, "spends": 0}
+from .results import DONE, Action, LicenseResult
 
 
-def waits(licenses: Sequence[DeclaredLicense]) -> dict[str, dict[str, Any]]:
+def waits(licenses: Sequence[DeclaredLicense]) -> dict[str, LicenseResult]:
     """Give the results for licenses that are requested offline."""
-    return {one.number: dict(_WAITS) for one in licenses}
+    return {license.number: _waits(license.number) for license in licenses}
+
+
+def _waits(number: str) -> LicenseResult:
+    return LicenseResult(number, Action.PENDING)
+
+
+def _answered(number: str, action: Action, response: Document | None) -> LicenseResult:
+    body = response.body if response else {}
+    return LicenseResult(number, action, body.get("spends"), Transfers.from_body(body))
 
 
 def ended(
@@ -34,25 +41,27 @@ def ended(
     responses: Mapping[str, Document],
     given_back: Sequence[str],
     online: bool,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, LicenseResult]:
     """Give the results for wanted licenses whose pending exchange ends with the call.
 
     :param responses: those at hand, by license number
     :param given_back: numbers of licenses whose emergency activation is replaced offline
     """
-    found: dict[str, dict[str, Any]] = {}
-    for one in wanted:
-        intent, response = state.intents.get(one.number), responses.get(one.number)
+    results: dict[str, LicenseResult] = {}
+    for license in wanted:
+        number = license.number
+        intent, response = state.intents.get(number), responses.get(number)
         if intent is None or not (online or response):
             continue
         if intent.action == UPDATE:
-            found[one.number] = {"action": UPDATED, **spent(response.body if response else None)}
-        elif not online and (response is None or not _suits(one, intent.action, response, given_back)):
-            found[one.number] = dict(_WAITS)
+            results[number] = _answered(number, Action.UPDATED, response)
+        elif not online and (response is None or not _suits(license, intent.action, response, given_back)):
+            results[number] = _waits(number)
         else:
-            told = {**spent(response.body), "until": response.body.get("until")} if response else {}
-            found[one.number] = {**foreseen(None), **told}
-    return found
+            known = _answered(number, Action.ACTIVATED, response)
+            until = response.body.get("until") if response else None
+            results[number] = replace(known, until=until, quote=foreseen(number, None).quote)
+    return results
 
 
 def _suits(one: DeclaredLicense, action: str, response: Document, given_back: Sequence[str]) -> bool:
@@ -65,9 +74,9 @@ def _suits(one: DeclaredLicense, action: str, response: Document, given_back: Se
 
 def given_up(
     state: State, numbers: Sequence[str], responses: Mapping[str, Document], online: bool
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, LicenseResult]:
     """Give the results for licenses that are to be given back; none for one that goes on waiting for its response."""
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, LicenseResult] = {}
     for number in numbers:
         intent, response = state.intents.get(number), responses.get(number)
         if intent is not None and not online and response is None:
@@ -78,22 +87,22 @@ def given_up(
             until = read_nodelock(response).until if response else None
         # What bridges is ended here, and nobody is asked.
         ends = online or until is not None or (intent is not None and intent.action == DEACTIVATE)
-        found[number] = {"action": DEACTIVATED, "spends": 0} if ends else dict(_WAITS)
-    return found
+        results[number] = LicenseResult(number, Action.DEACTIVATED) if ends else _waits(number)
+    return results
 
 
 def updated(
     state: State, numbers: Sequence[str], responses: Mapping[str, Document], online: bool
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, LicenseResult]:
     """Give the results for licenses whose files are to be fetched; none for one that waits for its response.
 
     Only the authority knows whether it has another license file; it is asked in earnest alone.
     """
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, LicenseResult] = {}
     for number in numbers:
         intent = state.intents.get(number)
         if intent is None:
-            found[number] = {"action": UPDATED, "spends": 0} if online else dict(_WAITS)
+            results[number] = LicenseResult(number, Action.UPDATED) if online else _waits(number)
         elif online or number in responses:
-            found[number] = {"action": DONE[intent.action], "spends": 0}
-    return found
+            results[number] = LicenseResult(number, DONE[intent.action])
+    return results

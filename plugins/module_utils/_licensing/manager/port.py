@@ -7,30 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..channel.base import Channel
 from ..documents import Realm
 from ..errors import Problem
 from ..model import DeclaredLicense, Profile
+from ..overview import Overview, Quote
 from .drain import Drained, Step
+from .results import LicenseResult
 
 
 @dataclass(frozen=True)
 class Change:
     """What a call did, or in a dry run would do.
 
-    :ivar results: one ``{number, action, spends, …}`` per license, in the order asked
+    :ivar results: one per license, in the order asked
     :ivar requests: license number → content of the request file that now waits for its response
-    :ivar before, after: overviews
     :ivar drained: what waiting for clients came to, where there was any
     :ivar again: the ticket of the drain with which the call is to be made again, as it is not over; None if it is
     """
 
     changed: bool
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    results: Sequence[Mapping[str, Any]] = ()
+    before: Overview
+    after: Overview
+    results: Sequence[LicenseResult] = ()
     requests: Mapping[str, bytes] = field(default_factory=dict)
     drained: Drained = field(default_factory=Drained)
     again: str | None = None
@@ -49,10 +50,38 @@ class HomeFile:
     content: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Carried:
+    """Which files of a home move with licenses, and which came.
+
+    :ivar files: the digests of those that are here
+    :ivar brought: the digests of those that came, as they came last
+    :ivar sources: the hosts whose files have all come, by the names that the controller has for them
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    brought: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeatTrial:
+    """What a profile gave who asked for a seat.
+
+    :ivar outcome: of :mod:`verification`
+    :ivar reason: why it gave none, in words
+    """
+
+    profile: str
+    license: str
+    outcome: str
+    reason: str | None = None
+
+
 class LicenseManager(Protocol):
     """Manages the license server of one home. ``dry`` calls predict and change nothing on the host."""
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> Overview:
         """Return what the manager shows, as data."""
 
     def fingerprint(self) -> dict[str, str]:
@@ -64,7 +93,7 @@ class LicenseManager(Protocol):
     def obstacles(self) -> list[Problem]:
         """Return what would keep this server from giving its licenses up, were it asked to."""
 
-    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[dict[str, Any]]:
+    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[Quote]:
         """Ask the authority what it would answer to activations here."""
 
     def activate(
@@ -143,11 +172,11 @@ class LicenseManager(Protocol):
     def end_drain(self, ticket: str) -> Change:
         """Give new seats again at once, unless another drain or maintenance mode keeps them."""
 
-    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[dict[str, Any]]:
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
         """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
 
         :param numbers: only the profiles of these licenses; None for all
-        :return: ``{profile, license, outcome, reason}`` by profile; nothing where nothing runs the server
+        :return: by profile; nothing where nothing runs the server
         """
 
     def set_profiles(
@@ -155,8 +184,8 @@ class LicenseManager(Protocol):
     ) -> Change:
         """Add, rename, re-point, order and remove profiles."""
 
-    def carried(self) -> dict[str, Any]:
-        """Return which files here move with licenses, and which came: ``{files, brought, sources}``, no contents."""
+    def carried(self) -> Carried:
+        """Return which files here move with licenses, and which came; no contents."""
 
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

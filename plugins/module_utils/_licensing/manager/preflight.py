@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from .. import documents
 from ..channel.base import Channel
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, compare, in_words
-from ..home.inspection import drift, drift_since_asked, is_here
+from ..home.inspection import drift, drift_since_asked
 from ..home.journal import Intent
-from ..home.state import State
+from ..home.state import State, is_here
 from ..home.store import HOST_KEY, Home, Installed, put_away
 from ..model import ACTIVATE, MACHINE, PERSONAL, DeclaredLicense, Profile, digits, named, parse_number
+from ..overview import Quote
 
 
 def obstacles_of(home: Home, state: State, numbers: Sequence[str] | None = None) -> list[Problem]:
@@ -233,26 +233,26 @@ def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Cha
 ANYBODY = "*"
 
 
-def raise_refusals(quotes: Sequence[Mapping[str, Any]], released_by: Sequence[str], state: State, home: str) -> None:
+def raise_refusals(quotes: Sequence[Quote], released_by: Sequence[str], state: State, home: str) -> None:
     """Refuse what the authority answered to quotes that it would refuse.
 
     :param released_by: public keys of hosts that will have given their licenses back by then, or ANYBODY
     """
-    problems = [Problem(**quote["reason"]) for quote in quotes if quote["reason"]]
+    problems = [quote.refusal for quote in quotes if quote.refusal]
     problems += [
-        _elsewhere(quote, state.installed.get(quote["number"]), state, home)
+        _elsewhere(quote, state.installed.get(quote.number), state, home)
         for quote in quotes
-        if not quote["reason"] and quote["live"] and quote["spends"] and not _is_expected(quote, released_by, state)
+        if not quote.refusal and quote.is_elsewhere and not _is_expected(quote, released_by, state)
     ]
     if problems:
         raise LicensingError(problems)
 
 
-def _is_expected(quote: Mapping[str, Any], released_by: Sequence[str], state: State) -> bool:
+def _is_expected(quote: Quote, released_by: Sequence[str], state: State) -> bool:
     """Whether who holds a license, by a quote, is one that the caller reckons with."""
-    found = state.installed.get(quote["number"])
-    was_here = found is not None and found.nodelock is not None and quote["holder"] == found.nodelock.host_key
-    return quote["holder"] in released_by or (ANYBODY in released_by and not was_here)
+    installed = state.installed.get(quote.number)
+    was_here = installed is not None and installed.nodelock is not None and quote.holder == installed.nodelock.host_key
+    return quote.holder in released_by or (ANYBODY in released_by and not was_here)
 
 
 def _another_machine(found: Installed | None, state: State, home: str, then: str = "") -> list[Problem]:
@@ -322,12 +322,12 @@ def remove_by_hand(number: str, home: str) -> str:
     return f" and remove its nodelock (rm {shlex.quote(home)}/Nodelocks/{digits(number)}.*)"
 
 
-def _elsewhere(quote: Mapping[str, Any], found: Installed | None, state: State, home: str) -> Problem:
+def _elsewhere(quote: Quote, installed: Installed | None, state: State, home: str) -> Problem:
     """Why a license that is live by the authority's account is not so for this machine."""
-    number = quote["number"]
-    if found is not None and found.nodelock is not None and quote["holder"] == found.nodelock.host_key:
+    number = quote.number
+    if installed is not None and installed.nodelock is not None and quote.holder == installed.nodelock.host_key:
         # The other machine is this one, as it was when the license was activated, or the one that it is a copy of.
-        changed = _another_machine(found, state, home)
+        changed = _another_machine(installed, state, home)
         if changed:
             return changed[0]
     return Problem(

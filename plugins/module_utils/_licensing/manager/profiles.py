@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from ..home.inspection import PENDING_ACTIVATION, PENDING_DEACTIVATION, PENDING_UPDATE
 from ..home.state import State
 from ..home.store import Config
 from ..model import (
@@ -26,10 +24,13 @@ from ..model import (
     named,
     parse_user,
 )
+from ..overview import LicenseView, Overview, PendingRequest, Status
 
-_PENDING = {PENDING_ACTIVATION: ACTIVATE, PENDING_DEACTIVATION: DEACTIVATE, PENDING_UPDATE: UPDATE}
-# An exchange that a dry run foresees; its request is not made.
-_BEGUN = {"request_id": None, "made": None, "answered": False, "holder": None}
+_PENDING = {
+    Status.PENDING_ACTIVATION: ACTIVATE,
+    Status.PENDING_DEACTIVATION: DEACTIVATE,
+    Status.PENDING_UPDATE: UPDATE,
+}
 
 
 def arranged(
@@ -74,31 +75,37 @@ def _declared(
 
 
 def predict(
-    overview: dict[str, Any],
+    overview: Overview,
     numbers: Sequence[str],
-    status: str,
+    status: Status,
     fenced: str | None = None,
     until: Mapping[str, str | None] | None = None,
-) -> None:
-    """Write into an overview what the status of licenses will be.
+) -> Overview:
+    """Return an overview in which licenses have the status that they will have.
 
     :param until: when those end that are activated in an emergency, by license number
     """
-    known = {license["number"]: license for license in overview["licenses"]}
-    action = _PENDING.get(status)
     # Whatever was pending of them is over by then, or makes room for the next.
-    pending = [one for one in overview["pending"] if one["number"] not in numbers]
+    pending = [request for request in overview.pending if request.number not in numbers]
+    action = _PENDING.get(status)
     if action:
-        pending += [{**_BEGUN, "number": n, "action": action, "file": f"{digits(n)}.request"} for n in numbers]
-    overview["pending"] = sorted(pending, key=lambda one: str(one["number"]))
-    for number in numbers:
-        ends = until.get(number) if until else None
-        if number in known and status == PENDING_UPDATE:
-            known[number].update(status=status)
-        elif number in known and status == PENDING_ACTIVATION:
-            known[number].update(status=status, until=None)
-        elif number in known:
-            known[number].update(status=status, fenced=fenced and (known[number]["fenced"] or fenced), until=ends)
-        elif status != PENDING_ACTIVATION:
-            # A license file comes with the response.
-            overview["licenses"].append({"number": number, "status": status, "fenced": fenced, "until": ends})
+        # What a dry run foresees has no request.
+        pending += [PendingRequest(n, action, None, None, f"{digits(n)}.request") for n in numbers]
+    licenses = [
+        _predicted(license, status, fenced, (until or {}).get(license.number)) if license.number in numbers else license
+        for license in overview.licenses
+    ]
+    if status is not Status.PENDING_ACTIVATION:
+        # A license file comes with the response.
+        here = {license.number for license in licenses}
+        licenses += [LicenseView(n, status, fenced, until.get(n) if until else None) for n in numbers if n not in here]
+    ordered = sorted(pending, key=lambda request: request.number)
+    return replace(overview, licenses=tuple(licenses), pending=tuple(ordered))
+
+
+def _predicted(license: LicenseView, status: Status, fenced: str | None, until: str | None) -> LicenseView:
+    if status is Status.PENDING_UPDATE:
+        return replace(license, status=status)
+    if status is Status.PENDING_ACTIVATION:
+        return replace(license, status=status, until=None)
+    return replace(license, status=status, fenced=fenced and (license.fenced or fenced), until=until)

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Callable
+from typing import Callable
 
 from ..channel.base import Channel
 from ..documents import Document, Realm
 from ..errors import refuse
-from ..home.inspection import Usage
+from ..home.inspection import overview_of
 from ..home.journal import Intent, Journal
-from ..home.state import State, overview_of, read_state
+from ..home.state import State, read_state
 from ..home.store import Config, Home
 from ..hosting.liveness import usage_of
 from ..model import UPDATE
-from .emergency import UNCHANGED
+from ..overview import Overview, Usage
 from .exchange import Requests
-from .forecast import PENDING
 from .freshness import Freshness
 from .port import Change
+from .results import Action, LicenseResult
 from .settlement import Settlement
 
 
@@ -57,7 +57,7 @@ class HomeSession:
         """Return what is on disk now."""
         return read_state(self.home, self.now())
 
-    def overview(self, state: State) -> dict[str, Any]:
+    def overview(self, state: State) -> Overview:
         """Return what the manager shows of a state."""
         # Looked at once: clients come and go, and that is no change of this call's making.
         if not self._usage:
@@ -125,16 +125,17 @@ class HomeSession:
 
 
 def change_of(
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: Overview,
+    after: Overview,
     numbers: Sequence[str],
-    results: Mapping[str, Mapping[str, Any]],
+    results: Mapping[str, LicenseResult],
     intents: Mapping[str, Intent],
 ) -> Change:
     """Put together what was done; a license whose exchange is still open is pending."""
     requests = {n: intents[n].request for n in numbers if n in intents and n not in results}
-    done = {**{number: {"action": PENDING, "spends": 0} for number in requests}, **results}
-    fenced = {license["number"]: license.get("fenced") for license in after["licenses"]}
-    idle = {"action": UNCHANGED, "spends": 0}
-    listed = [{"number": n, **done.get(n, idle), "fenced_since": fenced.get(n)} for n in numbers]
+    fenced = {license.number: license.fenced for license in after.licenses}
+    listed = []
+    for number in numbers:
+        idle = LicenseResult(number, Action.PENDING if number in requests else Action.UNCHANGED)
+        listed.append(replace(results.get(number, idle), fenced_since=fenced.get(number)))
     return Change(before != after, before, after, listed, requests)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -17,12 +17,9 @@ from ..errors import LicensingError, Problem, refuse
 from ..home.journal import Intent, Journal
 from ..home.store import Home, read_nodelock
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, License
+from ..overview import Transfers
 from .exchange import check_pending, check_response, hindrance, is_void, refusal
-
-ACTIVATED = "activated"
-DEACTIVATED = "deactivated"
-UPDATED = "updated"
-DONE = {ACTIVATE: ACTIVATED, DEACTIVATE: DEACTIVATED, UPDATE: UPDATED}
+from .results import DONE, Action, LicenseResult
 
 
 class Settlement:
@@ -32,7 +29,7 @@ class Settlement:
     locked.
 
     :param arriving: called with the number of each license that is about to become active, its response archived
-    :ivar results: license number → ``{action, spends, transfers}`` of what was granted
+    :ivar results: of what was granted, by license number
     """
 
     def __init__(
@@ -43,7 +40,7 @@ class Settlement:
         self._channel = channel
         self._realm = realm
         self._arriving = arriving
-        self.results: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, LicenseResult] = {}
 
     def finish(self, intents: Sequence[Intent]) -> None:
         """Finish what is pending; offline, look at every response that is at hand before applying the first.
@@ -102,7 +99,7 @@ class Settlement:
     def end(self, number: str) -> None:
         """End an emergency activation: by the authority's account this machine never held the license."""
         self._home.drop_nodelock(number)
-        self.results[number] = {"action": DEACTIVATED, **spent(None), "spends": 0}
+        self.results[number] = LicenseResult(number, Action.DEACTIVATED)
 
     def _settle(self, intent: Intent) -> LicensingError | None:
         """Take one exchange as far as it goes; what was asked before is asked again under the same id.
@@ -126,7 +123,7 @@ class Settlement:
             self._apply(intent, response)
         self._journal.close(intent)
         if refused is None:
-            self.results[intent.number] = {"action": DONE[intent.action], **_told(response)}
+            self.results[intent.number] = _result(intent, response)
         return refused
 
     def _checked(self, intent: Intent, data: bytes) -> Document:
@@ -174,17 +171,10 @@ class Settlement:
             self._home.save(replace(config, fenced={n: since for n, since in config.fenced.items() if n != number}))
 
 
-def _told(response: Document) -> dict[str, Any]:
-    """What a response that was applied says of transfers and, where there was nothing to give back, why not."""
+def _result(intent: Intent, response: Document) -> LicenseResult:
+    """What a response came to that was applied and, where there was nothing to give back, why not."""
+    body, action = response.body, DONE[intent.action]
     if not is_void(response):
-        return spent(response.body)
-    reason: Any = response.body.get("reason")
-    note = str(reason.get("what")) if isinstance(reason, dict) else None
-    return {**spent(None), "spends": 0, "note": note}
-
-
-def spent(answer: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What an authority's answer says of transfers: ``{spends, transfers}``, both None where there is no answer."""
-    if answer is None:
-        return {"spends": None, "transfers": None}
-    return {"spends": answer.get("spends"), "transfers": answer.get("account")}
+        return LicenseResult(intent.number, action, body.get("spends"), Transfers.from_body(body))
+    reason: Any = body.get("reason")
+    return LicenseResult(intent.number, action, note=str(reason.get("what")) if isinstance(reason, dict) else None)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..client import Refused, SeatClient
 from ..errors import LicensingError, Problem
-from ..home.inspection import ACTIVE
 from ..home.store import Config
+from ..overview import Overview, ProfileView, Status
+from .port import SeatTrial
 
 GRANTED = "granted"
 IN_USE = "in use"
@@ -21,70 +21,60 @@ REFUSED = "refused"
 _FULL = "no_seat"
 
 
-def of_licenses(overview: Mapping[str, Any], numbers: Sequence[str] | None) -> Mapping[str, Any]:
-    """Return an overview with only these licenses and their profiles, or with None all of it."""
-    if numbers is None:
-        return overview
-    licenses = [one for one in overview["licenses"] if one["number"] in numbers]
-    return {**overview, "licenses": licenses, "profiles": [p for p in overview["profiles"] if p["license"] in numbers]}
-
-
-def try_profiles(overview: Mapping[str, Any], config: Config) -> list[dict[str, Any]]:
+def try_profiles(overview: Overview, config: Config) -> list[SeatTrial]:
     """Take one seat on every profile and return it at once.
 
-    :return: ``{profile, license, outcome, reason}`` by profile; outcome is ``granted``, ``in use`` where all seats of
-        the license are taken, or ``refused``
+    :return: by profile; outcome is ``granted``, ``in use`` where all seats of the license are taken, or ``refused``
     """
     server = SeatClient(config.listen.reachable.clients)
     user = config.users[0] if config.users else f"{socket.gethostname()}\\aims-licensing"
-    return [_try(server, profile, user) for profile in overview["profiles"]]
+    return [_try(server, profile, user) for profile in overview.profiles]
 
 
-def _try(server: SeatClient, profile: Mapping[str, Any], user: str) -> dict[str, Any]:
-    row = {"profile": profile["name"], "license": profile["license"], "outcome": GRANTED, "reason": None}
+def _try(server: SeatClient, profile: ProfileView, user: str) -> SeatTrial:
     seat = server.new_id()
     try:
-        server.take(seat, profile["name"], user, socket.gethostname())
+        server.take(seat, profile.name, user, socket.gethostname())
     except Refused as error:
         outcome = IN_USE if error.code == _FULL else REFUSED
-        return {**row, "outcome": outcome, "reason": error.problems[0].what}
+        return SeatTrial(profile.name, profile.license, outcome, error.problems[0].what)
     finally:
         # Also after an answer that was lost: the seat may have been granted.
         server.release(seat)
-    return row
+    return SeatTrial(profile.name, profile.license, GRANTED)
 
 
-def check_served(overview: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], where: str) -> None:
+def check_served(overview: Overview, trials: Sequence[SeatTrial], where: str) -> None:
     """Refuse unless every profile of an active license gives seats."""
-    active = {one["number"] for one in overview["licenses"] if one["status"] == ACTIVE and not one["fenced"]}
+    active = {license.number for license in overview.licenses if license.status is Status.ACTIVE and license.is_served}
     _refuse_all(
         Problem(
-            f"Profile {row['profile']} gives no seat: {row['reason']}",
+            f"Profile {trial.profile} gives no seat: {trial.reason}",
             where,
             "Read Logging/LicenseServer.log in the home; 'licman --seat-take PROFILE' tries it by hand.",
         )
-        for row in rows
-        if row["license"] in active and row["outcome"] == REFUSED
+        for trial in trials
+        if trial.license in active and trial.outcome == REFUSED
     )
 
 
-def check_released(overview: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], where: str) -> None:
+def check_released(overview: Overview, trials: Sequence[SeatTrial], where: str) -> None:
     """Refuse if any profile gives a seat, or any seat is in use."""
     todo = "Run the same command again; if it stays so, stop the service there and report this."
     problems = [
-        Problem(f"Profile {row['profile']} still gives seats.", where, todo)
-        for row in rows
-        if row["outcome"] != REFUSED
+        Problem(f"Profile {trial.profile} still gives seats.", where, todo)
+        for trial in trials
+        if trial.outcome != REFUSED
     ]
     problems += [
-        Problem(f"{one['in_use']} seats of license {one['number']} are still in use.", where, todo)
-        for one in overview["licenses"]
-        if one["in_use"]
+        Problem(f"{license.in_use} seats of license {license.number} are still in use.", where, todo)
+        for license in overview.licenses
+        if license.in_use
     ]
     _refuse_all(problems)
 
 
-def _refuse_all(problems: Any) -> None:
-    found = list(problems)
-    if found:
-        raise LicensingError(found)
+def _refuse_all(problems: Iterable[Problem]) -> None:
+    listed = list(problems)
+    if listed:
+        raise LicensingError(listed)

@@ -70,7 +70,7 @@ def application(running: Running) -> Application:
     class Data(Handler):
         def get(self, name: str) -> None:
             try:
-                answer = {"status": running.status, "overview": running.overview, "clients": self.clients}[name]()
+                answer = {"status": running.status, "overview": overview, "clients": self.clients}[name]()
             except LicensingError as error:
                 self.refuse(503, "unreadable", error.problems[0])
             else:
@@ -104,6 +104,9 @@ def application(running: Running) -> Application:
             if not is_expected_host(request.headers.get("Host"), names):
                 return self.get_handler_delegate(request, Stranger)
             return super().find_handler(request, **options)
+
+    def overview() -> dict[str, Any]:
+        return running.overview().as_dict()
 
     names, refusals = machine_names(), _refusals()
     specs: list[Any] = [

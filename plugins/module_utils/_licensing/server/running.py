@@ -14,9 +14,11 @@ from typing import Any
 from .. import VERSION
 from ..addresses import Listen
 from ..errors import LicensingError
-from ..home.inspection import Usage, assemble
+from ..home.inspection import overview_of
+from ..home.state import State
 from ..home.store import PRODUCT, Home
 from ..model import now_utc
+from ..overview import ClientView, Overview, Usage
 from .allocator import SeatAllocator
 from .metrics import by, of, render
 from .seat_store import SeatStore
@@ -61,7 +63,7 @@ class Running:
             "ready": not snapshot.problems,
         }
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> Overview:
         """Return the overview with the seats in use.
 
         :raises LicensingError: the home or the record of the seats cannot be read
@@ -69,19 +71,11 @@ class Running:
         snapshot, pool = self.desk.grants.look(), self.desk.pool
         if snapshot.problems:
             raise LicensingError(snapshot.problems)
-        shown = [_without_number(row) for row in self.register.clients(None, SHOWN)]
+        shown = tuple(ClientView.from_dict(row) for row in self.register.clients(None, SHOWN))
         usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool))
-        return assemble(
-            self.home,
-            snapshot.config,
-            snapshot.installed,
-            snapshot.intents,
-            self.desk.grants.fingerprint,
-            now_utc(),
-            usage,
-            # The service may not look into the folder of the keys.
-            files=(),
-        )
+        state = State(snapshot.config, snapshot.installed, snapshot.intents, self.desk.grants.fingerprint, now_utc())
+        # The service may not look into the folder of the keys.
+        return overview_of(self.home, state, usage, files=())
 
     def clients(self, after: int | None, limit: int) -> dict[str, Any]:
         """Return a page of those who hold seats, the newest first.

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import drift_told
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import drift_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
@@ -33,7 +33,7 @@ def overview(now: dict[str, str], status: str) -> dict[str, Any]:
         "expiry": "2099-12-31",
         "transfers": None,
         "code_key": documents.public_half(documents.key_from_code(NUMBER, CODE)),
-        "drift": drift_told(found, THEN, now) if found.changed else None,
+        "drift": drift_of(found, THEN, now).as_dict() if found.changed else None,
     }
     return {"server": {"realm": None, "root": ""}, "licenses": [license], "profiles": [], "users": [], "pending": []}
 
@@ -86,7 +86,7 @@ def test_a_machine_that_did_not_change_has_no_note() -> None:
 @pytest.mark.parametrize("reachable", [True, False], ids=["source here", "source gone"])
 @pytest.mark.parametrize("lost", [False, True], ids=["", "declared lost"])
 def test_a_pending_activation_of_another_machine_stops_the_plan(reachable: bool, lost: bool) -> None:
-    found = drift_told(compare(THEN, OTHER), THEN, OTHER)
+    found = drift_of(compare(THEN, OTHER), THEN, OTHER).as_dict()
     pending = {"number": NUMBER, "action": "activate", "request_id": "r", "made": "2026-01-01T12:00:00Z"}
     server = {"realm": None, "root": "", "home": "/opt/aims-license-server"}
     empty = {"server": server, "licenses": [], "profiles": [], "users": [], "pending": []}

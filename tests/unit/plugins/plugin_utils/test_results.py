@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._module import carried_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import (
     DRAINED,
     OVERVIEW,
@@ -158,11 +159,11 @@ def test_what_the_license_server_shows_and_does_passes_unchanged(tmp_path: Path)
         managers[1].activate(wanted(), lab.offline(), lab.realm),
     ]
     for change in changes:
-        for overview in (change.before, change.after):
+        for overview in (change.before.as_dict(), change.after.as_dict()):
             assert OVERVIEW_AFTER.read(overview, "overview") == overview
-        results = [dict(result) for result in change.results]
+        results = [result.as_dict() for result in change.results]
         assert ListOf(RESULT).read(results, "results") == results
-        drained = {**asdict(change.drained), "clients": list(change.drained.clients)}
+        drained = {**asdict(change.drained), "clients": [asdict(client) for client in change.drained.clients]}
         assert DRAINED.read(drained, "drained") == drained
     for host in (lab.old, lab.new):
         shown = {
@@ -170,7 +171,7 @@ def test_what_the_license_server_shows_and_does_passes_unchanged(tmp_path: Path)
             "overview": host.overview,
             "fingerprint": host.manager.fingerprint(),
             "obstacles": [problem.as_dict() for problem in host.manager.obstacles()],
-            "carried": host.manager.carried(),
+            "carried": carried_files(host.manager.carried()),
             "places": host.manager.places(),
         }
         assert read_result("aims_license_info", "old", shown) == shown

@@ -43,7 +43,11 @@ class Pair:
     def look(self, name: str, host: Host, **more: Any) -> dict[str, Any]:
         """What aims_license_info returns of a host, as the plan takes it."""
         manager = host.manager
-        found = {"overview": manager.overview(), "fingerprint": manager.fingerprint(), "places": manager.places()}
+        found = {
+            "overview": manager.overview().as_dict(),
+            "fingerprint": manager.fingerprint(),
+            "places": manager.places(),
+        }
         return {"host": name, **found, "obstacles": [one.as_dict() for one in manager.obstacles()], **more}
 
     def plan(self, *numbers: str, back: bool = False, online: bool = True) -> Plan:
@@ -69,7 +73,7 @@ class Pair:
                 )
                 .results
             )
-        known = {one["number"]: one for one in quotes if "live" in one}
+        known = {one.number: one.as_dict() for one in quotes if one.quote}
         return make_plan(pair_of(source, target, asked, known, None, self.lab.clock(), kept=back))
 
     def channel(self, online: bool) -> Any:

@@ -69,7 +69,7 @@ def lost(pair: Pair, *numbers: str, bundle: dict[str, Any], online: bool = True)
         released_by=["*", *sorted({one["holder"] for one in bundle["licenses"]})],
         dry=True,
     ).results
-    known = {one["number"]: one for one in quotes if "live" in one}
+    known = {one.number: one.as_dict() for one in quotes if one.quote}
     target = pair.look("new", pair.new, authority=f"ledger:{pair.lab.ledger_path}")
     return plan_of(pair_of({"host": "old"}, target, asked, known, bundle, pair.lab.clock(), lost=True))
 

@@ -100,7 +100,7 @@ class Host:
 
     @property
     def overview(self) -> dict[str, Any]:
-        return self.manager.overview()
+        return self.manager.overview().as_dict()
 
     def statuses(self) -> dict[str, str]:
         return {license["number"]: license["status"] for license in self.overview["licenses"]}

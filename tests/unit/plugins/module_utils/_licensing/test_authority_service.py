@@ -30,6 +30,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     Serving,
     install_authority,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.changes import ChangeKind, HostChange
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import Package
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
@@ -37,6 +38,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from support.licsrv import free_address
 
 PACKAGE = Package(VERSION, build_package())
+REWRITE = HostChange(ChangeKind.WRITE_UNIT, UNIT)
 
 # Runs the commands of a unit as systemctl does, as far as the installer asks for it.
 SYSTEMCTL = """\
@@ -148,7 +150,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 
 def test_a_second_run_changes_nothing_and_tells_the_realm_again(machine: Machine) -> None:
     first = machine.install()
-    assert first.changes == (f"install {VERSION}", f"write the unit {UNIT}", f"enable {UNIT}", f"start {UNIT}")
+    assert first.words == (f"install {VERSION}", f"write the unit {UNIT}", f"enable {UNIT}", f"start {UNIT}")
     assert first.realm is not None and first.realm["name"] == "REHEARSAL authority"
     before = machine.pid, machine.files()
     assert machine.install() == Served((), first.realm)
@@ -161,9 +163,11 @@ def test_an_authority_that_runs_and_answers_nobody_is_restarted(machine: Machine
     hung = machine.pid
     os.kill(hung, signal.SIGSTOP)
     word = "restart the authority, which does not answer"
-    assert machine.install(dry=True) == Served((word,), None)
+    dry = machine.install(dry=True)
+    assert (dry.words, dry.realm) == ((word,), None)
     assert machine.pid == hung
-    assert machine.install() == Served((word,), realm)
+    done = machine.install()
+    assert (done.words, done.realm) == ((word,), realm)
     assert machine.pid not in (0, hung) and machine.call("GET", "/v1/status") == 200
 
 
@@ -188,7 +192,7 @@ def test_where_another_process_holds_the_new_port_the_old_service_goes_on(machin
     assert (machine.pid, machine.files()) == before
     assert machine.install() == Served((), realm)
     # the holder has gone
-    assert machine.install(port=8444) == Served((f"write the unit {UNIT}",), realm)
+    assert machine.install(port=8444) == Served((REWRITE,), realm)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
@@ -210,5 +214,5 @@ def test_what_the_service_itself_holds_is_free_for_it(machine: Machine) -> None:
     with socket.create_server((machine.address, 0)) as free:
         machine.port = free.getsockname()[1]
     realm = machine.install().realm
-    assert machine.install(listen="0.0.0.0") == Served((f"write the unit {UNIT}",), realm)
-    assert machine.install(listen=machine.address) == Served((f"write the unit {UNIT}",), realm)
+    assert machine.install(listen="0.0.0.0") == Served((REWRITE,), realm)
+    assert machine.install(listen=machine.address) == Served((REWRITE,), realm)

@@ -64,7 +64,7 @@ def test_check_mode_foretells_it_and_writes_nothing(lab: CoreLab) -> None:
     foretold = lab.activate(lab.new, dry=True, **options)
     assert foretold.changed and lab.new.files() == before
     done = lab.activate(lab.new, **options)
-    assert foretold.after["files"] == done.after["files"] == sorted(["ApplicationKeys/more.key", KEY, CPX])
+    assert foretold.after.files == done.after.files == tuple(sorted(["ApplicationKeys/more.key", KEY, CPX]))
     assert "TWO" not in str(foretold) and "TWO" not in str(done)
 
 
@@ -168,26 +168,26 @@ def test_a_file_that_moves_is_written_through_no_link_and_over_no_other_name_of_
     (lab.new.folder / "Licenses" / "sub").symlink_to(elsewhere)
     with pytest.raises(LicensingError, match="part of the path"):
         lab.activate(lab.new, CLIENT, files=brought("TWO", "Licenses/sub/x.cpx", KEY))
-    assert {one["status"] for one in lab.new.manager.overview()["licenses"]} == {"Active"}
+    assert {one.status for one in lab.new.manager.overview().licenses} == {"Active"}
     assert lab.new.read(KEY) == b"TWO"
     assert sorted(path.name for path in elsewhere.iterdir()) == ["app.key"]
 
 
 def test_a_record_says_whose_files_came_once_the_licenses_are_here(lab: CoreLab) -> None:
     lab.activate(lab.new, SERVER, source="old")
-    assert lab.new.manager.carried()["sources"] == ["old"]
+    assert lab.new.manager.carried().sources == ("old",)
     asked = lab.new.manager.activate(wanted(SESSION), lab.offline(), lab.realm, source="older").requests
-    assert lab.new.manager.carried()["sources"] == ["old"]
+    assert lab.new.manager.carried().sources == ("old",)
     answered = lab.offline(lab.process(asked))
     lab.new.manager.activate(wanted(SESSION), answered, lab.realm, source="older")
-    assert lab.new.manager.carried()["sources"] == ["old", "older"]
+    assert lab.new.manager.carried().sources == ("old", "older")
 
 
 def test_licenses_that_came_without_their_files_get_them_later(lab: CoreLab) -> None:
     lab.activate(lab.new, files=brought("ONE", KEY, CPX), source="old")
     lab.deactivate(lab.new)
     lab.activate(lab.new)
-    assert lab.new.manager.carried()["sources"] == [] and lab.new.read(KEY) == b"ONE"
+    assert lab.new.manager.carried().sources == () and lab.new.read(KEY) == b"ONE"
     foretold = lab.activate(lab.new, dry=True, files=brought("TWO", KEY, CPX), source="old")
     change = lab.activate(lab.new, files=brought("TWO", KEY, CPX), source="old")
     assert foretold.changed and change.changed and lab.new.read(KEY) == lab.new.read(CPX) == b"TWO"
@@ -210,8 +210,8 @@ def test_users_are_registered_before_the_first_license_is_active(lab: CoreLab, m
             else:
                 break
         overview = lab.new.manager.overview()
-        active = [one["number"] for one in overview["licenses"] if one["status"] == "Active"]
-        assert SERVER not in active or overview["users"] == users, f"cut off at {steps[-1]}"
+        active = [one.number for one in overview.licenses if one.status == "Active"]
+        assert SERVER not in active or overview.users == tuple(users), f"cut off at {steps[-1]}"
         if SERVER in active:
             lab.deactivate(lab.new, SERVER)
         lab.activate(lab.new, CLIENT, users=["EXAMPLE\\own"])

@@ -61,7 +61,7 @@ def test_an_activation_whose_reply_was_lost_is_asked_for_again_under_its_id(lab:
         assert lab.new.statuses() == {}
         assert lab.new.open_requests() == ["015120064022.request"]
     change = lab.new.manager.activate(wanted(SERVER), good)
-    assert change.results[0]["action"] == "activated"
+    assert change.results[0].action == "activated"
     assert len(ids(bad.requests + good.requests)) == 1
     assert lab.spent() == 1
     assert lab.new.statuses() == {SERVER: "Active"}

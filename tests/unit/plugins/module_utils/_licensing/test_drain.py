@@ -23,6 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Drained, Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness, uptime
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import ClientView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -45,7 +46,7 @@ class Seats:
 
     def drain(self, *given: Any, **more: Any) -> Drained:
         self.looks += 1
-        return Drained(0.0, self.in_use, [{"profile": "PROSession", "user": "anna", "client": "pc", "since": "now"}])
+        return Drained(0.0, self.in_use, (ClientView("pc", None, "anna", "PROSession", SESSION, "now"),))
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_drain_closes_the_server_for_a_minute_and_a_step_renews_it(lab: CoreLa
     seats.in_use = 0
     change = lab.deactivate(lab.old, drain_seconds=300, step=NEXT)
     assert change.changed and change.again is None
-    assert not change.before["server"]["maintenance"] and change.after["server"]["maintenance"]
+    assert not change.before.server.maintenance and change.after.server.maintenance
     assert (config(lab).maintenance, config(lab).drain) == (True, None)
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
 
@@ -202,7 +203,7 @@ def test_maintenance_mode_that_a_person_has_entered_outlasts_a_drain(lab: CoreLa
     assert config(lab).is_closed(now_utc() + LENGTH)
     seats.in_use = 0
     # The server goes on with the other licenses, in maintenance mode as before.
-    assert lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST).after["server"]["maintenance"]
+    assert lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST).after.server.maintenance
     assert config(lab).is_closed(now_utc() + LENGTH)
     lab.old.manager.set_maintenance(False)
     assert not config(lab).is_closed()
@@ -214,7 +215,7 @@ def test_entering_maintenance_mode_lasts_only_once_the_seats_are_back(lab: CoreL
     seats.in_use = 0
     change = lab.old.manager.set_maintenance(True, 300, step=NEXT)
     assert (change.changed, change.again) == (True, None)
-    assert not change.before["server"]["maintenance"] and config(lab).is_closed(now_utc() + LENGTH)
+    assert not change.before.server.maintenance and config(lab).is_closed(now_utc() + LENGTH)
 
 
 def test_a_drain_ends_where_what_follows_it_is_refused(lab: CoreLab, seats: Seats) -> None:
@@ -264,5 +265,5 @@ def test_many_licenses_are_given_back_by_more_calls_than_one(lab: CoreLab, monke
     again = lab.old.manager.deactivate(list(NUMBERS), channel, 20, step=Step("", 3.0))
     assert again.again is None and len(answered) == 3
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
-    assert [row["action"] for row in again.results].count("deactivated") == 2
+    assert [row.action for row in again.results].count("deactivated") == 2
     assert CLIENT in lab.old.statuses()

@@ -140,7 +140,7 @@ def test_a_removal_that_was_cut_is_completed(lab: CoreLab, at: str, point: str) 
     remove(home)
     assert list((home.folder.path / "Bin").iterdir()) == []
     assert home.config().service == UNMANAGED
-    assert remove(home).changes == ()
+    assert remove(home).words == ()
 
 
 def test_nothing_is_activated_while_the_package_is_removed(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_what_ran_the_server_is_known_until_it_is_stopped(lab: CoreLab, monkeypa
     stopped: list[str] = []
 
     class Running:
-        def drift(self) -> list[str]:
+        def drift(self) -> list[Any]:
             return []
 
         def remove(self) -> None:
@@ -239,7 +239,7 @@ def test_no_response_is_left_for_a_later_request_to_meet(lab: CoreLab, tmp_path:
 def bundled(lab: CoreLab, folder: Path, made: str) -> Any:
     manager = lab.old.manager
     files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in manager.files()]
-    return write_bundle(folder, "old", files, manager.overview(), made, VAULT)
+    return write_bundle(folder, "old", files, manager.overview().as_dict(), made, VAULT)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ def test_a_fresh_installation_is_complete_and_runs(bare: Host, lab: CoreLab, uma
         done = put(bare, authority=f"ledger:{lab.ledger_path}")
     finally:
         os.umask(before)
-    assert done.changes == (f"install {VERSION}", f"set the authority to ledger:{lab.ledger_path}")
-    assert (done.before["server"]["installed"], done.after["server"]["installed"]) == (False, True)
+    assert done.words == (f"install {VERSION}", f"set the authority to ledger:{lab.ledger_path}")
+    assert (done.before.server.installed, done.after.server.installed) == (False, True)
     modes = {path.name: path.stat().st_mode & 0o7777 for path in (bare.folder / "Bin").iterdir()}
     assert modes == {
         "aims-licensing.pyz": 0o644,
@@ -97,7 +98,7 @@ def test_an_installation_that_is_repeated_changes_nothing(bare: Host) -> None:
     before = bare.files()
     for authority in ("offline", None):
         again = put(bare, authority=authority)
-        assert again.changes == ()
+        assert again.words == ()
         assert again.before == again.after
         assert bare.files() == before
 
@@ -107,11 +108,11 @@ def test_an_installation_in_check_mode_touches_nothing_and_foresees_all(bare: Ho
     foreseen = put(bare, dry=True)
     assert all_files(lab.folder) == before
     done = put(bare)
-    assert foreseen.changes == done.changes
-    assert {**foreseen.after["server"], "home_id": None} == {**done.after["server"], "home_id": None}
+    assert foreseen.words == done.words
+    assert replace(foreseen.after.server, home_id=None) == replace(done.after.server, home_id=None)
     before = all_files(lab.folder)
-    assert put(bare, dry=True).changes == ()
-    assert remove(Home(HOME, str(bare.root)), dry=True).changes == (f"remove {VERSION}",)
+    assert put(bare, dry=True).words == ()
+    assert remove(Home(HOME, str(bare.root)), dry=True).words == (f"remove {VERSION}",)
     assert all_files(lab.folder) == before
 
 
@@ -131,9 +132,9 @@ def test_a_file_that_was_changed_is_restored(bare: Host, harm: Callable[[Path], 
     before = bare.files()
     harm(bare.folder)
     assert bare.files() != before
-    assert put(bare).changes == (f"restore the files of {VERSION}",)
+    assert put(bare).words == (f"restore the files of {VERSION}",)
     assert bare.files() == before
-    assert put(bare).changes == ()
+    assert put(bare).words == ()
 
 
 def test_a_newer_package_upgrades_and_an_older_one_is_refused(bare: Host) -> None:
@@ -143,11 +144,11 @@ def test_a_newer_package_upgrades_and_an_older_one_is_refused(bare: Host) -> Non
     home_id = bare.home.home_id
     with pytest.raises(LicensingError, match=f"Version {VERSION} is installed; 0.0.9 is older"):
         put(bare, older)
-    assert put(bare, newer, dry=True).changes == (f"upgrade {VERSION} to 10.2",)
+    assert put(bare, newer, dry=True).words == (f"upgrade {VERSION} to 10.2",)
     with pytest.raises(LicensingError, match="does not run"):
         put(bare, newer)
     bare.write("Bin/package.json", '{"version": "0.0.1", "digest": "x"}')
-    assert put(bare).changes == (f"upgrade 0.0.1 to {VERSION}",)
+    assert put(bare).words == (f"upgrade 0.0.1 to {VERSION}",)
     assert bare.home.home_id == home_id
 
 
@@ -163,7 +164,7 @@ def test_an_upgrade_leaves_licenses_and_their_profiles_alone(lab: CoreLab) -> No
 def test_a_package_that_does_not_run_is_told(bare: Host) -> None:
     with pytest.raises(LicensingError, match="The installed package does not run"):
         put(bare, Package(VERSION, b"this is no archive"))
-    assert put(bare).changes == (f"restore the files of {VERSION}", "set the authority to offline")
+    assert put(bare).words == (f"restore the files of {VERSION}", "set the authority to offline")
     licman(bare.folder, "--overview", "--json")
 
 
@@ -208,15 +209,15 @@ def test_the_certificate_is_added_to_the_pinned_realm(bare: Host, lab: CoreLab) 
     put(bare, realm=lab.realm)
     ca = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
     with_ca = Realm(lab.realm.name, lab.realm.key, ca)
-    assert put(bare, realm=with_ca).changes == (f"take the certificate of realm {lab.realm.id}",)
-    assert put(bare, realm=lab.realm).changes == ()
+    assert put(bare, realm=with_ca).words == (f"take the certificate of realm {lab.realm.id}",)
+    assert put(bare, realm=lab.realm).words == ()
     assert bare.overview["server"]["realm"]["ca"] == ca
 
 
 def test_the_realm_is_pinned_once(bare: Host, lab: CoreLab) -> None:
-    assert put(bare, realm=lab.realm).changes[-1] == f"pin realm {lab.realm.id}"
-    assert put(bare, realm=lab.realm).changes == ()
-    assert put(bare, realm=Realm("other", "A" * 43 + "=")).changes == ()
+    assert put(bare, realm=lab.realm).words[-1] == f"pin realm {lab.realm.id}"
+    assert put(bare, realm=lab.realm).words == ()
+    assert put(bare, realm=Realm("other", "A" * 43 + "=")).words == ()
     assert bare.overview["server"]["realm"]["id"] == lab.realm.id
 
 
@@ -239,13 +240,13 @@ def test_a_removal_takes_the_package_and_nothing_else(lab: CoreLab) -> None:
     lab.deactivate(lab.old)
     kept = {name: held for name, held in lab.old.files().items() if "/Bin/" not in name}
     assert sorted(path.name for path in (lab.old.folder / "Bin").iterdir()) == FILES
-    assert remove(lab.old.home).changes == (f"remove {VERSION}",)
+    assert remove(lab.old.home).words == (f"remove {VERSION}",)
     assert {name: held for name, held in lab.old.files().items() if "/Bin" not in name} == {
         name: held for name, held in kept.items() if not name.endswith("/Bin")
     }
     assert list((lab.old.folder / "Bin").iterdir()) == []
-    assert remove(lab.old.home).changes == ()
-    assert put(lab.old).changes == (f"install {VERSION}",)
+    assert remove(lab.old.home).words == ()
+    assert put(lab.old).words == (f"install {VERSION}",)
     assert len(lab.old.overview["profiles"]) == 3
 
 
@@ -261,8 +262,8 @@ def test_an_installation_that_is_cut_at_any_step_is_completed_by_the_next(
             except LicensingError as error:
                 assert os.strerror(errno.EIO) in str(error)
         cut = len(made) >= step
-        assert bool(put(host).changes) == cut
-        assert put(host).changes == ()
+        assert bool(put(host).words) == cut
+        assert put(host).words == ()
         assert sorted(path.name for path in (host.folder / "Bin").iterdir()) == FILES
 
 

@@ -41,7 +41,7 @@ EXAMPLE = [("PROServer", SERVER), ("PROSession", SESSION), ("Client", CLIENT)]
 
 
 def actions(change: Any) -> list[str]:
-    return [result["action"] for result in change.results]
+    return [result.action for result in change.results]
 
 
 def test_the_worked_example_moves_from_one_machine_to_the_other(lab: CoreLab) -> None:
@@ -57,7 +57,7 @@ def test_the_worked_example_moves_from_one_machine_to_the_other(lab: CoreLab) ->
     lab.clock.forward(hours=1)
     given_back = lab.deactivate(lab.old)
     assert (given_back.changed, actions(given_back)) == (True, ["deactivated"] * 3)
-    assert [result["fenced_since"] for result in given_back.results] == ["2026-01-01T13:00:00Z"] * 3
+    assert [result.fenced_since for result in given_back.results] == ["2026-01-01T13:00:00Z"] * 3
     assert lab.old.statuses() == INACTIVE
     assert lab.old.served() == set()
     assert lab.old.profiles() == EXAMPLE
@@ -66,7 +66,7 @@ def test_the_worked_example_moves_from_one_machine_to_the_other(lab: CoreLab) ->
     assert (again.changed, actions(again)) == (False, ["unchanged"] * 3)
 
     moved = lab.activate(lab.new)
-    assert [(result["action"], result["spends"]) for result in moved.results] == [("activated", 1)] * 3
+    assert [(result.action, result.spends) for result in moved.results] == [("activated", 1)] * 3
     assert lab.new.statuses() == ACTIVE
     assert lab.new.profiles() == EXAMPLE
     assert lab.new.served() == {"015120064022", "015120065016", "015120055014"}
@@ -166,9 +166,9 @@ def test_no_file_of_a_home_and_no_result_holds_a_code(lab: CoreLab) -> None:
 def test_a_dead_machines_license_is_quoted_but_not_activated(lab: CoreLab) -> None:
     lab.activate(lab.old)
     quotes = lab.new.manager.quote(wanted(), lab.channel(), None)
-    assert [(quote["outcome"], quote["live"], quote["spends"]) for quote in quotes] == [("granted", True, 1)] * 3
+    assert [(quote.refusal, quote.live, quote.spends) for quote in quotes] == [(None, True, 1)] * 3
     holder = lab.old.overview["licenses"][0]["holder"]
-    assert {quote["holder"] for quote in quotes} == {holder}
+    assert {quote.holder for quote in quotes} == {holder}
     with pytest.raises(LicensingError, match="live on another machine"):
         lab.activate(lab.new, dry=True)
     foreseen = lab.activate(lab.new, dry=True, released_by=[holder])
@@ -385,8 +385,8 @@ def test_check_mode_foresees_what_is_then_done(lab: CoreLab) -> None:
         ):
             foreseen, done = call(dry=True), call()
             assert (foreseen.changed, actions(foreseen)) == (done.changed, actions(done))
-            assert [license["status"] for license in foreseen.after["licenses"]] == [
-                license["status"] for license in sorted(done.after["licenses"], key=lambda one: one["number"])
+            assert [license.status for license in foreseen.after.licenses] == [
+                license.status for license in sorted(done.after.licenses, key=lambda one: one.number)
             ]
             repeated = call(dry=True)
             assert (repeated.changed, actions(repeated)) == (False, ["unchanged"] * 3)
@@ -403,8 +403,8 @@ def test_check_mode_foresees_that_a_pending_exchange_will_be_finished(lab: CoreL
 
 def shown(change: Any) -> Any:
     """What a call leaves, as check mode has to foresee it."""
-    licenses = {one["number"]: (one["status"], bool(one["fenced"]), one["until"]) for one in change.after["licenses"]}
-    pending = [(one["number"], one["action"]) for one in change.after["pending"]]
+    licenses = {one.number: (one.status, bool(one.fenced), one.until) for one in change.after.licenses}
+    pending = [(one.number, one.action) for one in change.after.pending]
     return change.changed, actions(change), licenses, pending
 
 
@@ -498,7 +498,7 @@ def test_what_is_pending_of_licenses_that_stay_is_finished_before_others_are_giv
         lab.old.manager.activate(wanted(SESSION), LostReply(lab.realm, lab.desk().answer))
     change = lab.deactivate(lab.old, SERVER, drain_seconds=0)
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock", SESSION: "Active"}
-    assert change.after == lab.old.overview and not change.after["server"]["maintenance"]
+    assert change.after.as_dict() == lab.old.overview and not change.after.server.maintenance
 
 
 def test_where_nothing_is_left_to_give_up_maintenance_mode_is_the_operators(lab: CoreLab) -> None:
@@ -523,7 +523,7 @@ def test_a_pending_update_keeps_no_license_from_being_activated_for_good(lab: Co
     host, given_back = (lab.new, [SERVER]) if bridged else (lab.old, [])
     for dry in (True, False):
         change = host.manager.activate(wanted(SERVER), lab.offline(), given_back=given_back, dry=dry)
-        assert [one["action"] for one in change.results] == ["pending"]
+        assert [one.action for one in change.results] == ["pending"]
     assert {json.loads(request)["body"]["action"] for request in change.requests.values()} == {"activate"}
     host.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)), given_back=given_back)
     assert host.served() == {"015120064022"} and host.open_requests() == []

@@ -45,7 +45,7 @@ def pending(host: Host) -> dict[str, str]:
 
 
 def actions(change: Any) -> list[str]:
-    return [result["action"] for result in change.results]
+    return [result.action for result in change.results]
 
 
 def body(response: bytes) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_the_worked_example_moves_offline(lab: CoreLab) -> None:
     receipts = lab.process(returned.requests)
     asked = ask(lab, lab.new)
     loaded = ask(lab, lab.new, responses=lab.process(asked.requests))
-    assert [result["spends"] for result in loaded.results] == [1, 1, 1]
+    assert [result.spends for result in loaded.results] == [1, 1, 1]
     lab.check_one_holder()
     assert actions(give_back(lab, lab.old, responses=receipts)) == ["deactivated"] * 3
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
@@ -332,9 +332,9 @@ def without_codes(*numbers: str) -> list[DeclaredLicense]:
 def test_what_is_pending_is_finished_without_an_activation_code(lab: CoreLab) -> None:
     responses = lab.process(ask(lab, lab.old, SERVER).requests)
     waiting = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
-    assert [one["action"] for one in waiting.results] == ["pending"]
+    assert [one.action for one in waiting.results] == ["pending"]
     done = lab.old.manager.activate(without_codes(SERVER), lab.offline(responses), lab.realm)
-    assert [one["action"] for one in done.results] == ["activated"]
+    assert [one.action for one in done.results] == ["activated"]
     assert lab.old.profiles() == [("PROServer", SERVER)]
     again = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
     assert not again.changed and lab.old.open_requests() == []

@@ -284,7 +284,7 @@ def test_a_home_may_be_held_by_one_run_only(lab: CoreLab, monkeypatch: pytest.Mo
 LOOK = """
 manager = manager_bundled.BundledManager
 try:
-    print(manager(home_store.Home("/opt/aims-license-server", sys.argv[1])).overview()["server"]["installed"])
+    print(manager(home_store.Home("/opt/aims-license-server", sys.argv[1])).overview().server.installed)
 except errors.LicensingError as error:
     print(error)
 """

@@ -72,7 +72,7 @@ def test_it_is_granted_for_seven_days_spends_nothing_and_leaves_the_holder_what_
     lab.activate(lab.old)
     holding = lab.ledger.holding(SERVER)
     result = bridge(lab, lab.new).results[0]
-    assert (result["action"], result["spends"]) == ("activated", 0)
+    assert (result.action, result.spends) == ("activated", 0)
     assert shown(lab.new) == ("Active", UNTIL)
     assert (lab.ledger.holding(SERVER), lab.spent()) == (holding, 0)
     record = check_ledger(lab.ledger)[-1]
@@ -126,9 +126,9 @@ def test_again_and_again_while_the_other_machine_holds_it_changes_nothing(lab: C
     before = lab.new.files()
     for options in ({}, {"emergency": (SERVER,)}):
         change = lab.new.manager.activate(wanted(SERVER), lab.channel(), **options)
-        assert not change.changed and change.results[0]["action"] == "unchanged"
+        assert not change.changed and change.results[0].action == "unchanged"
         dry = lab.new.manager.activate(wanted(SERVER), lab.channel(), dry=True, **options)
-        assert not dry.changed and dry.results[0]["live"] is True
+        assert not dry.changed and dry.results[0].live is True
     assert lab.new.files() == before and len(lab.ledger.records(SERVER, "emergency")) == 1
 
 
@@ -141,9 +141,9 @@ def test_once_the_license_is_free_it_is_activated_for_good(lab: CoreLab, how: st
     else:
         lab.deactivate(lab.old, SERVER)
     dry = lab.new.manager.activate(wanted(SERVER), lab.channel(), dry=True)
-    assert dry.changed and (dry.results[0]["action"], dry.results[0]["spends"]) == ("activated", 1)
+    assert dry.changed and (dry.results[0].action, dry.results[0].spends) == ("activated", 1)
     result = lab.activate(lab.new, SERVER).results[0]
-    assert (result["action"], result["spends"], shown(lab.new)) == ("activated", 1, ("Active", None))
+    assert (result.action, result.spends, shown(lab.new)) == ("activated", 1, ("Active", None))
     lab.clock.forward(days=30)
     assert served(grants_of(lab.new)) and lab.spent() == 1
     assert not lab.activate(lab.new, SERVER).changed
@@ -154,12 +154,12 @@ def test_the_plan_of_it_says_what_the_call_then_does(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     ledger = lab.ledger_path.read_bytes()
     dry = bridge(lab, lab.new, SERVER, SESSION, dry=True)
-    seen = {one["number"]: (one["action"], one["spends"], one.get("until")) for one in dry.results}
+    seen = {one.number: (one.action, one.spends, one.until) for one in dry.results}
     assert seen == {SERVER: ("activated", 0, UNTIL), SESSION: ("activated", 0, None)}
     assert lab.ledger_path.read_bytes() == ledger
     done = bridge(lab, lab.new, SERVER, SESSION)
-    assert [one["status"] for one in done.after["licenses"]] == [one["status"] for one in dry.after["licenses"]]
-    assert {one["number"]: one["until"] for one in done.after["licenses"]} == {SERVER: UNTIL, SESSION: None}
+    assert [one.status for one in done.after.licenses] == [one.status for one in dry.after.licenses]
+    assert {one.number: one.until for one in done.after.licenses} == {SERVER: UNTIL, SESSION: None}
 
 
 def test_there_is_one_in_365_days_whoever_asks(lab: CoreLab) -> None:
@@ -237,7 +237,7 @@ def test_it_is_ended_where_it_is_and_nobody_is_asked(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     bridge(lab, lab.new)
     ledger = lab.ledger_path.read_bytes()
-    assert lab.deactivate(lab.new, SERVER).results[0]["action"] == "deactivated"
+    assert lab.deactivate(lab.new, SERVER).results[0].action == "deactivated"
     assert lab.new.served() == set() and shown(lab.new) == ("Inactive Nodelock", None)
     assert lab.ledger_path.read_bytes() == ledger
 

@@ -99,8 +99,8 @@ def test_a_machine_that_comes_back_is_told_and_gives_up_what_it_no_longer_holds(
         lab.old.manager.update([SERVER], lab.channel())
     # There is nothing to give back, and the nodelock goes as if it had been.
     (result,) = lab.deactivate(lab.old, SERVER).results
-    assert (result["action"], result["spends"]) == ("deactivated", 0)
-    assert str(result["note"]).startswith(f"License {SERVER} was released from this machine at ")
+    assert (result.action, result.spends) == ("deactivated", 0)
+    assert str(result.note).startswith(f"License {SERVER} was released from this machine at ")
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock"} and lab.old.open_requests() == []
     assert not lab.deactivate(lab.old, SERVER).changed
     lab.activate(lab.new, SERVER)
@@ -125,8 +125,8 @@ def test_offline_what_was_released_is_given_up_by_the_refusal_that_says_so(lab: 
     assert lab.old.files() == before
     change = lab.old.manager.deactivate([SERVER], answered)
     for told in (dry, change):
-        assert [(one["action"], one["spends"]) for one in told.results] == [("deactivated", 0)]
-        assert {one["number"]: one["status"] for one in told.after["licenses"]} == {SERVER: "Inactive Nodelock"}
+        assert [(one.action, one.spends) for one in told.results] == [("deactivated", 0)]
+        assert {one.number: one.status for one in told.after.licenses} == {SERVER: "Inactive Nodelock"}
     assert lab.old.served() == set() and lab.old.open_requests() == []
     assert list((lab.old.folder / "Nodelocks").iterdir()) == []
 
@@ -139,7 +139,7 @@ def test_what_was_given_back_before_a_home_was_restored_is_given_up_likewise(lab
     shutil.copytree(tmp_path / "snapshot", lab.old.folder)
     assert lab.old.statuses() == {SERVER: "Active"}
     (result,) = lab.deactivate(lab.old, SERVER).results
-    assert result["note"] == f"License {SERVER} is not live on this license server."
+    assert result.note == f"License {SERVER} is not live on this license server."
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock"}
 
 

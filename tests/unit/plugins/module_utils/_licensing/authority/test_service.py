@@ -107,11 +107,11 @@ def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> N
     service = lab.serve()
     lab.old.manager.activate(wanted(), service.channel())
     assert set(lab.old.statuses().values()) == {"Active"}
-    assert lab.old.manager.overview()["server"]["realm"]["ca"] == service.realm.ca
+    assert lab.old.manager.overview().server.realm.ca == service.realm.ca
     given = lab.old.manager.deactivate(list(NUMBERS), service.channel())
-    assert {one["action"] for one in given.results} == {"deactivated"}
+    assert {one.action for one in given.results} == {"deactivated"}
     taken = lab.new.manager.activate(wanted(), service.channel())
-    assert [one["spends"] for one in taken.results] == [1, 1, 1]
+    assert [one.spends for one in taken.results] == [1, 1, 1]
     lab.check_one_holder()
     assert [lab.spent(number) for number in NUMBERS] == [1, 1, 1]
     assert [one["event"] for one in audited(service)][3:] == ["activate"] * 3 + ["deactivate"] * 3 + ["activate"] * 3

@@ -74,7 +74,7 @@ def test_an_update_brings_what_the_ledger_grants_by_now_and_changes_nothing_else
     reissue(lab, seats=250, expiry="2100-06-30", type="AIMMS - PRO Server, larger")
     change = update(lab, lab.old, *NUMBERS)
     assert change.changed
-    assert [(one["action"], one["spends"]) for one in change.results] == [("updated", 0)] * 3
+    assert [(one.action, one.spends) for one in change.results] == [("updated", 0)] * 3
     wanted_now = {"seats": 250, "expiry": "2100-06-30", "maintenance_expiry": "2100-06-30"}
     assert shown(lab.old) == {**before, **wanted_now, "type": "AIMMS - PRO Server, larger"}
     assert (lab.old.read(LOCK), lab.ledger.holding(SERVER), lab.spent()) == (lock, holding, 0)
@@ -91,7 +91,7 @@ def test_an_update_that_brings_nothing_new_changes_nothing(lab: CoreLab) -> None
     parts = ("Licenses", "Nodelocks", "Config")
     before = {name: held for name, held in lab.old.files().items() if any(part in name for part in parts)}
     change = update(lab, lab.old)
-    assert not change.changed and change.results[0]["action"] == "updated"
+    assert not change.changed and change.results[0].action == "updated"
     assert before == {name: held for name, held in lab.old.files().items() if any(part in name for part in parts)}
 
 
@@ -126,13 +126,13 @@ def test_offline_a_license_is_served_while_its_update_is_pending(lab: CoreLab) -
     lab.activate(lab.old, SERVER)
     reissue(lab, seats=250)
     asked = lab.old.manager.update([SERVER], lab.offline())
-    assert set(asked.requests) == {SERVER} and asked.results[0]["action"] == "pending"
+    assert set(asked.requests) == {SERVER} and asked.results[0].action == "pending"
     assert lab.old.statuses() == {SERVER: "Pending Update"}
     assert seats(lab.old) == 100 and lab.old.served() == {"015120064022"}
     again = lab.old.manager.update([SERVER], lab.offline())
     assert again.requests == asked.requests and not again.changed
     loaded = lab.old.manager.update([SERVER], lab.offline(lab.process(asked.requests)))
-    assert (loaded.results[0]["action"], loaded.requests) == ("updated", {})
+    assert (loaded.results[0].action, loaded.requests) == ("updated", {})
     assert lab.old.statuses() == {SERVER: "Active"} and seats(lab.old) == 250
 
 
@@ -223,7 +223,7 @@ def test_a_pending_update_keeps_no_license_from_being_given_back(lab: CoreLab) -
     assert lab.old.statuses()[SERVER] == "Pending Update"
     dry = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0, dry=True)
     change = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0)
-    assert {one["number"] for one in dry.results} == {one["number"] for one in change.results} == set(NUMBERS)
+    assert {one.number for one in dry.results} == {one.number for one in change.results} == set(NUMBERS)
     assert lab.old.served() == set()
     asked = {number: json.loads(request)["body"]["action"] for number, request in change.requests.items()}
     assert asked == dict.fromkeys(NUMBERS, "deactivate")
@@ -257,9 +257,9 @@ def test_a_dry_update_asks_nobody_and_says_what_would_wait(lab: CoreLab) -> None
     lab.activate(lab.old, SERVER)
     before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
     online = lab.old.manager.update([SERVER], lab.channel(), dry=True)
-    assert [one["action"] for one in online.results] == ["updated"]
+    assert [one.action for one in online.results] == ["updated"]
     offline = lab.old.manager.update([SERVER], lab.offline(), dry=True)
-    assert offline.changed and offline.after["licenses"][0]["status"] == "Pending Update"
+    assert offline.changed and offline.after.licenses[0].status == "Pending Update"
     assert (lab.old.files(), lab.ledger_path.read_bytes()) == (before, ledger)
 
 

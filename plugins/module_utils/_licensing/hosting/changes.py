@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be done to a host until a server runs on it as it should, as values; the words come last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ChangeKind(Enum):
+    """A kind of change, with its words; ``{}`` is what it is about."""
+
+    INSTALL = "install {}"
+    UPGRADE = "upgrade {}"
+    RESTORE = "restore the files of {}"
+    REMOVE = "remove {}"
+    SET_AUTHORITY = "set the authority to {}"
+    PIN_REALM = "pin realm {}"
+    TAKE_CERTIFICATE = "take the certificate of realm {}"
+    LISTEN = "listen on {}"
+    RUN_BY = "run the server by {}"
+    WRITE_UNIT = "write the unit {}"
+    ENABLE = "enable {}"
+    START = "start {}"
+    SHARE = "set mode and owner of {}"
+    RESTART = "restart {}"
+    # It runs, and says nothing.
+    REVIVE = "restart {}, which does not answer"
+    REMOVE_UNIT = "remove the unit {}"
+
+
+@dataclass(frozen=True)
+class HostChange:
+    """One change to a host, and what it is about."""
+
+    kind: ChangeKind
+    about: str
+
+    def __str__(self) -> str:
+        return self.kind.value.format(self.about)
