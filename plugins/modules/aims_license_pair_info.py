@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aims_license_pair_info
-short_description: Say where the licenses of a pair stand
+short_description: Show the pair status
 version_added: "0.1.0"
 description:
   - Says in one table for each license on which host it is live, what is pending, and what the next run will do.
