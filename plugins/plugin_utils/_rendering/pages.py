@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.environment import ENVIRONMENT
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import (
     DASH,
     address_in_words,
@@ -36,7 +37,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.tables i
     transfer_cells,
     var_table,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.templates import ENVIRONMENT
 
 
 def overview_page(overview: Mapping[str, Any], host: str, made: str, digest: str) -> str:
@@ -64,7 +64,7 @@ def overview_page(overview: Mapping[str, Any], host: str, made: str, digest: str
     if pending:
         words = "Load each response on this host. Never make a second request for a license while one is pending."
         banners.append(("warn", f"{counted(len(pending), 'request')} pending", words))
-    return ENVIRONMENT.get_template("overview").render(
+    return ENVIRONMENT.get_template("overview.html.j2").render(
         title=f"License server overview: {in_words(host)}",
         host=in_words(host),
         made=time_in_words(made),
@@ -246,7 +246,7 @@ def report_page(report: Mapping[str, Any]) -> str:
     bare = "No license server is installed."
     nothing = "No licenses and no profiles."
     seen = "When last seen" if plan.get("lost") else "Now"
-    return ENVIRONMENT.get_template("report").render(
+    return ENVIRONMENT.get_template("report.html.j2").render(
         title=f"{headline}: {source} to {target}",
         noun=noun,
         kind=kind,

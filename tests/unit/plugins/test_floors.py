@@ -24,6 +24,7 @@ FLOORS = {
     "addresses": 0,
     "system": 0,
     "hardware": 0,
+    "page_files": 0,
     "connections": 1,
     "http": 1,
     "documents": 1,

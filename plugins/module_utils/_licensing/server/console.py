@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import html
 import ipaddress
-import pkgutil
 import re
 import socket
 from collections.abc import Iterable
 from typing import Any
+
+from ..page_files import read_page_file, read_tokens
 
 FILES = {
     "index.html": "text/html; charset=utf-8",
@@ -88,10 +89,9 @@ def is_expected_host(host_header: str | None, names: Iterable[str]) -> bool:
 
 
 def _content(name: str) -> bytes:
-    # The loader is asked, not the file system: an installed server runs out of an archive.
-    content = pkgutil.get_data(__package__ or __name__.rpartition(".")[0], f"console_files/{name}")
-    if content is None:
-        raise FileNotFoundError(f"console_files/{name}")
+    content = read_page_file(__package__ or __name__.rpartition(".")[0], f"console_files/{name}")
+    if name == "console.css":
+        return read_tokens().encode() + content
     if name == "index.html":
         return content.replace(b"{{ host }}", html.escape(socket.gethostname()).encode())
     return content

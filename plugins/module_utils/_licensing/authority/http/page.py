@@ -27,7 +27,7 @@ from ...model import digits
 from .guard import Window
 from .ledger_worker import LedgerWorker
 from .mail import Mail, Mailer, NotSent, check_email
-from .templates import ICON, POLICY, render
+from .templates import ICON, policy, render
 from .uploads import read_upload
 from .web import Call, Refused, Reply, Route, as_json
 
@@ -121,7 +121,7 @@ class Page:
         body = render(
             name, title=_TITLE, realm=self._clerk.realm.name, mails=self._mailer.is_open, files=FILES, **values
         )
-        headers = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Vary": "Accept"}
+        headers = {"Content-Security-Policy": policy(), "X-Frame-Options": "DENY", "Vary": "Accept"}
         return Reply(status, body, _HTML, headers)
 
     async def _process(self, call: Call) -> Reply:
