@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from faults.model import HOME
 from faults.world import World
-
-HOME = "opt/aims-license-server"
 
 
 @dataclass(frozen=True)

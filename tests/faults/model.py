@@ -20,9 +20,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from support import worked_example
 from support.invariants import Pair
 
-HOME = "opt/aims-license-server"
+# below a host's root
+HOME = worked_example.HOME.lstrip("/")
 HOSTS = ("old", "new")
 _ID = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(rb"20\d\d-\d\d-\d\dT[0-9:]+Z")

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 from hypothesis import strategies as st
+from support.worked_example import SERVER
 
-NUMBER = "015.120.064.022"
+NUMBER = SERVER
 
 
 def as_yaml(value: Any, **more: Any) -> str:

@@ -28,7 +28,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, SELDOM, as_yaml, batch, mostly, rewritten
-from ansible_collections.aims.licensing.tests.support.plans import pair_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -41,6 +40,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from support.plans import pair_of
 
 _BATCH = 25
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)

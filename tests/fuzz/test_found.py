@@ -38,6 +38,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._offline import por
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
+from support.worked_example import CODE
 
 
 def refused(call: Any, *arguments: Any) -> str:
@@ -225,9 +226,6 @@ def test_a_name_with_half_a_character_is_no_file(tmp_path: Path) -> None:
         assert "leads out of its folder" in refused(Folder(tmp_path).write, name, b"")
         assert "leads out of its folder" in refused(Folder(tmp_path).find, name)
     assert not list(tmp_path.iterdir())
-
-
-CODE = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 
 
 def test_a_code_or_a_password_in_the_wrong_place_is_not_repeated_by_a_message() -> None:

@@ -22,9 +22,9 @@ from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import ANY, NUMBER, SELDOM, batch, mapping
 from hypothesis import given
 from hypothesis import strategies as st
+from support.worked_example import CODE
 
 _BATCH = 25
-CODE = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 LICENSE = {
     "number": NUMBER,

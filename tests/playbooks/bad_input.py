@@ -23,9 +23,9 @@ from typing import Any, Callable
 
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from support.lab import WORKED_EXAMPLE, Lab, Run
+from support.lab import Lab, Run
+from support.worked_example import CLIENT, SERVER, SESSION
 
-SERVER, SESSION, CLIENT = (license["number"] for license in WORKED_EXAMPLE)
 MISSING = "015.120.099.099"
 PREPARED = "prepared"
 

@@ -23,13 +23,13 @@ from support.invariants import Model, grants
 from support.lab import NUMBERS, WORKED_EXAMPLE, Lab, must
 from support.leaks import leaks
 from support.licsrv import free_address
+from support.steps import LOUD
 
 PARTS = 6 if LONG else 1
 LIFETIME = 1200
 # Of each way, the bounded form takes one place in so many.
 WAYS = {"ledger": 3, "served": 5, "https": 5, "offline": 10}
 # Whatever was cut off has told as much as it ever would.
-LOUD = ("-vvvv", "--diff")
 
 
 @dataclass(frozen=True)

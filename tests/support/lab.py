@@ -26,29 +26,12 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+from support.worked_example import GRANTS, HOME, NUMBERS, WORKED_EXAMPLE, new_code
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-HOME = "/opt/aims-license-server"
-# docs/domain.md#worked-example; the dates are relative to today, because the real ones lie in the past.
-WORKED_EXAMPLE: list[dict[str, Any]] = [
-    {"number": "015.120.064.022", "profile": "PROServer"},
-    {"number": "015.120.065.016", "profile": "PROSession", "default": True},
-    {"number": "015.120.055.014", "profile": "Client", "default": True},
-]
-GRANTS = {
-    "015.120.064.022": {"type": "AIMMS - PRO Server", "seats": 100},
-    "015.120.065.016": {"type": "AIMMS Network - PRO Session", "seats": 8},
-    "015.120.055.014": {"type": "AIMMS Network - PRO Client", "seats": 10},
-}
-NUMBERS = [license["number"] for license in WORKED_EXAMPLE]
 # Registered on the rehearsed source; no license declares them, so a migration has to find and carry them.
 USERS = ["AIMS\\anna", "AIMS\\bert"]
 _MARK = "AIMS_LAB_RUN"
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-
-
-def new_code() -> str:
-    """Return an activation code of the documented form."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for place in range(5)) for group in range(5))
 
 
 @dataclass(frozen=True)
@@ -166,7 +149,7 @@ class Lab:
         folder.mkdir(parents=True)
         for host in (source, target):
             self.make_root(host)
-        self.codes = {license["number"]: new_code() for license in WORKED_EXAMPLE}
+        self.codes = {number: new_code() for number in NUMBERS}
         self._write_vault()
         self.inventory = self.worked_example()
         self.write_inventory()

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every combination of the facts of a license, and the table of rules as docs/planning.md shows it.
 
-``python -m ansible_collections.aims.licensing.tests.support.planning_table --update`` writes the table into the page.
+``python -m support.planning_table --update`` writes the table into the page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessmen
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts, HostFacts
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rules import RULES, Rule, decide
 
-NUMBER = "015.120.064.022"
+from support.worked_example import SERVER
+
+NUMBER = SERVER
 PAGE = Path(__file__).parents[2] / "docs/planning.md"
 BEGIN, END = "<!-- rules: begin -->\n", "<!-- rules: end -->\n"
 _TIME = "2026-06-05T12:00:00Z"

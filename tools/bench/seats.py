@@ -41,8 +41,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense  # noqa: E402
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
 from support.licsrv import Server, free_address  # noqa: E402
+from support.worked_example import HOME  # noqa: E402
 
-HOME = "/opt/aims-license-server"
 NUMBER, CODE = "015.120.065.016", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R"
 CONNECTIONS = (1, 16, 64)
 # what is asked for

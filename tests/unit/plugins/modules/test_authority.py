@@ -20,9 +20,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.modules.aims_license_authority import issue
+from support import worked_example
+from support.worked_example import CLIENT, SERVER, SESSION
 
-NUMBERS = ("015.120.064.022", "015.120.055.014")
-CODES = ("K7QXM-2RVTA-9HWCP-DE4NZ-J6S8B", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R")
+NUMBERS = (SERVER, CLIENT)
+CODES = (worked_example.CODES[SERVER], worked_example.CODES[SESSION])
 PATTERN = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 # As a difference shows them.
 ALL = "".join(f"{number}\n" for number in sorted(NUMBERS))

@@ -16,9 +16,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.ins
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
-from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
+from support.plans import pair_of, plan_of
+from support.worked_example import CODE
+from support.worked_example import SERVER as NUMBER
 
-NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 THEN = {"machine-id": "a" * 32, "product-uuid": "b" * 32, "mac-addresses": "c" * 32}
 OTHER = {"machine-id": "9" * 32}
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
+from support.worked_example import CODE
 
 ROLES = Path(_inventory.__file__).parents[2] / "roles"
 
@@ -31,7 +32,7 @@ def host(name: str, **variables: Any) -> _inventory.HostVariables:
 
 @pytest.mark.parametrize("users", ["AIMS\\old", ["AIMS\\old", "nobody"]])
 def test_users_of_the_source_are_checked_as_a_rollback_registers_them(users: Any) -> None:
-    license = {"number": "015.120.064.022", "activation_code": "AAAAA-BBBBB-CCCCC-DDDDD-22222"}
+    license = {"number": "015.120.064.022", "activation_code": CODE}
     shared = {"server_authority": "ledger:/var/lib/authority.db"}
     new = host("new", migrate_source="old", server_licenses=[license], **shared)
     assert set(_inventory.read_pairs(["new"], {"new": new, "old": host("old", server_users=None, **shared)})) == {"new"}
@@ -40,7 +41,6 @@ def test_users_of_the_source_are_checked_as_a_rollback_registers_them(users: Any
     assert [one.where for one in refused.value.problems] == ["inventory host old, aims_license_server_users"]
 
 
-CODE = "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 LEDGER = "ledger:/var/lib/authority.db"
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
-from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
+from support.plans import pair_of, plan_of
+from support.worked_example import CLIENT as OTHER
+from support.worked_example import CODE
+from support.worked_example import SERVER as NUMBER
 
-NUMBER, OTHER, CODE = "015.120.064.022", "015.120.055.014", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 EMPTY = {"server": {"realm": None, "root": ""}, "licenses": [], "profiles": [], "users": [], "pending": []}
 FREE = {NUMBER: {"live": False, "spends": 0, "outcome": "granted"}}

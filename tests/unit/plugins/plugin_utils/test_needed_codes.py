@@ -14,8 +14,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
+from support.worked_example import CODE
+from support.worked_example import SERVER as NUMBER
 
-NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 HELD = {"number": NUMBER, "status": "Active", "fenced": None, "until": None, "protection": "Machine Nodelock"}
 ASKED = {"number": NUMBER, "action": "activate"}
 

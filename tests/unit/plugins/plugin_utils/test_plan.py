@@ -14,9 +14,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
-from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
+from support.plans import pair_of, plan_of
+from support.worked_example import CODE
+from support.worked_example import SERVER as NUMBER
 
-NUMBER, CODE = "015.120.064.022", "AAAAA-BBBBB-CCCCC-DDDDD-22222"
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 FENCED = "2026-05-01T12:00:00Z"
 

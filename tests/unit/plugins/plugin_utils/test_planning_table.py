@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks im
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rules import RULES, decide
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Reason, Step
-from ansible_collections.aims.licensing.tests.support.planning_table import (
+from support.planning_table import (
     IMPOSSIBLE_ON_A_HOST,
     IMPOSSIBLE_TOGETHER,
     NUMBER,
@@ -125,5 +125,5 @@ def test_a_license_that_the_target_serves_for_good_is_kept_whatever_else_is_know
 
 def test_the_page_shows_the_rules() -> None:
     assert PAGE.read_text(encoding="utf-8") == page_with(rendered()), (
-        "write it: python -m ansible_collections.aims.licensing.tests.support.planning_table --update"
+        "write it: python -m support.planning_table --update"
     )

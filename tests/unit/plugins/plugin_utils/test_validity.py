@@ -12,13 +12,13 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
-from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     CoreLab,
     Host,
     wanted,
 )
+from support.plans import pair_of, plan_of
 
 
 def side(name: str, host: Host) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, make_plan, plan_text
-from ansible_collections.aims.licensing.tests.support.plans import check_copies, pair_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
     NUMBERS,
@@ -28,6 +27,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     wanted,
 )
+from support.plans import check_copies, pair_of
 
 
 class Pair:

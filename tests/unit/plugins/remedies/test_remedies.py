@@ -34,7 +34,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.e
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import LOST_RESPONSE
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import plan_text
-from ansible_collections.aims.licensing.tests.support.plans import pair_of, plan_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -46,6 +45,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute, install
+from support.plans import pair_of, plan_of
 
 STEM = SERVER.replace(".", "")
 

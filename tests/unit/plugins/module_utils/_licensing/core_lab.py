@@ -30,22 +30,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense, digits
+from support import worked_example
+from support.worked_example import CLIENT, CODES, HOME, SERVER, SESSION, WRONG_CODE  # noqa: F401
 
-HOME = "/opt/aims-license-server"
-SERVER, SESSION, CLIENT = "015.120.064.022", "015.120.065.016", "015.120.055.014"
 NUMBERS = (SERVER, SESSION, CLIENT)
-GRANTS = {
-    SERVER: ("AIMMS - PRO Server", 100),
-    SESSION: ("AIMMS Network - PRO Session", 8),
-    CLIENT: ("AIMMS Network - PRO Client", 10),
-}
+GRANTS = {number: (license["type"], license["seats"]) for number, license in worked_example.GRANTS.items()}
 PROFILES = {SERVER: ("PROServer", False), SESSION: ("PROSession", True), CLIENT: ("Client", True)}
-CODES = {
-    SERVER: "K7QXM-2RVTA-9HWCP-DE4NZ-J6S8B",
-    SESSION: "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R",
-    CLIENT: "F5VTB-6NQGS-R8KXA-2YHPW-7DZ4M",
-}
-WRONG_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
 BEGINNING = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
