@@ -40,7 +40,7 @@ class Status(str, Enum):
 
 
 # A nodelock of this machine is here, whether or not the license has expired or waits for its update.
-_HELD = (Status.ACTIVE, Status.EXPIRED, Status.PENDING_UPDATE)
+HELD = (Status.ACTIVE, Status.EXPIRED, Status.PENDING_UPDATE)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class LicenseView:
     @property
     def is_held(self) -> bool:
         """Whether a nodelock of this machine is here."""
-        return self.status in _HELD
+        return self.status in HELD
 
     @property
     def is_served(self) -> bool:

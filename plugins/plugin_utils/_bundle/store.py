@@ -39,6 +39,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.ins
     PENDING_DEACTIVATION,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried, is_secret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     OVERVIEW,
     PAGE,
@@ -50,7 +51,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest im
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault, open_secret
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.tables import HELD
 
 LATEST = "latest"
 # What a copy of the folder made of the link, where a link has taken its place again; numbered.

@@ -33,8 +33,6 @@ _STATUS_KIND = {
     "Pending Update": "warn",
     "Expired": "bad",
 }
-# The nodelock is on the machine, whether or not the license has run out.
-HELD = ("Active", "Expired", "Pending Update")
 
 
 @dataclass(frozen=True)
