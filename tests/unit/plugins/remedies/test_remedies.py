@@ -24,11 +24,13 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli, documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import read_server
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import remove
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
@@ -510,3 +512,50 @@ def test_the_plan_of_a_pair_that_is_done_prints_no_remedy(pair: Pair) -> None:
     pair.run()
     text = plan_text(pair.plan(), "old", "new")
     assert "Nothing is left to do." in text and not commands(text, "(?:rm|mv|authority|licman) ")
+
+
+def test_a_mail_server_is_taken_once_what_the_message_names_is_added() -> None:
+    options: dict[str, Any] = {"user": "authority", "password": "of the tests"}
+    with pytest.raises(LicensingError) as refused:
+        read_server("mail.example.com", "authority@example.com", **options)
+    (option,) = re.findall(r"Add --smtp-(\w+)", str(refused.value))
+    assert read_server("mail.example.com", "authority@example.com", **{option: True}, **options).starttls
+    for missing in options:
+        part = {**options, missing: None, "starttls": True}
+        with pytest.raises(LicensingError) as refused:
+            read_server("mail.example.com", "authority@example.com", **part)
+        both = re.findall(r"Give --smtp-(user) and --smtp-(password)-file, or neither", str(refused.value))[0]
+        for values in (options, dict.fromkeys(both)):
+            part.update({name: values[name] for name in both})
+            assert read_server("mail.example.com", "authority@example.com", **part).user == values["user"]
+
+
+def test_a_package_is_removed_once_the_licenses_that_the_message_lists_are_deactivated(pair: Pair) -> None:
+    put(pair.old)
+    with pytest.raises(LicensingError) as refused:
+        remove(pair.old.home)
+    assert "Deactivate them first (aims_license_deactivate)." in str(refused.value)
+    (numbers,) = re.findall(r"active or pending here: ([\d., ]+)\. \[", str(refused.value))
+    pair.old.manager.deactivate(numbers.split(", "), pair.lab.channel())
+    assert remove(pair.old.home).changes
+
+
+def test_a_profile_is_added_once_the_license_that_the_message_names_is_activated(pair: Pair) -> None:
+    pair.lab.deactivate(pair.old)
+    profile = Profile("Another", SERVER)
+    with pytest.raises(LicensingError) as refused:
+        pair.new.manager.set_profiles([profile])
+    assert "Install the license first (aims_license_activate), or name one that is." in str(refused.value)
+    (number,) = re.findall(r"names license (\S+), which", str(refused.value))
+    pair.lab.activate(pair.new, number)
+    assert pair.new.manager.set_profiles([profile]).changed
+
+
+def test_a_number_that_is_not_installed_is_corrected_by_what_the_module_lists(pair: Pair) -> None:
+    with pytest.raises(LicensingError) as refused:
+        pair.old.manager.deactivate(["015.120.099.099"], pair.lab.channel())
+    assert "Correct the number; aims_license_info lists the licenses that are here." in str(refused.value)
+    listed = [license["number"] for license in pair.look("old", pair.old)["overview"]["licenses"]]
+    pair.old.manager.deactivate(listed, pair.lab.channel())
+    pair.run()
+    assert pair.holds(pair.new)
