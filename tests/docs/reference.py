@@ -54,7 +54,7 @@ def marked_down(text: str) -> str:
     """Return a description with its Ansible markup as Markdown; a page of docs becomes a link."""
 
     def code(match: re.Match[str]) -> str:
-        page, _, anchor = match[1].partition("#")
+        page, _mark, anchor = match[1].partition("#")
         if page.startswith("docs/"):
             target = page.removeprefix("docs/") + (f"#{anchor}" if anchor else "")
             return f"[{title(page)}]({target})"

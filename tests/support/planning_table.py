@@ -80,9 +80,20 @@ class Impossible:
     test: Callable[..., bool]
 
 
+def _is_ghost(shown: Shown) -> bool:
+    return shown.status is None and (shown.fenced or shown.until or shown.nodelock != NO)
+
+
+def _is_torn(shown: Shown) -> bool:
+    if shown.status is None:
+        # Of a license that comes for the first time there is only the request.
+        return shown.request not in (None, ACTIVATE)
+    return _REQUESTS.get(shown.status) != shown.request
+
+
 IMPOSSIBLE_ON_A_HOST = (
-    Impossible("an unknown license with a fence, an end or a nodelock", lambda shown: _is_ghost(shown)),
-    Impossible("a status without its exchange, or an exchange without its status", lambda shown: _is_torn(shown)),
+    Impossible("an unknown license with a fence, an end or a nodelock", _is_ghost),
+    Impossible("a status without its exchange, or an exchange without its status", _is_torn),
     Impossible(
         "a license that is held without a nodelock of this machine",
         lambda shown: shown.status in (Status.ACTIVE, Status.EXPIRED, Status.PENDING_UPDATE) and shown.nodelock != OURS,
@@ -97,17 +108,6 @@ IMPOSSIBLE_ON_A_HOST = (
         lambda shown: shown.status is Status.PENDING_DEACTIVATION and not shown.fenced,
     ),
 )
-
-
-def _is_ghost(shown: Shown) -> bool:
-    return shown.status is None and (shown.fenced or shown.until or shown.nodelock != NO)
-
-
-def _is_torn(shown: Shown) -> bool:
-    if shown.status is None:
-        # Of a license that comes for the first time there is only the request.
-        return shown.request not in (None, ACTIVATE)
-    return _REQUESTS.get(shown.status) != shown.request
 
 
 class Combination(NamedTuple):
@@ -222,7 +222,7 @@ def _row(at: int, rule: Rule, spent: set[int | None]) -> str:
 def page_with(table: str) -> str:
     """Return the page with a table in the place of the one that it has."""
     text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
+    before, _begin, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}"
 
 
