@@ -28,6 +28,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_f
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair, quotes_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text, with_files
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.preview import quote_request
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 
@@ -50,6 +51,7 @@ class ActionModule(LicensingAction):
             "emergency",
             "without_files",
             "realm",
+            "users",
             "hosts_only",
             ACCEPT,
             "codes_from",
@@ -74,6 +76,8 @@ class ActionModule(LicensingAction):
             pair = pair.without_source(pair.remembered, is_bridged=self.flag("emergency"))
         elif self.flag("keep_profiles"):
             pair = pair.with_profiles_of_target()
+        users = args.get("users")
+        pair = replace(pair, users=None if users is None else tuple(str(user) for user in users))
         plan = make_plan(pair, against=self._realm_problems(pair))
         files = bundled(bundle.manifest) if bundle else None
         plan = with_files(plan, pair, files, waived=self.flag("without_files"))
@@ -108,13 +112,14 @@ class ActionModule(LicensingAction):
         arrives = any(assessment.step.arrives for assessment in assess(pair))
         return realm_problems(declared, pair.source, pair.target, arrives)
 
-    @staticmethod
-    def _compared(pair: Pair) -> dict[str, Any]:
-        """Refuse hosts of which one is a copy of the other; nobody has been asked about their licenses."""
-        problems = copies(pair, assess(pair))
+    def _compared(self, pair: Pair) -> dict[str, Any]:
+        """Refuse hosts of which one is a copy of the other; else return what the authority is to be asked."""
+        source = pair.source
+        problems = copies(pair, assess(pair)) if source.reachable else []
         if problems:
             raise LicensingError(problems)
-        return {"changed": False}
+        shown = source.overview if source.reachable or self._task.args.get("lost") else None
+        return {"changed": False, "quote": quote_request(pair, shown).as_dict()}
 
     @staticmethod
     def _obstacles(bundles: Path | None) -> list[Problem]:

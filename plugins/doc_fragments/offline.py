@@ -18,7 +18,7 @@ options:
       - A relative path begins at the folder in which the command was started.
     type: path
   responses:
-    description: The response files found. Filled in by the action plugin; not to be given.
+    description: The response files found. Set by the action plugin.
     type: list
     elements: dict
     default: []

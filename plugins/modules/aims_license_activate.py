@@ -48,14 +48,6 @@ options:
         type: str
         choices: [machine, personal]
         default: machine
-  codes_from:
-    description:
-      - The name of a variable of the host that lists licenses with their activation codes, such as
-        V(aims_license_server_licenses). Entries of O(licenses) that have no O(licenses[].activation_code) get
-        theirs from it, by number.
-      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
-        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
-    type: str
   seen:
     description:
       - The host's overview as M(aims.licensing.aims_license_info) returned it. The activation codes of licenses that
@@ -101,7 +93,7 @@ options:
       - Their mode here is 0600 for application keys and 0644 for C(.cpx) files, whatever it was on the other host.
     type: path
   files:
-    description: Those files. Filled in by the action plugin; not to be given.
+    description: Those files. Set by the action plugin.
     type: list
     elements: dict
     default: []
@@ -148,16 +140,12 @@ options:
     type: list
     elements: str
     default: []
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.realm
   - aims.licensing.offline
+  - aims.licensing.bundle
+  - aims.licensing.codes
   - aims.licensing.attributes
 """
 

@@ -37,7 +37,7 @@ options:
           - A code of a new license must follow no pattern. That of a license in the ledger stays what it is.
         type: str
       code_key:
-        description: What proves the code in the ledger's realm. Filled in by the action plugin; not to be given.
+        description: What proves the code in the ledger's realm. Set by the action plugin.
         type: str
       type:
         description: What it is, as the overview shows it.
@@ -51,14 +51,6 @@ options:
         description: How many days from today it is valid.
         type: int
         default: 365
-  codes_from:
-    description:
-      - The name of a variable of the host that lists licenses with their activation codes, such as
-        V(aims_license_server_licenses). Entries of O(licenses) that have no O(licenses[].activation_code) get
-        theirs from it, by number.
-      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
-        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
-    type: str
   details:
     description: C(type), C(seats) and C(days) of licenses that O(licenses) does not say them of, by license number.
     type: dict
@@ -67,21 +59,17 @@ options:
       - A bundle on the controller, for type and seats that nothing else says.
       - Its profiles and users come back in RV(overview).
     type: path
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
   look:
-    description: Whether to only say what there is to do. Filled in by the action plugin; not to be given.
+    description: Whether to only say what there is to do. Set by the action plugin.
     type: bool
     default: false
   realm_id:
-    description: The id of the realm that the keys prove codes in. Filled in by the action plugin; not to be given.
+    description: The id of the realm that the keys prove codes in. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.bundle
+  - aims.licensing.codes
   - aims.licensing.attributes
 """
 

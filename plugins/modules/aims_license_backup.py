@@ -36,7 +36,7 @@ options:
     type: bool
     default: false
   recipient:
-    description: The key that secrets are sealed for. Filled in by the action plugin; not to be given.
+    description: The key that secrets are sealed for. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server

@@ -35,15 +35,10 @@ options:
     description: Numbers of licenses that need not be covered, such as those that the target has already.
     type: list
     elements: str
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.bundle
   - aims.licensing.attributes.no_diff
 """
 

@@ -47,29 +47,14 @@ options:
     type: bool
     default: false
   bundle_home_id:
-    description: The home that the bundle is of. Filled in by the action plugin; not to be given.
+    description: The home that the bundle is of. Set by the action plugin.
     type: str
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
-  drain_ticket:
-    description: Tells the drain that this call is a part of. Filled in by the action plugin; not to be given.
-    type: str
-  drain_waited:
-    description: For how many seconds it has waited already. Filled in by the action plugin; not to be given.
-    type: float
-    default: 0
-  drain_end:
-    description: Whether to end it now. Filled in by the action plugin; not to be given.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.realm
   - aims.licensing.offline
+  - aims.licensing.bundle
+  - aims.licensing.drain
   - aims.licensing.attributes
 """
 

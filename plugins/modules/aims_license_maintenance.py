@@ -32,19 +32,9 @@ options:
     description: Whether to stay in maintenance mode with seats still in use after O(drain_seconds).
     type: bool
     default: false
-  drain_ticket:
-    description: Tells the drain that this call is a part of. Filled in by the action plugin; not to be given.
-    type: str
-  drain_waited:
-    description: For how many seconds it has waited already. Filled in by the action plugin; not to be given.
-    type: float
-    default: 0
-  drain_end:
-    description: Whether to end it now. Filled in by the action plugin; not to be given.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.drain
   - aims.licensing.attributes
 """
 

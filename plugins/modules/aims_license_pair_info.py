@@ -52,15 +52,10 @@ options:
       - What the run stopped at, as C(task), its name, and C(msg), what it told.
       - The task then fails, and the table begins with that.
     type: dict
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.bundle
   - aims.licensing.attributes.no_diff
 seealso:
   - module: aims.licensing.aims_license_plan

@@ -35,14 +35,6 @@ options:
     type: list
     elements: dict
     required: true
-  codes_from:
-    description:
-      - The name of a variable of the host that lists licenses with their activation codes, such as
-        V(aims_license_server_licenses). Entries of O(licenses) that have no C(activation_code) get
-        theirs from it, by number.
-      - Ansible shows what a task is given, in its header and to callbacks, whatever the module says of it. A task that
-        has no codes shows none; one that has them needs C(no_log), which hides its messages too.
-    type: str
   profiles:
     description: Further profiles of these licenses, likewise.
     type: list
@@ -74,25 +66,26 @@ options:
       - Where its authority is V(offline) and it honours none yet, the plan fails without it. What the source or its
         bundle names is only compared with it.
     type: dict
+  users:
+    description: The registered users that are declared for the target. Unless given, they move with the licenses.
+    type: list
+    elements: str
   emergency:
     description: Whether licenses that a lost source holds are to be bridged by an emergency activation.
     type: bool
     default: false
-  accept_unauthenticated:
-    description:
-      - Whether to accept a bundle that nobody vouches for, as of an earlier version of the collection. Who can write
-        the folder of bundles may have made such a bundle. It is told with a warning.
-    type: bool
-    default: false
   hosts_only:
     description:
-      - Only compare the two hosts, and fail where one is a copy of the other or both are one. This is to be known
-        before anybody is asked about licenses that a copy shows.
+      - Only compare the two hosts, before the authority is asked. Fails where one is a copy of the other, or both are
+        one, because the authority knows nothing of copies.
+      - Otherwise returns RV(quote).
     type: bool
     default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.bundle
+  - aims.licensing.codes
   - aims.licensing.attributes.no_diff
 """
 
@@ -109,12 +102,20 @@ RETURN = r"""
 plan:
   description:
     - The plan, with C(licenses), C(give_up), C(settled), C(notes), C(users) and C(files).
+    - C(registers) has the users to register on the target, or null where it keeps its own. C(unfinished) has the
+      licenses whose activation on the source was requested and not finished.
     - C(files) says which files that move with the licenses are C(expected) on the target, and which of them are
       C(missing) there; C(fetch), whether a bundle of the source has to be taken for them though no license is given up;
       C(unknown), whether nobody can tell which belong there. While any is missing, C(settled) is false.
     - Where a lost source holds licenses, they are in C(release), those that are bridged also in C(emergency), those
       that are not in C(left_out), and C(next_step) has the commands that set them free.
   returned: success
+  type: dict
+quote:
+  description:
+    - What to ask the authority before the plan is made, with M(aims.licensing.aims_license_activate) in check mode.
+    - C(needed) says whether the target lacks any license; C(realm) and C(released_by) are options of that module.
+  returned: success and O(hosts_only)
   type: dict
 text:
   description: The plan as a table.

@@ -95,7 +95,7 @@ options:
         description: The sender of the mails.
         type: str
   package:
-    description: The package. Filled in by the action plugin; not to be given.
+    description: The package. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server

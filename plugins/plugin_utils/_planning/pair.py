@@ -30,6 +30,7 @@ class Pair:
     :ivar is_kept: whether the target keeps the profiles that it has for the licenses
     :ivar is_lost: whether the source is declared lost
     :ivar is_bridged: whether licenses that a lost source holds are to get an emergency activation
+    :ivar users: those that are declared for the target; None where none are, so that they move with the licenses
     """
 
     source: Side
@@ -42,6 +43,7 @@ class Pair:
     is_kept: bool = False
     is_lost: bool = False
     is_bridged: bool = False
+    users: tuple[str, ...] | None = None
 
     @property
     def sides(self) -> tuple[Side, Side]:

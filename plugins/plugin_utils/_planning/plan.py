@@ -86,7 +86,9 @@ class Plan:
     :ivar is_lost: whether the source is declared lost
     :ivar next_step: what only others can do, in words
     :ivar limits: of what the target holds, in words
-    :ivar users: to register on the target
+    :ivar users: of the host that has served until now
+    :ivar registers: the users to register on the target; None where it keeps its own
+    :ivar unfinished: the licenses whose activation on the source was requested and not finished
     :ivar files: the plan of the files that move; None before they are compared
     """
 
@@ -98,6 +100,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    registers: tuple[str, ...] | None = None
+    unfinished: tuple[str, ...] = ()
     files: FilesPlan | None = None
 
     @property
@@ -140,6 +144,8 @@ class Plan:
             "notes": list(self.notes),
             "limits": list(self.limits),
             "users": list(self.users),
+            "registers": None if self.registers is None else list(self.registers),
+            "unfinished": list(self.unfinished),
             **({"files": self.files.as_dict()} if self.files else {}),
         }
 
@@ -162,6 +168,8 @@ def make_plan(pair: Pair, *, against: Sequence[Problem] = ()) -> Plan:
         notes=tuple(notes_of(pair, assessments)),
         limits=tuple(limits(pair.numbers, pair.target.overview, pair.target.host)),
         users=_users(pair, assessments),
+        registers=_registers(pair, assessments),
+        unfinished=tuple(number for number in pair.numbers if _is_unfinished(pair, number)),
     )
     return replace(plan, next_step=release_advice(plan.release, pair.source.host, pair.target.authority))
 
@@ -178,6 +186,22 @@ def _users(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]:
     if all(assessment.step is Step.MOVE and assessment.facts.source.serves_for_good for assessment in assessments):
         return ours or theirs
     return tuple(dict.fromkeys([*ours, *theirs]))
+
+
+def _registers(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...] | None:
+    """The users to register: the declared ones, or those of the host that has served until now.
+
+    A target that gets back licenses which it shows still has the users that it had, also where it had none.
+    """
+    if pair.users is not None:
+        return pair.users
+    there = pair.target.overview
+    had = bool(there.users) or any(there.license(number) is not None for number in pair.numbers)
+    return None if pair.target.returns and had else _users(pair, assessments)
+
+
+def _is_unfinished(pair: Pair, number: str) -> bool:
+    return any(request.is_activation for request in pair.source.requests(number))
 
 
 def with_files(plan: Plan, pair: Pair, bundle: Digests | None, *, waived: bool) -> Plan:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -243,3 +244,26 @@ def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
     source = side("old", license(holder="K", drift=drift))
     with pytest.raises(LicensingError, match="was activated on another machine than old is now"):
         plan_of(pair_of(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW))
+
+
+def test_declared_users_are_registered_and_otherwise_those_of_the_host_that_served() -> None:
+    made = pair(side("old", license(), users=["AIMS\\anna"]), side("new"), live=True, spends=1)
+    assert plan_of(made)["registers"] == ["AIMS\\anna"]
+    assert plan_of(replace(made, users=("AIMS\\bert",)))["registers"] == ["AIMS\\bert"]
+    assert plan_of(replace(made, users=()))["registers"] == []
+
+
+def test_a_target_that_gets_its_licenses_back_keeps_its_users_also_where_it_had_none() -> None:
+    source = side("new", license(), users=["AIMS\\anna"])
+    had = pair(source, side("old", license("Inactive Nodelock"), returns=True), live=True, spends=1)
+    assert plan_of(had)["registers"] is None
+    assert plan_of(replace(had, users=("AIMS\\bert",)))["registers"] == ["AIMS\\bert"]
+    anew = pair(source, side("old", returns=True), live=True, spends=1)
+    assert plan_of(anew)["registers"] == ["AIMS\\anna"]
+    registered = pair(source, side("old", users=["AIMS\\bert"], returns=True), live=True, spends=1)
+    assert plan_of(registered)["registers"] is None
+
+
+@pytest.mark.parametrize(("action", "unfinished"), [("activate", [NUMBER]), ("deactivate", []), ("update", [])])
+def test_an_activation_that_is_pending_on_the_source_is_unfinished(action: str, unfinished: list[str]) -> None:
+    assert plan(side("old", pending=[action]), side("new"))["unfinished"] == unfinished
