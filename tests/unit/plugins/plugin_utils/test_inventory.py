@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,7 @@ def test_a_rehearsals_authority_on_a_host_that_is_not_there_is_refused() -> None
     assert [problem.what for problem in refused.value.problems] == [
         "The authority's host nowhere is not in the inventory."
     ]
+    (group,) = re.findall(r"Name a host of the group (\w+)\.", str(refused.value))
+    # The one that serves an authority is the host of that group.
+    assert group == "aims_license_authorities"
+    assert pair(migrate_rehearse_authority="auth")["ledger"] == "ledger:/srv/authority.db"
