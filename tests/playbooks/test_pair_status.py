@@ -138,11 +138,13 @@ def test_the_authority_gone_after_everything_was_given_up(rehearsed: Lab) -> Non
 
 
 def test_an_activation_of_unknown_outcome(rehearsed: Lab) -> None:
-    started = rehearsed.start("migrate")
-    assert started.until(lambda: [*rehearsed.home("new").glob("Journal/*.request")]), started.wait().output
-    started.kill()
-    started.wait()
+    # Killed once all is given up, then as the authority has granted the first, before its answer is there.
+    assert rehearsed.play("migrate", AIMS_LICENSING_FAULT="journal.closed:3:kill").code != 0
+    assert rehearsed.held("old") == rehearsed.held("new") == set()
+    cut = rehearsed.play("migrate", AIMS_LICENSING_FAULT="ledger.committed:1:kill")
     pending = [one["number"] for one in rehearsed.overview("new")["pending"]]
+    assert len(pending) == sum(rehearsed.transfers().values()) == 1, cut.output
+    assert not [*rehearsed.home("new").glob("Journal/*.response")]
     # Nobody can be asked now: the run stops, and says what is in doubt.
     away = rehearsed.folder / "away.db"
     rehearsed.ledger.rename(away)
