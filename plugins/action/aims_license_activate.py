@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     read_declared_licenses,
     read_numbers,
 )

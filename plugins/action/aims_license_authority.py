@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, code_key
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import GRANTED, read_grants

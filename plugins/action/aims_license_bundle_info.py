@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, newest_of, read_bundle
 

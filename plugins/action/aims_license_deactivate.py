@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps

@@ -10,11 +10,11 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     DeclaredLicense,
-    now_utc,
     read_declared_licenses,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle

@@ -13,13 +13,13 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    now_utc,
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     read_declared_licenses,
     read_profiles,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of, read_bundle

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, read_numbers
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import (
     Request,

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
@@ -23,7 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     SeatTrial,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import LicenseView, Overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
 
 if TYPE_CHECKING:

@@ -203,14 +203,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     read_declared_licenses,
     read_numbers,
     read_profiles,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,

@@ -120,8 +120,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     REALM,
     SERVER,

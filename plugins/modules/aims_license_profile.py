@@ -68,7 +68,8 @@ overview:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile, read_profiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_profiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,
     SERVER,

@@ -160,7 +160,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SERVICES, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
     LEDGER,
     Serving,

@@ -78,7 +78,7 @@ overview:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_numbers
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run, seats
 
 

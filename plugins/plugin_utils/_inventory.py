@@ -17,6 +17,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.
     check_authority,
     check_realm,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    read_declared_licenses,
+    read_numbers,
+    read_profiles,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
@@ -25,7 +30,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
     unsecret,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SERVICES
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import BUNDLED, open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     date_after,
@@ -35,9 +40,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     parse_seconds,
     parse_type,
     parse_user,
-    read_declared_licenses,
-    read_numbers,
-    read_profiles,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import portal_problems
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_problem, pair_problem

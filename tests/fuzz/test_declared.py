@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import changed, is_overview, read_mapping
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
     SOURCES,

@@ -19,7 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
     Realm,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import read_nodelock
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.nodelock import read_nodelock
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response, refusal
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import License
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs

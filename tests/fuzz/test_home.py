@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import Config
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.state import State
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CARRIED, Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CARRIED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import CarriedFiles
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits

@@ -15,7 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import Config
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, License
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs

@@ -17,15 +17,10 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import OTHER
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import Drift, LicenseView, Status
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE, DEACTIVATE, UPDATE
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import (
-    Drift,
-    LicenseView,
-    Overview,
-    PendingRequest,
-    Quote,
-    Status,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.quote import Quote
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import spends
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts, HostFacts
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rules import RULES, Rule, decide

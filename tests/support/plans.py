@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies

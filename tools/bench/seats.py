@@ -36,9 +36,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger  # noqa: E402
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor  # noqa: E402
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded  # noqa: E402
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense  # noqa: E402
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
 from support.licsrv import Server, free_address  # noqa: E402
 from support.worked_example import HOME  # noqa: E402

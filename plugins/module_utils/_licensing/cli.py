@@ -18,13 +18,14 @@ from . import client_commands as checks
 from .authority.embedded import open_ledger_channel
 from .channel.base import OFFLINE, Channel, check_authority, open_channel
 from .client import NoAnswer
+from .declared import DeclaredLicense
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
 from .manager.factory import BUNDLED, open_manager
 from .manager.freshness import Freshness
 from .manager.port import Change, LicenseManager
-from .model import NODELOCKS, DeclaredLicense, Profile, digits, parse_code, parse_number, parse_profile
+from .model import NODELOCKS, Profile, digits, parse_code, parse_number, parse_profile
 from .overview import Overview, ServerView
 from .server.command import licsrv
 from .system import untold

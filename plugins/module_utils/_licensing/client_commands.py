@@ -16,7 +16,8 @@ from typing import Any
 
 from .client import Management, SeatClient
 from .errors import refuse
-from .home.store import OURS, Config, Home
+from .home.config import Config
+from .home.store import OURS, Home
 from .model import parse_profile, parse_user
 
 _FIRST = ""

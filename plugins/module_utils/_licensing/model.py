@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from .errors import LicensingError, Problem, hint, hint_of_ascii, refuse, shown, unsecret
+from .errors import hint, hint_of_ascii, refuse, shown
 
 _NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
 # Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
@@ -231,22 +231,6 @@ def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purg
     return tuple(wanted) + rest
 
 
-def keep_profiles(
-    current: Sequence[Profile], wanted: Sequence[DeclaredLicense], further: Sequence[Profile]
-) -> tuple[Profile, ...]:
-    """Leave the profiles as they are, in their order; below come those of wanted licenses that have none.
-
-    Of what is wanted for these, a name that another license has is left to that one.
-    """
-    names, having = {profile.name for profile in current}, {profile.license for profile in current}
-    declared = named(wanted, further)
-    made = [profile for profile in declared if profile.name not in names and profile.license not in having]
-    for one in wanted:
-        if one.number not in having and all(profile.license != one.number for profile in made):
-            made.append(Profile(free_name(current, made, declared), one.number, one.default))
-    return (*current, *made)
-
-
 def free_name(*taken: Sequence[Profile]) -> str:
     """Return an abstract name for the profile of a license that none is declared for."""
     # An abstract name, to be renamed afterwards (docs/domain.md#migration-by-hand).
@@ -255,11 +239,6 @@ def free_name(*taken: Sequence[Profile]) -> str:
     while f"Profile{at}" in names:
         at += 1
     return f"Profile{at}"
-
-
-def named(wanted: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:
-    """Return the profiles that are declared by a name, those of the licenses first."""
-    return [*(Profile(one.profile, one.number, one.default) for one in wanted if one.profile), *further]
 
 
 @dataclass(frozen=True)
@@ -319,157 +298,6 @@ class Account:
         if not isinstance(spent, list) or len(spent) > 1000:
             raise refuse("The account of transfers is unreadable.", where, "Ask the authority again.")
         return cls(nodelock, tuple(parse_time(text, where) for text in spent))
-
-
-@dataclass(frozen=True)
-class DeclaredLicense:
-    """One license as the inventory declares it for a host.
-
-    :ivar activation_code: None where it is not to be asked for: what is pending of it is finished
-    """
-
-    number: str
-    activation_code: str | None = field(repr=False)
-    profile: str | None = None
-    default: bool = False
-    nodelock: str = MACHINE
-
-
-def read_declared_licenses(entries: object, where: str, without_codes: bool = False) -> tuple[DeclaredLicense, ...]:
-    """Read the declared licenses of a host; refuse with every problem of the list at once.
-
-    :param entries: a list of ``{number, activation_code, profile, default, nodelock}``
-    :param without_codes: whether the codes may be left out
-    """
-    if not isinstance(entries, (list, tuple)):
-        raise refuse(
-            f"The declared licenses are a {type(entries).__name__}, not a list.",
-            where,
-            "Declare a list of {number, activation_code, profile, default}.",
-        )
-    wanted: list[DeclaredLicense] = []
-    problems: list[Problem] = []
-    for at, entry in enumerate(entries):
-        try:
-            wanted.append(_read_one(entry, f"{where}[{at}]", without_codes))
-        except LicensingError as error:
-            problems.extend(error.problems)
-    problems.extend(_repeats([w.number for w in wanted], "License", "declared", where))
-    names = [w.profile for w in wanted if w.profile]
-    problems.extend(_repeats(names, "Profile", "claimed by licenses", where))
-    if problems:
-        raise LicensingError(problems)
-    return tuple(wanted)
-
-
-def read_numbers(entries: object, where: str) -> tuple[str, ...]:
-    """Read a list of license numbers; refuse with every problem at once."""
-    numbers: list[str] = []
-    problems: list[Problem] = []
-    for at, entry in enumerate(entries if isinstance(entries, (list, tuple)) else [entries]):
-        try:
-            numbers.append(parse_number(entry, f"{where}[{at}]"))
-        except LicensingError as error:
-            problems.extend(error.problems)
-    problems.extend(_repeats(numbers, "License", "given", where))
-    if problems:
-        raise LicensingError(problems)
-    return tuple(numbers)
-
-
-_WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
-
-
-def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
-    if not isinstance(entry, Mapping):
-        raise refuse(
-            "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
-        )
-    problems: list[Problem] = []
-    unknown = sorted(unsecret(key) if isinstance(key, str) else shown(key) for key in entry if key not in _WANTED_KEYS)
-    if unknown:
-        problems.append(
-            Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
-        )
-    values: dict[str, Any] = {"activation_code": None}
-    readers = {"number": parse_number}
-    if not without_code or entry.get("activation_code") is not None:
-        readers["activation_code"] = parse_code
-    if entry.get("profile") is not None:
-        readers["profile"] = parse_profile
-    for key, reader in readers.items():
-        try:
-            values[key] = reader(entry.get(key), f"{where}.{key}")
-        except LicensingError as error:
-            problems.extend(error.problems)
-    nodelock = entry.get("nodelock") or MACHINE
-    if nodelock not in NODELOCKS:
-        problems.append(
-            Problem(f"{shown(nodelock)} is not a nodelock.", f"{where}.nodelock", "Use machine or personal.")
-        )
-    default = entry.get("default")
-    if default is not None and not isinstance(default, bool):
-        problems.append(
-            Problem(f"{shown(default)} is neither true nor false.", f"{where}.default", "Use true or false.")
-        )
-    if problems:
-        raise LicensingError(problems)
-    return DeclaredLicense(nodelock=nodelock, default=bool(default), **values)
-
-
-def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Problem]:
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    return [
-        Problem(f"{noun} {name} is {verb} {count} times.", where, "Keep one of them.")
-        for name, count in seen.items()
-        if count > 1
-    ]
-
-
-def read_profiles(entries: object, where: str, known: Iterable[str] | None = None) -> tuple[Profile, ...]:
-    """Read declared profiles ``[{name, license, default}]``; refuse with every problem at once.
-
-    :param known: license numbers that may be named; any number where None
-    """
-    if not isinstance(entries, (list, tuple)):
-        raise refuse("The declared profiles are not a list.", where, "Declare a list of {name, license, default}.")
-    numbers = None if known is None else set(known)
-    profiles: list[Profile] = []
-    problems: list[Problem] = []
-    for at, entry in enumerate(entries):
-        place = f"{where}[{at}]"
-        try:
-            data = entry if isinstance(entry, Mapping) else {}
-            profile = Profile(
-                parse_profile(data.get("name"), f"{place}.name"),
-                parse_number(data.get("license"), f"{place}.license"),
-                data.get("default") is True,
-            )
-        except LicensingError as error:
-            problems.extend(error.problems)
-            continue
-        if numbers is not None and profile.license not in numbers:
-            problems.append(
-                Problem(
-                    f"Profile {profile.name} names license {profile.license}, which is not installed.",
-                    place,
-                    "Install the license first, or name one that is.",
-                )
-            )
-        profiles.append(profile)
-    problems.extend(_repeats([p.name for p in profiles], "Profile", "declared", where))
-    if problems:
-        raise LicensingError(problems)
-    return tuple(profiles)
-
-
-def check_names(profiles: Iterable[Profile], where: str = "profiles") -> None:
-    """Refuse profiles of which two have one name."""
-    problems = _repeats([profile.name for profile in profiles], "Profile", "declared", where)
-    if problems:
-        raise LicensingError(problems)
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from .errors import refuse, shown
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -55,3 +57,42 @@ def _is_shared(device: int) -> bool:
             if fields.split()[2:3] == [number]:
                 return kind.startswith(_SHARED)
     return False
+
+
+def below(root: str, path: str) -> Path:
+    """Return where an absolute path lies under an alternate root.
+
+    :raises LicensingError: either is not absolute, or links make the result leave the root.
+    """
+    if (
+        not path.startswith("/")
+        or ".." in PurePosixPath(path).parts
+        or path.strip("/") == ""
+        # A line end or half a character could be written into no unit and no message.
+        or not (path + root).isprintable()
+    ):
+        raise refuse(
+            f"{shown(path)} is not an absolute path of a folder.", "home", "Write it as /opt/aims-license-server."
+        )
+    if not root:
+        return Path(path)
+    if not root.startswith("/"):
+        raise refuse(
+            f"{shown(root)} is not an absolute path.",
+            "root",
+            "Write the alternate root with its full path, or leave it empty.",
+        )
+    base = Path(root)
+    if not os.path.isdir(base):  # noqa: PTH112 - Path.is_dir() raises where a parent may not be searched
+        raise refuse(
+            "The alternate root is not there.",
+            root,
+            "Create it (a root file system with etc/machine-id), or correct the path.",
+        )
+    full = base / path.lstrip("/")
+    # Path.resolve() raises an error of its own on links that go round in a circle; these are met, and told, later.
+    if Path(os.path.realpath(base)) not in Path(os.path.realpath(full)).parents:
+        raise refuse(
+            f"{path} under this root leads out of it by a symbolic link.", root, "Replace the link by a real directory."
+        )
+    return full

@@ -39,7 +39,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.ins
     PENDING_DEACTIVATION,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried, is_secret
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import HELD
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     OVERVIEW,
     PAGE,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rules import decide

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import named
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import (
     against_nodelock,
     taken_names,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import named
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import LicenseView, Status
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import Assessment, is_settled
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_command
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.copies import (

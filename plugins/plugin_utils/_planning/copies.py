@@ -18,7 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
     compare,
     new_machine_id,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SYSTEMD, put_away
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SYSTEMD
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import put_away
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import forget
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 

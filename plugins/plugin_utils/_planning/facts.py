@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import (
-    LicenseView,
-    Overview,
-    PendingRequest,
-    Quote,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.quote import Quote
 
 
 @dataclass(frozen=True)

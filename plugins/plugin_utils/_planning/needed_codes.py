@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import another_code
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import CODE
 

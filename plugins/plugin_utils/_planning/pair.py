@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    DeclaredLicense,
-    Profile,
-    keep_profiles,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, Quote
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense, keep_profiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.quote import Quote
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts, HostFacts
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 

@@ -12,12 +12,9 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DEACTIVATE, UPDATE
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import (
-    LicenseView,
-    Overview,
-    PendingRequest,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import day_of, time_in_words
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import TERMINAL_WIDTH, text_table
 

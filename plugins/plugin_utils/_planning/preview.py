@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import LicenseView, Overview, Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 
 ANYBODY = "*"

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense, named
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import DRIFTED
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE as ASKS
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    MACHINE,
-    PERSONAL,
-    DeclaredLicense,
-    named,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import (
-    LicenseView,
-    Overview,
-    PendingRequest,
-    Status,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import MACHINE, PERSONAL
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import Assessment, is_settled
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_command
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.copies import copied_home

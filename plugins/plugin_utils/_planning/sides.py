@@ -12,11 +12,8 @@ from typing import Any, Optional
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import (
-    LicenseView,
-    Overview,
-    PendingRequest,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_list, as_map
 
 # Name → SHA-256, or None where it is not known.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import HELD
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import HELD
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.environment import ENVIRONMENT
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import (
     DASH,

@@ -11,43 +11,22 @@ import json
 import os
 import secrets
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from .. import documents, faults
 from ..documents import Realm
 from ..errors import LicensingError, refuse
 from ..files import PRIVATE
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, Account, License, parse_time, render_time
-from ..system import require_locks, sync_folder
+from ..system import require_locks
 from .certificates import Certificates
+from .ledger_file import RECORDS_OF, SCHEMA, SCHEMA_VERSION, SETTINGS, STRANGERS, name_while_made, sweep, sync
 from .policy import EMERGENCY_DAYS, Holding, check_emergency_days
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE realm (name TEXT NOT NULL, private_key BLOB NOT NULL, public_key TEXT NOT NULL);
-CREATE TABLE license (number TEXT PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE holding (number TEXT PRIMARY KEY REFERENCES license, live INTEGER NOT NULL, fingerprint TEXT NOT NULL,
-                      host_key TEXT NOT NULL, nodelock TEXT NOT NULL);
-CREATE TABLE transfer (number TEXT NOT NULL REFERENCES license, nodelock TEXT NOT NULL, at TEXT NOT NULL);
-CREATE INDEX transfer_of ON transfer (number, nodelock, at);
-CREATE TABLE response (request_id TEXT PRIMARY KEY, request_digest TEXT NOT NULL, content BLOB NOT NULL);
-CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, number TEXT,
-                    detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
-"""
-# Ledgers of the first version lack it; made with the first change.
-_RECORDS_OF = "CREATE INDEX IF NOT EXISTS record_of ON audit (number, at)"
-# Tables that ledgers of the first version lack; made with the first change that needs them.
-_STRANGERS = """
-CREATE TABLE IF NOT EXISTS unproven (at INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS unproven_count (hour TEXT PRIMARY KEY, requests INTEGER NOT NULL);
-"""
-_SETTINGS = "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
-# Records of the audit log beyond those named like the action that was asked for.
 EMERGENCY = "emergency"
 SETTING = "setting"
 # How many requests that proved nothing are remembered by their ids.
@@ -71,7 +50,7 @@ class Ledger:
             there = Path(path).is_file()
             if there and Path(path).stat().st_nlink > 1:
                 # Its creation was killed at its very end, and left its other name.
-                _sweep(Path(path).absolute(), lambda found: os.path.samestat(found, Path(path).stat()))
+                sweep(Path(path).absolute(), lambda found: os.path.samestat(found, Path(path).stat()))
         except OSError as error:
             raise refuse(f"The ledger cannot be reached: {error.strerror}.", path, _ADVICE) from error
         if not there:
@@ -90,7 +69,7 @@ class Ledger:
         except LicensingError:
             self._db.close()
             raise
-        if version != _SCHEMA_VERSION or found is None:
+        if version != SCHEMA_VERSION or found is None:
             self._db.close()
             todo = "Give the path of the ledger, or make one under another path with 'authority init'."
             raise refuse("This file is not a ledger of this version.", path, todo)
@@ -131,20 +110,20 @@ class Ledger:
         pem = documents.new_private_key()
         public = documents.realm_key(documents.load_private_key(pem, path))
         place = Path(path).absolute()
-        temporary = place.with_name(f"{_made_as(place)}{secrets.token_hex(6)}")
+        temporary = place.with_name(f"{name_while_made(place)}{secrets.token_hex(6)}")
         try:
-            _sweep(place, lambda found: time.time() - found.st_mtime > _UNDER_WAY)
+            sweep(place, lambda found: time.time() - found.st_mtime > _UNDER_WAY)
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
             faults.reach("ledger.create.made", path)
             db = cls._connect(str(temporary))
-            db.executescript(_SCHEMA + _STRANGERS + _RECORDS_OF)
+            db.executescript(SCHEMA + STRANGERS + RECORDS_OF)
             db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
-            db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.close()
             faults.reach("ledger.create.filled", path)
             os.link(temporary, place)
             faults.reach("ledger.create.linked", path)
-            _sync(place.parent)
+            sync(place.parent)
         except FileExistsError:
             raise refuse(
                 "There is a file already.", path, "Use the ledger that is there, or choose another path."
@@ -192,7 +171,7 @@ class Ledger:
         with self.change():
             if not dry:
                 # A row that is replaced by the same stays unwritten; the number of the version does not.
-                self._rows(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                self._rows(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
@@ -313,7 +292,7 @@ class Ledger:
 
     def _make_strangers(self) -> None:
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'unproven_count'"):
-            for statement in filter(str.strip, _STRANGERS.split(";")):
+            for statement in filter(str.strip, STRANGERS.split(";")):
                 self._rows(statement)
 
     def emergency_days(self) -> int:
@@ -324,7 +303,7 @@ class Ledger:
         """Change that; return whether it was otherwise before. To be called within :meth:`change`."""
         if check_emergency_days(days) == self.emergency_days():
             return False
-        self._rows(_SETTINGS)
+        self._rows(SETTINGS)
         self._rows("INSERT OR REPLACE INTO setting VALUES ('emergency_days', ?)", days)
         self.record(now, SETTING, None, {"emergency_days": days})
         return True
@@ -357,7 +336,7 @@ class Ledger:
 
     def answered(self, number: str, since: datetime, until: datetime, limit: int) -> list[str]:
         """Return when a license's newest answers within a time were recorded, newest first, and no more than limit."""
-        self._rows(_RECORDS_OF)
+        self._rows(RECORDS_OF)
         rows = self._rows(
             "SELECT at FROM audit WHERE number = ? AND at > ? AND at <= ? AND event IN (?, ?, ?, ?) "
             "ORDER BY at DESC LIMIT ?",
@@ -405,30 +384,3 @@ class Ledger:
 
 def _chain(row: tuple[Any, ...]) -> str:
     return hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()
-
-
-def _made_as(place: Path) -> str:
-    """How the names begin that a ledger has while it is made."""
-    return f".tmp-{place.name}-"
-
-
-def _sweep(place: Path, is_left: Callable[[os.stat_result], bool]) -> None:
-    """Remove what creations of a ledger have left that were killed; it holds a private key.
-
-    They make files: a folder or a link of such a name is somebody else's, and stays.
-    """
-    begins = _made_as(place)
-    for left in place.parent.iterdir():
-        if left.name.startswith(begins):
-            with contextlib.suppress(FileNotFoundError):
-                found = left.lstat()
-                if stat.S_ISREG(found.st_mode) and is_left(found):
-                    left.unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        sync_folder(handle)
-    finally:
-        os.close(handle)

@@ -8,21 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..fingerprint import MEANINGS, SAME, Comparison, compare, in_words
+from ..license_view import Drift, LicenseView, ProfileView, Status, Transfers
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
-from ..overview import (
-    Drift,
-    LicenseView,
-    Overview,
-    PendingRequest,
-    ProfileView,
-    ServerView,
-    Status,
-    Transfers,
-    Usage,
-)
+from ..overview import Overview, PendingRequest, ServerView, Usage
+from .config import UNMANAGED, Config
 from .journal import Intent
+from .nodelock import Installed, Nodelock
 from .state import State, is_here
-from .store import OURS, UNMANAGED, Config, Home, Installed, Nodelock, is_carried
+from .store import OURS, Home, is_carried
 
 ACTIVE = Status.ACTIVE.value
 INACTIVE = Status.INACTIVE.value

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ..declared import DeclaredLicense
 from ..fingerprint import compare, read_fingerprint
-from ..model import UPDATE, DeclaredLicense
+from ..model import UPDATE
+from .config import Config
 from .journal import Intent, Journal, unsettled
-from .store import FOREIGN, OURS, Config, Home, Installed
+from .nodelock import Installed
+from .store import FOREIGN, OURS, Home
 
 
 def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:

@@ -28,18 +28,16 @@ import shlex
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from .. import documents
-from ..addresses import Listen
-from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse, shown
-from ..files import PRIVATE, PUBLIC, SHARED, Folder, below
-from ..lease import Lease
-from ..model import Account, License, Profile, digits, now_utc, parse_number, parse_time, read_profiles
+from ..files import PRIVATE, PUBLIC, SHARED, Folder
+from ..model import License, digits
+from ..places import below
+from .config import Config
+from .nodelock import Installed, Nodelock, read_nodelock
 
 MARKER = ".aims-licensing.json"
 PRODUCT = "aims.licensing"
@@ -62,123 +60,6 @@ _LEFT_OUT = ("Bin/", "Logging/", "Seats/", ".lock")
 ABSENT = "absent"
 OURS = "ours"
 FOREIGN = "foreign"
-
-SYSTEMD = "systemd"
-PROCESS = "process"
-UNMANAGED = "none"
-SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
-
-
-@dataclass(frozen=True)
-class Config:
-    """What the manager can set, replaced as a whole.
-
-    :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
-        installed with one
-    :ivar realm: whose responses are honoured, pinned at the first activation
-    :ivar maintenance: whether maintenance mode lasts until somebody leaves it
-    :ivar drain: the maintenance mode that a drain has entered, which ends by itself
-    :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
-    :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
-    """
-
-    authority: str | None = None
-    realm: Realm | None = None
-    profiles: tuple[Profile, ...] = ()
-    users: tuple[str, ...] = ()
-    maintenance: bool = False
-    fenced: Mapping[str, str] = field(default_factory=dict)
-    listen: Listen = field(default_factory=Listen)
-    service: str = UNMANAGED
-    drain: Lease | None = None
-
-    def is_closed(self, now: datetime | None = None) -> bool:
-        """Whether no new seats are to be given: in maintenance mode, or while a drain lasts.
-
-        :param now: the time, UTC; that of this machine unless told
-        """
-        return self.maintenance or (self.drain is not None and self.drain.is_valid(now or now_utc()))
-
-    def as_dict(self) -> dict[str, Any]:
-        # Who does not know of drains takes one for maintenance mode, which keeps new seats from being given too.
-        drain = {"drain": {**self.drain.as_dict(), "alone": not self.maintenance}} if self.drain else {}
-        return {
-            **drain,
-            "authority": self.authority,
-            "realm": self.realm.as_dict() if self.realm else None,
-            "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
-            "users": list(self.users),
-            "maintenance": self.maintenance or self.drain is not None,
-            "fenced": dict(self.fenced),
-            "listen": self.listen.as_dict(),
-            "service": self.service,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
-        realm, authority, drain = data.get("realm"), data.get("authority"), data.get("drain")
-        if data.get("service", UNMANAGED) not in SERVICES:
-            raise ValueError("service")
-        if authority is not None and not isinstance(authority, str):
-            raise TypeError("authority")
-        return cls(
-            authority=authority,
-            realm=Realm.from_dict(realm, where) if realm else None,
-            profiles=read_profiles(data.get("profiles", []), where),
-            users=tuple(str(user) for user in data.get("users", [])),
-            maintenance=data.get("maintenance") is True and not (drain and drain.get("alone") is True),
-            fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
-            listen=Listen.from_dict(data.get("listen"), where),
-            service=str(data.get("service", UNMANAGED)),
-            drain=Lease.from_dict(drain, where) if drain else None,
-        )
-
-
-@dataclass(frozen=True)
-class Nodelock:
-    """The response that activated a license on a machine.
-
-    :ivar serial: the authority's running number of the exchange
-    :ivar until: when an emergency activation ends; None for any other
-    """
-
-    type: str
-    fingerprint: Mapping[str, str]
-    host_key: str
-    serial: int
-    account: Account
-    document: Document
-    until: datetime | None = None
-
-    def is_over(self, now: datetime) -> bool:
-        """Whether this was an emergency activation that has ended."""
-        return self.until is not None and now >= self.until
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A license file in the home, with its nodelock where there is one."""
-
-    license: License
-    nodelock: Nodelock | None
-
-
-def read_nodelock(document: Document) -> Nodelock:
-    """Read the nodelock that an activation's response carries, or refuse; its signature is not checked here."""
-    body = document.body
-    machine, serial = body.get("fingerprint"), body.get("serial")
-    if not isinstance(machine, dict) or not isinstance(serial, int):
-        raise refuse("The nodelock is damaged.", document.where, "Restore the file from the newest bundle.")
-    nodelock = "personal" if body.get("nodelock") == "personal" else "machine"
-    return Nodelock(
-        type=nodelock,
-        fingerprint={str(k): str(v) for k, v in machine.items()},
-        host_key=str(body.get("host_key")),
-        serial=serial,
-        account=Account.from_dict(nodelock, body.get("account"), document.where),
-        document=document,
-        until=None if body.get("until") is None else parse_time(body["until"], document.where),
-    )
 
 
 class Home:

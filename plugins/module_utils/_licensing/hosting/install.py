@@ -25,11 +25,13 @@ from ..channel.base import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC
+from ..home.config import SYSTEMD, UNMANAGED, Config
 from ..home.inspection import overview_of
 from ..home.state import read_state
-from ..home.store import CONFIG, FOREIGN, OURS, PACKAGE, SYSTEMD, UNMANAGED, Config, Home
+from ..home.store import CONFIG, FOREIGN, OURS, PACKAGE, Home
+from ..license_view import Status
 from ..model import now_utc, parse_version
-from ..overview import Overview, ServerView, Status
+from ..overview import Overview, ServerView
 from ..requirements import missing, require_cryptography
 from .changes import ChangeKind, HostChange
 from .liveness import is_holder, running, usage_of

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LicensingError, refuse
-from ..home.store import SEATS_LOCK, UNMANAGED, Config, Home
+from ..home.config import UNMANAGED, Config
+from ..home.store import SEATS_LOCK, Home
 from ..overview import Usage
 from ..system import advice, reason, try_lock
 

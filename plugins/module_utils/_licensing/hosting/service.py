@@ -19,18 +19,8 @@ from typing import Any, NamedTuple, Protocol
 from ..addresses import CLIENTS_PORT, MANAGEMENT_PORT
 from ..errors import LicensingError, Problem, refuse
 from ..files import PRIVATE, PUBLIC, SHARED, Folder
-from ..home.store import (
-    CONFIG,
-    HOST_KEY,
-    MARKER,
-    PROCESS,
-    READ_DIRECTORIES,
-    SEATS_LOCK,
-    SERVICE_DIRECTORIES,
-    SYSTEMD,
-    Config,
-    Home,
-)
+from ..home.config import PROCESS, SYSTEMD, Config
+from ..home.store import CONFIG, HOST_KEY, MARKER, READ_DIRECTORIES, SEATS_LOCK, SERVICE_DIRECTORIES, Home
 from ..requirements import missing, require_tornado
 from .changes import ChangeKind, HostChange
 from .liveness import is_held, running, signal_holder

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Callable
 
 from ..channel.base import Channel
+from ..declared import DeclaredLicense, check_names
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..files import PRIVATE
 from ..fingerprint import read_fingerprint
+from ..home.config import UNMANAGED
 from ..home.journal import unsettled
 from ..home.state import State
-from ..home.store import OURS, UNMANAGED, Home, is_secret
-from ..model import DeclaredLicense, Profile, check_names, now_utc
-from ..overview import Overview, Quote, Status
+from ..home.store import OURS, Home, is_secret
+from ..license_view import Status
+from ..model import Profile, now_utc
+from ..overview import Overview
 from ..places import place_of
+from ..quote import Quote
 from . import deactivation, maintenance
 from .carried_files import CarriedFiles, carried
 from .drain import Step, drain

@@ -13,8 +13,8 @@ from .. import faults
 from ..channel.base import Channel
 from ..errors import LicensingError, refuse
 from ..home.state import State
+from ..license_view import Status
 from ..model import MACHINE, parse_seconds, render_time
-from ..overview import Status
 from .drain import Drained, Step
 from .exchange import Requests
 from .forecast import given_up

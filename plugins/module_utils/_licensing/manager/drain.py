@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import LicensingError, refuse
-from ..home.store import Config, Home
+from ..home.config import Config
+from ..home.store import Home
 from ..hosting.liveness import running
 from ..overview import ClientView, Usage
 

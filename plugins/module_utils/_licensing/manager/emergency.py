@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..declared import DeclaredLicense
 from ..errors import LicensingError
 from ..home.state import State
-from ..model import DeclaredLicense
-from ..overview import Quote
+from ..quote import Quote
 from .results import Action, LicenseResult
 
 

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from .. import documents
+from ..declared import DeclaredLicense
 from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..fingerprint import compare
 from ..home.journal import Intent, Journal
-from ..model import ACTIVATE, DEACTIVATE, QUOTE, UPDATE, DeclaredLicense, render_time
+from ..model import ACTIVATE, DEACTIVATE, QUOTE, UPDATE, render_time
 
 GRANTED = "granted"
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ..declared import DeclaredLicense
 from ..documents import Document
+from ..home.nodelock import read_nodelock
 from ..home.state import State
-from ..home.store import read_nodelock
-from ..model import ACTIVATE, DEACTIVATE, UPDATE, DeclaredLicense
-from ..overview import Transfers
+from ..license_view import Transfers
+from ..model import ACTIVATE, DEACTIVATE, UPDATE
 from .emergency import foreseen
 from .results import DONE, Action, LicenseResult
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..errors import LicensingError
-from ..home.store import Config, Home
+from ..home.config import Config
+from ..home.store import Home
 from ..hosting.liveness import running
 from ..lease import Lease
 from ..model import now_utc, parse_seconds

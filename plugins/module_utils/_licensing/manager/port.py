@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..channel.base import Channel
+from ..declared import DeclaredLicense
 from ..documents import Realm
 from ..errors import Problem
-from ..model import DeclaredLicense, Profile
-from ..overview import Overview, Quote
+from ..model import Profile
+from ..overview import Overview
+from ..quote import Quote
 from .drain import Drained, Step
 from .results import LicenseResult
 

@@ -10,15 +10,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 from .. import documents
 from ..channel.base import Channel
+from ..declared import DeclaredLicense, named
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import MEANINGS, compare, in_words
 from ..home.inspection import drift, drift_since_asked
 from ..home.journal import Intent
+from ..home.nodelock import Installed
 from ..home.state import State, is_here
-from ..home.store import HOST_KEY, Home, Installed, put_away
-from ..model import ACTIVATE, MACHINE, PERSONAL, DeclaredLicense, Profile, digits, named, parse_number
-from ..overview import Quote
+from ..home.store import HOST_KEY, Home, put_away
+from ..model import ACTIVATE, MACHINE, PERSONAL, Profile, digits, parse_number
+from ..quote import Quote
 
 
 def obstacles_of(home: Home, state: State, numbers: Sequence[str] | None = None) -> list[Problem]:

@@ -8,23 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ..declared import DeclaredLicense, check_names, keep_profiles, named
+from ..home.config import Config
 from ..home.state import State
-from ..home.store import Config
-from ..model import (
-    ACTIVATE,
-    DEACTIVATE,
-    UPDATE,
-    DeclaredLicense,
-    Profile,
-    arrange_profiles,
-    check_names,
-    digits,
-    free_name,
-    keep_profiles,
-    named,
-    parse_user,
-)
-from ..overview import LicenseView, Overview, PendingRequest, Status
+from ..license_view import LicenseView, Status
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, Profile, arrange_profiles, digits, free_name, parse_user
+from ..overview import Overview, PendingRequest
 
 _PENDING = {
     Status.PENDING_ACTIVATION: ACTIVATE,

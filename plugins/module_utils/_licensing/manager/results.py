@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ..license_view import Transfers
 from ..model import ACTIVATE, DEACTIVATE, UPDATE
-from ..overview import Quote, Transfers
+from ..quote import Quote
 
 
 class Action(str, Enum):

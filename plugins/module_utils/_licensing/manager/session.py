@@ -14,10 +14,11 @@ from typing import Callable
 from ..channel.base import Channel
 from ..documents import Document, Realm
 from ..errors import refuse
+from ..home.config import Config
 from ..home.inspection import overview_of
 from ..home.journal import Intent, Journal
 from ..home.state import State, read_state
-from ..home.store import Config, Home
+from ..home.store import Home
 from ..hosting.liveness import usage_of
 from ..model import UPDATE
 from ..overview import Overview, Usage

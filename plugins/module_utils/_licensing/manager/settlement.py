@@ -15,9 +15,10 @@ from ..channel.base import Channel
 from ..documents import Document, Realm
 from ..errors import LicensingError, Problem, refuse
 from ..home.journal import Intent, Journal
-from ..home.store import Home, read_nodelock
+from ..home.nodelock import read_nodelock
+from ..home.store import Home
+from ..license_view import Transfers
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, License
-from ..overview import Transfers
 from .exchange import check_pending, check_response, hindrance, is_void, refusal
 from .results import DONE, Action, LicenseResult
 

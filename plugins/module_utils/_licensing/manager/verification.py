@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from ..client import Refused, SeatClient
 from ..errors import LicensingError, Problem
-from ..home.store import Config
-from ..overview import Overview, ProfileView, Status
+from ..home.config import Config
+from ..license_view import ProfileView, Status
+from ..overview import Overview
 from .port import SeatTrial
 
 GRANTED = "granted"

@@ -16,8 +16,10 @@ from .. import documents
 from ..documents import Realm
 from ..errors import LicensingError, Problem
 from ..fingerprint import compare
+from ..home.config import Config
 from ..home.journal import Intent, Journal, unsettled
-from ..home.store import Config, Home, Installed
+from ..home.nodelock import Installed
+from ..home.store import Home
 from ..model import ACTIVATE, UPDATE, Profile, digits, now_utc, render_time
 
 _WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")

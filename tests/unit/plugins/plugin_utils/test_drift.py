@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import compare, in_words
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import drift_of
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import SeenHost, pair_status
 from support.plans import pair_of, plan_of

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from support.plans import pair_of, plan_of
 from support.worked_example import CLIENT as OTHER
 from support.worked_example import CODE

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
 from support.worked_example import CODE

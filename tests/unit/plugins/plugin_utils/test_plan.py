@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 from support.plans import pair_of, plan_of
 from support.worked_example import CODE

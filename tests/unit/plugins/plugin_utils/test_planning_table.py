@@ -9,12 +9,10 @@ import itertools
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    ACTIVATE,
-    DEACTIVATE,
-    DeclaredLicense,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Quote, Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE, DEACTIVATE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.quote import Quote
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import Assessment, spends
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import is_held_by_third, needs_source
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.facts import Facts

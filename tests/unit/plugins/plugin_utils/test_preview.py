@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.preview import QuoteRequest, quote_request
 from ansible_collections.aims.licensing.tests.support.plans import pair_of
 

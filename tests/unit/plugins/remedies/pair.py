@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import Config
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, make_plan, plan_text
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,

@@ -24,12 +24,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded, OfflineFiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, DeclaredLicense, digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, digits
 from support import worked_example
 from support.worked_example import CLIENT, CODES, HOME, SERVER, SESSION, WRONG_CODE  # noqa: F401
 

@@ -29,12 +29,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import (
-    PROCESS,
-    SYSTEMD,
-    UNMANAGED,
-    Home,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import PROCESS, SYSTEMD, UNMANAGED
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import install as installing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,

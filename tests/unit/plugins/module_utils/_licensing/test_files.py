@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, PUBLIC, Folder, below
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, PUBLIC, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.places import below
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     as_nobody,
     let_others_come_to,

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,

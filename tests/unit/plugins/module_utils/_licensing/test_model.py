@@ -9,9 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    DeclaredLicense,
+    read_declared_licenses,
+    read_numbers,
+    read_profiles,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
-    DeclaredLicense,
     License,
     Profile,
     arrange_profiles,
@@ -23,9 +28,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     parse_time,
     parse_user,
     parse_version,
-    read_declared_licenses,
-    read_numbers,
-    read_profiles,
     render_time,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (

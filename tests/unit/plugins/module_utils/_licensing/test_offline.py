@@ -14,8 +14,9 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     NUMBERS,

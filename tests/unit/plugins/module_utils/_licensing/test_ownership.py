@@ -17,7 +17,8 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, UNMANAGED, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import UNMANAGED
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import ownership, service
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,

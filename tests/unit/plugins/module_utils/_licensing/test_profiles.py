@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense, Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,

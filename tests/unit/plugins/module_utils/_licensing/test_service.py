@@ -27,7 +27,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PUBLIC
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import PROCESS, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import PROCESS
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
     Settings,

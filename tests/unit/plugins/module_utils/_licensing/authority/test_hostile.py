@@ -19,8 +19,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority import ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard, web
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.guard import Guard, Window
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DeclaredLicense
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,

@@ -14,7 +14,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home, Installed
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.nodelock import Installed
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the manager can set for a license server, ``Config/server.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..addresses import Listen
+from ..declared import read_profiles
+from ..documents import Realm
+from ..lease import Lease
+from ..model import Profile, now_utc, parse_number
+
+SYSTEMD = "systemd"
+PROCESS = "process"
+UNMANAGED = "none"
+SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the manager can set, replaced as a whole.
+
+    :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
+        installed with one
+    :ivar realm: whose responses are honoured, pinned at the first activation
+    :ivar maintenance: whether maintenance mode lasts until somebody leaves it
+    :ivar drain: the maintenance mode that a drain has entered, which ends by itself
+    :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
+    :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
+    """
+
+    authority: str | None = None
+    realm: Realm | None = None
+    profiles: tuple[Profile, ...] = ()
+    users: tuple[str, ...] = ()
+    maintenance: bool = False
+    fenced: Mapping[str, str] = field(default_factory=dict)
+    listen: Listen = field(default_factory=Listen)
+    service: str = UNMANAGED
+    drain: Lease | None = None
+
+    def is_closed(self, now: datetime | None = None) -> bool:
+        """Whether no new seats are to be given: in maintenance mode, or while a drain lasts.
+
+        :param now: the time, UTC; that of this machine unless told
+        """
+        return self.maintenance or (self.drain is not None and self.drain.is_valid(now or now_utc()))
+
+    def as_dict(self) -> dict[str, Any]:
+        # Who does not know of drains takes one for maintenance mode, which keeps new seats from being given too.
+        drain = {"drain": {**self.drain.as_dict(), "alone": not self.maintenance}} if self.drain else {}
+        return {
+            **drain,
+            "authority": self.authority,
+            "realm": self.realm.as_dict() if self.realm else None,
+            "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
+            "users": list(self.users),
+            "maintenance": self.maintenance or self.drain is not None,
+            "fenced": dict(self.fenced),
+            "listen": self.listen.as_dict(),
+            "service": self.service,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str) -> Config:
+        realm, authority, drain = data.get("realm"), data.get("authority"), data.get("drain")
+        if data.get("service", UNMANAGED) not in SERVICES:
+            raise ValueError("service")
+        if authority is not None and not isinstance(authority, str):
+            raise TypeError("authority")
+        return cls(
+            authority=authority,
+            realm=Realm.from_dict(realm, where) if realm else None,
+            profiles=read_profiles(data.get("profiles", []), where),
+            users=tuple(str(user) for user in data.get("users", [])),
+            maintenance=data.get("maintenance") is True and not (drain and drain.get("alone") is True),
+            fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
+            listen=Listen.from_dict(data.get("listen"), where),
+            service=str(data.get("service", UNMANAGED)),
+            drain=Lease.from_dict(drain, where) if drain else None,
+        )

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A license that is installed in a home, and the nodelock that makes it this machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..documents import Document
+from ..errors import refuse
+from ..model import Account, License, parse_time
+
+
+@dataclass(frozen=True)
+class Nodelock:
+    """The response that activated a license on a machine.
+
+    :ivar serial: the authority's running number of the exchange
+    :ivar until: when an emergency activation ends; None for any other
+    """
+
+    type: str
+    fingerprint: Mapping[str, str]
+    host_key: str
+    serial: int
+    account: Account
+    document: Document
+    until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether this was an emergency activation that has ended."""
+        return self.until is not None and now >= self.until
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A license file in the home, with its nodelock where there is one."""
+
+    license: License
+    nodelock: Nodelock | None
+
+
+def read_nodelock(document: Document) -> Nodelock:
+    """Read the nodelock that an activation's response carries, or refuse; its signature is not checked here."""
+    body = document.body
+    machine, serial = body.get("fingerprint"), body.get("serial")
+    if not isinstance(machine, dict) or not isinstance(serial, int):
+        raise refuse("The nodelock is damaged.", document.where, "Restore the file from the newest bundle.")
+    nodelock = "personal" if body.get("nodelock") == "personal" else "machine"
+    return Nodelock(
+        type=nodelock,
+        fingerprint={str(k): str(v) for k, v in machine.items()},
+        host_key=str(body.get("host_key")),
+        serial=serial,
+        account=Account.from_dict(nodelock, body.get("account"), document.where),
+        document=document,
+        until=None if body.get("until") is None else parse_time(body["until"], document.where),
+    )
