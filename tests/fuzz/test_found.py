@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, client, documents, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
+    addresses,
+    client,
+    declared,
+    documents,
+    model,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
@@ -51,7 +57,7 @@ def test_a_number_too_large_for_python_to_write_is_refused_in_words() -> None:
     assert refused(model.parse_number, 1 << 40000).startswith("a int is not a license number.")
     assert refused(model.parse_date, 1 << 40000, "here").startswith("a int is not a date.")
     wanted = [{"number": "1", "activation_code": 1, "default": 1 << 40000, "nodelock": 1 << 40000}]
-    assert "a int is neither true nor false." in refused(model.read_declared_licenses, wanted, "here")
+    assert "a int is neither true nor false." in refused(declared.read_declared_licenses, wanted, "here")
 
 
 def test_a_user_with_half_a_character_cannot_be_declared_and_then_not_be_written() -> None:
@@ -93,7 +99,7 @@ def test_a_message_stays_short_and_can_be_written_whatever_it_repeats() -> None:
     problem = Problem("x" * 100_000, "a\ud800b", "do")
     assert len(problem.what) == 3001
     assert problem.where == "a\\ud800b"
-    assert len(refused(model.read_declared_licenses, [{"x" * 100_000: 1}], "here")) < 10_000
+    assert len(refused(declared.read_declared_licenses, [{"x" * 100_000: 1}], "here")) < 10_000
 
 
 def test_a_document_nested_almost_as_deep_as_the_stack_is_refused_when_read() -> None:
@@ -232,8 +238,8 @@ def test_a_code_or_a_password_in_the_wrong_place_is_not_repeated_by_a_message() 
     for call in (
         lambda: model.parse_number(CODE),
         lambda: model.parse_profile(CODE),
-        lambda: model.read_declared_licenses([{CODE: 1}], "here"),
-        lambda: model.read_profiles([{"name": CODE, "license": CODE}] * 2, "here"),
+        lambda: declared.read_declared_licenses([{CODE: 1}], "here"),
+        lambda: declared.read_profiles([{"name": CODE, "license": CODE}] * 2, "here"),
         lambda: channel.check_authority(f"ledger:{CODE}"),
         lambda: open_manager(f"https://user:{CODE[:5]}@x", "/a"),
         lambda: check_portal([CODE], "here"),

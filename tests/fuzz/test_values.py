@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, model
+from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, declared, model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
@@ -115,12 +115,15 @@ FORMATS: dict[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]] = {
         mapping(spent=["2026-01-01T12:00:00Z"]) | st.lists(_TIMES, max_size=5).map(lambda times: {"spent": times}),
     ),
     "declared licenses": (
-        lambda value: model.read_declared_licenses(value, "here"),
+        lambda value: declared.read_declared_licenses(value, "here"),
         st.lists(_WANTED, max_size=3) | ANY,
     ),
-    "license numbers": (lambda value: model.read_numbers(value, "here"), st.lists(SELDOM | _NUMBERS, max_size=4) | ANY),
+    "license numbers": (
+        lambda value: declared.read_numbers(value, "here"),
+        st.lists(SELDOM | _NUMBERS, max_size=4) | ANY,
+    ),
     "declared profiles": (
-        lambda value: model.read_profiles(value, "here", [NUMBER]),
+        lambda value: declared.read_profiles(value, "here", [NUMBER]),
         st.lists(_PROFILE, max_size=3) | ANY,
     ),
     "realm": (_realm, mapping(**REALM, ca="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),

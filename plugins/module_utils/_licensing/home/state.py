@@ -89,6 +89,10 @@ class State:
             return served
         return served and lock is not None and lock.type == wanted.nodelock and lock.until is None
 
+    def due_of_others(self, numbers: Sequence[str], online: bool) -> list[Intent]:
+        """Of the exchanges that are :meth:`due`, those of other licenses: a call finishes these first."""
+        return [intent for intent in self.due(numbers, online) if intent.number not in numbers]
+
     def due(self, numbers: Sequence[str], online: bool) -> list[Intent]:
         """The open exchanges to finish before any of these licenses is asked for.
 

@@ -29,7 +29,7 @@ from ..quote import Quote
 from . import deactivation, maintenance
 from .carried_files import CarriedFiles, carried
 from .drain import Step, drain
-from .emergency import bridges, foreseen, raise_ungranted, sort_out
+from .emergency import bridges, foreseen, sort_out
 from .exchange import Requests, check_response
 from .forecast import ended, updated, waits
 from .freshness import Freshness
@@ -132,6 +132,11 @@ class BundledManager:
                 # Offline, a finished exchange may have made room for the next: what is open now is pending.
                 results = {number: result for number, result in finished.items() if number not in state.intents}
             config = arranged(state, wanted, extra_profiles, users, keep_profiles)
+            if dry:
+                # A fence stays until the license is granted.
+                waiting = [number for number in results if results[number].action is Action.PENDING]
+                fenced = {n: since for n, since in state.config.fenced.items() if n in waiting}
+                config = replace(config, fenced={**config.fenced, **fenced})
             if not dry and config != state.config:
                 self._home.save(config)
             complete = all(state.is_served(number) for number in numbers)
@@ -141,6 +146,8 @@ class BundledManager:
             state = replace(state, config=config)
             after = self._managed.overview(state)
             if dry:
+                if not all(state.is_as(license) for license in wanted):
+                    after = self._managed.foreseen(state, state.due_of_others(numbers, channel.online))
                 after = replace(after, files=tuple(sorted({*after.files, *came})))
                 ends = {number: result.until for number, result in results.items() if result.until}
                 served = [n for n in results if results[n].is_over]
@@ -203,7 +210,6 @@ class BundledManager:
         quotes = self._quote(state, new, channel, realm, emergency)
         found = sort_out(state, new, quotes, emergency, given_back, channel.online)
         usual = [quote for quote in quotes if quote.number in [license.number for license in found.usual]]
-        raise_ungranted(usual)
         raise_refusals(usual, (), state, self._home.where)
         settling, requests = self._managed.settling(state, channel, realm, arriving)
         for one in found.usual:
@@ -241,7 +247,10 @@ class BundledManager:
                 results = {n: result for n, result in settling.results.items() if n not in state.intents}
             after = self._managed.overview(state)
             if dry:
-                results = updated(state, numbers, self._managed.responses(state, numbers, channel), channel.online)
+                responses = self._managed.responses(state, numbers, channel)
+                results = updated(state, numbers, responses, channel.online)
+                due = state.due(numbers, channel.online)
+                after = self._managed.foreseen(state, [i for i in due if channel.online or i.number in responses])
                 asked = [n for n in results if results[n].action is Action.PENDING]
                 after = predict(after, asked, Status.PENDING_UPDATE)
             return change_of(before, after, numbers, results, state.intents)

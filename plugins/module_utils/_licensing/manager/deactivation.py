@@ -156,6 +156,7 @@ def _deactivate(
         after = managed.overview(state)
         if dry:
             results = given_up(state, todo, managed.responses(state, todo, channel), channel.online)
+            after = managed.foreseen(state, state.due_of_others(todo, channel.online)) if todo else after
             now = render_time(managed.now())
             ended = [n for n in results if results[n].action is Action.DEACTIVATED]
             after = predict(after, ended, Status.INACTIVE, now)

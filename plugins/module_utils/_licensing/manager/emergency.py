@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..declared import DeclaredLicense
-from ..errors import LicensingError
 from ..home.state import State
 from ..quote import Quote
 from .results import Action, LicenseResult
@@ -55,13 +54,6 @@ def sort_out(
         else:
             usual.append(license)
     return Sorted(usual, bridged, kept)
-
-
-def raise_ungranted(quotes: Sequence[Quote]) -> None:
-    """Refuse where an emergency activation was asked for and the authority would grant none."""
-    problems = [quote.emergency_refusal for quote in quotes if quote.emergency_refusal and quote.is_elsewhere]
-    if problems:
-        raise LicensingError(problems)
 
 
 def foreseen(number: str, quote: Quote | None) -> LicenseResult:

@@ -242,7 +242,8 @@ def raise_refusals(quotes: Sequence[Quote], released_by: Sequence[str], state: S
     """
     problems = [quote.refusal for quote in quotes if quote.refusal]
     problems += [
-        _elsewhere(quote, state.installed.get(quote.number), state, home)
+        # Where an emergency activation was asked for, why none is granted says more.
+        quote.emergency_refusal or _elsewhere(quote, state.installed.get(quote.number), state, home)
         for quote in quotes
         if not quote.refusal and quote.is_elsewhere and not _is_expected(quote, released_by, state)
     ]

@@ -20,11 +20,13 @@ from ..home.journal import Intent, Journal
 from ..home.state import State, read_state
 from ..home.store import Home
 from ..hosting.liveness import usage_of
-from ..model import UPDATE
+from ..license_view import Status
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, render_time
 from ..overview import Overview, Usage
 from .exchange import Requests
 from .freshness import Freshness
 from .port import Change
+from .profiles import predict
 from .results import Action, LicenseResult
 from .settlement import Settlement
 
@@ -64,6 +66,16 @@ class HomeSession:
         if not self._usage:
             self._usage.append(usage_of(self.home, state.config))
         return overview_of(self.home, state, self._usage[0])
+
+    def foreseen(self, state: State, ended: Sequence[Intent]) -> Overview:
+        """Return what the manager shows of a state once these exchanges are over, as granted."""
+        of_action = {
+            action: [intent.number for intent in ended if intent.action == action]
+            for action in (ACTIVATE, DEACTIVATE, UPDATE)
+        }
+        overview = self.overview(state.giving_up(of_action[UPDATE]))
+        overview = predict(overview, of_action[ACTIVATE], Status.ACTIVE)
+        return predict(overview, of_action[DEACTIVATE], Status.INACTIVE, fenced=render_time(self.now()))
 
     def look_again(self) -> None:
         """Have the next overview ask the server anew who uses what."""

@@ -32,7 +32,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.sto
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, digits
 from support import worked_example
-from support.worked_example import CLIENT, CODES, HOME, SERVER, SESSION, WRONG_CODE  # noqa: F401
+from support.worked_example import CLIENT, CODES, HOME, SERVER, SESSION, WRONG_CODE  # noqa: F401 # pylint: disable=unused-import
 
 NUMBERS = (SERVER, SESSION, CLIENT)
 GRANTS = {number: (license["type"], license["seats"]) for number, license in worked_example.GRANTS.items()}
