@@ -81,7 +81,7 @@ lint: venv  ## ruff, mypy, shellcheck, ansible-lint
 
 .PHONY: unit
 unit: venv  ## pytest
-	PYTHONPATH="$(BUILD)/collections" python -m pytest $(PYTEST_ARGS)
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto $(PYTEST_ARGS)
 
 .PHONY: faults
 faults: venv  ## the fault matrix, then migrations killed between any two tasks; docs/faults.md
@@ -103,7 +103,7 @@ fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fe
 
 .PHONY: integration
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium
-	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
 
 .PHONY: hosts
 hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so
