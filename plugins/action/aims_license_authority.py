@@ -18,7 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import GRANTED, read_grants
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import read_grants
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import GRANTED
 
 
 class ActionModule(LicensingAction):

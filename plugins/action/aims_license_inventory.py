@@ -18,13 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     unsecret,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
-    TARGETS,
-    HostVariables,
-    check_names,
-    read_hosts,
-    read_pairs,
-)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, HostVariables
 
 COLLECTION = "aims.licensing."
 display = Display()

@@ -18,13 +18,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import changed, is_overview, read_mapping
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import (
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_hosts, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     SOURCES,
     TARGETS,
     VARIABLES,
     HostVariables,
-    read_hosts,
-    read_pairs,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs

@@ -39,7 +39,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import HostVariables, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal as _portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal

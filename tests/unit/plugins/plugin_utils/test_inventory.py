@@ -13,9 +13,15 @@ import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+    DEFAULT_HOME,
+    VARIABLES,
+    HostVariables,
+)
 from support.worked_example import CODE
 
-ROLES = Path(_inventory.__file__).parents[2] / "roles"
+ROLES = Path(str(_inventory.__file__)).parents[3] / "roles"
 
 
 def test_the_variables_that_are_known_are_those_of_the_roles() -> None:
@@ -23,12 +29,12 @@ def test_the_variables_that_are_known_are_those_of_the_roles() -> None:
     for place in ROLES.glob("*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(place.read_text(encoding="utf-8"))["argument_specs"].values():
             declared |= set(entry["options"])
-    assert declared == _inventory.VARIABLES
+    assert declared == VARIABLES
 
 
-def host(name: str, **variables: Any) -> _inventory.HostVariables:
+def host(name: str, **variables: Any) -> HostVariables:
     given = {f"aims_license_{key}": value for key, value in variables.items()}
-    return _inventory.HostVariables(name, given, given.__getitem__, given.__getitem__, lambda part: part)
+    return HostVariables(name, given, given.__getitem__, given.__getitem__, lambda part: part)
 
 
 @pytest.mark.parametrize("users", ["AIMS\\old", ["AIMS\\old", "nobody"]])
@@ -36,9 +42,9 @@ def test_users_of_the_source_are_checked_as_a_rollback_registers_them(users: Any
     license = {"number": "015.120.064.022", "activation_code": CODE}
     shared = {"server_authority": "ledger:/var/lib/authority.db"}
     new = host("new", migrate_source="old", server_licenses=[license], **shared)
-    assert set(_inventory.read_pairs(["new"], {"new": new, "old": host("old", server_users=None, **shared)})) == {"new"}
+    assert set(pairs.read_pairs(["new"], {"new": new, "old": host("old", server_users=None, **shared)})) == {"new"}
     with pytest.raises(LicensingError) as refused:
-        _inventory.read_pairs(["new"], {"new": new, "old": host("old", server_users=users, **shared)})
+        pairs.read_pairs(["new"], {"new": new, "old": host("old", server_users=users, **shared)})
     assert [one.where for one in refused.value.problems] == ["inventory host old, aims_license_server_users"]
 
 
@@ -60,7 +66,7 @@ def pair(**target: Any) -> dict[str, Any]:
         "old": host("old", server_authority=LEDGER, server_home="/opt/old"),
         "auth": host("auth", authority_ledger="/srv/authority.db"),
     }
-    return _inventory.read_pairs(["new"], hosts, rehearsal=True)["new"]
+    return pairs.read_pairs(["new"], hosts, rehearsal=True)["new"]
 
 
 def test_the_declared_licenses_are_returned_with_their_numbers_in_one_form_and_without_codes() -> None:
@@ -85,9 +91,9 @@ def test_what_the_modules_take_of_a_license_server_is_returned_as_their_options(
 def test_a_single_host_has_its_options_and_its_licenses_too() -> None:
     license = {"number": "015120064022", "activation_code": CODE}
     new = host("new", server_authority=LEDGER, server_licenses=[license])
-    found = _inventory.read_hosts(["new"], {"new": new})["new"]
+    found = pairs.read_hosts(["new"], {"new": new})["new"]
     assert found["licenses"] == [{"number": "015.120.064.022"}] and found["profiles"] == []
-    assert found["options"]["home"] == _inventory.DEFAULT_HOME
+    assert found["options"]["home"] == DEFAULT_HOME
 
 
 def test_a_rehearsals_licenses_are_issued_in_the_ledger_of_the_authoritys_host_or_in_that_of_the_pair() -> None:

@@ -24,7 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     parse_seconds,
     parse_user,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import read_grants
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import read_grants
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER, CoreLab
 
 SINGLE, ANY, COPIED = "in single quotes", "in quotes: without them", "has the character U+"

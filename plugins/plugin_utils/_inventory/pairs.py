@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pairs and hosts of an inventory, and everything that is wrong with it, before any host is touched."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    unsecret,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
+    check_users,
+    plain_declared,
+    read_declared,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import check_grants
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+    DEFAULT_LEDGER,
+    LEDGER,
+    REHEARSE_AUTHORITY,
+    SOURCES,
+    TARGETS,
+    HostVariables,
+    as_text,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_problem, pair_problem
+
+
+def read_pairs(
+    targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Return the pairs of an inventory by target, as plain data: ``{source, target, licenses, profiles, ledger}``.
+
+    Source and target are each a :class:`Server`. The declared licenses and profiles are in their order, with their
+    license numbers in the one form that results have, and without activation codes, which have no place in a result.
+    ``ledger`` is the authority in which a rehearsal issues its licenses.
+
+    :param targets: the hosts of group aims_license_targets
+    :param hosts: every host of the inventory
+    :param rehearsal: whether it is to be checked, too, what rehearsal licenses grant
+    :raises LicensingError: with everything that is wrong in the whole inventory
+    """
+    problems: list[Problem] = []
+    if not targets:
+        todo = f"Put the new hosts into the group {TARGETS}, each with aims_license_migrate_source."
+        problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
+    pairs: dict[str, dict[str, Any]] = {}
+    claimed: dict[str, list[str]] = {}
+    wrong: dict[str, list[Problem]] = {}
+    numbers: dict[str, list[str]] = {}
+    for target in targets:
+        host = hosts[target]
+        server, found = read_server(host)
+        declared, more = read_declared(host)
+        problems += found + more
+        for number in dict.fromkeys(declared):
+            numbers.setdefault(number, []).append(target)
+        source = _source_of(host, hosts, problems)
+        if source is not None:
+            claimed.setdefault(source, []).append(target)
+            source_server, wrong[source] = read_server(hosts[source])
+            # A rollback registers them, once the licenses were given up.
+            wrong[source] += check_users(hosts[source])
+            pairs[target] = {"source": source_server.as_dict(), "target": server.as_dict()}
+    problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
+    for source, claimants in claimed.items():
+        problems += wrong[source] if source not in targets else []
+        if len(claimants) > 1:
+            todo = "Give each target a source of its own."
+            problems.append(Problem(f"{', '.join(claimants)} share the source {source}.", "inventory", todo))
+    problems += [
+        Problem(f"License {number} is declared for {' and '.join(at)}.", "inventory", "Declare it for one target only.")
+        for number, at in numbers.items()
+        if len(at) > 1
+    ]
+    if rehearsal:
+        problems += check_grants(targets, hosts, numbers) + _check_authorities(targets, hosts)
+    for name in sorted({*targets, *claimed}):
+        problems += hosts[name].unknown() + hosts[name].problems
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))
+    for target, pair in pairs.items():
+        pair.update(plain_declared(hosts[target]), ledger=_ledger(hosts[target], hosts, pair["source"]["authority"]))
+    return pairs
+
+
+def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority: str) -> str:
+    """Where a rehearsal issues licenses: in the ledger of the authority's host, or the one that the pair reaches."""
+    host = hosts.get(as_text(target.get(REHEARSE_AUTHORITY, "")))
+    if host is None:
+        return authority
+    return f"{LEDGER}{host.get('aims_license_authority_ledger', DEFAULT_LEDGER)}"
+
+
+def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> list[Problem]:
+    """Say which hosts that serve a rehearsal's authority are not there, or have no ledger that can be told."""
+    problems: list[Problem] = []
+    for target in targets:
+        name = as_text(hosts[target].get(REHEARSE_AUTHORITY, ""))
+        if name in hosts:
+            hosts[name].get("aims_license_authority_ledger")
+            problems += hosts[name].problems
+        elif name:
+            what = f"The authority's host {unsecret(name)} is not in the inventory."
+            todo = "Name a host of the group aims_license_authorities."
+            problems.append(Problem(what, hosts[target].where(REHEARSE_AUTHORITY), todo))
+    return problems
+
+
+def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
+    """Say after which hosts, and which sources with their targets, nothing on the controller can be named."""
+    problems = [host_problem(host) for host in dict.fromkeys(hosts)]
+    wrong = [problem for problem in problems if problem is not None]
+    return wrong or [problem for problem in (pair_problem(*pair) for pair in pairs) if problem is not None]
+
+
+def _source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
+    name = "aims_license_migrate_source"
+    given = host.get(name)
+    source = as_text(given)
+    if given is None:
+        problems.append(
+            Problem("The target names no source.", host.where(name), "Name the host that the licenses come from.")
+        )
+    elif source == host.host:
+        problems.append(Problem("Source and target are the same host.", host.where(name), "Name the other host."))
+    elif source not in hosts:
+        near = difflib.get_close_matches(source[:300], list(hosts), 1)
+        todo = f"Add it to the group {SOURCES}" + (f", or did you mean {near[0]}?" if near else ".")
+        problems.append(Problem(f"The source {unsecret(source)} is not in the inventory.", host.where(name), todo))
+    else:
+        return source
+    return None
+
+
+def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+    """Return the license servers of single hosts by name, for what needs no pair; refuse with everything wrong."""
+    problems: list[Problem] = []
+    servers = {}
+    if not names:
+        todo = f"Put the license servers into the group {TARGETS}."
+        problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
+    for name in names:
+        server, found = read_server(hosts[name])
+        problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
+        problems += _unplaceable([name], ())
+        servers[name] = server.as_dict()
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))
+    return {name: {**server, **plain_declared(hosts[name])} for name, server in servers.items()}
+
+
+def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:
+    """Refuse variables that no role knows, of hosts whose roles check the values themselves."""
+    problems = [problem for name in names for problem in hosts[name].unknown()]
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))

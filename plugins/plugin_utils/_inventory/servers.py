@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The license server that an inventory declares for a host."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import (
+    check_authority,
+    check_realm,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import BUNDLED, open_manager
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+    DEFAULT_HOME,
+    HostVariables,
+    as_text,
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One host's license server, as the modules take it.
+
+    :ivar service: what runs it; "" leaves it to the module
+    :ivar listen: ``{clients, management}``; empty leaves it as it is
+    """
+
+    host: str
+    home: str
+    root: str
+    backend: str
+    authority: str
+    service: str
+    listen: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with what every module of the group takes of it in ``options``."""
+        plain = asdict(self)
+        return {**plain, "options": {name: plain[name] for name in ("home", "root", "backend", "authority")}}
+
+
+def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
+    """Return a host's license server with its defaults, and what is wrong with it."""
+    server = Server(
+        host=host.host,
+        home=as_text(host.get("aims_license_server_home", DEFAULT_HOME)),
+        root=as_text(host.get("aims_license_server_root", "")),
+        backend=as_text(host.get("aims_license_server_backend", BUNDLED)),
+        authority=as_text(host.get("aims_license_server_authority", "")),
+        service=as_text(host.get("aims_license_server_service", "")),
+        listen=_listen(host.get("aims_license_server_listen", {})),
+    )
+    realm = host.get("aims_license_server_realm")
+    problems = []
+    checks: Sequence[tuple[str, Callable[[], object]]] = (
+        ("aims_license_server_backend", lambda: open_manager(server.backend, DEFAULT_HOME)),
+        ("aims_license_server_home", lambda: _absolute(server.home)),
+        ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
+        ("aims_license_server_authority", lambda: _authority(server.authority, realm)),
+        ("aims_license_server_service", lambda: _service(server.service)),
+        ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
+    )
+    for name, check in checks:
+        try:
+            check()
+        except LicensingError as error:
+            problems += [Problem(problem.what, host.where(name), problem.todo) for problem in error.problems]
+    return server, problems
+
+
+def _service(name: str) -> None:
+    if name and name not in SERVICES:
+        raise refuse(f"{shown(name)} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}.")
+
+
+def _listen(given: object) -> dict[str, Any]:
+    """The declared addresses; what is no mapping is told as the address that it is not."""
+    if not isinstance(given, Mapping):
+        return {"clients": given}
+    # A misspelt key would be left out without a word, and the server would listen where nobody expects it.
+    unknown = {key: value for key, value in given.items() if key not in ("clients", "management")}
+    return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(given)
+
+
+def _authority(authority: str, realm: object) -> None:
+    address = check_authority(authority)
+    # A realm that is none is told of by its own variable.
+    with contextlib.suppress(LicensingError):
+        realm = Realm.from_dict(realm, "") if realm is not None else None
+    if realm is None or isinstance(realm, Realm):
+        check_realm(address, realm)
+
+
+def _absolute(path: str) -> None:
+    if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "" or not path.isprintable():
+        raise refuse(f"{shown(path)} is not an absolute path of a folder.", "", "Write it with its full path.")

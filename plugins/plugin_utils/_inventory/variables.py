@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's variables of a host, with their templates resolved."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    Problem,
+    shown,
+    unsecret,
+)
+
+PREFIX = "aims_license_"
+TARGETS = "aims_license_targets"
+SOURCES = "aims_license_sources"
+GRANTS = "aims_license_migrate_rehearse_licenses"
+GRANTED = ("type", "seats", "days")
+REHEARSE_AUTHORITY = "aims_license_migrate_rehearse_authority"
+LEDGER = "ledger:"
+DEFAULT_LEDGER = "/var/lib/aims-license-authority/authority.db"
+DEFAULT_HOME = "/opt/aims-license-server"
+# Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
+VARIABLES = frozenset(
+    {
+        "aims_license_authority_emergency_days",
+        "aims_license_authority_home",
+        "aims_license_authority_hosts",
+        "aims_license_authority_ledger",
+        "aims_license_authority_listen",
+        "aims_license_authority_mail_from",
+        "aims_license_authority_name",
+        "aims_license_authority_port",
+        "aims_license_authority_smtp",
+        "aims_license_authority_smtp_password_file",
+        "aims_license_authority_smtp_starttls",
+        "aims_license_authority_smtp_user",
+        "aims_license_server_authority",
+        "aims_license_server_backend",
+        "aims_license_server_home",
+        "aims_license_server_licenses",
+        "aims_license_server_listen",
+        "aims_license_server_portal",
+        "aims_license_server_portal_email",
+        "aims_license_server_profiles",
+        "aims_license_server_realm",
+        "aims_license_server_requests_dir",
+        "aims_license_server_root",
+        "aims_license_server_service",
+        "aims_license_server_users",
+        "aims_license_migrate_accept_unauthenticated",
+        "aims_license_migrate_bundle",
+        "aims_license_migrate_dir",
+        "aims_license_migrate_direction",
+        "aims_license_migrate_drain_force",
+        "aims_license_migrate_drain_seconds",
+        "aims_license_migrate_emergency",
+        "aims_license_migrate_rehearse_authority",
+        "aims_license_migrate_rehearse_bundle",
+        "aims_license_migrate_rehearse_licenses",
+        "aims_license_migrate_source",
+        "aims_license_migrate_source_lost",
+        "aims_license_migrate_without_files",
+    }
+)
+
+
+class HostVariables:
+    """The collection's variables of one host.
+
+    :param names: the names of all variables of the host
+    :param read: returns a variable's value by name, or raises whatever templating raises
+    :param raw: returns it as it was written, by name
+    :param resolve: returns a part of such a value with its templates resolved, or raises likewise
+    :ivar problems: what cannot be resolved
+    :ivar unresolved: where that is
+    """
+
+    def __init__(
+        self,
+        host: str,
+        names: Iterable[str],
+        read: Callable[[str], Any],
+        raw: Callable[[str], Any],
+        resolve: Callable[[Any], Any],
+    ) -> None:
+        self.host = host
+        self._names = {str(name) for name in names if str(name).startswith(PREFIX)}
+        self._read, self._raw, self._resolve = read, raw, resolve
+        self.problems: list[Problem] = []
+        self.unresolved: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a value; what of it cannot be resolved becomes problems, and None or the default."""
+        if name not in self._names:
+            return default
+        # Templating raises many types over the versions of ansible-core; none of them may end in a traceback.
+        try:
+            value = self._read(name)
+        except Exception as error:
+            found = len(self.unresolved)
+            value = self._in_parts(self._raw(name), self.where(name))
+            if len(self.unresolved) == found:
+                self._cannot_resolve(self.where(name), error)
+                value = None
+        return default if value is None else value
+
+    def _in_parts(self, raw: Any, where: str) -> Any:
+        if isinstance(raw, Mapping):
+            return {key: self._in_parts(part, f"{where}.{key}") for key, part in raw.items()}
+        if isinstance(raw, (list, tuple)):
+            return [self._in_parts(part, f"{where}[{at}]") for at, part in enumerate(raw)]
+        try:
+            return self._resolve(raw)
+        except Exception as error:
+            self._cannot_resolve(where, error)
+            return None
+
+    def _cannot_resolve(self, where: str, error: Exception) -> None:
+        first = unsecret((str(error).strip().splitlines() or [type(error).__name__])[0])
+        self.unresolved.add(where)
+        self.problems.append(Problem(f"The variable cannot be resolved: {first}", where, "Define what it refers to."))
+
+    def where(self, name: str) -> str:
+        return f"inventory host {self.host}, {name}"
+
+    def unknown(self) -> list[Problem]:
+        """Say which variables with our prefix no role knows: most likely typing errors."""
+        problems = []
+        for name in sorted(self._names - VARIABLES):
+            near = difflib.get_close_matches(name, VARIABLES, 1)
+            todo = f"Did you mean {near[0]}?" if near else "Remove it; docs/variables.md lists the variables."
+            problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))
+        return problems
+
+
+def as_text(value: object) -> str:
+    """A value that should be a text; what is none is told as what it is."""
+    return value if isinstance(value, str) else shown(value)
