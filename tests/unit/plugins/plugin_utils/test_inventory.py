@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     DEFAULT_HOME,
+    DEFAULT_LEDGER,
     VARIABLES,
     HostVariables,
 )
@@ -99,7 +100,7 @@ def test_a_single_host_has_its_options_and_its_licenses_too() -> None:
 def test_a_rehearsals_licenses_are_issued_in_the_ledger_of_the_authoritys_host_or_in_that_of_the_pair() -> None:
     assert pair()["ledger"] == LEDGER
     assert pair(migrate_rehearse_authority="auth")["ledger"] == "ledger:/srv/authority.db"
-    assert pair(migrate_rehearse_authority="old")["ledger"] == f"ledger:{_inventory.DEFAULT_LEDGER}"
+    assert pair(migrate_rehearse_authority="old")["ledger"] == f"ledger:{DEFAULT_LEDGER}"
 
 
 def test_a_rehearsals_authority_on_a_host_that_is_not_there_is_refused() -> None:
