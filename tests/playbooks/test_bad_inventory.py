@@ -505,8 +505,8 @@ def test_module_called_directly_on_a_host_without_a_license_server(pair: Rehears
     [
         ("plan", "givr", "Unknown option givr", "Known options are accept_unauthenticated, bundles"),
         ("report", "afterwards", "Unknown option afterwards", "Known options are activated, address, after"),
-        ("plan", "bundles", "Option source, licenses, target is missing", "Give it"),
-        ("report", "bundle", "Option after, dest, source, planned, target is missing", "Give it"),
+        ("plan", "bundles", "Option licenses, source, target is missing", "Give it"),
+        ("report", "bundle", "Option after, dest, planned, source, target is missing", "Give it"),
     ],
 )
 def test_module_without_a_host_tells_a_wrong_option(
