@@ -219,6 +219,14 @@ def _print_overview(overview: Overview) -> None:
         _say(f"{license.number}  {license.seats:>6} seats  {license.status.value:<20} {license.type}{until}")
     for profile in overview.profiles:
         _say(f"{profile.name:<32} {profile.license}{'  default' if profile.default else ''}")
+    for user in overview.users:
+        _say(f"User {user}")
+    for request in overview.pending:
+        _say(f"{request.number}  pending: {request.action}{f', since {request.made}' if request.made else ''}")
+    for client in overview.clients:
+        _say(f"{client.license}  in use: {client.profile} by {client.user} since {client.since}")
+    if overview.clients_total > len(overview.clients):
+        _say(f"and {overview.clients_total - len(overview.clients)} more seats in use")
 
 
 def authority(arguments: Sequence[str]) -> int:
