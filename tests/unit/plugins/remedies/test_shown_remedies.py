@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -15,11 +16,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from ansible import context
+from ansible.cli.arguments.option_helpers import add_subset_options
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+from ansible_collections.aims.licensing.plugins.action import aims_license_request
+from ansible_collections.aims.licensing.plugins.action.aims_license_inventory import _left_out
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT, Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
@@ -30,6 +40,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.ports import address_problems
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.service import Process
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.listening import bind
 from ansible_collections.aims.licensing.plugins.plugin_utils import _drain
 from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps
@@ -45,6 +56,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_service import ANNA, Service
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import install as put_commands
+from ansible_collections.aims.licensing.tests.unit.plugins.remedies.printed import CHECKOUT
 from support.licsrv import Server, free_address
 
 with_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="no ss here")
@@ -308,3 +320,63 @@ def test_a_server_that_does_not_answer_has_written_why_into_the_log_of_the_messa
     assert "Stopped" in service.host.read(log).decode().splitlines()[-1]
     assert service.install().words[-1] == "start the license server"
     service.seats.release(service.take())
+
+
+def requested(**options: object) -> dict[str, Any]:
+    """What the action that answers request files returns."""
+    name = "aims.licensing.aims_license_request"
+    task = SimpleNamespace(args=options, action=name, check_mode=False, diff=False, async_val=0)
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+    action = aims_license_request.ActionModule(task, connection, None, DataLoader(), None, None)
+    return dict(action.run(task_vars={}))
+
+
+def test_an_option_that_is_missing_is_described_by_the_command_of_the_message(pair: Pair, tmp_path: Path) -> None:
+    realm = {**pair.lab.realm.as_dict(), "ca": new_ca(tmp_path)}
+    options = {"portal": "https://localhost:8443", "realm": realm}
+    refused = requested(**options)
+    assert refused["failed"]
+    (missing,) = re.findall(r"Option (\w+) is missing\.", refused["msg"])
+    (command,) = re.findall(r"Give it; '(ansible-doc \S+)' describes the options\.", refused["msg"])
+    described = re.sub(r"\x1b\[[0-9]*m", "", shown(f"{Path(sys.executable).parent}/{command}"))
+    assert re.search(rf"^\W+{missing}\b", described, re.MULTILINE)
+    assert not requested(**options, **{missing: str(tmp_path)}).get("failed")
+
+
+def new_ca(folder: Path) -> str:
+    """The certificate of an authority's service."""
+    certificates = Certificates(str(folder / "served.db"))
+    certificates.make("REHEARSAL test", ["localhost"], now_utc())
+    return str(certificates.ca())
+
+
+def played(monkeypatch: pytest.MonkeyPatch, *options: str) -> dict[str, Any]:
+    """What a run of the playbook tells of its tags, which Ansible reads and applies to its first tasks."""
+    parser = argparse.ArgumentParser()
+    add_subset_options(parser)
+    chosen = parser.parse_args(options)
+    only, skipped = ([tag for text in texts for tag in text.split(",")] for texts in (chosen.tags, chosen.skip_tags))
+    plays = yaml.safe_load((CHECKOUT / "playbooks/migrate.yml").read_text(encoding="utf-8"))
+    (checking,) = [task for task in plays[0]["tasks"] if "register" in task]
+    task = Task()
+    task.tags = checking.get("tags", [])
+    is_checked = task.evaluate_tags(only or ["all"], skipped, {})
+    monkeypatch.setattr(context, "CLIARGS", {"args": ("aims.licensing.migrate",)})
+    tags = {"ansible_run_tags": only or ["all"], "ansible_skip_tags": skipped}
+    return dict(_left_out(is_checked, tags))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--tags", "prepared"), ("--skip-tags", "untagged"), ("--tags", "prepared,migrate", "--skip-tags", "prepare")],
+)
+def test_a_run_whose_tags_leave_out_everything_is_made_without_those_of_the_message(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LicensingError) as refused:
+        played(monkeypatch, *options)
+    (tags,) = re.findall(r"the tags of this run \((.*?)\) leave out .* Run it without them;", str(refused.value))
+    names = re.findall(r"--[a-z-]+", tags)
+    assert set(options[::2]) <= set(names)
+    left = [word for name, value in zip(options[::2], options[1::2]) if name not in names for word in (name, value)]
+    assert played(monkeypatch, *left) == {}
