@@ -129,7 +129,7 @@ def _licman_parser() -> argparse.ArgumentParser:
     what.add_argument("--maintenance", choices=("on", "off"))
     what.add_argument("--fingerprint", action="store_true", help="show the identity of this machine by component")
     checks.add_arguments(parser, what)
-    what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, pending requests")
+    what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, requests, who has seats")
     what.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--type", choices=NODELOCKS, default="machine", help="protection of the nodelock")
     parser.add_argument("--activation-code", metavar="CODE", help="the code, or - to read it from standard input")

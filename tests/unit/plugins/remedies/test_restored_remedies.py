@@ -24,7 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SYSTEMD, UNMANAGED
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import PROCESS, SYSTEMD, UNMANAGED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import service as hosting
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
@@ -38,6 +38,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, doubt, seals_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault, open_secret
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import let_others_come_to
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, execute
 from support.licsrv import free_address
 
@@ -247,3 +248,27 @@ def test_where_the_vendors_backend_is_asked_for_the_bundled_one_of_the_message_r
     (backend,) = re.findall(r"Rehearse with aims_license_server_backend: (\w+);", str(refused.value))
     manager = open_manager(backend, pair.old.home.home, str(pair.old.root))
     assert len(manager.overview().licenses) == 3
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_server_is_stopped_by_the_user_that_started_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMS_LICSRV_STOP_AFTER", "60")
+    address = free_address()
+    settings = Settings(authority="offline", service=PROCESS, listen=Listen(address, address))
+    install(pair.new.home, Package(VERSION, build_package()), settings)
+    server = hosting.Process(pair.new.home, pair.new.home.config())
+    let_others_come_to(pair.new.folder / "Bin")
+    for path in (pair.new.folder, *pair.new.folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    starter = os.geteuid()
+    os.seteuid(65534)
+    try:
+        with pytest.raises(LicensingError) as refused:
+            server.stop()
+    finally:
+        os.seteuid(starter)
+    assert "it is not signalled" in str(refused.value)
+    assert "Run this as the user that started the server;" in str(refused.value)
+    assert server.is_up()
+    server.stop()
+    assert not server.is_up()
