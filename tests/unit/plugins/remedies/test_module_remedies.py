@@ -62,7 +62,7 @@ VAULT = RunVault([("default", VaultSecret(b"of the tests"))], None)
 def named_in(text: str) -> str:
     """The module that a message names."""
     (name,) = set(re.findall(r"aims_license_[a-z_]+", text))
-    return name
+    return str(name)
 
 
 def call(name: str, **options: Any) -> dict[str, Any]:
