@@ -23,8 +23,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import listening
-from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_realm, portal_problems
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
@@ -148,16 +149,16 @@ def test_a_vault_id_to_encrypt_with_is_given_as_the_message_names_it() -> None:
 
 
 def test_the_new_hosts_are_put_into_the_group_with_the_variable_that_the_message_names() -> None:
-    def host(name: str, **values: Any) -> _inventory.HostVariables:
+    def host(name: str, **values: Any) -> HostVariables:
         values["aims_license_server_authority"] = "ledger:/var/lib/authority.db"
-        return _inventory.HostVariables(name, values, values.__getitem__, values.__getitem__, lambda part: part)
+        return HostVariables(name, values, values.__getitem__, values.__getitem__, lambda part: part)
 
-    text = told(lambda: _inventory.read_pairs([], {"old": host("old")}))
+    text = told(lambda: pairs.read_pairs([], {"old": host("old")}))
     ((group, variable),) = re.findall(r"Put the new hosts into the group (\w+), each with (\w+)\.", text)
     license = {"number": SERVER, "activation_code": "K7QXM-R2ZTB-9WPHC-4NDVF-G8SJL"}
     new = host("new", **{variable: "old", "aims_license_server_licenses": [license]})
     groups = {group: ["new"]}
-    assert set(_inventory.read_pairs(groups[_inventory.TARGETS], {"old": host("old"), "new": new})) == {"new"}
+    assert set(pairs.read_pairs(groups[TARGETS], {"old": host("old"), "new": new})) == {"new"}
 
 
 @pytest.mark.parametrize("name", ["authority", "backup"])
