@@ -30,6 +30,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import c
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SYSTEMD
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import freshness
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
@@ -70,7 +71,9 @@ def call(name: str, **options: Any) -> dict[str, Any]:
     module = importlib.import_module(f"{PLUGINS}.modules.{name}")
     handed = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
     arguments = mock.patch.multiple(basic, create=True, _ANSIBLE_ARGS=handed, _ANSIBLE_PROFILE="legacy")
-    with arguments, contextlib.redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit):
+    # The process of the tests is older than a module's may be when it begins to change a host.
+    fresh = mock.patch.object(freshness, "_began", freshness.uptime)
+    with arguments, fresh, contextlib.redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit):
         module.main()
     result: dict[str, Any] = json.loads(shown.getvalue())
     return result

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Collection
 from dataclasses import replace
@@ -68,12 +67,6 @@ def outcome(call: Callable[[], Change], requested: Collection[str]) -> Any:
     except LicensingError as error:
         return "refused", [problem.what for problem in error.problems]
     return change.changed, [(result.number, result.action) for result in change.results], shown(change.after, requested)
-
-
-@functools.cache
-def new_ledger() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return CoreLab.new_ledger(Path(folder))
 
 
 class Walk:
@@ -139,9 +132,9 @@ class Walk:
 
 @SETTINGS
 @given(calls=st.lists(CALLS, min_size=6, max_size=10))
-def test_what_a_dry_call_predicts_is_what_the_run_does(calls: list[Any]) -> None:
+def test_what_a_dry_call_predicts_is_what_the_run_does(new_ledger: bytes, calls: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        walk = Walk(Path(folder), new_ledger())
+        walk = Walk(Path(folder), new_ledger)
         try:
             for call in calls:
                 walk.step(*call)
