@@ -245,7 +245,7 @@ def test_a_bundle_that_somebody_without_the_vault_password_made_is_no_bundle_of_
     assert deactivate(pair, bundle).tells(CHANGED, str(bundle / MANIFEST), UNCHANGED_COPY)
     assert pair.refused("backup").tells(CHANGED, str(bundle / MANIFEST), "move it away and back up again")
     # Asked for or not: a code that does not fit is worse than none.
-    refusal = pair.refused_task("old", "bundle", bundle=str(bundle), accept_unauthenticated=True)
+    refusal = pair.refused_task("old", "bundle_info", bundle=str(bundle), accept_unauthenticated=True)
     assert refusal.tells(CHANGED, str(bundle / MANIFEST), UNCHANGED_COPY)
 
 
