@@ -134,6 +134,8 @@ class CoreLab:
         self.ledger_path = folder / "authority.db"
         self.ledger_path.write_bytes(ledger)
         self.ledger = Ledger(str(self.ledger_path))
+        # A laboratory of another ledger, made in between, has another realm.
+        CoreLab.template_realm = self.ledger.realm
         self.ledger._db.execute("PRAGMA synchronous = OFF")
         self.old = self.host("old", "1" * 31 + "a")
         self.new = self.host("new", "2" * 31 + "b")
