@@ -124,6 +124,9 @@ class BundledManager:
             if not dry:
                 self._managed.drop_updates(state, stale)
             state = state.giving_up(stale)
+            # A call that asks nobody finishes nothing either.
+            asks = not all(state.is_as(license) for license in wanted)
+            ended_first = state.due_of_others(numbers, channel.online) if asks else ()
             if dry:
                 results = self._foresee(state, wanted, channel, realm, released_by, emergency, given_back)
             else:
@@ -144,10 +147,10 @@ class BundledManager:
             if not dry:
                 carrying.fill(complete)
             state = replace(state, config=config)
-            after = self._managed.overview(state)
-            if dry:
-                if not all(state.is_as(license) for license in wanted):
-                    after = self._managed.foreseen(state, state.due_of_others(numbers, channel.online))
+            if not dry:
+                after = self._managed.overview(state)
+            else:
+                after = self._managed.foreseen(state, ended_first)
                 after = replace(after, files=tuple(sorted({*after.files, *came})))
                 ends = {number: result.until for number, result in results.items() if result.until}
                 served = [n for n in results if results[n].is_over]
@@ -245,8 +248,8 @@ class BundledManager:
                         settling.begin(number, requests.update(number, lock.type))
                 state = self._managed.read()
                 results = {n: result for n, result in settling.results.items() if n not in state.intents}
-            after = self._managed.overview(state)
-            if dry:
+                after = self._managed.overview(state)
+            else:
                 responses = self._managed.responses(state, numbers, channel)
                 results = updated(state, numbers, responses, channel.online)
                 due = state.due(numbers, channel.online)

@@ -153,10 +153,11 @@ def _deactivate(
             state = managed.read()
             done = {**finished, **settling.results}
             results = {number: result for number, result in done.items() if number not in state.intents}
-        after = managed.overview(state)
-        if dry:
+        if not dry:
+            after = managed.overview(state)
+        else:
             results = given_up(state, todo, managed.responses(state, todo, channel), channel.online)
-            after = managed.foreseen(state, state.due_of_others(todo, channel.online)) if todo else after
+            after = managed.foreseen(state, state.due_of_others(todo, channel.online) if todo else ())
             now = render_time(managed.now())
             ended = [n for n in results if results[n].action is Action.DEACTIVATED]
             after = predict(after, ended, Status.INACTIVE, now)

@@ -18,6 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     NUMBERS,
+    SERVER,
+    SESSION,
     CoreLab,
     Host,
     wanted,
@@ -140,3 +142,14 @@ def test_what_a_dry_call_predicts_is_what_the_run_does(new_ledger: bytes, calls:
                 walk.step(*call)
         finally:
             walk.lab.close()
+
+
+def test_a_fence_does_not_hide_what_is_finished_for_another_license(tmp_path: Path, new_ledger: bytes) -> None:
+    walk = Walk(tmp_path, new_ledger)
+    try:
+        walk.step("update", "old", [SESSION], online=False, emergency=False)
+        walk.step("fence", "old", [SERVER], online=False, emergency=False)
+        walk.step("activate", "old", [SERVER], online=True, emergency=False)
+        assert not walk.lab.old.manager.overview().pending
+    finally:
+        walk.lab.close()
