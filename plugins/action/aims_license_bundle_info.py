@@ -28,9 +28,10 @@ class ActionModule(LicensingAction):
             todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
         self.trust(bundle)
-        wanted = [one.number for one in read_declared_licenses(args.get("licenses") or [], "licenses", True)]
+        declared = read_declared_licenses(args.get("licenses") or [], "licenses", True)
+        numbers = [license.number for license in declared]
         held = set(args.get("held") or [])
-        missing = [number for number in wanted if number not in bundle.known and number not in held]
+        missing = [number for number in numbers if number not in bundle.known and number not in held]
         if missing:
             todo = "Name a bundle in which they are active, or take them out of the declared licenses for now."
             raise LicensingError(

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from . import VERSION
-from . import client_commands as checks
+from . import VERSION, client_commands
 from .authority.embedded import open_ledger_channel
 from .channel.base import OFFLINE, Channel, check_authority, open_channel
 from .client import NoAnswer
@@ -79,7 +78,7 @@ def _tell_problems(error: LicensingError, as_json: bool) -> None:
 def licman(arguments: Sequence[str]) -> int:
     """Manage one license server."""
     options = _licman_parser().parse_args(arguments)
-    check = checks.chosen(options)
+    check = client_commands.chosen(options)
     if check is not None:
         return _show(check(options), options)
     if options.fingerprint:
@@ -92,11 +91,11 @@ def licman(arguments: Sequence[str]) -> int:
         if not options.add_license and overview.license(number) is None:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
-        wanted = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
+        license = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
         # A person may take his time to type it.
         freshness.renew()
         emergency = [number] if options.emergency else []
-        change = manager.activate([wanted], _channel(options, overview.server), emergency=emergency)
+        change = manager.activate([license], _channel(options, overview.server), emergency=emergency)
     elif options.nodelock_deactivate is not None:
         change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview.server))
         if change.again is not None:
@@ -128,7 +127,7 @@ def _licman_parser() -> argparse.ArgumentParser:
     what.add_argument("--profile-remove", metavar="NAME")
     what.add_argument("--maintenance", choices=("on", "off"))
     what.add_argument("--fingerprint", action="store_true", help="show the identity of this machine by component")
-    checks.add_arguments(parser, what)
+    client_commands.add_arguments(parser, what)
     what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, requests, who has seats")
     what.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--type", choices=NODELOCKS, default="machine", help="protection of the nodelock")

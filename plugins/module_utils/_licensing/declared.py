@@ -39,19 +39,19 @@ def read_declared_licenses(entries: object, where: str, without_codes: bool = Fa
             where,
             "Declare a list of {number, activation_code, profile, default}.",
         )
-    wanted: list[DeclaredLicense] = []
+    licenses: list[DeclaredLicense] = []
     problems: list[Problem] = []
     for at, entry in enumerate(entries):
         try:
-            wanted.append(_read_one(entry, f"{where}[{at}]", without_codes))
+            licenses.append(_read_one(entry, f"{where}[{at}]", without_codes))
         except LicensingError as error:
             problems.extend(error.problems)
-    problems.extend(_repeats([w.number for w in wanted], "License", "declared", where))
-    names = [w.profile for w in wanted if w.profile]
+    problems.extend(_repeats([license.number for license in licenses], "License", "declared", where))
+    names = [license.profile for license in licenses if license.profile]
     problems.extend(_repeats(names, "Profile", "claimed by licenses", where))
     if problems:
         raise LicensingError(problems)
-    return tuple(wanted)
+    return tuple(licenses)
 
 
 def read_numbers(entries: object, where: str) -> tuple[str, ...]:
@@ -165,21 +165,22 @@ def check_names(profiles: Iterable[Profile], where: str = "profiles") -> None:
 
 
 def keep_profiles(
-    current: Sequence[Profile], wanted: Sequence[DeclaredLicense], further: Sequence[Profile]
+    current: Sequence[Profile], licenses: Sequence[DeclaredLicense], further: Sequence[Profile]
 ) -> tuple[Profile, ...]:
-    """Leave the profiles as they are, in their order; below come those of wanted licenses that have none.
+    """Leave the profiles as they are, in their order; below come those of declared licenses that have none.
 
-    Of what is wanted for these, a name that another license has is left to that one.
+    Of what is declared for these, a name that another license has is left to that license.
     """
     names, having = {profile.name for profile in current}, {profile.license for profile in current}
-    declared = named(wanted, further)
+    declared = named(licenses, further)
     made = [profile for profile in declared if profile.name not in names and profile.license not in having]
-    for one in wanted:
-        if one.number not in having and all(profile.license != one.number for profile in made):
-            made.append(Profile(free_name(current, made, declared), one.number, one.default))
+    for license in licenses:
+        if license.number not in having and all(profile.license != license.number for profile in made):
+            made.append(Profile(free_name(current, made, declared), license.number, license.default))
     return (*current, *made)
 
 
-def named(wanted: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:
+def named(licenses: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:
     """Return the profiles that are declared by a name, those of the licenses first."""
-    return [*(Profile(one.profile, one.number, one.default) for one in wanted if one.profile), *further]
+    own = [Profile(license.profile, license.number, license.default) for license in licenses if license.profile]
+    return [*own, *further]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Callable
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ class LicensingError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def problems_of(checks: Iterable[Callable[[], object]]) -> list[Problem]:
+    """Return what all of the checks refuse, instead of the first of it alone."""
+    problems: list[Problem] = []
+    for check in checks:
+        try:
+            check()
+        except LicensingError as error:
+            problems.extend(error.problems)
+    return problems
 
 
 # Characters of a wrong value that a message repeats, and of each part of a message.

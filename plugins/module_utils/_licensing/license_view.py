@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from enum import Enum
 from typing import Any, Callable, TypeVar
 
 from .fingerprint import DRIFTED, SAME
-from .model import Account, Profile, parse_time
+from .model import Account, Profile, Word, parse_time
 
 T = TypeVar("T")
 
 
-class Status(str, Enum):
+class Status(Word):
     """The status of a license, in the license manager's own words."""
 
     ACTIVE = "Active"
@@ -29,9 +28,6 @@ class Status(str, Enum):
     PENDING_DEACTIVATION = "Pending Deactivation"
     PENDING_UPDATE = "Pending Update"
     EXPIRED = "Expired"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 # A nodelock of this machine is here, whether or not the license has expired or waits for its update.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 
 from .errors import hint, hint_of_ascii, refuse, shown
@@ -32,6 +33,13 @@ DEACTIVATE = "deactivate"
 UPDATE = "update"
 QUOTE = "quote"
 ACTIONS = (ACTIVATE, DEACTIVATE, UPDATE, QUOTE)
+
+
+class Word(str, Enum):
+    """A value that is written as its own word, in results as in messages."""
+
+    def __str__(self) -> str:
+        return str(self.value)
 
 
 def parse_number(text: object, where: str = "license number") -> str:

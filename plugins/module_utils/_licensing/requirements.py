@@ -9,7 +9,7 @@ import functools
 import sys
 from typing import Callable
 
-from .errors import LicensingError, Problem, refuse
+from .errors import LicensingError, Problem, problems_of, refuse
 
 
 def require_cryptography() -> None:
@@ -93,10 +93,4 @@ def _broken(library: str, error: Exception) -> LicensingError:
 
 def missing(*required: Callable[[], None]) -> list[Problem]:
     """Return what the given checks of this file refuse, instead of the first of it alone."""
-    problems: list[Problem] = []
-    for require in required:
-        try:
-            require()
-        except LicensingError as error:
-            problems.extend(error.problems)
-    return problems
+    return problems_of(required)

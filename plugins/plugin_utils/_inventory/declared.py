@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    problems_of,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     parse_number,
@@ -51,16 +52,6 @@ def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
     ]
     problems += _check_extras(host)
     return numbers, [problem for problem in problems if problem.where not in host.unresolved]
-
-
-def problems_of(checks: Iterable[Callable[[], object]]) -> list[Problem]:
-    problems: list[Problem] = []
-    for check in checks:
-        try:
-            check()
-        except LicensingError as error:
-            problems.extend(error.problems)
-    return problems
 
 
 def _values(entries: object, key: str) -> set[str]:

@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    problems_of,
     refuse,
     unsecret,
 )
@@ -24,9 +25,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
     now_utc,
     parse_seats,
     parse_type,
-)
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
-    problems_of,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     GRANTED,

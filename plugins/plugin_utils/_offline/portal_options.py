@@ -11,8 +11,8 @@ from typing import Callable
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import parse_service, service_url
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
-    LicensingError,
     Problem,
+    problems_of,
     refuse,
     shown,
 )
@@ -81,9 +81,4 @@ def portal_problems(portal: object, email: object, realm: object, where: Callabl
         problems.append(Problem(what, of_realm, "Declare {name, key, ca} as 'authority init' printed it."))
     else:
         checks.append(lambda: check_realm(realm, of_realm))
-    for check in checks:
-        try:
-            check()
-        except LicensingError as error:
-            problems.extend(error.problems)
-    return problems
+    return problems + problems_of(checks)

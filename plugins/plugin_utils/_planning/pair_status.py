@@ -8,12 +8,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DEACTIVATE, UPDATE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DEACTIVATE, UPDATE, Word
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import day_of, time_in_words
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import TERMINAL_WIDTH, text_table
@@ -22,16 +21,13 @@ CHANGED = "stop: the machine has changed"
 COPIED = "stop: one host is a copy of the other"
 
 
-class Response(str, Enum):
+class Response(Word):
     """Where the response to a pending request is."""
 
     ON_HOST = "on the host"
     IN_FOLDER = "in the folder"
     NONE = "none"
     UNKNOWN = "unknown"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 _IN_WORDS = {

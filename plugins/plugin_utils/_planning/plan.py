@@ -160,6 +160,7 @@ def make_plan(pair: Pair, *, against: Sequence[Problem] = ()) -> Plan:
     problems = [*problems_of(pair, assessments), *against]
     if problems:
         raise LicensingError(problems)
+    users = _users(pair, assessments)
     plan = Plan(
         tuple(PlannedLicense.of(assessment, pair) for assessment in assessments),
         give_up=tuple(assessment.number for assessment in assessments if assessment.gives_up),
@@ -167,8 +168,8 @@ def make_plan(pair: Pair, *, against: Sequence[Problem] = ()) -> Plan:
         is_lost=pair.is_lost,
         notes=tuple(notes_of(pair, assessments)),
         limits=tuple(limits(pair.numbers, pair.target.overview, pair.target.host)),
-        users=_users(pair, assessments),
-        registers=_registers(pair, assessments),
+        users=users,
+        registers=_registers(pair, users),
         unfinished=tuple(number for number in pair.numbers if _is_unfinished(pair, number)),
     )
     return replace(plan, next_step=release_advice(plan.release, pair.source.host, pair.target.authority))
@@ -188,8 +189,8 @@ def _users(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*ours, *theirs]))
 
 
-def _registers(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...] | None:
-    """The users to register: the declared ones, or those of the host that has served until now.
+def _registers(pair: Pair, users: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The users to register: the declared ones, or else those of the host that has served until now.
 
     A target that gets back licenses which it shows still has the users that it had, also where it had none.
     """
@@ -197,7 +198,7 @@ def _registers(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]
         return pair.users
     there = pair.target.overview
     had = bool(there.users) or any(there.license(number) is not None for number in pair.numbers)
-    return None if pair.target.returns and had else _users(pair, assessments)
+    return None if pair.target.returns and had else users
 
 
 def _is_unfinished(pair: Pair, number: str) -> bool:

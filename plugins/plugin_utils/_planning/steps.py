@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Word
 
-class Step(str, Enum):
+
+class Step(Word):
     """What the run does with a license, in the words of the plan."""
 
     KEEP = "keep"
@@ -20,9 +22,6 @@ class Step(str, Enum):
     RELEASE = "needs release"
     EMERGENCY = "emergency"
     END = "end emergency"
-
-    def __str__(self) -> str:
-        return self.value
 
     @property
     def arrives(self) -> bool:

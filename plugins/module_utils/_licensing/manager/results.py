@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from ..license_view import Transfers
-from ..model import ACTIVATE, DEACTIVATE, UPDATE
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, Word
 from ..quote import Quote
 
 
-class Action(str, Enum):
+class Action(Word):
     """What became of a license."""
 
     ACTIVATED = "activated"
@@ -23,9 +22,6 @@ class Action(str, Enum):
     UPDATED = "updated"
     PENDING = "pending"
     UNCHANGED = "unchanged"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 # What a granted exchange came to.
