@@ -37,6 +37,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     WRONG_CODE,
     CoreLab,
+    entries,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,22 +48,10 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 PASSWORD = "hunter2hunter2"
 
 
-def declared(*numbers: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": number,
-            "activation_code": CODES[number],
-            "profile": PROFILES[number][0],
-            "default": PROFILES[number][1],
-        }
-        for number in numbers
-    ]
-
-
 INVENTORY: dict[str, dict[str, Any]] = {
     "new1": {
         "aims_license_migrate_source": "old1",
-        "aims_license_server_licenses": declared(SERVER, SESSION),
+        "aims_license_server_licenses": entries(SERVER, SESSION),
         "aims_license_server_profiles": [{"name": "Second", "license": SERVER}],
         "aims_license_server_users": ["DOMAIN\\anna"],
         "aims_license_server_listen": {"clients": "192.0.2.10"},
@@ -75,7 +64,7 @@ INVENTORY: dict[str, dict[str, Any]] = {
     },
     "new2": {
         "aims_license_migrate_source": "old2",
-        "aims_license_server_licenses": declared(CLIENT),
+        "aims_license_server_licenses": entries(CLIENT),
         "aims_license_server_authority": "offline",
     },
     "old1": {"aims_license_server_authority": "offline"},

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from playbooks.hostile import turn_hostile
 from support.lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
+from support.worked_example import WRONG_CODE
 
 
 @pytest.fixture(scope="session")
@@ -147,14 +148,13 @@ def test_offline_check_mode_tells_which_requests_will_wait_and_makes_none(reconc
 
 
 def test_a_license_that_is_held_is_judged_by_both_playbooks_the_same(migrated: Lab) -> None:
-    wrong = "ZZZZZ-YYYYY-XXXXX-WWWWW-99999"
-    migrated.target_vars["aims_license_server_licenses"][1]["activation_code"] = wrong
+    migrated.target_vars["aims_license_server_licenses"][1]["activation_code"] = WRONG_CODE
     migrated.write_inventory()
     before = migrated.everything()
     for arguments in (("migrate", "--check"), ("migrate",), ("reconcile", "--check"), ("reconcile",)):
         run = migrated.play(*arguments)
         output = " ".join(run.output.split())
-        assert run.code == 2 and wrong not in output and "Nothing is left to do" not in output
+        assert run.code == 2 and WRONG_CODE not in output and "Nothing is left to do" not in output
         assert f"The activation code declared for license {NUMBERS[1]} is not this license's." in output
     assert migrated.everything() == before
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     # No test cuts the power, and waiting for the disk is what takes most of a test's time.
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def other_name(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A second name of this machine, which no certificate has."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda name, *more, **named: resolve(name.replace("other", "localhost"), *more, **named)
+    )
+    return "other"
 
 
 @pytest.fixture

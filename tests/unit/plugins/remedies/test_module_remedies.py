@@ -47,6 +47,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     CoreLab,
     Host,
+    entries,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_authority_service import (
     SYSTEMCTL,
@@ -88,24 +89,10 @@ def done(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def licenses(*numbers: str, **more: Any) -> list[dict[str, Any]]:
-    """Licenses as a task declares them."""
-    return [
-        {
-            "number": number,
-            "activation_code": CODES[number],
-            "profile": PROFILES[number][0],
-            "default": PROFILES[number][1],
-            **more,
-        }
-        for number in numbers
-    ]
-
-
 def activated(pair: Pair, host: Host, name: str, *numbers: str, **more: Any) -> dict[str, Any]:
     """What a module that activates returns of licenses of the worked example."""
     place = {"authority": f"ledger:{pair.lab.ledger_path}", "realm": pair.lab.realm.as_dict()}
-    return on(host, name, licenses=licenses(*numbers, **more), **place)
+    return on(host, name, licenses=entries(*numbers, **more), **place)
 
 
 def backed_up(name: str, host: Host, dest: Path) -> dict[str, Any]:

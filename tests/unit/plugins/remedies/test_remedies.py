@@ -47,6 +47,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute, install
+from support.needs import needs_root
 from support.plans import pair_of, plan_of
 
 STEM = SERVER.replace(".", "")
@@ -453,7 +454,7 @@ def test_a_code_that_can_be_guessed_is_made_by_the_command_of_the_message(
     assert re.fullmatch(r"\w{5}(-\w{5}){4}\n", (tmp_path / "code").read_text(encoding="utf-8"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 def test_a_home_that_another_user_can_change_is_given_to_root_by_the_commands_of_the_message(pair: Pair) -> None:
     for path in (pair.new.folder, pair.new.folder.parent):
         os.chown(path, 65534, 65534)

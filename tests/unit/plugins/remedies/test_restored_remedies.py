@@ -41,6 +41,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._package import bui
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import let_others_come_to
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, execute
 from support.licsrv import free_address
+from support.needs import needs_root
 
 REALM = "REHEARSAL test"
 MANIFEST = b"format: 2\n"
@@ -214,7 +215,7 @@ def test_a_host_without_systemd_runs_its_server_as_the_message_says(
     assert Unit("aims-license-server.service", "", "x", root=machine).problems() == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 @pytest.mark.parametrize("way", ["ansible_python_interpreter", "chown"])
 def test_a_python_of_another_user_is_exchanged_or_given_to_root(
     way: str, pair: Pair, monkeypatch: pytest.MonkeyPatch
@@ -250,7 +251,7 @@ def test_where_the_vendors_backend_is_asked_for_the_bundled_one_of_the_message_r
     assert len(manager.overview().licenses) == 3
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@needs_root
 def test_a_server_is_stopped_by_the_user_that_started_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMS_LICSRV_STOP_AFTER", "60")
     address = free_address()

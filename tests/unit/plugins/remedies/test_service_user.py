@@ -24,6 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import HOME, Host
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair
+from support.needs import needs_root
 
 USER = "nobody"
 
@@ -56,7 +57,7 @@ def started(host: Host, begin: Any) -> str:
         return answer.read().decode()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@needs_root
 @pytest.mark.parametrize("begin", [process.logging_to, process.alone], ids=["log", "seats"])
 def test_folders_that_the_services_user_cannot_write_are_handed_to_it_by_what_the_message_names(
     pair: Pair, begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

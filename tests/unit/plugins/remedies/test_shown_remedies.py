@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -58,8 +57,9 @@ from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import 
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import install as put_commands
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.printed import CHECKOUT
 from support.licsrv import Server, free_address
+from support.needs import needs_command
 
-with_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="no ss here")
+with_ss = needs_command("ss", "iproute2")
 LISTENER = (
     "import socket, sys; held = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(flush=True); input()"
 )
@@ -185,7 +185,7 @@ def test_a_server_that_names_another_process_is_seen_by_the_command_to_be_none(p
     service.stop()
 
 
-@pytest.mark.skipif(shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None, reason="no ip here")
+@needs_command("ip", "iproute2")
 def test_an_address_of_another_host_is_exchanged_for_what_the_command_shows_or_for_none() -> None:
     (problem,) = address_problems("192.0.2.1")
     (command,) = re.findall(r"Give an address that '(ip \w+)' shows there, or leave it empty", problem.todo)

@@ -61,6 +61,20 @@ def wanted(*numbers: str, nodelock: str = "machine", **codes: str) -> list[Decla
     ]
 
 
+def entries(*numbers: str, **more: Any) -> list[dict[str, Any]]:
+    """Return licenses of the worked example as an inventory or a task writes them."""
+    return [
+        {
+            "number": number,
+            "activation_code": CODES[number],
+            "profile": PROFILES[number][0],
+            "default": PROFILES[number][1],
+            **more,
+        }
+        for number in numbers
+    ]
+
+
 def all_files(folder: Path) -> dict[str, tuple[int, str]]:
     """Return mode and digest of every file and directory below a folder."""
     found = {}

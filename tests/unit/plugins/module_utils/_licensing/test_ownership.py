@@ -29,9 +29,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone, logging_to
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
+from support.needs import needs_root
 
 NOBODY = 65534
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def open_to_a_group(path: Path) -> None:
     path.chmod(0o775)
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("weaken", [give, open_to_all, open_to_a_group])
 @pytest.mark.parametrize("name", ["..", "", "opt", "opt/home"])
 def test_root_installs_nothing_where_another_user_could_exchange_it(place: Path, weaken: Any, name: str) -> None:
@@ -71,7 +71,7 @@ def test_root_installs_nothing_where_another_user_could_exchange_it(place: Path,
     assert list((place / "opt/home").iterdir()) == []
 
 
-@as_root
+@needs_root
 def test_a_link_on_the_way_is_looked_at_and_so_is_what_it_leads_to(place: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (place / "opt").symlink_to("../../data")
@@ -83,7 +83,7 @@ def test_a_link_on_the_way_is_looked_at_and_so_is_what_it_leads_to(place: Path, 
     assert [str(weak) for weak, _who in ownership.others(place / "opt/home")] == [str(place / "opt")]
 
 
-@as_root
+@needs_root
 def test_a_folder_like_tmp_protects_what_is_roots(place: Path) -> None:
     (place / "home").mkdir()
     place.chmod(0o1777)
@@ -92,7 +92,7 @@ def test_a_folder_like_tmp_protects_what_is_roots(place: Path) -> None:
     assert list(ownership.others(place / "home"))
 
 
-@as_root
+@needs_root
 def test_a_group_without_members_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(place, 0, 50)
     place.chmod(0o2775)
@@ -102,7 +102,7 @@ def test_a_group_without_members_changes_nothing(place: Path, monkeypatch: pytes
     assert list(ownership.others(place)) == [(place, "The group 50")]
 
 
-@as_root
+@needs_root
 def test_an_interpreter_of_another_user_is_not_run_by_root(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +114,7 @@ def test_an_interpreter_of_another_user_is_not_run_by_root(
         installed(place)
 
 
-@as_root
+@needs_root
 def test_a_command_that_another_user_owns_is_written_anew(place: Path) -> None:
     installed(place)
     home = Home("/opt/home", str(place))
@@ -131,7 +131,7 @@ def test_an_ordinary_user_rehearses_in_folders_of_his_own(place: Path, monkeypat
     assert installed(place).changes == ()
 
 
-@as_root
+@needs_root
 def test_owner_and_mode_are_set_through_no_name_that_the_services_user_could_exchange(tmp_path: Path) -> None:
     secret = tmp_path / "shadow"
     secret.write_bytes(b"secret")
@@ -154,7 +154,7 @@ def test_owner_and_mode_are_set_through_no_name_that_the_services_user_could_exc
         assert folder.owner(name) == NOBODY
 
 
-@as_root
+@needs_root
 def test_a_name_that_is_exchanged_at_the_last_moment_changes_nothing_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +177,7 @@ def test_a_name_that_is_exchanged_at_the_last_moment_changes_nothing_elsewhere(
     assert secret.stat().st_uid == 0
 
 
-@as_root
+@needs_root
 def test_root_starts_no_server_in_folders_of_another_user(lab: CoreLab) -> None:
     home = lab.old.home
     give(home.folder.path / "Logging")
@@ -185,7 +185,7 @@ def test_root_starts_no_server_in_folders_of_another_user(lab: CoreLab) -> None:
         pass
 
 
-@as_root
+@needs_root
 def test_a_server_that_root_runs_gets_its_folders_back_without_what_was_left_in_them(
     lab: CoreLab, tmp_path: Path
 ) -> None:

@@ -122,7 +122,6 @@ def test_every_command_prints_at_every_terminal_and_its_json_is_json(command: Co
                 assert "release" in arguments or "\u2013" in told
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
 @pytest.mark.parametrize("output", ["full", "gone", "closed"])
 def test_an_output_that_takes_nothing_is_told_and_what_was_done_is_done_once(command: Command, output: str) -> None:
     with contextlib.ExitStack() as stack:
