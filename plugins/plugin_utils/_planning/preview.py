@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import ANYBODY
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
-
-ANYBODY = "*"
 
 
 @dataclass(frozen=True)
