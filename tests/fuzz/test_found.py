@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.certificates import Certificates
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.https import Https
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
@@ -41,7 +41,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest im
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal as _portal
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
@@ -68,7 +68,7 @@ def test_a_user_with_half_a_character_cannot_be_declared_and_then_not_be_written
 
 def test_a_ledger_path_with_half_a_character_cannot_be_set_and_then_not_be_written() -> None:
     for text in ("ledger:/\ud800", "ledger:/a\nb", "ledger:/\x1b[2J"):
-        assert "is not an authority" in refused(channel.check_authority, text)
+        assert "is not an authority" in refused(base.check_authority, text)
 
 
 def test_a_certificate_with_half_a_character_cannot_be_pinned_and_then_not_be_written() -> None:
@@ -160,7 +160,7 @@ def test_a_message_does_not_steer_the_terminal_whoever_said_it() -> None:
 def test_a_pause_in_other_digits_than_ours_is_no_number_of_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_portal, "_PATIENCE", replace(_portal._PATIENCE, pauses=()))
+    monkeypatch.setattr(portal, "_PATIENCE", replace(portal._PATIENCE, pauses=()))
     certificates = Certificates(str(tmp_path / "x"))
     certificates.make("test", ["127.0.0.1"], model.now_utc())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -169,12 +169,12 @@ def test_a_pause_in_other_digits_than_ours_is_no_number_of_seconds(
     line.reply = "HTTP/1.1 503 x\r\nRetry-After: \u00b2\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
     realm, address = Realm("x", "A" * 43 + "=", certificates.ca()), f"https://127.0.0.1:{line.port}"
     assert "it said 503" in refused(Https(address, realm, pauses=()).exchange, "1", b"")
-    assert "is busy or being restarted" in refused(_portal.Portal(address, realm, "", 30).check)
+    assert "is busy or being restarted" in refused(portal.Portal(address, realm, "", 30).check)
     line.close()
 
 
 def test_a_request_page_that_refuses_without_words_is_told_in_ours() -> None:
-    told = _portal.Portal._problem({"what": "\u202e "}, "here")
+    told = portal.Portal._problem({"what": "\u202e "}, "here")
     assert told.what == "The page returned no response to this request."
 
 
@@ -241,7 +241,7 @@ def test_a_code_or_a_password_in_the_wrong_place_is_not_repeated_by_a_message() 
         lambda: model.parse_profile(CODE),
         lambda: declared.read_declared_licenses([{CODE: 1}], "here"),
         lambda: declared.read_profiles([{"name": CODE, "license": CODE}] * 2, "here"),
-        lambda: channel.check_authority(f"ledger:{CODE}"),
+        lambda: base.check_authority(f"ledger:{CODE}"),
         lambda: open_manager(f"https://user:{CODE[:5]}@x", "/a"),
         lambda: check_portal([CODE], "here"),
     ):

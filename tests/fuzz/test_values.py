@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import addresses, declared, model
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base as channel
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import Config
@@ -129,7 +129,7 @@ FORMATS: dict[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]] = {
     "realm": (_realm, mapping(**REALM, ca="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
     "listening addresses": (_listen, mapping(clients="192.0.2.10", management="::1")),
     "authority's address": (
-        _again(lambda value: channel.check_authority(value if isinstance(value, str) else None)),
+        _again(lambda value: base.check_authority(value if isinstance(value, str) else None)),
         SELDOM | _ADDRESSES,
     ),
     "host": (

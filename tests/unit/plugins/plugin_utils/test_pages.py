@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import pages as _pages
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import terminal as _tables
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import terminal
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -239,7 +239,7 @@ def test_no_code_and_no_key_is_shown(overview: dict[str, Any], report: dict[str,
     pages = (
         _pages.overview_page(overview, "h", "m", "d"),
         _pages.report_page(report),
-        _tables.overview_tables(overview),
+        terminal.overview_tables(overview),
     )
     assert [page for page in pages if "PLANTED" in page] == []
 
@@ -291,7 +291,7 @@ def test_markup_anywhere_is_text(overview: dict[str, Any], report: dict[str, Any
 def test_unprintable_characters_are_replaced(overview: dict[str, Any]) -> None:
     overview["profiles"][0]["name"] = "a\x1b[31m\u202eb\ud800\x00c"
     overview["users"] = ["x\ny"]
-    for text in (_pages.overview_page(overview, "h", "m", "d"), _tables.overview_tables(overview)):
+    for text in (_pages.overview_page(overview, "h", "m", "d"), terminal.overview_tables(overview)):
         text.encode("utf-8")
         assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - {"\n"}
 
@@ -317,7 +317,7 @@ def test_no_single_bad_field_breaks_a_page(report: dict[str, Any], replacement: 
         Page(_pages.report_page(bad))
         Page(_pages.report_page(bad | {"pending": [{"host": replacement}]}))
         show(bad["before"])
-        _tables.overview_tables(bad["before"])
+        terminal.overview_tables(bad["before"])
 
 
 @pytest.mark.parametrize("nothing", [{}, None, [], "text"], ids=repr)
@@ -325,7 +325,7 @@ def test_nothing_at_all_still_gives_a_page(nothing: Any) -> None:
     page = show(nothing)
     assert page.facts["Version"] == DASH and page.facts["Realm"] == DASH
     assert "Pending requests" in page.texts["h2"] and page.tables == {}
-    assert "Licenses" in _tables.overview_tables(nothing)
+    assert "Licenses" in terminal.overview_tables(nothing)
     assert headline(nothing) == "Nothing to do"
 
 
@@ -459,24 +459,24 @@ def test_time_without_a_license_server(report: dict[str, Any], seconds: Any, wor
 
 
 def test_columns_are_aligned() -> None:
-    lines = _tables.text_table(["Name", "Seats"], [["PROServer", 100], ["Client", 8]]).splitlines()
+    lines = terminal.text_table(["Name", "Seats"], [["PROServer", 100], ["Client", 8]]).splitlines()
     assert [line.split() for line in lines[2:]] == [["PROServer", "100"], ["Client", "8"]]
     assert lines[2].index("100") + 3 == lines[3].index("8") + 1, "numbers end in the same column"
     assert {len(line) for line in lines} == {len(lines[0])}
 
 
 def test_ragged_rows_null_and_wide_characters() -> None:
-    lines = _tables.text_table(
+    lines = terminal.text_table(
         ["A", "B"], [[None], ["\N{CJK UNIFIED IDEOGRAPH-6F22}x", True], ["", "y", "z"]]
     ).splitlines()
     assert lines[2].split() == [DASH, DASH, DASH]
     assert lines[3].split()[1] == "yes"
     assert lines[3].index("yes") + 1 == lines[4].index("y"), "a wide character takes two columns"
-    assert _tables.text_table(["A", "B"], []).splitlines()[0].split() == ["A", "B"]
+    assert terminal.text_table(["A", "B"], []).splitlines()[0].split() == ["A", "B"]
 
 
 def test_overview_tables_show_which_license_is_linked_to_which_profile(overview: dict[str, Any]) -> None:
-    rows = [line.split() for line in _tables.overview_tables(overview).splitlines()]
+    rows = [line.split() for line in terminal.overview_tables(overview).splitlines()]
     assert ["PROSession", "015.120.065.016", "1", "no", "yes"] in rows
     assert any(row[:4] == ["015.120.064.022", "1", "of", "100"] for row in rows)
 
@@ -484,7 +484,7 @@ def test_overview_tables_show_which_license_is_linked_to_which_profile(overview:
 def test_overview_tables_fit_a_terminal(overview: dict[str, Any]) -> None:
     overview["licenses"][0].update(type="T" * 300, status="Pending Deactivation")
     overview["profiles"][0]["name"] = "P" * 300
-    text = _tables.overview_tables(overview)
+    text = terminal.overview_tables(overview)
     assert max(map(len, text.splitlines())) <= 150
     assert "015.120.064.022" in text and "Pending Deactivation" in text
 

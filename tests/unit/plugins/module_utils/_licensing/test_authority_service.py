@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http import guard
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import authority as authority_service
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting import authority
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
     UNIT,
     Served,
@@ -141,8 +141,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     made = Machine(tmp_path / "machine")
     monkeypatch.setenv("PATH", f"{made.root}/bin:{os.environ['PATH']}")
     monkeypatch.setenv("AIMS_AUTHORITY_STOP_AFTER", "180")
-    monkeypatch.setattr(authority_service, "Unit", functools.partial(Unit, root=made.root))
-    monkeypatch.setattr(authority_service, "USER", getpass.getuser())
+    monkeypatch.setattr(authority, "Unit", functools.partial(Unit, root=made.root))
+    monkeypatch.setattr(authority, "USER", getpass.getuser())
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     yield made
     made.close()

@@ -15,9 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import (
     freshness,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import (
-    maintenance as maintaining,
+    maintenance,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Drained, Step
@@ -53,7 +51,7 @@ class Seats:
 def seats(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> Seats:
     lab.activate(lab.old)
     made = Seats()
-    monkeypatch.setattr(maintaining, "drain", made.drain)
+    monkeypatch.setattr(maintenance, "drain", made.drain)
     return made
 
 
@@ -104,12 +102,12 @@ def test_a_call_that_waited_for_a_seat_goes_back_to_its_controller_first(lab: Co
         seats.in_use = 0 if seats.looks else 1
         return Seats.drain(seats)
 
-    maintaining_drain = maintaining.drain
-    maintaining.drain = last_seat  # type: ignore[assignment]
+    maintaining_drain = maintenance.drain
+    maintenance.drain = last_seat  # type: ignore[assignment]
     try:
         change = lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
     finally:
-        maintaining.drain = maintaining_drain
+        maintenance.drain = maintaining_drain
     assert change.again == FIRST.ticket and change.drained.total == 0
     assert is_untouched(lab)
     assert lab.deactivate(lab.old, drain_seconds=300, step=NEXT).again is None
@@ -183,11 +181,11 @@ def test_a_drain_that_somebody_ended_at_the_last_moment_is_asked_for_again(
         lab.old.manager.end_drain(FIRST.ticket)
         return Drained()
 
-    monkeypatch.setattr(maintaining, "drain", ended)
+    monkeypatch.setattr(maintenance, "drain", ended)
     assert lab.deactivate(lab.old, drain_seconds=300, step=FIRST).again == FIRST.ticket
     assert is_untouched(lab)
     with pytest.raises(LicensingError, match="The drain ended before the licenses were fenced"):
-        monkeypatch.setattr(maintaining, "_enter", lambda managed, step: (Lease("b", now_utc()), True))
+        monkeypatch.setattr(maintenance, "_enter", lambda managed, step: (Lease("b", now_utc()), True))
         lab.deactivate(lab.old, drain_seconds=300)
     assert is_untouched(lab)
 

@@ -36,7 +36,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     remove,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.service import service_of
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivation as deactivating
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -286,7 +286,7 @@ def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
         raise PowerCut
 
     with monkeypatch.context() as patch:
-        patch.setattr(deactivating, cut, cut_off)
+        patch.setattr(deactivation, cut, cut_off)
         with pytest.raises(PowerCut):
             lab.deactivate(lab.old, SESSION, drain_seconds=20)
     assert service.host.overview["server"]["maintenance"] is (cut == "_fence")

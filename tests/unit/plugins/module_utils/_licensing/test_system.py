@@ -17,11 +17,9 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
     documents,
+    requirements,
     sealing,
     system,
-)
-from ansible_collections.aims.licensing.plugins.module_utils._licensing import (
-    requirements as library,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.cli import main
@@ -153,7 +151,7 @@ def test_an_openssl_without_ed25519_is_told_as_that_and_not_as_a_damaged_key(
 
     monkeypatch.setattr(ed25519.Ed25519PrivateKey, "from_private_bytes", refused)
     monkeypatch.setattr(ed25519.Ed25519PrivateKey, "generate", refused)
-    library._sign.cache_clear()
+    requirements._sign.cache_clear()
     calls: list[Callable[[], Any]] = [
         documents.new_private_key,
         lambda: documents.load_private_key(key, "host.key"),
@@ -170,7 +168,7 @@ def test_an_openssl_that_seals_nothing_still_checks_licenses(monkeypatch: pytest
         raise UnsupportedAlgorithm("X25519 is not supported")
 
     monkeypatch.setattr(x25519.X25519PrivateKey, "generate", refused)
-    library._seal.cache_clear()
+    requirements._seal.cache_clear()
     with pytest.raises(LicensingError, match="has no X25519 with ChaCha20-Poly1305"):
         sealing.Seal()
     assert documents.new_private_key()

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import seat_store as register
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import seat_store
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import Batch, SeatStore
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import GRANTS, SESSION
@@ -36,7 +36,7 @@ from support.licsrv import Server
 
 SEATS = GRANTS[SESSION][1]
 # A disk for which the event loop does not wait: everything is written by the thread.
-SLOW = f"import {register.__name__} as register; register._QUICK = 0"
+SLOW = f"import {seat_store.__name__} as register; register._QUICK = 0"
 
 
 class Taker:
@@ -215,7 +215,7 @@ def new_seat(number: int) -> Seat:
 
 @pytest.mark.parametrize("quick", [0, 1000], ids=["thread", "event loop"])
 def test_what_comes_together_is_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float) -> None:
-    monkeypatch.setattr(register, "_QUICK", quick)
+    monkeypatch.setattr(seat_store, "_QUICK", quick)
     batches: list[Batch] = []
 
     async def scenario() -> list[int]:

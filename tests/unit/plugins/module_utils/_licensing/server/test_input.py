@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import http as wire
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import http
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import (
     Site,
     body,
@@ -219,7 +219,7 @@ def test_where_few_files_may_be_open_fewer_connections_are(site: Site) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"PUT /v1/seats/", b"PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
 def test_who_stops_sending_is_closed(site: Site, sent: bytes) -> None:
-    server = site.serve(first=f"import {wire.__name__} as wire; wire._IDLE = wire._BODY = 0.3")
+    server = site.serve(first=f"import {http.__name__} as wire; wire._IDLE = wire._BODY = 0.3")
     for port in (3400, 3401):
         with socket.create_connection((server.address, port), timeout=30) as connection:
             connection.sendall(sent)
