@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hosts.machines import OFFLINE, Machine, Site
-from support.lab import HOME, WORKED_EXAMPLE, Lab, Run, Started
+from support.lab import HOME, WORKED_EXAMPLE, Lab
+from support.runs import Run, Started
 
 SERVICE = "aims-license-server.service"
 AUTHORITY = "aims-license-authority.service"

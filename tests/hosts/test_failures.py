@@ -13,8 +13,9 @@ from hosts.rig import Rig
 from hosts.traces import Secrets
 from hosts.walks import online
 from support.events import Events
-from support.lab import NUMBERS, must
+from support.lab import NUMBERS
 from support.leaks import Watch
+from support.runs import must
 from support.steps import LOUD, RELEASED, STEPS
 
 

@@ -15,7 +15,8 @@ from hosts.inbox import Inbox
 from hosts.machines import OFFLINE, ONLINE, Site
 from hosts.rig import LEDGER, Rig
 from hosts.walks import serve_authority, source_play, until
-from support.lab import GRANTS, HOME, NUMBERS, Lab, Run, must
+from support.lab import GRANTS, HOME, NUMBERS, Lab
+from support.runs import Run, must
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from hosts.rig import AUTHORITY, COMMANDS, LEDGER, SERVICE, Rig
 from hosts.traces import HOST_KEY, SHOWN, Secrets, search, watch
 from hosts.walks import URL, in_use, online, source_play, until
 from support.events import Events, held, release
-from support.lab import HOME, NUMBERS, must, new_code
+from support.lab import HOME, NUMBERS, new_code
 from support.leaks import disguises
+from support.runs import must
 
 SESSIONS = 3
 

@@ -14,7 +14,8 @@ from hosts.machines import ONLINE, Site
 from hosts.rig import SERVICE, Reply, Rig
 from hosts.walks import in_use, until
 from prometheus_client.parser import text_string_to_metric_families
-from support.lab import GRANTS, HOME, must
+from support.lab import GRANTS, HOME
+from support.runs import must
 
 SERVER = "http://target:3400"
 STATUS = "http://127.0.0.1:3401/v1/status"

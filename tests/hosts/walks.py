@@ -14,7 +14,7 @@ from pathlib import Path
 from hosts.machines import ONLINE, Site
 from hosts.rig import Rig
 from hosts.traces import watch
-from support.lab import must
+from support.runs import must
 
 URL = "https://authority:8443"
 

@@ -23,7 +23,8 @@ from typing import Any, Callable
 
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
-from support.lab import Lab, Run
+from support.lab import Lab
+from support.runs import Run
 from support.worked_example import CLIENT, SERVER, SESSION
 
 MISSING = "015.120.099.099"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from support.events import Events
-from support.lab import NUMBERS, USERS, Lab, must
+from support.lab import NUMBERS, USERS, Lab
+from support.runs import must
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from playbooks.serving import Authority
 from support.invariants import Host, Model, pair_of
 from support.invariants import Ledger as Told
-from support.lab import NUMBERS, Lab, must
+from support.lab import NUMBERS, Lab
 from support.leaks import leaks
+from support.runs import must
 
 Falsify = Callable[[Lab, dict[str, Any], bytes], bytes]
 FOREIGN = "foreign.db"

@@ -17,7 +17,8 @@ from playbooks.serving import Authority
 from support.clocks import environment, interpreter
 from support.events import Events
 from support.invariants import Model
-from support.lab import NUMBERS, Lab, must
+from support.lab import NUMBERS, Lab
+from support.runs import must
 
 DAY = timedelta(days=1)
 SIDES = [pytest.param(DAY, id="source-ahead"), pytest.param(-DAY, id="source-behind")]

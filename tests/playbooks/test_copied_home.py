@@ -13,7 +13,8 @@ import shutil
 import pytest
 from ansible_collections.aims.licensing.tests.playbooks.test_pair_status import rows, table
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import commands, execute
-from support.lab import NUMBERS, Lab, Run, must
+from support.lab import NUMBERS, Lab
+from support.runs import Run, must
 
 
 def copy_home(lab: Lab, source: str, target: str) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.tests.playbooks.test_offline import carry, go_offline
 from ansible_collections.aims.licensing.tests.playbooks.test_pair_status import rows, table
-from support.lab import NUMBERS, Lab, must
+from support.lab import NUMBERS, Lab
+from support.runs import must
 
 BOTH = pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
 

@@ -9,7 +9,8 @@ import json
 
 import pytest
 from playbooks.hostile import turn_hostile
-from support.lab import NUMBERS, USERS, Lab, must
+from support.lab import NUMBERS, USERS, Lab
+from support.runs import must
 
 
 def test_a_source_that_returns_facts_sets_no_variable_of_its_target(rehearsed: Lab) -> None:

@@ -14,7 +14,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Service,
     run,
 )
-from support.lab import NUMBERS, Lab, must
+from support.lab import NUMBERS, Lab
+from support.runs import must
 
 
 class Https:

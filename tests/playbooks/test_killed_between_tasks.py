@@ -20,9 +20,10 @@ import pytest
 from playbooks.serving import Authority
 from support.events import LONG, Events, gaps, held, release, some
 from support.invariants import Model, grants
-from support.lab import NUMBERS, WORKED_EXAMPLE, Lab, must
+from support.lab import NUMBERS, WORKED_EXAMPLE, Lab
 from support.leaks import leaks
 from support.licsrv import free_address
+from support.runs import must
 from support.steps import LOUD
 
 PARTS = 6 if LONG else 1

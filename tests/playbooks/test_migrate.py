@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from support.lab import GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+from support.lab import GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab
+from support.runs import Run, must
 
 
 @pytest.fixture

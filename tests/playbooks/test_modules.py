@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 from playbooks.page import self_signed
-from support.lab import CHECKOUT, GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must, new_code
+from support.lab import CHECKOUT, GRANTS, NUMBERS, USERS, WORKED_EXAMPLE, Lab, new_code
+from support.runs import Run, must
 
 LICENSES = "{{ hostvars.new.aims_license_server_licenses }}"
 GROUP = "group/aims.licensing.aims_license"

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.lab import NUMBERS, USERS, Lab, Run, must
+from support.lab import NUMBERS, USERS, Lab
+from support.runs import Run, must
 
 STEMS = [number.replace(".", "") for number in NUMBERS]
 

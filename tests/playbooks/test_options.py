@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from support.lab import CHECKOUT, NUMBERS, Lab, must, new_code
+from support.lab import CHECKOUT, NUMBERS, Lab, new_code
+from support.runs import must
 
 PLAYBOOKS = sorted(file.stem for file in (CHECKOUT / "playbooks").glob("*.yml"))
 GROUPS = {"authority": "aims_license_authorities", "backup": "aims_license_sources"}

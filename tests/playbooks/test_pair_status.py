@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 import pytest
-from support.lab import NUMBERS, Lab, Run, must
+from support.lab import NUMBERS, Lab
+from support.runs import Run, must
 
 # A connection that answers until something is seen on disk.
 DYING = """

@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from playbooks.page import Page
 from playbooks.serving import Authority
-from support.lab import GRANTS, NUMBERS, Lab, Run, must, new_code
+from support.lab import GRANTS, NUMBERS, Lab, new_code
+from support.runs import Run, must
 
 REQUESTS = sorted(f"{number.replace('.', '')}.request" for number in NUMBERS)
 

@@ -10,7 +10,8 @@ import re
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from playbooks.hostile import turn_hostile
-from support.lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab, Run, must
+from support.lab import GRANTS, NUMBERS, WORKED_EXAMPLE, Lab
+from support.runs import Run, must
 from support.worked_example import WRONG_CODE
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from playbooks.hostile import turn_hostile
-from support.lab import GRANTS, NUMBERS, USERS, Lab, must
+from support.lab import GRANTS, NUMBERS, USERS, Lab
 from support.leaks import disguises, secrets_of
+from support.runs import must
 
 
 def test_from_the_inventory_to_the_end(lab: Lab) -> None:

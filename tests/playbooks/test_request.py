@@ -24,7 +24,8 @@ from aiosmtpd.handlers import Message as Inbox
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from playbooks.page import Page, Twist, results
 from playbooks.serving import Authority
-from support.lab import NUMBERS, Lab, Run, must
+from support.lab import NUMBERS, Lab
+from support.runs import Run, must
 
 STEMS = sorted(number.replace(".", "") for number in NUMBERS)
 REQUESTS = [f"{stem}.request" for stem in STEMS]

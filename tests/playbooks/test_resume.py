@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
+from support.runs import must
 
 
 def found(folder: Path, pattern: str) -> int:

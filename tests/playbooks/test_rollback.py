@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
+from support.runs import must
 
 
 def particulars(lab: Lab, host: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
 from ansible_collections.aims.licensing.tests.playbooks.test_rollback import particulars
 from support.events import Events
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
 from support.licsrv import free_address
+from support.runs import Run, must
 
 LIFETIME = 300
 GIVE_BACK = "Drain the source and deactivate its licenses"

@@ -14,8 +14,9 @@ from collections.abc import Callable
 import pytest
 from playbooks.serving import Authority
 from support.events import Events, some
-from support.lab import NUMBERS, Lab, Run, must, new_code
+from support.lab import NUMBERS, Lab, new_code
 from support.leaks import Watch, keys, leaks, seed
+from support.runs import Run, must
 from support.steps import LOUD, STEPS
 
 

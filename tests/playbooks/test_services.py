@@ -19,8 +19,9 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused, SeatClient
 from support.clients import Client, wait_for
 from support.events import Events
-from support.lab import NUMBERS, Lab, Started, must
+from support.lab import NUMBERS, Lab
 from support.licsrv import free_address
+from support.runs import Started, must
 
 LIFETIME = 300
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.lab import NUMBERS, Lab, must, new_code
+from support.lab import NUMBERS, Lab, new_code
 from support.leaks import leaks
+from support.runs import must
 from support.steps import LOUD
 
 CALLBACKS = Path(__file__).parents[1] / "callback_plugins"

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.tests.playbooks.test_migrate import plan_rows, profiles, switch_off
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
+from support.runs import Run, must
 
 KEY = "ApplicationKeys/app.key"
 ORDER = [(one["profile"], one["number"], one.get("default", False)) for one in WORKED_EXAMPLE]

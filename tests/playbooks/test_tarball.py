@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.lab import CHECKOUT, NUMBERS, Lab, must
+from support.lab import CHECKOUT, NUMBERS, Lab
+from support.runs import must
 
 
 def galaxy(folder: Path, *arguments: str) -> None:

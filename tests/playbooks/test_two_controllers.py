@@ -15,8 +15,9 @@ import pytest
 from playbooks.serving import Authority
 from support.events import LONG, Events, held, release
 from support.invariants import Model
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab, Run, Started, must
+from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
 from support.leaks import leaks
+from support.runs import Run, Started, must
 
 TASKS = [
     "Read the source's overview|1",

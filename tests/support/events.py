@@ -13,7 +13,8 @@ import signal
 import time
 from pathlib import Path
 
-from support.lab import CHECKOUT, Lab, Run, Started
+from support.lab import CHECKOUT, Lab
+from support.runs import Run, Started
 
 LONG = os.environ.get("AIMS_FAULTS_LONG") == "1"
 

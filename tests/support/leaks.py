@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from support.lab import Lab, Started
+from support.lab import Lab
+from support.runs import Started
 
 
 def pem_of(lab: Lab) -> bytes:

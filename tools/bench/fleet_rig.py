@@ -21,7 +21,8 @@ from hosts.image import Missing
 from hosts.machines import ONLINE, Machine, Site, podman
 from hosts.rig import AUTHORITY, LEDGER, SERVICE, Rig
 from hosts.walks import URL, serve_authority
-from support.lab import GRANTS, HOME, USERS, WORKED_EXAMPLE, Run, must, new_code
+from support.lab import GRANTS, HOME, USERS, WORKED_EXAMPLE, new_code
+from support.runs import Run, must
 
 INSTALLER = "license-server-installer.pyz"
 _KEPT = "/var/lib/aims-bench"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from playbooks.serving import Authority
-from support.lab import NUMBERS, Lab, Started
+from support.lab import NUMBERS, Lab
 from support.licsrv import free_address
+from support.runs import Started
 
 # Should a walk be killed, what it started ends by itself.
 LIFETIME = 1800

@@ -16,7 +16,7 @@ from pathlib import Path
 
 def main(project: str, host: str, home: str, which: str, count: str, playbook: str, *inventories: str) -> int:
     sys.path.insert(0, f"{project}/tests")
-    from support.lab import Started
+    from support.runs import Started
 
     folder = Path(os.environ["AIMS_MOLECULE_DIRECTORY"])
     ssh = ["ssh", "-F", str(folder / "site" / "ssh_config"), host]
