@@ -15,12 +15,8 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import UNREAD
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import (
-    Carried,
-    Digests,
-    Side,
-    carried_names,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried, Digests
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side, carried_names
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import in_words
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Digests
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import (
     Assessment,
     account_after,
@@ -26,7 +27,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render im
     state_in_words,
     step_in_words,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Digests
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table
 

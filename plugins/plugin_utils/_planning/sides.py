@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_list, as_map
 
 # Name → SHA-256, or None where it is not known.
-Digests = Mapping[str, Optional[str]]
 
 
 def carried_names(names: object) -> list[str]:
@@ -25,29 +25,15 @@ def carried_names(names: object) -> list[str]:
     return [name for name in as_list(names) if isinstance(name, str) and is_carried(name)]
 
 
-@dataclass(frozen=True)
-class Carried:
-    """What a host says of its files that move with the licenses.
-
-    :ivar files: those that are there
-    :ivar brought: those that came with licenses, with the digests that they came with
-    :ivar sources: the hosts whose files came
-    """
-
-    files: Digests = field(default_factory=dict)
-    brought: Digests = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
-
-    @classmethod
-    def from_dict(cls, data: object) -> Carried:
-        """Read whatever a host has said; what is none of it is left out."""
-        record = as_map(data)
-        files = as_map(record.get("files"))
-        return cls(
-            {name: files[name] if isinstance(files[name], str) else None for name in carried_names(list(files))},
-            as_map(record.get("brought")),
-            tuple(source for source in as_list(record.get("sources")) if isinstance(source, str)),
-        )
+def read_carried(data: object) -> Carried:
+    """Read whatever a host has said of its files that move; what is none of it is left out."""
+    record = as_map(data)
+    files = as_map(record.get("files"))
+    return Carried(
+        {name: files[name] if isinstance(files[name], str) else None for name in carried_names(list(files))},
+        as_map(record.get("brought")),
+        tuple(source for source in as_list(record.get("sources")) if isinstance(source, str)),
+    )
 
 
 @dataclass(frozen=True)
@@ -106,5 +92,5 @@ class Side:
             bool(data.get("reachable", True)),
             str(data.get("authority") or "").strip() or None,
             bool(data.get("returns", False)),
-            Carried.from_dict(data["carried"]) if data.get("carried") else None,
+            read_carried(data["carried"]) if data.get("carried") else None,
         )

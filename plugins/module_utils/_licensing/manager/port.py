@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Optional, Protocol
 
 from ..channel.base import Channel
 from ..declared import DeclaredLicense
@@ -52,6 +52,10 @@ class HomeFile:
     content: bytes = field(repr=False)
 
 
+# Name → SHA-256, or None where a host names the file and not its digest.
+Digests = Mapping[str, Optional[str]]
+
+
 @dataclass(frozen=True)
 class Carried:
     """Which files of a home move with licenses, and which came.
@@ -61,8 +65,8 @@ class Carried:
     :ivar sources: the hosts whose files have all come, by the names that the controller has for them
     """
 
-    files: Mapping[str, str] = field(default_factory=dict)
-    brought: Mapping[str, str] = field(default_factory=dict)
+    files: Digests = field(default_factory=dict)
+    brought: Digests = field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
 

@@ -20,14 +20,14 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_f
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, PlannedLicense, with_files
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Carried, Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side, read_carried
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 
 
 def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None, *sources: str) -> Side:
-    carried = Carried.from_dict({"files": files, "brought": brought or {}, "sources": list(sources)})
+    carried = read_carried({"files": files, "brought": brought or {}, "sources": list(sources)})
     return Side(host, Overview(files=tuple(sorted(files))), carried=carried)
 
 
@@ -152,6 +152,6 @@ def test_names_from_a_host_write_no_lines_of_their_own() -> None:
 )
 @pytest.mark.parametrize("listed", [None, 7, "x", [None, 7, {}, KEY]])
 def test_whatever_a_host_says_of_its_files_is_taken_for_what_it_is(said: Any, listed: Any) -> None:
-    strange = Side("old", Overview(files=listed), carried=Carried.from_dict(said) if said else None)
+    strange = Side("old", Overview(files=listed), carried=read_carried(said) if said else None)
     assert set(plan(strange, replace(strange, host="new"), arrives=True).expected) <= {KEY}
     assert files_told({"files": {"expected": [KEY]}}, {"files": listed})["missing"] in ([], [KEY])
