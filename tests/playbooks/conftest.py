@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playbooks.lost_source import KEY, declare
 from support.events import Events
 from support.lab import NUMBERS, USERS, Lab
 from support.runs import must
+from support.unreachable import switch_off
 
 
 @pytest.fixture
@@ -62,6 +65,18 @@ def places(migrated_once: Lab) -> list[str]:
 def migrated(migrated_once: Lab, tmp_path: Path) -> Lab:
     """The worked example moved to the target."""
     return migrated_once.copy_to(tmp_path / "migrated")
+
+
+@pytest.fixture
+def lost(rehearsed: Lab) -> Lab:
+    """The source was backed up and is gone: nothing of it can be reached or read any more."""
+    (rehearsed.home("old") / KEY).write_text("a key of an application", encoding="utf-8")
+    must(rehearsed.play("backup"))
+    # The authority's commands are those of the lost host's home; the owner has them elsewhere.
+    shutil.copytree(rehearsed.root("old"), rehearsed.root("owner"))
+    shutil.rmtree(rehearsed.root("old"))
+    switch_off(rehearsed, "old")
+    return declare(rehearsed)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

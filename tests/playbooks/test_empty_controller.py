@@ -13,10 +13,10 @@ import shutil
 import signal
 
 import pytest
-from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
 from support.events import Events
 from support.lab import NUMBERS, USERS, Lab
 from support.runs import Run, must
+from support.unreachable import switch_off
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 TAKE = "start|Activate the licenses on the target, with their profiles|1"

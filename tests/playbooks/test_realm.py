@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
 from support.lab import NUMBERS, Lab
 from support.runs import Run, must
+from support.unreachable import switch_off
 
 UNDECLARED = "No realm is declared for {}, and offline no authority tells it whose responses to honour."
 

@@ -10,9 +10,9 @@ import shutil
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.tests.playbooks.test_migrate import switch_off
 from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
 from support.runs import must
+from support.unreachable import switch_off
 
 
 def particulars(lab: Lab, host: str) -> dict[str, Any]:

@@ -6,75 +6,23 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import shutil
-import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.tests.playbooks.test_migrate import plan_rows, profiles, switch_off
-from support.lab import NUMBERS, USERS, WORKED_EXAMPLE, Lab
-from support.runs import Run, must
-
-KEY = "ApplicationKeys/app.key"
-ORDER = [(one["profile"], one["number"], one.get("default", False)) for one in WORKED_EXAMPLE]
-
-
-@pytest.fixture
-def lost(rehearsed: Lab) -> Lab:
-    """The source was backed up and is gone: nothing of it can be reached or read any more."""
-    (rehearsed.home("old") / KEY).write_text("a key of an application", encoding="utf-8")
-    must(rehearsed.play("backup"))
-    # The authority's commands are those of the lost host's home; the owner has them elsewhere.
-    shutil.copytree(rehearsed.root("old"), rehearsed.root("owner"))
-    shutil.rmtree(rehearsed.root("old"))
-    switch_off(rehearsed, "old")
-    return declare(rehearsed)
-
-
-def declare(lab: Lab, **settings: Any) -> Lab:
-    """Declare the source lost, and what else."""
-    lab.target_vars["aims_license_migrate_source_lost"] = True
-    lab.target_vars.update({f"aims_license_migrate_{name}": value for name, value in settings.items()})
-    lab.write_inventory()
-    return lab
-
-
-def owner(lab: Lab, *options: str) -> Any:
-    return lab.authority(*options, host="owner")
-
-
-def release(lab: Lab, *numbers: str) -> None:
-    for number in numbers:
-        assert owner(lab, "release", number, "--reason", "It burned down.")["changed"] is True
-
-
-def commands(run: Run) -> list[list[str]]:
-    """The commands that a run's message tells the authority's owner."""
-    found = re.findall(r"authority release [^\n]*? --reason '[^'\n]*'", run.output.replace("\\n", "\n"))
-    return [shlex.split(command) for command in dict.fromkeys(found)]
-
-
-def seen(lab: Lab) -> dict[str, tuple[str, Any]]:
-    return {one["number"]: (one["status"], one["until"]) for one in lab.overview("new")["licenses"]}
-
-
-def waits(run: Run) -> Run:
-    """A run that did what it could and waits for the authority's owner."""
-    assert run.code != 0 and "Traceback" not in run.output, run.output
-    assert "Live on old by the authority's account" in run.output, run.output
-    return run
+from playbooks.lost_source import KEY, ORDER, commands, declare, owner, release, seen, waits
+from support.lab import NUMBERS, USERS, Lab
+from support.runs import must
+from support.unreachable import switch_off
 
 
 def test_what_the_lost_source_holds_is_named_with_the_command_and_the_same_run_completes_it(lost: Lab) -> None:
     run = waits(lost.play("migrate", "--diff"))
-    told = commands(run)
-    assert [command[2] for command in told] == NUMBERS
-    assert told[0][3:] == ["--ledger", str(lost.ledger), "--reason", "old is lost"]
-    assert {row[2] for row in plan_rows(run).values()} == {"needs release"}
+    printed = commands(run)
+    assert [command[2] for command in printed] == NUMBERS
+    assert printed[0][3:] == ["--ledger", str(lost.ledger), "--reason", "old is lost"]
+    assert {row[2] for row in run.plan_rows().values()} == {"needs release"}
     # What needs no license is there already.
     assert (lost.home("new") / KEY).read_text(encoding="utf-8") == "a key of an application"
     assert lost.overview("new")["users"] == USERS and lost.held("new") == set()
@@ -82,12 +30,12 @@ def test_what_the_lost_source_holds_is_named_with_the_command_and_the_same_run_c
     assert waits(lost.play("migrate")).changed == 0
     assert lost.everything() == before
 
-    for command in told:
+    for command in printed:
         owner(lost, *command[1:3], *command[5:])
     run = must(lost.play("migrate"))
-    assert {row[2] for row in plan_rows(run).values()} == {"activate"}
+    assert {row[2] for row in run.plan_rows().values()} == {"activate"}
     assert lost.held("new") == set(NUMBERS) and lost.transfers() == dict.fromkeys(NUMBERS, 1)
-    assert profiles(lost, "new") == ORDER and lost.overview("new")["users"] == USERS
+    assert lost.profiles("new") == ORDER and lost.overview("new")["users"] == USERS
     report = json.loads((lost.work / "reports" / "old-to-new.json").read_text(encoding="utf-8"))
     assert report["moved"] == NUMBERS and report["next_step"] is None
     before = lost.everything()
@@ -101,13 +49,13 @@ def test_what_is_free_is_activated_and_only_the_rest_waits(lost: Lab) -> None:
     release(lost, NUMBERS[1])
     run = waits(lost.play("migrate"))
     assert [command[2] for command in commands(run)] == [NUMBERS[0], NUMBERS[2]]
-    assert seen(lost) == {NUMBERS[1]: ("Active", None)} and profiles(lost, "new") == [ORDER[1]]
+    assert seen(lost) == {NUMBERS[1]: ("Active", None)} and lost.profiles("new") == [ORDER[1]]
     assert lost.transfers() == {NUMBERS[0]: 0, NUMBERS[1]: 1, NUMBERS[2]: 0}
     page = (lost.work / "reports" / "old-to-new.html").read_text(encoding="utf-8")
     assert "2 licenses to be released" in page and "needs release" in page
     release(lost, NUMBERS[0], NUMBERS[2])
     must(lost.play("migrate"))
-    assert lost.held("new") == set(NUMBERS) and profiles(lost, "new") == ORDER
+    assert lost.held("new") == set(NUMBERS) and lost.profiles("new") == ORDER
     assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
 
 
@@ -117,10 +65,10 @@ def test_what_waits_is_left_out_also_where_it_is_declared_by_twelve_digits(lost:
     release(lost, NUMBERS[1])
     run = waits(lost.play("migrate"))
     assert [command[2] for command in commands(run)] == [NUMBERS[0], NUMBERS[2]]
-    assert seen(lost) == {NUMBERS[1]: ("Active", None)} and profiles(lost, "new") == [ORDER[1]]
+    assert seen(lost) == {NUMBERS[1]: ("Active", None)} and lost.profiles("new") == [ORDER[1]]
     release(lost, NUMBERS[0], NUMBERS[2])
     must(lost.play("migrate"))
-    assert lost.held("new") == set(NUMBERS) and profiles(lost, "new") == [*ORDER, ("Nightly", NUMBERS[0], False)]
+    assert lost.held("new") == set(NUMBERS) and lost.profiles("new") == [*ORDER, ("Nightly", NUMBERS[0], False)]
 
 
 def test_an_emergency_bridges_the_days_until_the_release(lost: Lab) -> None:
@@ -128,16 +76,16 @@ def test_an_emergency_bridges_the_days_until_the_release(lost: Lab) -> None:
     release(lost, NUMBERS[2])
     run = waits(lost.play("migrate"))
     day = (datetime.now(timezone.utc) + timedelta(days=7)).strftime("%Y-%m-%d")
-    steps = {number: row[2] for number, row in plan_rows(run).items()}
+    steps = {number: row[2] for number, row in run.plan_rows().items()}
     assert steps == {NUMBERS[0]: f"emergency until {day}", NUMBERS[1]: f"emergency until {day}", NUMBERS[2]: "activate"}
     assert [command[2] for command in commands(run)] == NUMBERS[:2]
-    found = seen(lost)
-    assert {number: (status, until and until[:10]) for number, (status, until) in found.items()} == {
+    licenses = seen(lost)
+    assert {number: (status, until and until[:10]) for number, (status, until) in licenses.items()} == {
         NUMBERS[0]: ("Active", day),
         NUMBERS[1]: ("Active", day),
         NUMBERS[2]: ("Active", None),
     }
-    assert profiles(lost, "new") == ORDER
+    assert lost.profiles("new") == ORDER
     assert lost.transfers() == {NUMBERS[0]: 0, NUMBERS[1]: 0, NUMBERS[2]: 1}
     # With and without the wish for it, what bridges goes on doing so.
     for wish in (True, False):
@@ -148,7 +96,7 @@ def test_an_emergency_bridges_the_days_until_the_release(lost: Lab) -> None:
 
     release(lost, *NUMBERS[:2])
     must(lost.play("migrate"))
-    assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and profiles(lost, "new") == ORDER
+    assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and lost.profiles("new") == ORDER
     assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
     run = must(lost.play("migrate"))
     assert run.changed == 0, run.output
@@ -160,7 +108,7 @@ def test_an_authority_that_grants_no_emergency_says_so_in_the_plan(lost: Lab) ->
     must(lost.play(done))
     run = waits(lost.play("migrate"))
     assert "This authority grants no emergency activations." in run.output
-    assert {row[2] for row in plan_rows(run).values()} == {"needs release"} and lost.held("new") == set()
+    assert {row[2] for row in run.plan_rows().values()} == {"needs release"} and lost.held("new") == set()
 
 
 def never(lab: Lab) -> list[str]:
@@ -177,7 +125,7 @@ def test_check_shows_it_all_and_changes_nothing(lost: Lab, emergency: bool) -> N
     before = lost.everything()
     run = must(lost.play("migrate", "--check", "--diff"))
     assert lost.everything() == before and run.changed == 0
-    steps = [row[2].partition(" until")[0] for row in plan_rows(run).values()]
+    steps = [row[2].partition(" until")[0] for row in run.plan_rows().values()]
     held = "emergency" if emergency else "needs release"
     assert steps == [held, "activate", held]
     assert [command[2] for command in commands(run)] == [NUMBERS[0], NUMBERS[2]]
@@ -195,157 +143,12 @@ def test_a_source_that_died_in_the_middle_needs_a_release_for_what_it_held_then(
     assert rehearsed.held("new") == {NUMBERS[0]}
 
 
-def test_a_source_that_comes_back_before_the_release_is_migrated_as_usual(lost: Lab) -> None:
-    waits(declare(lost, emergency=True).play("migrate"))
-    shutil.copytree(lost.root("owner"), lost.root("old"))
-    lost.inventory["all"]["children"]["aims_license_sources"]["hosts"]["old"] = {}
-    del lost.target_vars["aims_license_migrate_source_lost"]
-    lost.write_inventory()
-    run = must(lost.play("migrate", "--check"))
-    assert {tuple(row[1:4]) for row in plan_rows(run).values()} == {("active on old", "move", "1")}
-    must(lost.play("migrate"))
-    assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and lost.held("old") == set()
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
-
-
-def back(lab: Lab) -> Lab:
-    """The source is there again as it was, and declared as any other."""
-    shutil.copytree(lab.root("owner"), lab.root("old"), symlinks=True)
-    lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]["old"] = {}
-    for name in ("source_lost", "emergency"):
-        lab.target_vars.pop(f"aims_license_migrate_{name}", None)
-    lab.write_inventory()
-    return lab
-
-
-def test_offline_a_source_that_is_back_moves_for_good_what_was_bridged(lost: Lab) -> None:
-    lost.go_offline()
-    declare(lost, emergency=True)
-
-    def walk() -> None:
-        for request in sorted((lost.work / "offline").glob("*.request")):
-            owner(lost, "process", str(request))
-
-    assert "3 request(s) wait in" in lost.play("migrate").output
-    walk()
-    waits(lost.play("migrate"))
-    back(lost)
-    run = lost.play("migrate")
-    assert {(row[2], row[3]) for row in plan_rows(run).values()} == {("move", "1")}
-    assert run.code != 0 and "3 request(s) wait in" in run.output and "authority release" not in run.output
-    report = json.loads((lost.work / "reports" / "old-to-new.json").read_text(encoding="utf-8"))
-    assert report["plan"]["release"] == []
-    walk()
-    # Between the two, what was given back is to be activated, and no owner has to release it.
-    for number in NUMBERS[:1]:
-        (lost.work / "offline" / f"{number.replace('.', '')}.response").rename(lost.work / "later")
-    lost.play("migrate")
-    predicted = must(lost.play("migrate", "--check"))
-    steps = plan_rows(predicted)
-    assert {number: (row[1], row[2], row[3]) for number, row in steps.items()} == {
-        NUMBERS[0]: ("pending deactivation on old", "finish moving", "1"),
-        **dict.fromkeys(NUMBERS[1:], ("active on new in an emergency", "activate", "1")),
-    }
-    (lost.work / "later").rename(lost.work / "offline" / f"{NUMBERS[0].replace('.', '')}.response")
-    run = lost.play("migrate")
-    assert run.code != 0 and "3 request(s) wait in" in run.output and "authority release" not in run.output
-    walk()
-    must(lost.play("migrate"))
-    assert seen(lost) == dict.fromkeys(NUMBERS, ("Active", None)) and lost.held("old") == set()
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
-    owner(lost, "audit")
-    assert must(lost.play("migrate")).changed == 0
-
-
 def test_a_rollback_to_a_lost_source_says_what_is_to_be_done(lost: Lab) -> None:
     waits(declare(lost, emergency=True).play("migrate"))
     before = lost.everything()
     run = lost.play("rollback")
     assert run.code != 0 and "old is declared lost (aims_license_migrate_source_lost)" in run.output
     assert lost.everything() == before
-
-
-def test_a_rollback_ends_what_bridged_where_the_source_is_back(lost: Lab) -> None:
-    waits(declare(lost, emergency=True).play("migrate"))
-    run = must(back(lost).play("rollback"))
-    assert "Plan new -> old" in run.output
-    assert len(re.findall(r"active on both, on new in an emergency  end emergency +0  ", run.output)) == 3
-    assert lost.held("old") == set(NUMBERS) and lost.held("new") == set()
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 0)
-    assert lost.overview("old")["server"]["maintenance"] is False
-    before = lost.everything()
-    assert must(lost.play("rollback")).changed == 0
-    assert lost.everything() == before
-
-
-def test_a_rollback_ends_what_bridged_also_where_giving_back_was_pending_on_the_source(rehearsed: Lab) -> None:
-    lab, variables = rehearsed, rehearsed.inventory["all"]["vars"]
-    ledger = variables["aims_license_server_authority"]
-    lab.go_offline()
-    assert "3 request(s) wait in" in lab.play("migrate").output
-    shutil.copytree(lab.root("old"), lab.root("owner"), symlinks=True)
-    shutil.rmtree(lab.root("old"))
-    variables["aims_license_server_authority"] = ledger
-    switch_off(lab, "old")
-    waits(declare(lab, emergency=True).play("migrate"))
-    assert all(until for _status, until in seen(lab).values())
-    run = must(back(lab).play("rollback"))
-    assert "pending deactivation on old, active on new in an emergency  finish activating" in run.output
-    assert lab.held("old") == set(NUMBERS) and lab.held("new") == set()
-    assert lab.transfers() == dict.fromkeys(NUMBERS, 0)
-    before = lab.everything()
-    assert must(lab.play("rollback")).changed == 0
-    assert lab.everything() == before
-
-
-def test_a_source_that_is_back_after_the_release_is_told_with_what_ends_it(lost: Lab) -> None:
-    release(lost, *NUMBERS)
-    must(lost.play("migrate"))
-    back(lost)
-    before = lost.everything()
-    for playbook in ("migrate", "rollback"):
-        run = lost.play(playbook)
-        assert run.code != 0 and lost.everything() == before
-        assert f"License {NUMBERS[0]} is active on both old and new, which got it later." in run.output
-    told = re.findall(r"(/\S+/Bin/licman) --nodelock-deactivate (\S+) \(", run.output.replace("\\n", "\n"))
-    assert {number for _licman, number in told} == set(NUMBERS)
-    for licman, number in dict.fromkeys(told):
-        done = subprocess.run([licman, "--nodelock-deactivate", number], capture_output=True, text=True, check=False)
-        assert done.returncode == 1 and "is not live on this license server" in done.stderr
-    assert lost.held("old") == set() and lost.held("new") == set(NUMBERS)
-    assert must(lost.play("migrate")).changed == 0
-    must(lost.play("rollback"))
-    assert lost.held("old") == set(NUMBERS) and lost.held("new") == set()
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 2)
-    assert profiles(lost, "old") == ORDER and lost.overview("old")["users"] == USERS
-    assert must(lost.play("rollback")).changed == 0
-
-
-def test_a_source_that_is_back_between_the_release_and_the_next_run_is_migrated_as_usual(lost: Lab) -> None:
-    waits(lost.play("migrate"))
-    release(lost, *NUMBERS)
-    run = must(back(lost).play("migrate"))
-    assert f"License {NUMBERS[0]} is served on old, but held by nobody" in run.output
-    assert lost.held("new") == set(NUMBERS) and lost.held("old") == set()
-    assert {one["status"] for one in lost.overview("old")["licenses"]} == {"Inactive Nodelock"}
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
-    assert profiles(lost, "new") == ORDER and lost.overview("new")["users"] == USERS
-    assert must(lost.play("migrate")).changed == 0
-    owner(lost, "audit")
-
-
-def test_offline_a_source_that_is_back_after_the_release_is_migrated_as_usual(lost: Lab) -> None:
-    release(lost, *NUMBERS)
-    lost.go_offline()
-    back(lost)
-    for _step in ("give back", "take"):
-        assert "3 request(s) wait in" in lost.play("migrate").output
-        for request in sorted((lost.work / "offline").glob("*.request")):
-            owner(lost, "process", str(request))
-    must(lost.play("migrate"))
-    assert lost.held("new") == set(NUMBERS) and lost.held("old") == set()
-    assert lost.transfers() == dict.fromkeys(NUMBERS, 1)
-    assert must(lost.play("migrate")).changed == 0
 
 
 def test_a_bundle_may_be_named(lost: Lab, tmp_path: Path) -> None:

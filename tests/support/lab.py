@@ -160,6 +160,14 @@ class Lab:
         variables: dict[str, Any] = self.inventory["all"]["children"]["aims_license_targets"]["hosts"][self.target]
         return variables
 
+    def declare(self, *numbers: str) -> Lab:
+        """Declare these licenses of the worked example, and no others."""
+        variables = self.worked_example()["all"]["children"]["aims_license_targets"]["hosts"][self.target]
+        licenses = [license for license in variables["aims_license_server_licenses"] if license["number"] in numbers]
+        self.target_vars["aims_license_server_licenses"] = licenses
+        self.write_inventory()
+        return self
+
     def declare_digits(self) -> None:
         """Declare the licenses, also those of further profiles, by the twelve digits, which are taken too."""
         declared = self.target_vars
@@ -262,6 +270,11 @@ class Lab:
     def overview(self, host: str) -> dict[str, Any]:
         overview: dict[str, Any] = self.licman(host, "--overview")["overview"]
         return overview
+
+    def profiles(self, host: str) -> list[tuple[str, str, bool]]:
+        """The profiles of a host in their order: name, license, and whether it is a default."""
+        shown = self.overview(host)["profiles"]
+        return [(profile["name"], profile["license"], profile["default"]) for profile in shown]
 
     def authority(self, *options: str, host: str | None = None) -> Any:
         """Return what the installed authority command prints as JSON, for this laboratory's ledger."""

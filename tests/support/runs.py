@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.worked_example import NUMBERS
+
 MARK = "AIMS_LAB_RUN"
 
 
@@ -32,6 +34,13 @@ class Run:
         for host, rest in re.findall(r"^(\S+)\s+: (ok=.*)$", self.output, re.MULTILINE):
             counts[host] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", rest)}
         return counts
+
+    def plan_rows(self) -> dict[str, list[str]]:
+        """Return the cells of the plan from ``old`` to ``new`` that the run shows, by license."""
+        lines = self.output.splitlines()
+        start = next(at for at, line in enumerate(lines) if line.startswith("Plan old -> new"))
+        rows = [re.split(r"\s{2,}", line.strip()) for line in lines[start + 1 : start + 8]]
+        return {row[0]: row[1:] for row in rows if row[0] in NUMBERS}
 
     @property
     def changed(self) -> int:

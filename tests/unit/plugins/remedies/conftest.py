@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
-from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair
+from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, install
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +41,12 @@ def pair(tmp_path: Path, new_ledger: bytes) -> Iterator[Pair]:
     lab.activate(lab.old)
     yield Pair(lab)
     lab.close()
+
+
+@pytest.fixture
+def at_hand(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """The commands of the package, as their host's administrator has them on the path."""
+    for host in (pair.old, pair.new):
+        install(pair.lab, host)
+    monkeypatch.setenv("PATH", f"{pair.new.folder / 'Bin'}:/usr/bin:/bin")
+    return pair

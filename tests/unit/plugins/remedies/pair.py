@@ -153,3 +153,8 @@ def execute(found: Sequence[str]) -> None:
     assert found
     for command in found:
         subprocess.run(["/bin/sh", "-eu", "-c", command], check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def ledger_of(pair: Pair, command: str) -> str:
+    """A command of a message, with the ledger in the place of what stands for it."""
+    return command.replace(" PATH", f" {pair.lab.ledger_path}")

@@ -49,10 +49,10 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     entries,
 )
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.running_server import Service
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_authority_service import (
     SYSTEMCTL,
 )
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_service import Service
 from ansible_collections.aims.licensing.tests.unit.plugins.modules.test_authority import Task
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute
 from support.licsrv import Server

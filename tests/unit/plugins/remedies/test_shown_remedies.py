@@ -49,10 +49,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     until,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_authority_service import (
-    Machine,
-)
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_service import ANNA, Service
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.running_server import ANNA, Service
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_authority_service import Machine
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import install as put_commands
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.printed import CHECKOUT

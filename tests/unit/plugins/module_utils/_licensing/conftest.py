@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import remove
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.running_server import Service
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,15 @@ def lab(tmp_path: Path, new_ledger: bytes) -> Iterator[CoreLab]:
     lab = CoreLab(tmp_path, new_ledger)
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def service(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("AIMS_LICSRV_STOP_AFTER", "120")
+    # What the nodelocks hold is of the laboratory's time; the server's own time is the machine's.
+    made = Service(lab.old)
+    lab.activate(lab.old)
+    yield made
+    lab.deactivate(lab.old, *[number for number, status in lab.old.statuses().items() if status == "Active"])
+    if lab.old.overview["server"]["installed"]:
+        remove(lab.old.home)
