@@ -105,6 +105,10 @@ fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fe
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium
 	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
 
+.PHONY: vendor
+vendor: venv  ## the vendor's server on stand-ins for its hosts; for Windows it wants Wine and its companions, and says so
+	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/vendor $(PYTEST_ARGS)
+
 .PHONY: hosts
 hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so
 	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/hosts $(PYTEST_ARGS)
