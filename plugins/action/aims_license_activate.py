@@ -27,7 +27,7 @@ class ActionModule(LicensingAction):
         licenses = self.licenses(task_vars)
         declared = read_declared_licenses(licenses, "licenses", without_codes=True)
         if args.get("seen") is not None:
-            anew = [n for name in ("emergency", "given_back") for n in read_numbers(args.get(name) or [], name)]
+            anew = [n for name in ("emergency", "returned") for n in read_numbers(args.get(name) or [], name)]
             licenses = without_needless_codes(licenses, declared, Overview.from_dict(args["seen"], "seen"), anew)
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []

@@ -98,7 +98,7 @@ class ActionModule(LicensingAction):
 
     def _side(self, host: SeenHost, name: str) -> Side:
         """A host as a side of a plan; nobody has asked it what would keep it from giving licenses up."""
-        looked = (self._task.args.get(name) or {}).get("found") or {}
+        looked = (self._task.args.get(name) or {}).get("info") or {}
         fingerprint, places = (looked.get(key) or {} for key in ("fingerprint", "places"))
         return Side(host.host, host.overview or Overview(), fingerprint, places)
 
@@ -109,7 +109,7 @@ _NEW_ON_TARGET = (Step.ACTIVATE, Step.FINISH, Step.FINISH_MOVE)
 
 def _seen(option: Mapping[str, Any]) -> SeenHost:
     """A host by what the task that looked at it returned."""
-    looked, host = option.get("found") or {}, str(option["host"])
+    looked, host = option.get("info") or {}, str(option["host"])
     authority = str(option.get("authority") or "") or None
     if looked.get("overview"):
         return SeenHost(host, Overview.from_dict(looked["overview"], host), authority)

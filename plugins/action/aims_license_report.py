@@ -35,10 +35,10 @@ class ActionModule(LicensingAction):
             "direction",
             "planned",
             "bundle",
-            "given_up",
+            "deactivated",
             "activated",
             "after",
-            "tried",
+            "verified",
             "dest",
         }
     )
@@ -50,25 +50,25 @@ class ActionModule(LicensingAction):
             args["source"],
             args["target"],
             args["planned"],
-            _ran(args.get("given_up")),
+            _ran(args.get("deactivated")),
             _ran(args.get("activated")),
             args["after"],
             str(args.get("address") or args["target"]["host"]),
             str(args.get("direction", "migrate")),
             str(args.get("bundle") or args["planned"]["bundle"]),
             render_time(now_utc()),
-            _ran(args.get("tried")).get("seats", []),
+            _ran(args.get("verified")).get("seats", []),
         )
         if report["plan"]["settled"] and not report["moved"]:
             # Nothing moved, now or before: there is nothing to report.
-            return {"changed": False, "told": True, "report": report, "page": "", "data": ""}
+            return {"changed": False, "up_to_date": True, "report": report, "page": "", "data": ""}
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
         name = _name(report)
         files = {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
         changed = self._write(Folder(dest), report)
-        result = {"changed": changed, "told": not changed, **files}
+        result = {"changed": changed, "up_to_date": not changed, **files}
         if report["pending"]:
             return {"failed": True, "msg": report["next_step"], **result}
         self._verify(report)

@@ -111,11 +111,11 @@ options:
       - Numbers of those licenses that, where another machine holds them, are activated for the days that the authority
         grants in an emergency; 7 with the bundled one, once a license in 365 days. Nothing is spent.
       - Such a license stays as it is while the other machine holds it, and is activated for good by the next call after
-        the authority's owner has released it. Offline it stays until it has ended, or O(given_back) names it.
+        the authority's owner has released it. Offline it stays until it has ended, or O(returned) names it.
     type: list
     elements: str
     default: []
-  given_back:
+  returned:
     description:
       - Numbers of those licenses that the other machine was seen to have given back. Offline, where nobody can be
         asked, an emergency activation of these is replaced by one for good; online the authority is asked.
@@ -240,7 +240,7 @@ def activate(module: AnsibleModule) -> dict[str, Any]:
             for file in module.params["files"]
         ],
         read_numbers(module.params["emergency"], "emergency"),
-        read_numbers(module.params["given_back"], "given_back"),
+        read_numbers(module.params["returned"], "returned"),
         module.params["keep_profiles"],
         module.params["source"],
         dry=module.check_mode,
@@ -281,7 +281,7 @@ def main() -> None:
         "users": {"type": "list", "elements": "str"},
         "realm": REALM,
         "emergency": {"type": "list", "elements": "str", "default": []},
-        "given_back": {"type": "list", "elements": "str", "default": []},
+        "returned": {"type": "list", "elements": "str", "default": []},
         "source": {"type": "str"},
         "released_by": {"type": "list", "elements": "str", "default": []},
         "accept_unauthenticated": {"type": "bool", "default": False},

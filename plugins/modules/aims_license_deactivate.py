@@ -73,12 +73,12 @@ EXAMPLES = r"""
     bundle: ./aims-license/bundles/old/latest
     authority: offline
     requests_dir: ./aims-license/offline
-  register: given_back
+  register: deactivated
 
 - name: Stop while a response is missing
   ansible.builtin.fail:
-    msg: "{{ given_back.next_step }}"
-  when: given_back.requests | length > 0
+    msg: "{{ deactivated.next_step }}"
+  when: deactivated.requests | length > 0
 """
 
 RETURN = r"""

@@ -67,7 +67,7 @@ drained:
       description: Who holds them, at most a hundred, as in the overview.
       type: list
       elements: dict
-    told:
+    answered:
       description: Whether the server said so. One that runs and does not answer may have any number of clients.
       type: bool
 overview:

@@ -16,9 +16,9 @@ description:
 options:
   source:
     description:
-      - The license server that gives the licenses, as C(host), C(found), the result of
+      - The license server that gives the licenses, as C(host), C(info), the result of
         M(aims.licensing.aims_license_info) on it, and C(authority), what it asks.
-      - Where C(found) tells of a host that was not reached, the table says so. Leave it out for a single host.
+      - Where C(info) shows that the host was not reached, the table says so. Leave it out for a single host.
     type: dict
   target:
     description: The license server that gets them, likewise.
@@ -64,8 +64,8 @@ seealso:
 EXAMPLES = r"""
 - name: Look at a pair
   aims.licensing.aims_license_pair_info:
-    source: {host: old, found: "{{ old }}"}
-    target: {host: new, found: "{{ new }}"}
+    source: {host: old, info: "{{ old }}"}
+    target: {host: new, info: "{{ new }}"}
     licenses: "{{ aims_license_server_licenses }}"
 """
 

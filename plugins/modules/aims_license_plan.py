@@ -101,9 +101,11 @@ EXAMPLES = r"""
 RETURN = r"""
 plan:
   description:
-    - The plan, with C(licenses), C(give_up), C(settled), C(notes), C(users) and C(files).
-    - C(registers) has the users to register on the target, or null where it keeps its own. C(unfinished) has the
-      licenses whose activation on the source was requested and not finished.
+    - The plan, with C(licenses), C(settled), C(notes), C(users) and C(files).
+    - C(deactivate) has the licenses to deactivate on the source, C(returned) those that the source no longer holds
+      when they are activated on the target, and C(unfinished) those whose activation on the source was requested and
+      not finished.
+    - C(users) has the users to register on the target, or null where it keeps its own.
     - C(files) says which files that move with the licenses are C(expected) on the target, and which of them are
       C(missing) there; C(fetch), whether a bundle of the source has to be taken for them though no license is given up;
       C(unknown), whether nobody can tell which belong there. While any is missing, C(settled) is false.

@@ -31,7 +31,7 @@ options:
     description: The result of M(aims.licensing.aims_license_plan).
     type: dict
     required: true
-  given_up:
+  deactivated:
     description: The result of M(aims.licensing.aims_license_deactivate), if it ran.
     type: dict
   activated:
@@ -41,7 +41,7 @@ options:
     description: The target's overview now.
     type: dict
     required: true
-  tried:
+  verified:
     description: The result of M(aims.licensing.aims_license_verify) on the target.
     type: dict
   bundle:
@@ -85,8 +85,8 @@ data:
   description: The path of the JSON file; empty where nothing moved.
   returned: success
   type: str
-told:
-  description: Whether the report that was there told the same already.
+up_to_date:
+  description: Whether the report that was there already shows the same.
   returned: success
   type: bool
 report:

@@ -108,7 +108,7 @@ class _Steps:
         named = [_plain(f"{one.get('profile')} by {one.get('user')}") for one in map(as_map, clients[:_NAMED])]
         more = f", and {total - len(named)} more" if total > len(named) else ""
         what = f"{total} seats are still in use: {', '.join(named)}{more}" if total else ""
-        if not drained.get("told", True):
+        if not drained.get("answered", True):
             what = "the license server does not say who uses its seats"
         now = time.monotonic()
         if what and (what != self._said[0] or now - self._said[1] > _SAID):

@@ -21,37 +21,37 @@ def build_report(
     source: Mapping[str, Any],
     target: Mapping[str, Any],
     planned: Mapping[str, Any],
-    given_up: Mapping[str, Any],
+    deactivated: Mapping[str, Any],
     activated: Mapping[str, Any],
     after: Mapping[str, Any],
     address: str,
     direction: str,
     bundle: str,
     made: str,
-    tried: Sequence[Mapping[str, Any]] = (),
+    seats: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the report of a pair as data.
 
     :param source: ``{host, overview}`` as they were looked at first
-    :param planned, given_up, activated: the results of the modules; empty where one did not run
+    :param planned, deactivated, activated: the results of the modules; empty where one did not run
     :param after: the target's overview now
     :param address: where clients reach the target
-    :param tried: what each profile of the target gave when a seat was taken on it, as of ``aims_license_verify``
+    :param seats: what each profile of the target gave when a seat was taken on it, as of ``aims_license_verify``
     """
-    source_after = given_up.get("overview") or source["overview"]
-    pending = _pending(source["host"], given_up) + _pending(target["host"], activated)
+    source_after = deactivated.get("overview") or source["overview"]
+    pending = _pending(source["host"], deactivated) + _pending(target["host"], activated)
     plan = planned["plan"]
     rows = [row["number"] for row in plan["licenses"]]
     arrived = moved(planned["before"], after, activated, rows)
     # Offline, what was planned as a pending activation may have come as one for a few days. What the source gives back
     # needs no release.
-    bridged = {one["number"] for one in after["licenses"] if one.get("until")} - set(plan.get("given_back", []))
+    bridged = {one["number"] for one in after["licenses"] if one.get("until")} - set(plan.get("returned", []))
     release = [
         r["number"] for r in plan["licenses"] if r["number"] in bridged or r["number"] in plan.get("release", [])
     ]
     advice = release_advice(release, source["host"], (after.get("server") or {}).get("authority"))
-    seconds = None if pending else seconds_without_service(given_up, activated, source_after, arrived)
-    drained = given_up.get("drained")
+    seconds = None if pending else seconds_without_service(deactivated, activated, source_after, arrived)
+    drained = deactivated.get("drained")
     return {
         "pair": {"source": source["host"], "target": target["host"]},
         "made": made,
@@ -68,13 +68,13 @@ def build_report(
         "moved": arrived,
         "files": files_told(plan, after),
         "without_service_seconds": seconds,
-        "tried": [dict(row) for row in tried],
+        "seats": [dict(row) for row in seats],
         "drained": {key: drained[key] for key in ("seconds", "total")} if drained else None,
         "bundle": bundle,
         "connection_strings": connection_strings(address, after),
         "licenses_cfg": licenses_cfg(address),
         "pending": pending,
-        "next_step": given_up.get("next_step") or activated.get("next_step") or plan.get("next_step") or advice,
+        "next_step": deactivated.get("next_step") or activated.get("next_step") or plan.get("next_step") or advice,
     }
 
 
@@ -104,7 +104,10 @@ def moved(
 
 
 def seconds_without_service(
-    given_up: Mapping[str, Any], activated: Mapping[str, Any], source_after: Mapping[str, Any], numbers: Sequence[str]
+    deactivated: Mapping[str, Any],
+    activated: Mapping[str, Any],
+    source_after: Mapping[str, Any],
+    numbers: Sequence[str],
 ) -> float | None:
     """Return the seconds between fence and the last activation, or None where this run activated nothing.
 
@@ -119,7 +122,7 @@ def seconds_without_service(
     if not fences:
         return None
     begun = min(parse_time(fence, "fenced").timestamp() for fence in fences)
-    started = float(given_up.get("started", begun))
+    started = float(deactivated.get("started", begun))
     # A fence from an earlier run is older than this run's call by more than a rounded second.
     return round(float(activated["ended"]) - (begun if begun < started - 2 else started), 2)
 

@@ -199,7 +199,7 @@ CHANGE: Mapping[str, Shape] = {
     "requests": ListOf(Record({"number": NUMBER, "file": FILE_NAME, "content": REQUEST})),
     "overview": OVERVIEW_AFTER,
 }
-DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "told": Flag()})
+DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "answered": Flag()})
 # With what a drain is gone on with; the action plugin keeps it.
 AGAIN: Mapping[str, Shape] = {"again": Text(100)}
 SHA256 = Text(64, "[0-9a-f]{64}")

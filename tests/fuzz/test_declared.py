@@ -274,14 +274,14 @@ def test_a_plan_gives_up_what_the_source_holds_and_nothing_else_or_says_what_sta
             # an emergency activation ends where the license is live again
             ended = {n for n, one in states.items() if not lost and one[0] == "bridged" and one[1] in _LIVE}
             here = {n for n, one in states.items() if one[1] in _LIVE} - ended
-            assert set(plan["give_up"]) <= (set() if lost else there - here)
+            assert set(plan["deactivate"]) <= (set() if lost else there - here)
             assert plan["settled"] is all(row["step"] == "keep" for row in plan["licenses"])
             assert here == {row["number"] for row in plan["licenses"] if row["step"] == "keep"}
             assert all(row["spends"] in (None, 0, 1) for row in plan["licenses"])
-            assert not (lost or not reachable) or not plan["give_up"]
-            if plan["give_up"]:
-                assert all(states[n][4] for n in plan["give_up"]), "the code is not known"
-                moved = [n for n in plan["give_up"] if states[n][0] in held and n not in quotes]
+            assert not (lost or not reachable) or not plan["deactivate"]
+            if plan["deactivate"]:
+                assert all(states[n][4] for n in plan["deactivate"]), "the code is not known"
+                moved = [n for n in plan["deactivate"] if states[n][0] in held and n not in quotes]
                 assert all(states[n][3] < 3 for n in moved if states[n][1] == "absent")
             json.dumps(plan, ensure_ascii=False).encode()
             assert all(row["number"] in plan_text(made, "old", "new") for row in plan["licenses"])

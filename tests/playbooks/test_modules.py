@@ -92,8 +92,8 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         (
             "pair_info",
             {
-                "source": {"host": "old", "found": "{{ info }}"},
-                "target": {"host": "new", "found": "{{ hostvars.new.seen }}"},
+                "source": {"host": "old", "info": "{{ info }}"},
+                "target": {"host": "new", "info": "{{ hostvars.new.seen }}"},
                 "licenses": LICENSES,
             },
         ),

@@ -88,7 +88,7 @@ def test_clients_make_room_and_go_on_at_the_target(served: Served) -> None:
     assert served.refusal(served.old) == "maintenance"
     assert served.lab.transfers() == dict.fromkeys(NUMBERS, 1)
     report = json.loads(next((served.lab.work / "reports").glob("*.json")).read_text(encoding="utf-8"))
-    assert [(row["profile"], row["outcome"]) for row in report["tried"]] == [
+    assert [(row["profile"], row["outcome"]) for row in report["seats"]] == [
         ("PROServer", "granted"),
         ("PROSession", "granted"),
         ("Client", "granted"),
@@ -178,7 +178,7 @@ def test_a_pair_that_was_not_found_to_serve_is_tried_again_although_nothing_is_l
     assert "Nothing is left to do." in run.output
     skipped = run.recap()["new"]["skipped"]
     report = json.loads(next((served.lab.work / "reports").glob("*.json")).read_text(encoding="utf-8"))
-    assert [row["outcome"] for row in report["tried"]] == ["granted"] * 3
+    assert [row["outcome"] for row in report["seats"]] == ["granted"] * 3
     # once it is told, no host is asked again
     run = must(served.lab.play("migrate"))
     assert run.changed == 0 and run.recap()["new"]["skipped"] > skipped

@@ -116,7 +116,7 @@ def test_the_search_finds_a_code_in_a_task(rehearsed: Lab) -> None:
     task = {
         "name": "Carry codes",
         "aims.licensing.aims_license_pair_info": {
-            "target": {"host": "new", "authority": "", "found": {}},
+            "target": {"host": "new", "authority": "", "info": {}},
             "licenses": "{{ aims_license_server_licenses }}",
         },
     }

@@ -81,26 +81,24 @@ class PlannedLicense:
 class Plan:
     """What a run does with a pair.
 
-    :ivar give_up: the licenses to deactivate on the source
-    :ivar given_back: those that the source no longer holds when the target's turn comes
+    :ivar deactivate: the licenses to deactivate on the source
+    :ivar returned: those that the source no longer holds when the target's turn comes
     :ivar is_lost: whether the source is declared lost
     :ivar next_step: what only others can do, in words
     :ivar limits: of what the target holds, in words
-    :ivar users: of the host that has served until now
-    :ivar registers: the users to register on the target; None where it keeps its own
+    :ivar users: the users to register on the target; None where it keeps its own
     :ivar unfinished: the licenses whose activation on the source was requested and not finished
     :ivar files: the plan of the files that move; None before they are compared
     """
 
     licenses: tuple[PlannedLicense, ...]
-    give_up: tuple[str, ...] = ()
-    given_back: tuple[str, ...] = ()
+    deactivate: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
     is_lost: bool = False
     next_step: str | None = None
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
-    registers: tuple[str, ...] | None = None
+    users: tuple[str, ...] | None = None
     unfinished: tuple[str, ...] = ()
     files: FilesPlan | None = None
 
@@ -138,13 +136,12 @@ class Plan:
             "left_out": self.left_out,
             "lost": self.is_lost,
             "next_step": self.next_step,
-            "give_up": list(self.give_up),
-            "given_back": list(self.given_back),
+            "deactivate": list(self.deactivate),
+            "returned": list(self.returned),
             "settled": self.is_settled,
             "notes": list(self.notes),
             "limits": list(self.limits),
-            "users": list(self.users),
-            "registers": None if self.registers is None else list(self.registers),
+            "users": None if self.users is None else list(self.users),
             "unfinished": list(self.unfinished),
             **({"files": self.files.as_dict()} if self.files else {}),
         }
@@ -160,36 +157,20 @@ def make_plan(pair: Pair, *, against: Sequence[Problem] = ()) -> Plan:
     problems = [*problems_of(pair, assessments), *against]
     if problems:
         raise LicensingError(problems)
-    users = _users(pair, assessments)
     plan = Plan(
         tuple(PlannedLicense.of(assessment, pair) for assessment in assessments),
-        give_up=tuple(assessment.number for assessment in assessments if assessment.gives_up),
-        given_back=tuple(assessment.number for assessment in assessments if assessment.is_given_back),
+        deactivate=tuple(assessment.number for assessment in assessments if assessment.gives_up),
+        returned=tuple(assessment.number for assessment in assessments if assessment.is_given_back),
         is_lost=pair.is_lost,
         notes=tuple(notes_of(pair, assessments)),
         limits=tuple(limits(pair.numbers, pair.target.overview, pair.target.host)),
-        users=users,
-        registers=_registers(pair, users),
+        users=_users(pair, assessments),
         unfinished=tuple(number for number in pair.numbers if _is_unfinished(pair, number)),
     )
     return replace(plan, next_step=release_advice(plan.release, pair.source.host, pair.target.authority))
 
 
-def _users(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]:
-    """The users to register: those of the host that has served until now, as they may have been taken away there.
-
-    Where it has none, it may have been cut off between its licenses and its users. In the middle of a migration
-    the users are on only one of the two.
-    """
-    ours, theirs = pair.source.overview.users, pair.target.overview.users
-    if is_settled(assessments):
-        return theirs or ours
-    if all(assessment.step is Step.MOVE and assessment.facts.source.serves_for_good for assessment in assessments):
-        return ours or theirs
-    return tuple(dict.fromkeys([*ours, *theirs]))
-
-
-def _registers(pair: Pair, users: tuple[str, ...]) -> tuple[str, ...] | None:
+def _users(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...] | None:
     """The users to register: the declared ones, or else those of the host that has served until now.
 
     A target that gets back licenses which it shows still has the users that it had, also where it had none.
@@ -198,7 +179,21 @@ def _registers(pair: Pair, users: tuple[str, ...]) -> tuple[str, ...] | None:
         return pair.users
     there = pair.target.overview
     had = bool(there.users) or any(there.license(number) is not None for number in pair.numbers)
-    return None if pair.target.returns and had else users
+    return None if pair.target.returns and had else _users_served(pair, assessments)
+
+
+def _users_served(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, ...]:
+    """The users of the host that has served until now, as they may have been removed there.
+
+    Where it has none, it may have been interrupted between its licenses and its users. In the middle of a migration
+    the users are on only one of the two.
+    """
+    ours, theirs = pair.source.overview.users, pair.target.overview.users
+    if is_settled(assessments):
+        return theirs or ours
+    if all(assessment.step is Step.MOVE and assessment.facts.source.serves_for_good for assessment in assessments):
+        return ours or theirs
+    return tuple(dict.fromkeys([*ours, *theirs]))
 
 
 def _is_unfinished(pair: Pair, number: str) -> bool:
@@ -210,7 +205,7 @@ def with_files(plan: Plan, pair: Pair, bundle: Digests | None, *, waived: bool) 
 
     :param bundle: the files of the source's newest bundle, or of the bundle that stands for it where it is lost
     """
-    comparison = FilesComparison(pair.source, pair.target, bundle, bool(plan.give_up), plan.arrives, waived)
+    comparison = FilesComparison(pair.source, pair.target, bundle, bool(plan.deactivate), plan.arrives, waived)
     files = comparison.plan()
     return replace(plan, notes=(*plan.notes, *files.notes), files=files)
 

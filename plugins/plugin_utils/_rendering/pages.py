@@ -178,9 +178,9 @@ def _plan_table(report: Mapping[str, Any], waiting: set[str]) -> Table:
     return Table("Licenses and transfers", headers, rows, "The plan names no licenses.")
 
 
-def _tried_tile(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _seats_tile(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How many profiles gave a seat, where a server ran that could be asked."""
-    rows = as_maps(report.get("tried"))
+    rows = as_maps(report.get("seats"))
     serving = [row for row in rows if row.get("outcome") != "refused"]
     return [("Profiles that gave a seat", f"{len(serving)} of {len(rows)}")] if rows else []
 
@@ -262,7 +262,7 @@ def report_page(report: Mapping[str, Any]) -> str:
             ("Licenses moved", f"{len(moved)} of {len(planned)}"),
             ("Without license server", duration_in_words(report.get("without_service_seconds"))),
             ("Transfers spent", str(spent)),
-            *_tried_tile(report),
+            *_seats_tile(report),
             ("Responses awaited", str(len(pending))),
         ],
         requests=Table("Responses awaited", ("Host", "License", "Action", "Request file"), requests, ""),

@@ -42,18 +42,18 @@ class Drained:
     :ivar seconds: how long it took
     :ivar total: how many seats are still in use
     :ivar clients: who holds them, the first hundred
-    :ivar told: whether the server said so; one that runs and does not answer may have any number of clients
+    :ivar answered: whether the server said so; one that runs and does not answer may have any number of clients
     """
 
     seconds: float = 0.0
     total: int = 0
     clients: tuple[ClientView, ...] = ()
-    told: bool = True
+    answered: bool = True
 
     @property
     def is_over(self) -> bool:
         """Whether nobody uses a seat any more."""
-        return self.told and not self.total
+        return self.answered and not self.total
 
 
 def drain(
@@ -86,7 +86,7 @@ def drain(
         if usage is not None and (now - started >= seconds or not waits):
             return Drained(took, usage.clients_total, usage.clients)
         if now - started >= seconds:
-            return Drained(took, told=False)
+            return Drained(took, answered=False)
         time.sleep(min(_EVERY, max(0.0, started + seconds - now)))
 
 
@@ -114,7 +114,7 @@ def still_held(home: Home, left: Drained, back: bool) -> LicensingError:
     ]
     more = f", and {left.total - len(named)} more" if left.total > len(named) else ""
     state = "The server is back in service, and nothing was given up." if back else "The server is in maintenance mode."
-    if not left.told:
+    if not left.answered:
         return refuse(
             f"The license server runs, but did not say within {left.seconds:g} seconds who uses its seats.",
             home.where,

@@ -15,8 +15,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.plugin_utils import _drain
 from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps
 
-HELD = {"total": 1, "seconds": 3.0, "told": True, "clients": [{"profile": "PROSession", "user": "AIMS\\anna\x1b[2J"}]}
-BACK = {"total": 0, "seconds": 4.5, "told": True, "clients": []}
+HELD = {
+    "total": 1,
+    "seconds": 3.0,
+    "answered": True,
+    "clients": [{"profile": "PROSession", "user": "AIMS\\anna\x1b[2J"}],
+}
+BACK = {"total": 0, "seconds": 4.5, "answered": True, "clients": []}
 
 
 class Host:

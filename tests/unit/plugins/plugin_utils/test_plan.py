@@ -51,12 +51,12 @@ def test_what_is_fenced_on_the_source_and_held_by_nobody_is_activated_and_not_gi
     made = plan(side("old", license(fenced=FENCED)), side("new"), live=False, spends=1)
     (row,) = made["licenses"]
     assert (row["state"], row["step"], row["spends"]) == ("fenced on old, held by nobody", "activate", 1)
-    assert made["give_up"] == [] and made["notes"] == []
+    assert made["deactivate"] == [] and made["notes"] == []
 
 
 def test_what_the_source_still_serves_is_fenced_first_and_told() -> None:
     made = plan(side("old", license()), side("new"), live=False, spends=1)
-    assert made["licenses"][0]["step"] == "move" and made["give_up"] == [NUMBER]
+    assert made["licenses"][0]["step"] == "move" and made["deactivate"] == [NUMBER]
     assert made["notes"][0].startswith(f"License {NUMBER} is served on old, but held by nobody")
 
 
@@ -79,7 +79,7 @@ def test_the_budget_is_the_authoritys_and_not_what_a_fenced_nodelock_remembers()
 @pytest.mark.parametrize("asked", [{"live": True, "spends": 1}, {}], ids=["asked", "offline"])
 def test_what_a_fenced_source_has_since_is_moved_and_not_served_again_by_a_fenced_target(asked: dict[str, Any]) -> None:
     source = side("new", license(fenced=FENCED, serial=9))
-    assert plan(source, side("old", STALE), **asked)["give_up"] == [NUMBER]
+    assert plan(source, side("old", STALE), **asked)["deactivate"] == [NUMBER]
     pending = side("new", license("Pending Deactivation", fenced=FENCED, serial=9), pending=["deactivate"])
     assert plan(pending, side("old", STALE), **asked)["licenses"][0]["step"] == "finish moving"
 
@@ -147,9 +147,9 @@ def test_what_bridges_on_the_source_ends_while_the_target_finishes_what_is_pendi
     target = side("old", license(f"Pending {action.capitalize()[:-1]}ion", fenced=FENCED), pending=[action])
     made = plan(side("new", bridged), target)
     (row,) = made["licenses"]
-    assert (row["step"], made["give_up"], made["given_back"]) == ("finish activating", [NUMBER], [])
+    assert (row["step"], made["deactivate"], made["returned"]) == ("finish activating", [NUMBER], [])
     assert row["state"] == f"pending {action[:-1]}ion on old, active on new in an emergency"
-    assert plan(side("new"), target)["give_up"] == []
+    assert plan(side("new"), target)["deactivate"] == []
 
 
 ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
@@ -181,8 +181,8 @@ def test_an_overview_of_a_bundle_may_tell_anything_of_serials_and_defaults() -> 
 def test_nothing_is_given_up_on_a_source_that_cannot_be_reached() -> None:
     bridged = license(until="2026-06-03T12:00:00Z")
     target = side("new", license("Pending Activation"), pending=["activate"])
-    assert plan(side("old", bridged), target)["give_up"] == [NUMBER]
-    assert plan(side("old", bridged, **GONE), target)["give_up"] == []
+    assert plan(side("old", bridged), target)["deactivate"] == [NUMBER]
+    assert plan(side("old", bridged, **GONE), target)["deactivate"] == []
 
 
 OTHER_CODE = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
@@ -237,7 +237,7 @@ def test_a_nodelock_that_cannot_be_had_as_declared_is_told_where_nothing_is_left
 def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
     bare: dict[str, Any] = {NUMBER: {"live": True, "spends": 1}}
     source = side("old", license(holder="K"))
-    assert plan_of(pair_of(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW))["give_up"] == [
+    assert plan_of(pair_of(source, side("new"), [DeclaredLicense(NUMBER, CODE)], bare, None, NOW))["deactivate"] == [
         NUMBER
     ]
     drift = {"verdict": "other", "changed": [], "components": "machine-id", "means": "This is another machine."}
@@ -248,20 +248,20 @@ def test_a_quote_that_names_no_holder_hides_no_other_machine() -> None:
 
 def test_declared_users_are_registered_and_otherwise_those_of_the_host_that_served() -> None:
     made = pair(side("old", license(), users=["AIMS\\anna"]), side("new"), live=True, spends=1)
-    assert plan_of(made)["registers"] == ["AIMS\\anna"]
-    assert plan_of(replace(made, users=("AIMS\\bert",)))["registers"] == ["AIMS\\bert"]
-    assert plan_of(replace(made, users=()))["registers"] == []
+    assert plan_of(made)["users"] == ["AIMS\\anna"]
+    assert plan_of(replace(made, users=("AIMS\\bert",)))["users"] == ["AIMS\\bert"]
+    assert plan_of(replace(made, users=()))["users"] == []
 
 
 def test_a_target_that_gets_its_licenses_back_keeps_its_users_also_where_it_had_none() -> None:
     source = side("new", license(), users=["AIMS\\anna"])
     had = pair(source, side("old", license("Inactive Nodelock"), returns=True), live=True, spends=1)
-    assert plan_of(had)["registers"] is None
-    assert plan_of(replace(had, users=("AIMS\\bert",)))["registers"] == ["AIMS\\bert"]
+    assert plan_of(had)["users"] is None
+    assert plan_of(replace(had, users=("AIMS\\bert",)))["users"] == ["AIMS\\bert"]
     anew = pair(source, side("old", returns=True), live=True, spends=1)
-    assert plan_of(anew)["registers"] == ["AIMS\\anna"]
+    assert plan_of(anew)["users"] == ["AIMS\\anna"]
     registered = pair(source, side("old", users=["AIMS\\bert"], returns=True), live=True, spends=1)
-    assert plan_of(registered)["registers"] is None
+    assert plan_of(registered)["users"] is None
 
 
 @pytest.mark.parametrize(("action", "unfinished"), [("activate", [NUMBER]), ("deactivate", []), ("update", [])])

@@ -138,7 +138,7 @@ def test_a_failure_needs_no_result_and_its_message_steers_no_terminal() -> None:
 
 @pytest.mark.parametrize("reason", [float("nan"), 1e400, -1, True, "1"])
 def test_seconds_are_a_usual_number(reason: object) -> None:
-    drained = {"seconds": reason, "total": 0, "clients": [], "told": True}
+    drained = {"seconds": reason, "total": 0, "clients": [], "answered": True}
     with pytest.raises(LicensingError, match=r"drained\.seconds is not a number of seconds"):
         read_result("aims_license_maintenance", "old", {"drained": drained, "overview": {}})
 

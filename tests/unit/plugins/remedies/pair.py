@@ -83,10 +83,10 @@ class Pair:
         """Migrate, or roll back; return the plan as it is shown."""
         plan = self.plan(*numbers, back=back, online=online)
         hosts = (self.new, self.old) if back else (self.old, self.new)
-        if plan.give_up:
-            hosts[0].manager.deactivate(plan.give_up, self.channel(online))
+        if plan.deactivate:
+            hosts[0].manager.deactivate(plan.deactivate, self.channel(online))
         change = hosts[1].manager.activate(
-            wanted(*numbers), self.channel(online), self.lab.realm, given_back=plan.given_back, keep_profiles=back
+            wanted(*numbers), self.channel(online), self.lab.realm, given_back=plan.returned, keep_profiles=back
         )
         assert not change.requests or not online
         return plan_text(plan, *(("new", "old") if back else ("old", "new")))

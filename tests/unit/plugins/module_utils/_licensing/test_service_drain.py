@@ -131,7 +131,7 @@ def test_a_server_that_does_not_answer_is_not_taken_for_one_without_clients(serv
     assert service.seats.heartbeat(seat)["maintenance"] is False
     with standing_still(service):
         change = lab.deactivate(lab.old, drain_seconds=0.3, force=True)
-    assert not change.drained.told
+    assert not change.drained.answered
     assert set(service.host.statuses().values()) == {"Inactive Nodelock"}
 
 
