@@ -10,6 +10,7 @@ realm, which prove nothing by themselves, and mean nothing in another realm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, code_key
@@ -31,7 +32,7 @@ class ActionModule(LicensingAction):
         args = self._task.args
         path = self.path("bundle")
         overview = self.trust(read_bundle(path)).overview if path else None
-        bundled = {one["number"]: one for one in overview["licenses"]} if overview else {}
+        bundled = {license.number: license.as_dict() for license in overview.licenses} if overview else {}
         details = read_grants(args.get("details") or {}, "details")
         args.pop(ACCEPT, None)
         licenses: list[dict[str, Any]] = []
@@ -43,12 +44,8 @@ class ActionModule(LicensingAction):
             codes[license.number] = str(license.activation_code)
         result = self._issue(task_vars, licenses, codes)
         if overview is not None and not result.get("failed"):
-            profiles = [
-                {key: profile[key] for key in ("name", "license", "default")}
-                for profile in overview["profiles"]
-                if profile["license"] in codes
-            ]
-            result["overview"] = {"profiles": profiles, "users": overview["users"]}
+            profiles = [asdict(row.profile) for row in overview.profiles if row.license in codes]
+            result["overview"] = {"profiles": profiles, "users": list(overview.users)}
         return result
 
     def _issue(

@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile, digest_of, newest
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import judge, write_bundle
@@ -37,24 +37,23 @@ class ActionModule(LicensingAction):
         if result.get("failed"):
             return result
         files = [_plain(file, seal, host) for file in listed]
-        if not is_overview(result.get("overview")):
-            raise refuse("The host returned no overview of its license server.", host, "Look at who changed that host.")
-        return {**result, **self._keep(host_folder(dest, host), host, files, result["overview"], vault)}
+        overview = Overview.from_dict(result.get("overview"), host)
+        return {**result, **self._keep(host_folder(dest, host), host, files, overview, vault)}
 
     def _keep(
-        self, folder: Path, host: str, files: list[BundleFile], overview: dict[str, Any], vault: Vault
+        self, folder: Path, host: str, files: list[BundleFile], overview: Overview, vault: Vault
     ) -> dict[str, Any]:
         allowed, digest = self.flag("allow_poorer"), digest_of(files)
-        found = judge(folder, files, overview, vault, allowed)
-        bundle = found.made
-        if found.changes and not self.dry:
+        verdict = judge(folder, files, overview, vault, allowed)
+        bundle = verdict.made
+        if verdict.changes and not self.dry:
             bundle = write_bundle(folder, host, files, overview, render_time(now_utc()), vault, allowed)
         shown = bundle or newest(folder)
         return {
-            "changed": found.changes,
+            "changed": verdict.changes,
             "bundle": str(shown.path) if shown else "",
-            "digest": bundle.manifest["digest"] if bundle else digest,
-            "kept": found.kept,
+            "digest": bundle.manifest.digest if bundle else digest,
+            "kept": verdict.kept,
         }
 
 

@@ -43,9 +43,9 @@ class ActionModule(LicensingAction):
         return {
             "changed": False,
             "bundle": str(bundle.path),
-            "made": bundle.manifest["made"],
+            "made": bundle.manifest.made,
             "authenticated": bundle.doubt(self.vault) is None,
-            "host": bundle.manifest["host"],
-            "overview": bundle.overview,
+            "host": bundle.manifest.host,
+            "overview": bundle.overview.as_dict(),
             "carried": [file["name"] for file in files],
         }

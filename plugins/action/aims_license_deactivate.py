@@ -24,7 +24,7 @@ class ActionModule(LicensingAction):
         numbers = read_numbers(self._task.args.get("licenses"), "licenses")
         bundle = self._relied_on(numbers)
         started = time.time()
-        home = bundle.manifest["home_id"]
+        home = bundle.manifest.home_id
         result = exchange_files(self, task_vars, numbers, bundle_home_id=home)
         # The server goes on serving while it is drained.
         waited = float(result.get("drained", {}).get("seconds", 0.0))

@@ -80,8 +80,7 @@ class ActionModule(LicensingAction):
         pair = Pair(*sides, declared, now_utc(), quotes_of(self._task.args.get("quotes") or []))
         if lost is not None:
             bundle = self.trust(read_bundle(lost))
-            remembered = Overview.from_dict(bundle.overview, str(bundle.path))
-            pair = pair.without_source(remembered, is_bridged=self.flag("emergency"))
+            pair = pair.without_source(bundle.overview, is_bridged=self.flag("emergency"))
         assessments = assess(pair)
         has_copies = source.overview is not None and bool(copies(pair, assessments))
         is_missing = len(hosts) > 1 and source.overview is None and lost is None

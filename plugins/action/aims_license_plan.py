@@ -20,11 +20,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import bundled
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair, quotes_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text, with_files
@@ -71,7 +69,7 @@ class ActionModule(LicensingAction):
         pair = replace(pair, source=replace(source, obstacles=(*source.obstacles, *self._obstacles(bundles))))
         bundle = self._bundle(source, bundles)
         if bundle is not None:
-            pair = replace(pair, remembered=Overview.from_dict(bundle.overview, str(bundle.path)))
+            pair = replace(pair, remembered=bundle.overview)
         if args.get("lost") and pair.remembered is not None:
             pair = pair.without_source(pair.remembered, is_bridged=self.flag("emergency"))
         elif self.flag("keep_profiles"):
@@ -79,7 +77,7 @@ class ActionModule(LicensingAction):
         users = args.get("users")
         pair = replace(pair, users=None if users is None else tuple(str(user) for user in users))
         plan = make_plan(pair, against=self._realm_problems(pair))
-        files = bundled(bundle.manifest) if bundle else None
+        files = bundle.manifest.carried if bundle else None
         plan = with_files(plan, pair, files, waived=self.flag("without_files"))
         text = plan_text(plan, source.host, target.host)
         display.display(text)
@@ -88,7 +86,7 @@ class ActionModule(LicensingAction):
             "plan": plan.as_dict(),
             "text": text,
             "bundle": str(bundle.path) if bundle else "",
-            "before": bundle.overview if bundle else args["source"]["overview"],
+            "before": (bundle.overview if bundle else source.overview).as_dict(),
         }
 
     def _bundle(self, source: Side, bundles: Path | None) -> Bundle | None:

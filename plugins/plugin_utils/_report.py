@@ -11,7 +11,6 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import live_licenses, returned_licenses
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import files_told
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_advice
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render import limits
@@ -98,7 +97,8 @@ def moved(
 
     :param before: the source's overview when it still held them or, where no bundle tells of that, as it gave them back
     """
-    now, given = live_licenses(after), live_licenses(before) | returned_licenses(before)
+    was, now = Overview.from_dict(before, "before"), Overview.from_dict(after, "after").held
+    given = was.held | was.ended
     done = {result["number"] for result in activated.get("results", []) if result["action"] == "activated"}
     return [number for number in numbers if number in done or (number in now and number in given)]
 

@@ -37,7 +37,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.jou
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import is_overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, ServerView
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
@@ -275,15 +275,16 @@ def test_a_key_that_openssl_stumbles_over_is_damaged() -> None:
 
 def test_an_overview_without_users_without_a_realm_or_with_one_of_no_key_is_no_bundles() -> None:
     whole = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": []}
-    assert is_overview(whole)
+    assert Overview.from_dict(whole, "here") == Overview(ServerView(installed=None))
     for changed in (
         {"users": 5},
         {"users": [5]},
         {"server": {}},
         {"server": {"realm": {"name": "x"}}},
+        {"server": {"realm": {"name": "x", "key": "x"}}},
         {"licenses": None},
     ):
-        assert not is_overview({**whole, **changed})
+        assert "This is not a" in refused(Overview.from_dict, {**whole, **changed}, "here")
 
 
 def test_a_pending_request_that_lacks_a_part_is_damaged_and_not_compared_with_its_response(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ class Management(_Server):
         return Usage(
             {license["number"]: license["in_use"] for license in seen["licenses"]},
             {profile["name"]: profile["in_use"] for profile in seen["profiles"]},
-            tuple(map(ClientView.from_dict, seen["clients"])),
+            tuple(map(ClientView.of_row, seen["clients"])),
             seen["clients_total"],
             seen["server"]["home_id"],
         )
@@ -215,7 +215,7 @@ class Management(_Server):
     def holders(self) -> Usage:
         """Return how many seats are in use, and the first of those who hold them."""
         page = self.clients()
-        return Usage(clients=tuple(map(ClientView.from_dict, page["clients"])), clients_total=page["total"])
+        return Usage(clients=tuple(map(ClientView.of_row, page["clients"])), clients_total=page["total"])
 
     def clients(self, after: str | None = None, limit: int = 100) -> dict[str, Any]:
         """Return ``{clients, next, total}``: who holds seats, a page of them.

@@ -8,15 +8,15 @@ Whether a license is held, served, fenced, given back or elsewhere is a property
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from datetime import datetime
-from typing import Any, Callable, TypeVar
+from typing import Any
 
+from .fields import Fields
 from .fingerprint import DRIFTED, SAME
 from .model import Account, Profile, Word, parse_time
-
-T = TypeVar("T")
 
 
 class Status(Word):
@@ -51,28 +51,38 @@ class Transfers:
     returns: str | None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Transfers:
-        spent = data.get("spent")
+    def read(cls, fields: Fields) -> Transfers:
         return cls(
-            data.get("limit"),
-            data.get("window_seconds"),
-            tuple(spent) if isinstance(spent, (list, tuple)) else (),
-            data.get("left"),
-            data.get("returns"),
+            fields.whole_or_none("limit"),
+            fields.whole_or_none("window_seconds"),
+            fields.times("spent", ()),
+            fields.whole_or_none("left"),
+            fields.time_or_none("returns"),
         )
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Transfers | None:
-        """Read the account of an authority's response; None where it has none."""
+        """Read the account of a response that the authority signed; None where it has none."""
         account = body.get("account")
-        return cls.from_dict(account) if isinstance(account, Mapping) and account else None
+        return cls._of(account) if isinstance(account, Mapping) and account else None
+
+    @classmethod
+    def _of(cls, account: Mapping[str, Any]) -> Transfers:
+        spent = account.get("spent")
+        return cls(
+            account.get("limit"),
+            account.get("window_seconds"),
+            tuple(spent) if isinstance(spent, (list, tuple)) else (),
+            account.get("left"),
+            account.get("returns"),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "spent": list(self.spent)}
 
     @classmethod
     def of_account(cls, account: Account, now: datetime) -> Transfers:
-        return cls.from_dict(account.as_dict(now))
+        return cls._of(account.as_dict(now))
 
     def account(self, nodelock: str, where: str) -> Account:
         """Return the account under the rule of a kind of nodelock."""
@@ -97,13 +107,10 @@ class Drift:
         return self.verdict not in (SAME, DRIFTED)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Drift:
-        changed = tuple(str(name) for name in data.get("changed") or ())
+    def read(cls, fields: Fields) -> Drift:
+        changed = fields.texts("changed", ())
         return cls(
-            str(data.get("verdict")),
-            changed,
-            str(data.get("components") or ", ".join(changed)),
-            str(data.get("means") or ""),
+            fields.text("verdict"), changed, fields.text("components", ", ".join(changed)), fields.text("means", "")
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -156,12 +163,25 @@ class LicenseView:
     @property
     def is_fenced(self) -> bool:
         """Whether it is fenced and not given back yet."""
-        return bool(self.fenced) and (self.is_held or self.status is Status.PENDING_DEACTIVATION)
+        return bool(self.fenced) and self.has_nodelock
 
     @property
     def is_given_back(self) -> bool:
         """Whether this host gave it back: its nodelock is gone, and is not another machine's."""
         return self.status is Status.INACTIVE and bool(self.fenced) and not self.holder
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this host holds it no longer as it was to be: given back, or an emergency that ended by itself.
+
+        A license whose nodelock is only damaged has not ended.
+        """
+        return self.is_given_back or (self.status is Status.INACTIVE and bool(self.until))
+
+    @property
+    def has_nodelock(self) -> bool:
+        """Whether its nodelock is in the home, also where it is about to be given back."""
+        return self.is_held or self.status is Status.PENDING_DEACTIVATION
 
     @property
     def is_emergency(self) -> bool:
@@ -186,7 +206,7 @@ class LicenseView:
     @property
     def rank(self) -> int:
         """Its serial, for comparison: of two hosts' nodelocks the higher one is the newer."""
-        return self.serial if isinstance(self.serial, int) else 0
+        return self.serial or 0
 
     @classmethod
     def unknown(cls, number: str) -> LicenseView:
@@ -194,22 +214,35 @@ class LicenseView:
         return cls(number, Status.INACTIVE)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> LicenseView:
-        known = {item.name: data[item.name] for item in fields(cls) if data.get(item.name) is not None}
+    def read(cls, fields: Fields) -> LicenseView:
+        transfers, drift = fields.part_or_none("transfers"), fields.part_or_none("drift")
         return cls(
-            **{
-                **known,
-                "status": Status(data["status"]),
-                "transfers": maybe(Transfers.from_dict, data.get("transfers")),
-                "drift": maybe(Drift.from_dict, data.get("drift")),
-            }
+            fields.text("number"),
+            fields.word("status", Status, "the status of a license"),
+            fenced=fields.time_or_none("fenced"),
+            until=fields.time_or_none("until"),
+            file=fields.text_or_none("file"),
+            type=fields.text_or_none("type"),
+            seats=fields.whole_or_none("seats"),
+            start=fields.time_or_none("start"),
+            expiry=fields.time_or_none("expiry"),
+            maintenance_expiry=fields.time_or_none("maintenance_expiry"),
+            invalid=fields.text_or_none("invalid"),
+            protection=fields.text("protection", "None"),
+            var=fields.flag("var", False),
+            code_key=fields.text_or_none("code_key"),
+            transfers=Transfers.read(transfers) if transfers else None,
+            serial=fields.whole_or_none("serial"),
+            holder=fields.text_or_none("holder"),
+            drift=Drift.read(drift) if drift else None,
+            in_use=fields.whole_or_none("in_use"),
         )
 
     def as_dict(self) -> dict[str, Any]:
         brief = {"number": self.number, "status": self.status.value, "fenced": self.fenced, "until": self.until}
-        if self.file is None:
+        if self == LicenseView(self.number, self.status, self.fenced, self.until):
             return brief
-        rest = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in brief}
+        rest = {item.name: getattr(self, item.name) for item in fields_of(self) if item.name not in brief}
         return {
             **brief,
             **rest,
@@ -233,19 +266,11 @@ class ProfileView:
         return Profile(self.name, self.license, self.default)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ProfileView:
+    def read(cls, fields: Fields) -> ProfileView:
         return cls(
-            data["name"],
-            data["license"],
-            data.get("in_use"),
-            bool(data.get("reuse")),
-            bool(data.get("default")),
+            fields.text("name"),
+            fields.text("license"),
+            fields.whole_or_none("in_use"),
+            fields.flag("reuse", False),
+            fields.flag("default", False),
         )
-
-
-def maybe(read: Callable[[Any], T], data: Any) -> T | None:
-    return read(data) if data else None
-
-
-def each(read: Callable[[Any], T], rows: Iterable[Any]) -> tuple[T, ...]:
-    return tuple(read(row) for row in rows)

@@ -4,20 +4,25 @@
 """What a license server shows, as data (docs/domain.md#what-the-overview-shows).
 
 These values become dictionaries at the Ansible edge only: ``from_dict`` reads what a module returned or a bundle holds,
-``as_dict`` gives it back.
+and refuses a field of the wrong type by its name; ``as_dict`` gives it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 from .addresses import Listen
 from .documents import Realm
-from .errors import refuse
-from .license_view import Drift, LicenseView, ProfileView, each, maybe
+from .fields import Fields, Kind
+from .license_view import Drift, LicenseView, ProfileView
 from .model import ACTIVATE, UPDATE
+
+KIND = Kind(
+    "an overview", "Give the overview that aims_license_info returned, or use a bundle that nobody has changed."
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,20 @@ class ClientView:
     since: str
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ClientView:
-        return cls(*(data.get(item.name) for item in fields(cls)))  # type: ignore[arg-type]
+    def read(cls, fields: Fields) -> ClientView:
+        return cls(
+            fields.text_or_none("client"),
+            fields.text_or_none("address"),
+            fields.text("user"),
+            fields.text("profile"),
+            fields.text("license"),
+            fields.time("since"),
+        )
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> ClientView:
+        """Take it from a row of the seats' record, or of an answer that was checked."""
+        return cls(**{item.name: row[item.name] for item in fields_of(cls)})
 
 
 @dataclass(frozen=True)
@@ -98,37 +115,38 @@ class PendingRequest:
         return self.drift is not None and self.drift.is_another_machine
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PendingRequest:
+    def read(cls, fields: Fields) -> PendingRequest:
+        drift = fields.part_or_none("drift")
         return cls(
-            data["number"],
-            data["action"],
-            data.get("request_id"),
-            data.get("made"),
-            str(data.get("file") or ""),
-            bool(data.get("answered")),
-            data.get("holder"),
-            maybe(Drift.from_dict, data.get("drift")),
-            data.get("here"),
+            fields.text("number"),
+            fields.text("action"),
+            fields.text_or_none("request_id"),
+            fields.time_or_none("made"),
+            fields.text("file", ""),
+            fields.flag("answered", False),
+            fields.text_or_none("holder"),
+            Drift.read(drift) if drift else None,
+            fields.flag_or_none("here"),
         )
 
     def as_dict(self) -> dict[str, Any]:
-        told = asdict(self)
-        told["drift"] = self.drift.as_dict() if self.drift else None
-        if self.request_id is None:
+        request = {**asdict(self), "drift": self.drift.as_dict() if self.drift else None}
+        if self.request_id is None and self.drift is None and self.here is None:
             # Of a request that is not made there is no machine to compare.
-            del told["drift"], told["here"]
-        return told
+            del request["drift"], request["here"]
+        return request
 
 
 @dataclass(frozen=True)
 class ServerView:
     """A license server, apart from its licenses.
 
+    :ivar installed: None where nobody has seen whether it is
     :ivar version, digest: of the installed package; None where none is installed
     :ivar running: whether it answers; None where nothing runs it
     """
 
-    installed: bool = False
+    installed: bool | None = False
     version: str | None = None
     digest: str | None = None
     backend: str = "bundled"
@@ -147,16 +165,45 @@ class ServerView:
         """The home's path on the host, an alternate root before it."""
         return f"{self.root}{self.home}"
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether no license server is installed, as far as anybody has seen."""
+        return self.installed is False
+
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ServerView:
-        known = {item.name: data[item.name] for item in fields(cls) if data.get(item.name) is not None}
-        known["realm"] = maybe(lambda realm: Realm.from_dict(realm, "realm"), data.get("realm"))
-        known["listen"] = Listen.from_dict(data.get("listen"), "listen")
-        return cls(**known)
+    def read(cls, fields: Fields) -> ServerView:
+        if not fields.has("realm"):
+            raise fields.refused("realm", "there")
+        listen = fields.part("listen") if fields.has("listen") else None
+        return cls(
+            installed=fields.flag_or_none("installed"),
+            version=fields.text_or_none("version"),
+            digest=fields.text_or_none("digest"),
+            backend=fields.text("backend", "bundled"),
+            home=fields.text("home", ""),
+            root=fields.text("root", ""),
+            home_id=fields.text_or_none("home_id"),
+            authority=fields.text_or_none("authority"),
+            realm=_realm(fields),
+            maintenance=fields.flag("maintenance", False),
+            service=fields.text("service", "none"),
+            running=fields.flag_or_none("running"),
+            listen=Listen.from_dict(listen.values, fields.place("listen")) if listen else Listen(),
+        )
 
     def as_dict(self) -> dict[str, Any]:
-        told = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**told, "realm": self.realm.as_dict() if self.realm else None, "listen": self.listen.as_dict()}
+        server = {item.name: getattr(self, item.name) for item in fields_of(self)}
+        return {**server, "realm": self.realm.as_dict() if self.realm else None, "listen": self.listen.as_dict()}
+
+
+def _realm(server: Fields) -> Realm | None:
+    fields = server.part_or_none("realm")
+    if fields is None:
+        return None
+    # The id follows from the key.
+    fields.text("id", "")
+    known = {"name": fields.text("name"), "key": fields.text("key"), "ca": fields.text_or_none("ca")}
+    return Realm.from_dict(known, server.place("realm"))
 
 
 @dataclass(frozen=True)
@@ -193,6 +240,16 @@ class Overview:
         return {license.number for license in self.licenses if license.is_held}
 
     @property
+    def with_nodelock(self) -> set[str]:
+        """The numbers of the licenses whose nodelocks are in the home."""
+        return {license.number for license in self.licenses if license.has_nodelock}
+
+    @property
+    def ended(self) -> set[str]:
+        """The numbers of the licenses that the host gave back, or whose emergency ended."""
+        return {license.number for license in self.licenses if license.has_ended}
+
+    @property
     def numbers(self) -> list[str]:
         """The licenses that the host has, or has asked for."""
         return sorted({license.number for license in self.licenses} | {request.number for request in self.pending})
@@ -209,27 +266,22 @@ class Overview:
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Overview:
-        """Read an overview from what a module returned, or a bundle holds; refuse what is none.
+        """Read an overview from what a module returned, or a bundle holds.
 
         :param where: what is read, for the message
+        :raises LicensingError: it is not an overview; the message names the first field that is wrong
         """
-        try:
-            if not isinstance(data, Mapping):
-                raise TypeError
-            return cls(
-                ServerView.from_dict(data["server"]),
-                each(LicenseView.from_dict, data["licenses"]),
-                each(ProfileView.from_dict, data["profiles"]),
-                each(ClientView.from_dict, data.get("clients") or ()),
-                int(data.get("clients_total") or 0),
-                tuple(data["users"]),
-                tuple(data.get("files") or ()),
-                each(PendingRequest.from_dict, data.get("pending") or ()),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise refuse(
-                "This is not an overview.", where, "Give the overview that aims_license_info returned."
-            ) from None
+        fields = Fields.of(data, KIND, where)
+        return cls(
+            ServerView.read(fields.part("server")),
+            tuple(map(LicenseView.read, fields.rows("licenses"))),
+            tuple(map(ProfileView.read, fields.rows("profiles"))),
+            tuple(map(ClientView.read, fields.rows("clients", ()))),
+            fields.whole("clients_total", 0),
+            fields.texts("users"),
+            fields.texts("files", ()),
+            tuple(map(PendingRequest.read, fields.rows("pending", ()))),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import Problem
-from .license_view import Transfers, maybe
+from .fields import Fields, Kind
+from .license_view import Transfers
+
+KIND = Kind("a quote", "Give the results that aims_license_activate returned in check mode.")
 
 
 @dataclass(frozen=True)
@@ -60,27 +63,34 @@ class Quote:
             Transfers.from_body(body),
             body.get("live"),
             body.get("holder"),
-            maybe(_problem, body.get("reason")),
+            _problem(body.get("reason")),
             emergency.get("until"),
-            maybe(_problem, emergency.get("reason")),
+            _problem(emergency.get("reason")),
         )
 
     @classmethod
-    def from_result(cls, data: Mapping[str, Any]) -> Quote:
-        """Read it from a result of ``aims_license_activate`` in check mode."""
+    def from_result(cls, data: object, where: str) -> Quote:
+        """Read it from a result of ``aims_license_activate`` in check mode.
+
+        :raises LicensingError: it is not one; the message names the first field that is wrong
+        """
+        fields = Fields.of(data, KIND, where)
+        transfers, refused = fields.part_or_none("transfers"), fields.part_or_none("refused")
         return cls(
-            str(data["number"]),
-            data.get("spends"),
-            maybe(Transfers.from_dict, data.get("transfers")),
-            data.get("live"),
-            data.get("holder"),
+            fields.text("number"),
+            fields.whole_or_none("spends"),
+            Transfers.read(transfers) if transfers else None,
+            fields.flag_or_none("live"),
+            fields.text_or_none("holder"),
             None,
-            data.get("until"),
-            maybe(_problem, data.get("refused")),
+            fields.time_or_none("until"),
+            Problem(*(refused.text(part, "") for part in ("what", "where", "todo"))) if refused else None,
         )
 
 
-def _problem(data: object) -> Problem:
+def _problem(data: object) -> Problem | None:
+    if not data:
+        return None
     if not isinstance(data, Mapping):
         return Problem(str(data), "", "")
     return Problem(str(data.get("what") or ""), str(data.get("where") or ""), str(data.get("todo") or ""))

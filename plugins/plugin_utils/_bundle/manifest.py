@@ -14,7 +14,8 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,8 +26,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     refuse,
     shown,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_secret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried, is_secret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault, open_secret
 
 FORMAT = 2
@@ -52,6 +55,83 @@ _ACCEPT = (
     "If you know that nobody changed the bundle, set accept_unauthenticated: true "
     "(aims_license_migrate_accept_unauthenticated for the playbooks)."
 )
+_KIND = Kind("a bundle's manifest", "Use an unchanged copy of the bundle.")
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of the home as a manifest lists it.
+
+    :ivar mode: four octal digits
+    :ivar secret: whether it is stored encrypted, which follows from its name
+    :ivar sha256: of its content in plain; ``stored_sha256`` of what lies in the bundle
+    """
+
+    name: str
+    mode: str
+    secret: bool
+    sha256: str
+    stored_sha256: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> ListedFile:
+        name, mode = fields.text("name"), fields.text("mode")
+        if not _MODE.fullmatch(mode):
+            raise fields.refused("mode", "four octal digits")
+        # A manifest that says otherwise would have a secret read or written in plain.
+        if fields.flag("secret") is not is_secret(name):
+            raise fields.refused("secret", "what follows from the name")
+        return cls(name, mode, fields.flag("secret"), fields.text("sha256"), fields.text("stored_sha256"))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds, and of which host.
+
+    :ivar version: of the license server
+    :ivar made: UTC
+    :ivar digest: over names, modes and contents of the files
+    :ivar pages: the digests of overview and page, by the names of these files
+    """
+
+    format: int
+    host: str
+    home_id: str | None
+    version: str | None
+    made: str
+    digest: str
+    pages: Mapping[str, str]
+    files: tuple[ListedFile, ...]
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """The digests of the files that move with the licenses, by name."""
+        return {file.name: file.sha256 for file in self.files if is_carried(file.name)}
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Manifest:
+        """Read a manifest.
+
+        :raises LicensingError: it is not one; the message names the first field that is wrong
+        """
+        fields = Fields.of(data, _KIND, where)
+        pages, files = fields.part("pages"), tuple(map(ListedFile.read, fields.rows("files")))
+        if len({file.name for file in files}) != len(files):
+            raise fields.refused("files", "a list of different names")
+        return cls(
+            fields.whole("format"),
+            fields.text("host"),
+            fields.text_or_none("home_id"),
+            fields.text_or_none("version"),
+            fields.text("made"),
+            fields.text("digest"),
+            {name: pages.text(name) for name in (OVERVIEW, PAGE)},
+            files,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the manifest as it is written."""
+        return {**asdict(self), "files": [asdict(file) for file in self.files]}
 
 
 def render(data: Mapping[str, Any]) -> bytes:
@@ -76,28 +156,29 @@ def _code(key: bytes, manifest: bytes) -> str:
     return hmac.new(key, _DOMAIN + manifest, hashlib.sha256).hexdigest()
 
 
-def read_manifest(folder: Folder) -> tuple[Mapping[str, Any], bytes]:
+def read_manifest(folder: Folder) -> tuple[Manifest, bytes]:
     """Return a bundle's manifest and its bytes, or refuse; nobody vouches for it before :func:`doubt` was asked."""
     text = folder.read(MANIFEST, _LONGEST)
     if folder.read(SEAL, _SHORT).split()[:1] != [hashlib.sha256(text).hexdigest().encode()]:
         raise LicensingError([changed(folder, MANIFEST)])
-    manifest = read_mapping(folder, MANIFEST, text)
-    if manifest.get("format") not in (FORMAT, FORMAT_WITHOUT_CODE):
+    written = read_mapping(folder, MANIFEST, text)
+    if written.get("format") not in (FORMAT, FORMAT_WITHOUT_CODE):
         todo = "Use the version of the collection that made it, or a newer one."
-        what = f"The bundle has format {shown(manifest.get('format'))}, not {FORMAT}."
+        what = f"The bundle has format {shown(written.get('format'))}, not {FORMAT}."
         raise refuse(what, str(folder.path), todo)
-    if not _is_whole(manifest):
-        raise LicensingError([changed(folder, MANIFEST)])
-    return manifest, text
+    try:
+        return Manifest.from_dict(written, folder.place(MANIFEST)), text
+    except LicensingError:
+        raise LicensingError([changed(folder, MANIFEST)]) from None
 
 
-def doubt(folder: Folder, manifest: Mapping[str, Any], text: bytes, vault: Vault | None) -> Problem | None:
+def doubt(folder: Folder, manifest: Manifest, text: bytes, vault: Vault | None) -> Problem | None:
     """Return why nobody vouches for a manifest, or None where somebody with a vault password of this run made it.
 
     :raises LicensingError: the key opens, and the manifest is not the one that it was made for
     """
     where = str(folder.path)
-    if manifest["format"] == FORMAT_WITHOUT_CODE:
+    if manifest.format == FORMAT_WITHOUT_CODE:
         what = "The bundle is of an earlier version and not authenticated: who can write its folder may have made it."
         return Problem(what, where, f"Back the host up again while it has its licenses. {_ACCEPT}")
     if not vault:
@@ -110,19 +191,18 @@ def doubt(folder: Folder, manifest: Mapping[str, Any], text: bytes, vault: Vault
         key = open_secret(vault, encrypted, folder.place(KEY))
     except LicensingError as error:
         return error.problems[0]
-    told = (code.split() or [b""])[0]
-    if not key.startswith(KEY_PREFIX) or not hmac.compare_digest(_code(key, text).encode(), told):
+    written = (code.split() or [b""])[0]
+    if not key.startswith(KEY_PREFIX) or not hmac.compare_digest(_code(key, text).encode(), written):
         raise LicensingError([changed(folder, MANIFEST)])
     return None
 
 
-def read_overview(folder: Folder, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+def read_overview(folder: Folder, manifest: Manifest) -> Overview:
     """Return the overview that a bundle's manifest names, or refuse."""
     text = folder.read(OVERVIEW, _LONGEST)
-    overview = read_mapping(folder, OVERVIEW, text)
-    if not is_overview(overview) or hashlib.sha256(text).hexdigest() != manifest["pages"][OVERVIEW]:
+    if hashlib.sha256(text).hexdigest() != manifest.pages[OVERVIEW]:
         raise LicensingError([changed(folder, OVERVIEW)])
-    return overview
+    return Overview.from_dict(read_mapping(folder, OVERVIEW, text), folder.place(OVERVIEW))
 
 
 def read_mapping(folder: Folder, name: str, text: bytes) -> Mapping[str, Any]:
@@ -157,58 +237,9 @@ def _check_events(events: Any) -> None:
             raise ValueError("too deep, or a number that is too long")
 
 
-def _is_whole(manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest has all that is read from it later."""
-    files, pages = manifest.get("files"), manifest.get("pages")
-    texts = [manifest.get(name) for name in ("host", "made", "digest")]
-    return (
-        isinstance(files, list)
-        and isinstance(pages, dict)
-        and all(isinstance(pages.get(name), str) for name in (OVERVIEW, PAGE))
-        and all(isinstance(text, str) for text in texts)
-        and isinstance(manifest.get("home_id"), (str, type(None)))
-        and all(isinstance(file, dict) for file in files)
-        and all(isinstance(file.get(key), str) for file in files for key in ("name", "sha256", "stored_sha256"))
-        and all(_MODE.fullmatch(str(file.get("mode"))) for file in files)
-        # What is secret follows from the name; a manifest that says otherwise would have it read or written in plain.
-        and all(file.get("secret") is is_secret(file["name"]) for file in files)
-        and len({file["name"] for file in files}) == len(files)
-    )
-
-
 def is_plain_name(name: object) -> bool:
     """Whether a name is the one way to write a file of the home: ``a/./b`` is another name, and the same file."""
     return isinstance(name, str) and not name.startswith("/") and str(PurePosixPath(name)) == name != "."
-
-
-def is_overview(overview: object) -> bool:
-    """Whether an overview has what is read from it later."""
-    if not isinstance(overview, Mapping):
-        return False
-    rows: dict[str, Sequence[str]] = {"licenses": ("number", "status"), "profiles": ("name", "license")}
-    server = overview.get("server")
-    return (
-        isinstance(server, Mapping)
-        and "realm" in server
-        and _is_realm(server["realm"])
-        and all(isinstance(overview.get(name), list) for name in (*rows, "users"))
-        and all(isinstance(user, str) for user in overview["users"])
-        and all(
-            isinstance(row, Mapping) and all(isinstance(row.get(key), str) for key in keys)
-            for name, keys in rows.items()
-            for row in overview[name]
-        )
-        and all(
-            isinstance(row.get(key), (str, type(None)))
-            for row in overview["licenses"]
-            for key in ("holder", "code_key")
-        )
-    )
-
-
-def _is_realm(realm: object) -> bool:
-    keys = ("name", "id", "key")
-    return realm is None or (isinstance(realm, Mapping) and all(isinstance(realm.get(key), str) for key in keys))
 
 
 def changed(folder: Folder, name: str) -> Problem:

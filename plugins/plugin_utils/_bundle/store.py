@@ -22,10 +22,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
@@ -34,15 +33,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import (
-    INACTIVE,
-    PENDING_DEACTIVATION,
-)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried, is_secret
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import HELD
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     OVERVIEW,
     PAGE,
+    Manifest,
     changed,
     doubt,
     is_plain_name,
@@ -83,24 +79,24 @@ class BundleFile:
 class Bundle:
     """A bundle that was read and verified.
 
-    :ivar overview: as of ``aims_license_info``, when it was made
+    :ivar overview: of the host, when the bundle was made
     :ivar text: the bytes of the manifest
     """
 
     path: Path
-    manifest: Mapping[str, Any]
-    overview: Mapping[str, Any]
+    manifest: Manifest
+    overview: Overview
     text: bytes = field(repr=False, compare=False)
 
     @property
     def covered(self) -> set[str]:
         """The licenses whose nodelocks the bundle has."""
-        return covered_licenses(self.overview)
+        return self.overview.with_nodelock
 
     @property
     def known(self) -> set[str]:
         """The licenses that the bundle can stand for: those it covers, and those that its host gave back."""
-        return self.covered | returned_licenses(self.overview)
+        return self.covered | self.overview.ended
 
     def require_covers(self, numbers: Sequence[str]) -> None:
         """Refuse unless all these licenses were active when the bundle was made."""
@@ -114,21 +110,21 @@ class Bundle:
 
     def opened(self, vault: Vault, name: str) -> bytes:
         """Return a file of the home in plain, as it lies in the bundle at this moment; refuse what does not open."""
-        file = next(file for file in self.manifest["files"] if file["name"] == name)
+        file = next(file for file in self.manifest.files if file.name == name)
         folder, place = Folder(self.path), f"files/{name}"
         stored = folder.read(place, _LIMIT)
-        if hashlib.sha256(stored).hexdigest() != file["stored_sha256"]:
+        if hashlib.sha256(stored).hexdigest() != file.stored_sha256:
             raise LicensingError([changed(folder, place)])
-        content = open_secret(vault, stored, folder.place(place)) if file["secret"] else stored
-        if hashlib.sha256(content).hexdigest() != file["sha256"]:
+        content = open_secret(vault, stored, folder.place(place)) if file.secret else stored
+        if hashlib.sha256(content).hexdigest() != file.sha256:
             raise LicensingError([changed(folder, place)])
         return content
 
     def require_opens(self, vault: Vault) -> None:
         """Refuse unless the passwords of this run open every secret of the bundle: who relies on it needs them all."""
-        for file in self.manifest["files"]:
-            if file["secret"]:
-                self.opened(vault, file["name"])
+        for file in self.manifest.files:
+            if file.secret:
+                self.opened(vault, file.name)
 
     def doubt(self, vault: Vault | None) -> Problem | None:
         """Return why nobody vouches for the bundle, or None where a vault password of this run does.
@@ -148,25 +144,6 @@ class Bundle:
         return True
 
 
-def live_licenses(overview: Mapping[str, Any]) -> set[str]:
-    """Return the numbers of the licenses that an overview shows as held."""
-    return {license["number"] for license in overview["licenses"] if license["status"] in HELD}
-
-
-def covered_licenses(overview: Mapping[str, Any]) -> set[str]:
-    """Return the numbers of the licenses whose nodelocks are there, those too that are about to be given back."""
-    return {one["number"] for one in overview["licenses"] if one["status"] in (*HELD, PENDING_DEACTIVATION)}
-
-
-def returned_licenses(overview: Mapping[str, Any]) -> set[str]:
-    """Return the licenses that a home shows as given back, not as merely damaged; an emergency ends by itself."""
-    return {
-        one["number"]
-        for one in overview["licenses"]
-        if one["status"] == INACTIVE and (one.get("until") or (one.get("fenced") and not one.get("holder")))
-    }
-
-
 def digest_of(files: Sequence[BundleFile]) -> str:
     """Return the digest over names, modes and contents; the same home always gives the same."""
     listed = [[file.name, file.mode, file.secret, file.sha256] for file in sorted(files, key=lambda file: file.name)]
@@ -182,9 +159,9 @@ def newest(folder: Path) -> Bundle | None:
 def newest_of(bundles: Path, host: str) -> Bundle | None:
     """Return the newest good bundle of a host, verified, or None; refuse that of another host."""
     bundle = newest(host_folder(bundles, host))
-    if bundle is not None and bundle.manifest["host"] != host:
+    if bundle is not None and bundle.manifest.host != host:
         raise refuse(
-            f"The newest bundle is of {shown(bundle.manifest['host'])}, not of {host}.",
+            f"The newest bundle is of {shown(bundle.manifest.host)}, not of {host}.",
             str(bundle.path),
             "Put the bundles of this host back in their place. If the host was renamed, name its bundle "
             "(aims_license_migrate_bundle), or move the folder away and back up again.",
@@ -222,11 +199,11 @@ def read_bundle(path: Path) -> Bundle:
         raise refuse("There is no bundle here.", str(path), "Make one with aims_license_backup, or correct the path.")
     folder = Folder(path.resolve())
     manifest, text = read_manifest(folder)
-    expected = {f"files/{file['name']}": file["stored_sha256"] for file in manifest["files"]}
-    expected.update({name: manifest["pages"][name] for name in (OVERVIEW, PAGE)})
+    expected = {f"files/{file.name}": file.stored_sha256 for file in manifest.files}
+    expected.update({name: manifest.pages[name] for name in (OVERVIEW, PAGE)})
     problems = [changed(folder, name) for name, digest in expected.items() if _digest(folder, name) != digest]
     # One file under two names would be secret under one of them only.
-    problems += [changed(folder, file["name"]) for file in manifest["files"] if not is_plain_name(file["name"])]
+    problems += [changed(folder, file.name) for file in manifest.files if not is_plain_name(file.name)]
     if problems:
         raise LicensingError(problems)
     return Bundle(folder.path, manifest, read_overview(folder, manifest), text)
@@ -235,16 +212,16 @@ def read_bundle(path: Path) -> Bundle:
 def carried_files(bundle: Bundle, vault: Vault) -> list[dict[str, str]]:
     """Return the files that have to move with the licenses, in plain, as aims_license_activate takes them."""
     files, size = [], 0
-    for file in bundle.manifest["files"]:
-        if is_carried(file["name"]):
-            content = bundle.opened(vault, file["name"])
+    for file in bundle.manifest.files:
+        if is_carried(file.name):
+            content = bundle.opened(vault, file.name)
             size += len(content)
             if size > _CARRIED:
                 what = f"The files that move with the licenses have more than {_CARRIED >> 20} MiB."
                 raise refuse(
                     what, str(bundle.path), "Remove from ApplicationKeys and Licenses what does not belong there."
                 )
-            files.append({"name": file["name"], "content": base64.b64encode(content).decode()})
+            files.append({"name": file.name, "content": base64.b64encode(content).decode()})
     return files
 
 

@@ -13,15 +13,17 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CONFIG, is_carried
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import sync_folder, try_lock
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     FORMAT,
@@ -29,6 +31,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest im
     MANIFEST,
     OVERVIEW,
     PAGE,
+    ListedFile,
+    Manifest,
     is_plain_name,
     render,
     seals_of,
@@ -38,12 +42,9 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
     LATEST,
     Bundle,
     BundleFile,
-    covered_licenses,
     digest_of,
-    live_licenses,
     newest,
     read_bundle,
-    returned_licenses,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.pages import overview_page
@@ -75,24 +76,24 @@ class Verdict:
 
 
 def judge(
-    folder: Path, files: Sequence[BundleFile], overview: Mapping[str, Any], vault: Vault, allow_poorer: bool = False
+    folder: Path, files: Sequence[BundleFile], overview: Overview, vault: Vault, allow_poorer: bool = False
 ) -> Verdict:
     """Compare a home with the bundles of its host (invariant I6).
 
     What is new is always backed up: what is about to be given up has to be in a bundle. Only whether that becomes the
     newest good one depends on what it lacks. A bundle serves only a run whose passwords vouch for it and open it.
     """
-    last, digest, now = newest(folder), digest_of(files), covered_licenses(overview)
+    last, digest, now = newest(folder), digest_of(files), overview.with_nodelock
     if last is None:
         return Verdict(_same(folder, digest, now, vault), moves=True)
     serves = last.serves(vault)
-    if serves and last.manifest["digest"] == digest and now <= last.covered:
+    if serves and last.manifest.digest == digest and now <= last.covered:
         return Verdict(last, moves=False)
     # Of those that wait to be given back the last bundle may have been made while they were active.
-    lost = last.covered - live_licenses(overview)
-    other = last.manifest.get("home_id") != overview["server"]["home_id"]
+    lost = last.covered - overview.held
+    other = last.manifest.home_id != overview.server.home_id
     news = other or not serves or _has_news(last, files, overview)
-    gone: set[str] = set() if other else last.covered - now - returned_licenses(overview)
+    gone: set[str] = set() if other else last.covered - now - overview.ended
     moves = not lost or allow_poorer or bool(news and now and not gone)
     if not moves and not (now if other else news) and not _has_files(last, files):
         return Verdict(last, moves=False, kept=f"{', '.join(sorted(lost))} active in the newest bundle, but not now")
@@ -100,32 +101,31 @@ def judge(
     return Verdict(_same(folder, digest, now, vault), moves, kept)
 
 
-def _has_news(last: Bundle, files: Sequence[BundleFile], overview: Mapping[str, Any]) -> bool:
+def _has_news(last: Bundle, files: Sequence[BundleFile], overview: Overview) -> bool:
     """Whether a home has what its last bundle has not, beyond what giving licenses up leaves behind."""
-    told = {(file["name"], str(file.get("sha256"))) for file in last.manifest["files"]}
-    changed = any((file.name, file.sha256) not in told for file in files if not file.name.startswith(_GIVEN_UP))
-    return changed or not covered_licenses(overview) <= last.covered or _offers(overview) != _offers(last.overview)
+    known = {(file.name, file.sha256) for file in last.manifest.files}
+    changed = any((file.name, file.sha256) not in known for file in files if not file.name.startswith(_GIVEN_UP))
+    return changed or not overview.with_nodelock <= last.covered or _offers(overview) != _offers(last.overview)
 
 
 def _has_files(last: Bundle, files: Sequence[BundleFile]) -> bool:
     """Whether a home has files that move with licenses, and that its last bundle has not."""
-    known = {(file["name"], str(file.get("sha256"))) for file in last.manifest["files"]}
+    known = {(file.name, file.sha256) for file in last.manifest.files}
     return any(is_carried(file.name) and (file.name, file.sha256) not in known for file in files)
 
 
-def _offers(overview: Mapping[str, Any]) -> list[Any]:
-    """Return what an overview tells of profiles and users, which lie in a file that giving licenses up changes too."""
-    profiles = [[row.get(key) for key in ("name", "license", "default")] for row in overview["profiles"]]
-    return [profiles, list(overview["users"])]
+def _offers(overview: Overview) -> tuple[list[Profile], tuple[str, ...]]:
+    """Return the profiles and users of an overview, which lie in a file that giving licenses up changes too."""
+    return [profile.profile for profile in overview.profiles], overview.users
 
 
 def _same(folder: Path, digest: str, covered: set[str], vault: Vault) -> Bundle | None:
     """Return a whole bundle of the same content that this run can rely on, if there is one."""
     for path in sorted(folder.glob(f"[0-9]*-{digest[:12]}"), reverse=True):
         with contextlib.suppress(LicensingError):
-            found = read_bundle(path)
-            if found.manifest["digest"] == digest and covered <= found.covered and found.serves(vault):
-                return found
+            bundle = read_bundle(path)
+            if bundle.manifest.digest == digest and covered <= bundle.covered and bundle.serves(vault):
+                return bundle
     return None
 
 
@@ -133,7 +133,7 @@ def write_bundle(
     folder: Path,
     host: str,
     files: Sequence[BundleFile],
-    overview: Mapping[str, Any],
+    overview: Overview,
     made: str,
     vault: Vault,
     allow_poorer: bool = False,
@@ -154,9 +154,9 @@ def write_bundle(
     try:
         with _locked(folder, name):
             # Judged once more: another run may have made it while this one waited.
-            found = judge(folder, files, overview, vault, allow_poorer)
-            bundle = found.made or _written(folder, name, fill, vault)
-            if found.moves:
+            verdict = judge(folder, files, overview, vault, allow_poorer)
+            bundle = verdict.made or _written(folder, name, fill, vault)
+            if verdict.moves:
                 _point(folder, bundle.path.name)
             return bundle
     except OSError as error:
@@ -192,7 +192,7 @@ def _fill(
     folder: Folder,
     host: str,
     files: Sequence[BundleFile],
-    overview: Mapping[str, Any],
+    overview: Overview,
     made: str,
     digest: str,
     vault: Vault,
@@ -202,32 +202,24 @@ def _fill(
         _check_file(folder, file)
         stored = vault.encrypt(file.content) if file.secret else file.content
         folder.write(f"files/{file.name}", stored, PRIVATE)
-        listed.append(
-            {
-                "name": file.name,
-                "mode": file.mode,
-                "secret": file.secret,
-                "sha256": file.sha256,
-                "stored_sha256": hashlib.sha256(stored).hexdigest(),
-            }
-        )
+        listed.append(ListedFile(file.name, file.mode, file.secret, file.sha256, hashlib.sha256(stored).hexdigest()))
     pages = {
-        OVERVIEW: render(overview),
-        PAGE: overview_page(overview, host, made, digest).encode(),
+        OVERVIEW: render(overview.as_dict()),
+        PAGE: overview_page(overview.as_dict(), host, made, digest).encode(),
     }
     for name, content in pages.items():
         folder.write(name, content, PRIVATE)
-    manifest = {
-        "format": FORMAT,
-        "host": host,
-        "home_id": overview["server"]["home_id"],
-        "version": overview["server"]["version"],
-        "made": made,
-        "digest": digest,
-        "pages": {name: hashlib.sha256(content).hexdigest() for name, content in pages.items()},
-        "files": listed,
-    }
-    text = render(manifest)
+    manifest = Manifest(
+        FORMAT,
+        host,
+        overview.server.home_id,
+        overview.server.version,
+        made,
+        digest,
+        {name: hashlib.sha256(content).hexdigest() for name, content in pages.items()},
+        tuple(listed),
+    )
+    text = render(manifest.as_dict())
     for name, content in {MANIFEST: text, **seals_of(text, vault)}.items():
         folder.write(name, content, PRIVATE)
 

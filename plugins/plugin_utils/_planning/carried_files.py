@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import UNREAD
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried, Digests
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side, carried_names
@@ -24,11 +23,6 @@ def digests_of(side: Side) -> dict[str, str | None]:
     """Return the files that move of a host, as ``aims_license_info`` saw them there."""
     names: dict[str, str | None] = dict.fromkeys(carried_names(side.overview.files))
     return {**names, **(side.carried or Carried()).files}
-
-
-def bundled(manifest: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the files that move which a bundle has, by its manifest."""
-    return {file["name"]: str(file.get("sha256")) for file in manifest["files"] if is_carried(file["name"])}
 
 
 @dataclass(frozen=True)

@@ -88,5 +88,5 @@ class Pair:
 
 def quotes_of(results: Sequence[Mapping[str, object]]) -> dict[str, Quote]:
     """Read the results of a call that asked the authority: of a license that it was not asked about there is none."""
-    quotes = [Quote.from_result(result) for result in results if "live" in result]
+    quotes = [Quote.from_result(result, "quotes") for result in results if "live" in result]
     return {quote.number: quote for quote in quotes}

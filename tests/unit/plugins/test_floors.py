@@ -29,6 +29,7 @@ FLOORS = {
     "http": 1,
     "documents": 1,
     "declared": 1,
+    "fields": 1,
     "fingerprint": 1,
     "files": 1,
     "places": 1,

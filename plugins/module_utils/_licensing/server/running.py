@@ -71,7 +71,7 @@ class Running:
         snapshot, pool = self.desk.grants.look(), self.desk.pool
         if snapshot.problems:
             raise LicensingError(snapshot.problems)
-        shown = tuple(ClientView.from_dict(row) for row in self.register.clients(None, SHOWN))
+        shown = tuple(ClientView.of_row(row) for row in self.register.clients(None, SHOWN))
         usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool))
         state = State(snapshot.config, snapshot.installed, snapshot.intents, self.desk.grants.fingerprint, now_utc())
         # The service may not look into the folder of the keys.

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, ListedFile, Manifest
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import (
     FilesComparison,
     FilesPlan,
-    bundled,
     files_told,
     lacking,
 )
@@ -31,14 +31,15 @@ def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None
     return Side(host, Overview(files=tuple(sorted(files))), carried=carried)
 
 
-def manifest(**files: str) -> dict[str, Any]:
+def manifest(**files: str) -> Manifest:
     names = {"key": KEY, "cpx": CPX, "other": "Config/server.json"}
-    return {"files": [{"name": names[name], "sha256": digest} for name, digest in files.items()]}
+    listed = tuple(ListedFile(names[name], "0600", False, digest, "") for name, digest in files.items())
+    return Manifest(FORMAT, "old", None, None, "", "", {}, listed)
 
 
-def plan(source: Side, target: Side, bundle: Any = None, **how: bool) -> FilesPlan:
+def plan(source: Side, target: Side, bundle: Manifest | None = None, **how: bool) -> FilesPlan:
     target = replace(target, returns=how.pop("returns", False))
-    digests = bundled(bundle) if bundle else None
+    digests = bundle.carried if bundle else None
     return FilesComparison(source, target, digests, **{"gives_up": False, "arrives": False, **how}).plan()
 
 

@@ -171,11 +171,15 @@ def test_users_are_those_of_the_host_that_serves(source: Any, target: Any, users
     assert plan(source, target)["users"] == users
 
 
-def test_an_overview_of_a_bundle_may_tell_anything_of_serials_and_defaults() -> None:
-    source = side("old", license(fenced=FENCED, serial="nine"))
+def test_an_overview_of_a_bundle_may_lack_serials_and_defaults_and_is_refused_with_wrong_ones() -> None:
+    source = side("old", license(fenced=FENCED))
     source["overview"]["profiles"] = [{"name": "PROServer", "license": NUMBER}]
-    target = side("new", license(fenced=FENCED, serial=[1]))
+    target = side("new", license(fenced=FENCED))
     assert plan(source, target)["licenses"][0]["step"] == "serve again"
+    for serial in ("nine", [1], True, -1):
+        wrong = side("old", license(fenced=FENCED, serial=serial))
+        with pytest.raises(LicensingError, match=r"licenses\[0\].serial is not a whole number. \[old, overview\]"):
+            plan(wrong, target)
 
 
 def test_nothing_is_given_up_on_a_source_that_cannot_be_reached() -> None:

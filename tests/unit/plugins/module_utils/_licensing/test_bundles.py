@@ -25,6 +25,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import HOST_KEY, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, ServerView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal, seal
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
     CODE,
@@ -69,9 +70,9 @@ class Backups:
         self.vault = VAULT
         self._taken = 0
 
-    def seen(self, host: Host) -> tuple[list[BundleFile], dict[str, Any]]:
+    def seen(self, host: Host) -> tuple[list[BundleFile], Overview]:
         files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in host.manager.files()]
-        return files, host.overview
+        return files, host.manager.overview()
 
     def judge(self, host: Host) -> Verdict:
         return judge(self.folder, *self.seen(host), self.vault)
@@ -121,7 +122,7 @@ def test_what_is_new_beside_a_damaged_license_is_backed_up_and_displaces_nothing
     found = backups.judge(lab.old)
     assert found.made is None and not found.moves and found.kept and SERVER in found.kept
     second = backups.take(lab.old)
-    assert KEY in {file["name"] for file in second.manifest["files"]} and second.covered == {SESSION, CLIENT}
+    assert KEY in {file.name for file in second.manifest.files} and second.covered == {SESSION, CLIENT}
     assert backups.latest == first.path
     # Nothing is written a second time, nor in another run.
     assert backups.take(lab.old) == second and not backups.judge(lab.old).changes and backups.count() == 2
@@ -161,7 +162,7 @@ def test_a_home_that_was_made_anew_displaces_the_bundle_once_it_holds_licenses(l
     assert backups.take(lab.old) == first and backups.judge(lab.old).kept
     lab.activate(lab.old, SESSION)
     second = backups.take(lab.old)
-    assert second.manifest["home_id"] == lab.old.overview["server"]["home_id"] != first.manifest["home_id"]
+    assert second.manifest.home_id == lab.old.overview["server"]["home_id"] != first.manifest.home_id
     second.require_covers([SESSION])
     assert backups.latest == second.path and first.path.is_dir()
 
@@ -174,7 +175,7 @@ def test_a_damaged_bundle_of_the_same_content_serves_nobody(lab: CoreLab, backup
     (first.path / "overview.yml").write_text("", encoding="utf-8")
     lab.old.manager.set_maintenance(False)
     third = backups.take(lab.old)
-    assert third.manifest["digest"] == first.manifest["digest"] and third.path != first.path
+    assert third.manifest.digest == first.manifest.digest and third.path != first.path
     assert backups.latest == third.path
 
 
@@ -229,7 +230,7 @@ def test_a_file_that_is_exchanged_after_the_bundle_was_verified_is_not_carried(l
 
 def sealed_again(bundle: Bundle, **values: Any) -> Bundle:
     """Change the manifest as somebody with the vault password could, and read the bundle."""
-    text = render({**bundle.manifest, **values})
+    text = render({**bundle.manifest.as_dict(), **values})
     for name, content in {MANIFEST: text, **seals_of(text, VAULT)}.items():
         (bundle.path / name).write_bytes(content)
     return read_bundle(bundle.path)
@@ -271,21 +272,22 @@ def test_what_is_secret_follows_from_the_name_and_not_from_the_manifest(
     lab.activate(lab.old)
     lab.old.write("Licenses/x.cpx", "a compiled project")
     bundle = backups.take(lab.old)
-    files = [{**file, "secret": file["secret"] is not (file["name"] == name)} for file in bundle.manifest["files"]]
+    listed = bundle.manifest.as_dict()["files"]
+    files = [{**file, "secret": file["secret"] is not (file["name"] == name)} for file in listed]
     with pytest.raises(LicensingError, match="was changed since"):
         sealed_again(bundle, files=files)
 
 
 @pytest.mark.parametrize("name", ["Config/./host.key", "Config//host.key", "./Config/host.key", "/Config/host.key", ""])
 def test_a_secret_has_one_name_under_which_it_cannot_be_stored_in_plain(tmp_path: Path, name: str) -> None:
-    overview = {"server": {"realm": None, "home_id": "0", "version": "0"}, "licenses": [], "profiles": [], "users": []}
+    overview = Overview(ServerView(home_id="0", version="0"))
     with pytest.raises(LicensingError, match="leads out of its folder"):
         write_bundle(tmp_path, "old", [BundleFile(name, "0600", b"a key")], overview, "2026-01-01T12:00:00Z", VAULT)
     assert b"a key" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_two_files_of_one_name_are_told_as_that(tmp_path: Path) -> None:
-    overview = {"server": {"realm": None, "home_id": "0", "version": "0"}, "licenses": [], "profiles": [], "users": []}
+    overview = Overview(ServerView(home_id="0", version="0"))
     files = [BundleFile("ApplicationKeys/a", "0600", content) for content in (b"1", b"2")]
     with pytest.raises(LicensingError, match="have one name on the controller"):
         write_bundle(tmp_path, "old", files, overview, "2026-01-01T12:00:00Z", VAULT)
