@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._action import Lice
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile, digest_of, newest
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import judge, write_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.profiles import with_declared_profiles
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 
 
@@ -38,7 +39,9 @@ class ActionModule(LicensingAction):
             return result
         files = [_plain(file, seal, host) for file in listed]
         overview = Overview.from_dict(result.get("overview"), host)
-        return {**result, **self._keep(host_folder(dest, host), host, files, overview, vault)}
+        overview = with_declared_profiles(overview, host, task_vars, self._templar)
+        kept = self._keep(host_folder(dest, host), host, files, overview, vault)
+        return {**result, "overview": overview.as_dict(), **kept}
 
     def _keep(
         self, folder: Path, host: str, files: list[BundleFile], overview: Overview, vault: Vault

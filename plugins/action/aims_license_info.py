@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.profiles import with_declared_profiles
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import (
     SeenHost,
     pair_status,
@@ -25,5 +26,11 @@ class ActionModule(LicensingAction):
             return result
         host = self.host(task_vars)
         overview = Overview.from_dict(result["overview"], host)
+        overview = with_declared_profiles(overview, host, task_vars, self._templar)
         rows = pair_status([SeenHost(host, overview, self._task.args.get("authority"))], overview.numbers, {})
-        return {**result, "status": [row.as_dict() for row in rows], "status_table": status_lines(rows)}
+        return {
+            **result,
+            "overview": overview.as_dict(),
+            "status": [row.as_dict() for row in rows],
+            "status_table": status_lines(rows),
+        }

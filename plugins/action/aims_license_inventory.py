@@ -19,7 +19,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, HostVariables
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, variables_of
 
 COLLECTION = "aims.licensing."
 display = Display()
@@ -34,7 +34,7 @@ class ActionModule(LicensingAction):
         if "checked" in self._task.args:
             return {"changed": False, **_left_out(self.flag("checked"), task_vars)}
         hostvars = task_vars["hostvars"]
-        hosts = {str(name): self._variables(str(name), hostvars) for name in hostvars}
+        hosts = {str(name): variables_of(str(name), hostvars, self._templar) for name in hostvars}
         problems: list[Problem] = []
         lacking = self.vault.problem() if self.flag("vault") else None
         if lacking is not None:
@@ -54,16 +54,6 @@ class ActionModule(LicensingAction):
         if problems:
             raise LicensingError(problems)
         return {"changed": False, **found}
-
-    def _variables(self, host: str, hostvars: Any) -> HostVariables:
-        def raw(name: str) -> Any:
-            return hostvars.raw_get(host)[name]
-
-        def resolve(part: Any) -> Any:
-            variables = {**hostvars.raw_get(host), "hostvars": hostvars}
-            return self._templar.copy_with_new_env(available_variables=variables).template(part)
-
-        return HostVariables(host, list(hostvars[host]), hostvars[host].__getitem__, raw, resolve)
 
 
 def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:

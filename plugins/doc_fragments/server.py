@@ -10,7 +10,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   home:
-    description: The license server's folder on the host, as the server itself sees it.
+    description:
+      - The license server's folder on the host, as the server itself sees it.
+      - With O(backend=vendor), the default stands for the documented folders, C(/usr/local/Aimms) and
+        C(/usr/local/AIMMS).
     type: path
     default: /opt/aims-license-server
   root:
@@ -22,7 +25,8 @@ options:
   backend:
     description:
       - Which license server this is.
-      - V(vendor) is not part of this version; asking for it is an error.
+      - Of V(vendor), M(aims.licensing.aims_license_info) and M(aims.licensing.aims_license_backup) read what its files
+        show; the other modules say that their work is a person's step.
     type: str
     choices: [bundled, vendor]
     default: bundled
@@ -40,7 +44,8 @@ options:
     type: bool
     default: false
 notes:
-  - Works on the bundled license server of this collection, which honours rehearsal licenses only.
+  - Works on the bundled license server of this collection, which honours rehearsal licenses only. What works on the
+    vendor's is in C(docs/vendor.md).
   - "The host needs Python 3.9 or newer; where anything is signed or checked, also the Python library C(cryptography):
     package C(python3-cryptography) of Debian 12 and EL 9."
 """

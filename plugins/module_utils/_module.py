@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
+    DEFAULT_HOME,
+    open_manager,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
     Carried,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 SERVER: dict[str, Any] = {
-    "home": {"type": "path", "default": "/opt/aims-license-server"},
+    "home": {"type": "path", "default": DEFAULT_HOME},
     "root": {"type": "str", "default": ""},
     "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
     "authority": {"type": "str"},

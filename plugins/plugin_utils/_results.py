@@ -20,17 +20,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
     OTHER,
     SAME,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.inspection import (
-    ACTIVE,
-    EXPIRED,
-    INACTIVE,
-    PENDING_ACTIVATION,
-    PENDING_DEACTIVATION,
-    PENDING_UPDATE,
-)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import Status
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     ACTIVATE,
     DEACTIVATE,
+    UNKNOWN,
     UPDATE,
     parse_date,
     parse_number,
@@ -91,7 +85,7 @@ DRIFT = Record(
         "means": LINE,
     }
 )
-STATUS = Choice((ACTIVE, INACTIVE, EXPIRED, PENDING_ACTIVATION, PENDING_DEACTIVATION, PENDING_UPDATE))
+STATUS = Choice(tuple(status.value for status in Status))
 SERVER = Record(
     {
         "installed": Flag(),
@@ -103,26 +97,29 @@ SERVER = Record(
         "home_id": Maybe(Text(100)),
         "authority": Maybe(LINE),
         "realm": Maybe(REALM),
-        "maintenance": Flag(),
+        "maintenance": Maybe(Flag()),
         "service": Text(20),
         "running": Maybe(Flag()),
-        "listen": Record({"clients": Text(100), "management": Text(100)}),
-    }
+        "listen": Maybe(Record({"clients": Text(100), "management": Text(100)})),
+    },
+    # Of the vendor's server: who listens on which port.
+    {"unit": Maybe(Text(300)), "ports": MapOf(Text(5, "[0-9]{1,5}"), ListOf(LINE, 100))},
 )
 LICENSE: dict[str, Shape] = {
     "number": NUMBER,
     "file": FILE_NAME,
-    "type": Text(100),
-    "seats": COUNT,
-    "start": DATE,
-    "expiry": DATE,
-    "maintenance_expiry": DATE,
+    # No file of the vendor's server shows these in a format that is public.
+    "type": Maybe(Text(100)),
+    "seats": Maybe(COUNT),
+    "start": Maybe(DATE),
+    "expiry": Maybe(DATE),
+    "maintenance_expiry": Maybe(DATE),
     "invalid": Maybe(LINE),
     "protection": Text(100),
     "status": STATUS,
     "fenced": Maybe(TIME),
-    "var": Flag(),
-    "code_key": KEY,
+    "var": Maybe(Flag()),
+    "code_key": Maybe(KEY),
     "transfers": Maybe(TRANSFERS),
     "serial": Maybe(Whole(most=2**63)),
     "holder": Maybe(KEY),
@@ -138,7 +135,7 @@ CLIENT = Record(
 PENDING = Record(
     {
         "number": NUMBER,
-        "action": Choice((ACTIVATE, DEACTIVATE, UPDATE)),
+        "action": Choice((ACTIVATE, DEACTIVATE, UPDATE, UNKNOWN)),
         "request_id": Maybe(Text(100)),
         "made": Maybe(TIME),
         "file": FILE_NAME,

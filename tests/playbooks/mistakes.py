@@ -186,9 +186,9 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
     ),
     "vendor_backend": (
         lambda pair: pair.target_vars.update(aims_license_server_backend="vendor"),
-        "The vendor backend is not part of this version",
+        "Playbooks read and back up the vendor's license server",
         "host new, aims_license_server_backend",
-        "by hand for now",
+        "move the licenses as docs/vendor.md says",
     ),
     "unknown_backend": (
         lambda pair: pair.target_vars.update(aims_license_server_backend="bundeld"),

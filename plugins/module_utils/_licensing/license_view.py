@@ -16,7 +16,7 @@ from typing import Any
 
 from .fields import Fields
 from .fingerprint import DRIFTED, SAME
-from .model import Account, Profile, Word, parse_time
+from .model import NODELOCKS, Account, Profile, Word, parse_time
 
 
 class Status(Word):
@@ -28,6 +28,8 @@ class Status(Word):
     PENDING_DEACTIVATION = "Pending Deactivation"
     PENDING_UPDATE = "Pending Update"
     EXPIRED = "Expired"
+    # Of the vendor's server: a keyless license needs no nodelock, and its files look like those that wait for one.
+    KEYLESS_OR_INACTIVE = "Keyless or Inactive"
 
 
 # A nodelock of this machine is here, whether or not the license has expired or waits for its update.
@@ -125,6 +127,7 @@ class LicenseView:
     :ivar until: when its emergency activation ends, UTC; None where it is activated for good
     :ivar file: None where the license file is still to come, as check mode foresees it; all below is unknown then
     :ivar invalid: why the license file is not valid today
+    :ivar var: None where nothing shows it
     :ivar serial: of the response that activated it; those of one authority only rise
     :ivar holder: the public key that it was activated with
     :ivar in_use: seats; None where the server does not run
@@ -142,7 +145,7 @@ class LicenseView:
     maintenance_expiry: str | None = None
     invalid: str | None = None
     protection: str = "None"
-    var: bool = False
+    var: bool | None = False
     code_key: str | None = None
     transfers: Transfers | None = None
     serial: int | None = None
@@ -199,9 +202,9 @@ class LicenseView:
 
     @property
     def nodelock(self) -> str | None:
-        """The type of its nodelock, ``machine`` or ``personal``; None where it has none."""
+        """The type of its nodelock, ``machine`` or ``personal``; None where it has none, or nothing shows the type."""
         word = self.protection.partition(" ")[0].lower()
-        return None if word == "none" else word
+        return word if word in NODELOCKS else None
 
     @property
     def rank(self) -> int:
@@ -229,7 +232,7 @@ class LicenseView:
             maintenance_expiry=fields.time_or_none("maintenance_expiry"),
             invalid=fields.text_or_none("invalid"),
             protection=fields.text("protection", "None"),
-            var=fields.flag("var", False),
+            var=fields.flag_or_none("var") if fields.has("var") else False,
             code_key=fields.text_or_none("code_key"),
             transfers=Transfers.read(transfers) if transfers else None,
             serial=fields.whole_or_none("serial"),

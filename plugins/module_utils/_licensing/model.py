@@ -33,6 +33,8 @@ DEACTIVATE = "deactivate"
 UPDATE = "update"
 QUOTE = "quote"
 ACTIONS = (ACTIVATE, DEACTIVATE, UPDATE, QUOTE)
+# Of a request in a format that is not public.
+UNKNOWN = "unknown"
 
 
 class Word(str, Enum):

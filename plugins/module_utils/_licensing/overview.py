@@ -143,7 +143,10 @@ class ServerView:
 
     :ivar installed: None where nobody has seen whether it is
     :ivar version, digest: of the installed package; None where none is installed
+    :ivar backend: whose server it is; what the vendor's does not show is None
     :ivar running: whether it answers; None where nothing runs it
+    :ivar unit: the systemd unit of the vendor's server
+    :ivar ports: who listens on each port of the vendor's server
     """
 
     installed: bool | None = False
@@ -155,10 +158,12 @@ class ServerView:
     home_id: str | None = None
     authority: str | None = None
     realm: Realm | None = None
-    maintenance: bool = False
+    maintenance: bool | None = False
     service: str = "none"
     running: bool | None = None
-    listen: Listen = field(default_factory=Listen)
+    listen: Listen | None = field(default_factory=Listen)
+    unit: str | None = None
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -174,7 +179,7 @@ class ServerView:
     def read(cls, fields: Fields) -> ServerView:
         if not fields.has("realm"):
             raise fields.refused("realm", "there")
-        listen = fields.part("listen") if fields.has("listen") else None
+        listen, ports = fields.part_or_none("listen"), fields.part_or_none("ports")
         return cls(
             installed=fields.flag_or_none("installed"),
             version=fields.text_or_none("version"),
@@ -185,15 +190,27 @@ class ServerView:
             home_id=fields.text_or_none("home_id"),
             authority=fields.text_or_none("authority"),
             realm=_realm(fields),
-            maintenance=fields.flag("maintenance", False),
+            maintenance=fields.flag_or_none("maintenance") if fields.has("maintenance") else False,
             service=fields.text("service", "none"),
             running=fields.flag_or_none("running"),
-            listen=Listen.from_dict(listen.values, fields.place("listen")) if listen else Listen(),
+            listen=Listen.from_dict(listen.values, fields.place("listen")) if listen else _unsaid_listen(fields),
+            unit=fields.text_or_none("unit"),
+            ports={str(port): ports.texts(port) for port in ports.values} if ports else {},
         )
 
     def as_dict(self) -> dict[str, Any]:
-        server = {item.name: getattr(self, item.name) for item in fields_of(self)}
-        return {**server, "realm": self.realm.as_dict() if self.realm else None, "listen": self.listen.as_dict()}
+        server = {item.name: getattr(self, item.name) for item in fields_of(self) if item.name not in ("unit", "ports")}
+        server["realm"] = self.realm.as_dict() if self.realm else None
+        server["listen"] = self.listen.as_dict() if self.listen else None
+        if self.unit is not None or self.ports:
+            server["unit"] = self.unit
+            server["ports"] = {port: list(holders) for port, holders in self.ports.items()}
+        return server
+
+
+def _unsaid_listen(server: Fields) -> Listen | None:
+    # A bundle of an earlier version does not say it; null is said of the vendor's server.
+    return None if server.has("listen") else Listen()
 
 
 def _realm(server: Fields) -> Realm | None:

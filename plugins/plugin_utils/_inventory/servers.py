@@ -23,9 +23,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import BUNDLED, open_manager
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
+    BUNDLED,
     DEFAULT_HOME,
+    VENDOR,
+    open_manager,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     as_text,
 )
@@ -66,11 +70,13 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     )
     realm = host.get("aims_license_server_realm")
     problems = []
+    # No authority of ours activates its licenses.
+    is_vendors = server.backend == VENDOR
     checks: Sequence[tuple[str, Callable[[], object]]] = (
-        ("aims_license_server_backend", lambda: open_manager(server.backend, DEFAULT_HOME)),
+        ("aims_license_server_backend", lambda: _backend(server.backend)),
         ("aims_license_server_home", lambda: _absolute(server.home)),
         ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
-        ("aims_license_server_authority", lambda: _authority(server.authority, realm)),
+        ("aims_license_server_authority", lambda: _authority(server.authority, realm) if not is_vendors else None),
         ("aims_license_server_service", lambda: _service(server.service)),
         ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
     )
@@ -80,6 +86,17 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         except LicensingError as error:
             problems += [Problem(problem.what, host.where(name), problem.todo) for problem in error.problems]
     return server, problems
+
+
+def _backend(backend: str) -> None:
+    open_manager(backend, DEFAULT_HOME)
+    if backend == VENDOR:
+        raise refuse(
+            "Playbooks read and back up the vendor's license server; they neither install it nor move its licenses.",
+            "",
+            "Look and back up with the playbooks info and backup, and move the licenses as docs/vendor.md says. "
+            "Rehearse with aims_license_server_backend: bundled.",
+        )
 
 
 def _service(name: str) -> None:

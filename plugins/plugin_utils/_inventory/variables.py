@@ -23,7 +23,6 @@ GRANTED = ("type", "seats", "days")
 REHEARSE_AUTHORITY = "aims_license_migrate_rehearse_authority"
 LEDGER = "ledger:"
 DEFAULT_LEDGER = "/var/lib/aims-license-authority/authority.db"
-DEFAULT_HOME = "/opt/aims-license-server"
 # Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
 VARIABLES = frozenset(
     {
@@ -136,6 +135,22 @@ class HostVariables:
             todo = f"Did you mean {near[0]}?" if near else "Remove it; docs/variables.md lists the variables."
             problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))
         return problems
+
+
+def variables_of(host: str, hostvars: Any, templar: Any) -> HostVariables:
+    """Return the collection's variables of a host of the inventory.
+
+    :param hostvars, templar: Ansible's own
+    """
+
+    def raw(name: str) -> Any:
+        return hostvars.raw_get(host)[name]
+
+    def resolve(part: Any) -> Any:
+        variables = {**hostvars.raw_get(host), "hostvars": hostvars}
+        return templar.copy_with_new_env(available_variables=variables).template(part)
+
+    return HostVariables(host, list(hostvars[host]), hostvars[host].__getitem__, raw, resolve)
 
 
 def as_text(value: object) -> str:

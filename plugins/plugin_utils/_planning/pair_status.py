@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DEACTIVATE, UPDATE, Word
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import DEACTIVATE, UNKNOWN, UPDATE, Word
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import day_of, time_in_words
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import TERMINAL_WIDTH, text_table
@@ -43,7 +43,7 @@ _GOES_ON = {
     Response.UNKNOWN: "ask again under the same id",
 }
 _BY_PAGE = {**_GOES_ON, Response.NONE: "hand it to the request page"}
-_NOUNS = {DEACTIVATE: "deactivation", UPDATE: "update"}
+_NOUNS = {DEACTIVATE: "deactivation", UPDATE: "update", UNKNOWN: "exchange of unknown kind"}
 LOST_RESPONSE = (
     "Where no response is beside a request: if the authority has processed it, have the same file processed again. The "
     "same response comes, and nothing more is spent (for a rehearsal, 'authority status FILE.request --ledger PATH' "

@@ -32,6 +32,7 @@ _STATUS_KIND = {
     "Pending Deactivation": "warn",
     "Pending Update": "warn",
     "Expired": "bad",
+    "Keyless or Inactive": "quiet",
 }
 
 

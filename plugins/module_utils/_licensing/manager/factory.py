@@ -11,6 +11,8 @@ from .port import LicenseManager
 
 BUNDLED = "bundled"
 VENDOR = "vendor"
+# The bundled server's home; with the vendor's it stands for the documented places.
+DEFAULT_HOME = "/opt/aims-license-server"
 
 
 def open_manager(backend: str, home: str, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
@@ -18,7 +20,7 @@ def open_manager(backend: str, home: str, root: str = "", freshness: Freshness |
 
     :param freshness: when the call was asked for, where whoever asked may be gone by now
 
-    :raises LicensingError: the backend is not part of this version, or home and root are no folders.
+    :raises LicensingError: there is no such backend, or home and root are no folders.
     """
     if backend == BUNDLED:
         from ..home.store import Home
@@ -26,9 +28,7 @@ def open_manager(backend: str, home: str, root: str = "", freshness: Freshness |
 
         return BundledManager(Home(home, root), freshness=freshness)
     if backend == VENDOR:
-        raise refuse(
-            "The vendor backend is not part of this version of the collection.",
-            "backend",
-            "Rehearse with aims_license_server_backend: bundled; move the vendor's licenses by hand for now.",
-        )
-    raise refuse(f"{shown(backend)} is not a backend.", "backend", "Use 'bundled'.")
+        from .vendor.manager import open_local
+
+        return open_local(home, root, DEFAULT_HOME)
+    raise refuse(f"{shown(backend)} is not a backend.", "backend", "Use 'bundled' or 'vendor'.")

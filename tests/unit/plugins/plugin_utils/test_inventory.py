@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import DEFAULT_HOME
 from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
-    DEFAULT_HOME,
     DEFAULT_LEDGER,
     VARIABLES,
     HostVariables,

@@ -33,15 +33,21 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     remove,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
+    DEFAULT_HOME,
+    open_manager,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, doubt, seals_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault, open_secret
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import let_others_come_to
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, execute
 from support.licsrv import free_address
 from support.needs import needs_root
+from support.vendor_tree import make_tree
 
 REALM = "REHEARSAL test"
 MANIFEST = b"format: 2\n"
@@ -243,12 +249,27 @@ def test_a_python_of_another_user_is_exchanged_or_given_to_root(
     assert pair.holds(pair.new)
 
 
-def test_where_the_vendors_backend_is_asked_for_the_bundled_one_of_the_message_rehearses(pair: Pair) -> None:
-    with pytest.raises(LicensingError) as refused:
-        open_manager("vendor", pair.old.home.home, str(pair.old.root))
-    (backend,) = re.findall(r"Rehearse with aims_license_server_backend: (\w+);", str(refused.value))
+def test_where_the_vendors_server_is_to_be_moved_the_bundled_one_of_the_message_rehearses(pair: Pair) -> None:
+    variables = {"aims_license_server_backend": "vendor"}
+    _server, problems = read_server(HostVariables("new", variables, variables.get, variables.get, str))
+    (backend,) = re.findall(r"Rehearse with aims_license_server_backend: (\w+)", problems[0].todo)
     manager = open_manager(backend, pair.old.home.home, str(pair.old.root))
     assert len(manager.overview().licenses) == 3
+
+
+def test_a_folder_of_licenses_is_read_by_the_backend_and_the_home_that_the_message_names(
+    pair: Pair, tmp_path: Path
+) -> None:
+    root = str(pair.old.root)
+    with pytest.raises(LicensingError, match="to bundled, or name the folder") as refused:
+        open_manager("vendor", f"{pair.old.home.home}/", root).overview()
+    (backend,) = re.findall(r"aims_license_server_backend to (\w+)", str(refused.value))
+    assert len(open_manager(backend, pair.old.home.home, root).overview().licenses) == 3
+    for name in ("Aimms", "AIMMS"):
+        make_tree(tmp_path / "usr/local" / name)
+    with pytest.raises(LicensingError, match=r"\(aims_license_server_home\)"):
+        open_manager("vendor", DEFAULT_HOME, str(tmp_path)).overview()
+    assert len(open_manager("vendor", "/usr/local/AIMMS", str(tmp_path)).overview().licenses) == 3
 
 
 @needs_root

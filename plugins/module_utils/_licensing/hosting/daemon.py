@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A service of another product on this machine, looked for by the program that it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+# systemd.unit(5), the first has precedence.
+_UNIT_FOLDERS = (
+    "etc/systemd/system",
+    "run/systemd/system",
+    "run/systemd/generator.late",
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+    "lib/systemd/system",
+)
+_LONGEST = 1 << 16
+# What may stand before a command (systemd.service(5)).
+_PREFIXES = "@-:+!|"
+_UNIT_OF_PROCESS = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A service as this machine shows it.
+
+    :ivar unit: its systemd unit, such as ``licsrv.service``; None where none is known
+    :ivar processes: the numbers of its processes
+    """
+
+    unit: str | None = None
+    processes: tuple[int, ...] = ()
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self.processes)
+
+
+def find_daemon(program: str, root: Path = Path("/"), proc: Path = Path("/proc"), *, is_alive: bool = True) -> Daemon:
+    """Look for the service that runs a program.
+
+    :param program: the file name of the program that it starts
+    :param root: where unit files are looked for
+    :param is_alive: whether the processes are those of this root
+    """
+    processes = tuple(_processes(program, proc)) if is_alive else ()
+    running = [unit for process in processes for unit in _units_of(proc / str(process) / "cgroup")]
+    named = list(_units(program, root))
+    return Daemon(next(iter([*running, *named]), None), processes)
+
+
+def _processes(program: str, proc: Path) -> Iterator[int]:
+    for place in sorted(proc.iterdir()):
+        if place.name.isdigit():
+            # Processes end while they are looked at. The kernel keeps 15 characters of a name.
+            with contextlib.suppress(OSError):
+                if (place / "comm").read_text(encoding="utf-8", errors="replace").strip() == program[:15]:
+                    yield int(place.name)
+
+
+def _units_of(cgroup: Path) -> list[str]:
+    """Return the unit that systemd counts a process to."""
+    with contextlib.suppress(OSError):
+        return _UNIT_OF_PROCESS.findall(cgroup.read_text(encoding="utf-8", errors="replace"))[-1:]
+    return []
+
+
+def _units(program: str, root: Path) -> Iterator[str]:
+    """Yield the units that start a program, by the text of their files; those that are masked start nothing."""
+    seen: set[str] = set()
+    for folder in _UNIT_FOLDERS:
+        with contextlib.suppress(OSError):
+            for place in sorted((root / folder).glob("*.service")):
+                if place.name not in seen:
+                    seen.add(place.name)
+                    if any(PurePosixPath(command).name == program for command in _commands(place)):
+                        yield place.name
+
+
+def _commands(place: Path) -> Iterator[str]:
+    """Yield the program of each ExecStart of a unit file; a link out of the root is followed, as systemd does."""
+    try:
+        if not place.is_file() or os.path.getsize(place) > _LONGEST:  # noqa: PTH202 - as cheap, and beside is_file
+            return
+        text = place.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.replace("\\\n", " ").splitlines():
+        key, equals, value = line.partition("=")
+        words = value.strip().lstrip(_PREFIXES).split()
+        if equals and key.strip() == "ExecStart" and words:
+            yield words[0].strip("\"'")

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vendor's license server behind the port: what is documented is done, what is not is a person's step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ...channel.base import Channel
+from ...declared import DeclaredLicense
+from ...documents import Realm
+from ...errors import Problem, refuse
+from ...files import PRIVATE, PUBLIC
+from ...home.store import is_secret
+from ...model import Profile
+from ...overview import Overview
+from ...places import below
+from ...quote import Quote
+from ..drain import Step
+from ..port import Carried, Change, HomeFile, SeatTrial
+from .host import Host, LinuxHost
+from .layout import LINUX_ROOTS, Layout, find_layout
+from .reading import obstacles_of, overview_of
+from .tree import LocalTree, Tree
+
+# All files of a bundle; they travel in one result.
+_MOST = 256 << 20
+
+
+class VendorManager:
+    """Implements :class:`LicenseManager` on the files of the vendor's license server.
+
+    :param trees: the root that the inventory names, or those that are documented
+    """
+
+    def __init__(self, trees: Sequence[Tree], host: Host) -> None:
+        self._trees = trees
+        self._host = host
+        self._layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The files, as they were listed first in this call."""
+        if self._layout is None:
+            self._layout = find_layout(self._trees)
+        return self._layout
+
+    def overview(self) -> Overview:
+        return overview_of(self.layout, self._host.view())
+
+    def fingerprint(self) -> dict[str, str]:
+        return self._host.fingerprint()
+
+    def places(self) -> dict[str, str | None]:
+        return self._host.places(self.layout.where)
+
+    def obstacles(self) -> list[Problem]:
+        return obstacles_of(self.layout, self._host.view())
+
+    def carried(self) -> Carried:
+        contents = self.layout.contents(self.layout.carried)
+        return Carried({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+
+    def files(self) -> list[HomeFile]:
+        names = self.layout.state_files
+        size = sum(entry.size for entry in self.layout.entries if entry.name in {self.layout.names[n] for n in names})
+        if size > _MOST:
+            raise refuse(
+                f"The files of the license server have more than {_MOST >> 20} MiB.",
+                self.layout.where,
+                "Move away what does not belong into Config, Licenses, Nodelocks and ApplicationKeys.",
+            )
+        contents = self.layout.contents(names)
+        missing = [name for name in names if name not in contents]
+        if missing:
+            what = f"Files were removed or renamed while they were read: {', '.join(missing[:10])}."
+            raise refuse(what, self.layout.where, "Run this again once the license server's files are at rest.")
+        # The files may be another system's, whose rights are not these: what is secret is private, and all else public.
+        return [
+            HomeFile(name, PRIVATE if is_secret(name) else PUBLIC, is_secret(name), contents[name]) for name in names
+        ]
+
+    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[Quote]:
+        self._leave_to_a_person("learns of no transfers", "its record of the moves of the last 365 days")
+
+    def activate(
+        self,
+        wanted: Sequence[DeclaredLicense],
+        channel: Channel,
+        realm: Realm | None = None,
+        extra_profiles: Sequence[Profile] = (),
+        users: Sequence[str] | None = None,
+        released_by: Sequence[str] = (),
+        files: Sequence[HomeFile] = (),
+        emergency: Sequence[str] = (),
+        given_back: Sequence[str] = (),
+        keep_profiles: bool = False,
+        source: str | None = None,
+        dry: bool = False,
+    ) -> Change:
+        self._leave_to_a_person("activates no license", "License > License Configuration... > Install...")
+
+    def deactivate(
+        self,
+        numbers: Sequence[str],
+        channel: Channel,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        step: Step | None = None,
+    ) -> Change:
+        self._leave_to_a_person("deactivates no license", "License > License Configuration... > Deactivate...")
+
+    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+        self._leave_to_a_person("updates no license", "License > License Configuration... > Update...")
+
+    def set_maintenance(
+        self,
+        enabled: bool,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        dry: bool = False,
+        step: Step | None = None,
+    ) -> Change:
+        self._leave_to_a_person("neither enters nor leaves maintenance mode", "Maintenance > Maintenance mode")
+
+    def end_drain(self, ticket: str) -> Change:
+        self._leave_to_a_person("neither enters nor leaves maintenance mode", "Maintenance > Maintenance mode")
+
+    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
+        self._leave_to_a_person("takes no seat", "start AIMMS on a client, and look for its license in the log")
+
+    def set_profiles(
+        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
+    ) -> Change:
+        self._leave_to_a_person("changes no profiles", "Profile > ...")
+
+    def _leave_to_a_person(self, what: str, how: str) -> NoReturn:
+        raise refuse(
+            f"With the vendor's license server this version {what}: that is a person's step.",
+            self.layout.where,
+            f"Do it in the license manager ({how}), then look with aims_license_info.",
+        )
+
+
+def open_local(home: str, root: str, default: str) -> VendorManager:
+    """Return the manager of the vendor's license server on this machine.
+
+    :param home: its folder; ``default`` stands for the documented places
+    :raises LicensingError: home and root are no folders
+    """
+    named = LINUX_ROOTS if home == default else (home,)
+    # By a link, two names may lead to one folder, which then counts by its first name.
+    places = {os.path.realpath(place): place for place in reversed([below(root, name) for name in named])}
+    return VendorManager([LocalTree(place) for place in reversed(list(places.values()))], LinuxHost(root))
