@@ -61,7 +61,7 @@ class ActionModule(LicensingAction):
         args, hosts_only = self._task.args, self.flag("hosts_only")
         declared = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=hosts_only)
         further = read_profiles(args.get("profiles") or [], "profiles", [license.number for license in declared])
-        source, target = (_side(args[name]) for name in ("source", "target"))
+        source, target = (_side(args[name], name) for name in ("source", "target"))
         pair = Pair(source, target, declared, now_utc(), quotes_of(args.get("quotes") or []), further=further)
         if hosts_only:
             return self._compared(pair)
@@ -132,5 +132,8 @@ class ActionModule(LicensingAction):
         return [Problem(what, str(existing), todo)] if refused else []
 
 
-def _side(data: Mapping[str, Any]) -> Side:
-    return Side.from_dict({**data, **{name: boolean(data[name]) for name in ("reachable", "returns") if name in data}})
+def _side(option: object, name: str) -> Side:
+    if isinstance(option, Mapping):
+        flags = {flag: boolean(option[flag]) for flag in ("reachable", "returns") if flag in option}
+        option = {**option, **flags}
+    return Side.from_dict(option, name)

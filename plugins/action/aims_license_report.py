@@ -5,19 +5,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import lacking
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.pages import report_page
-from ansible_collections.aims.licensing.plugins.plugin_utils._report import build_report, is_told
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.assembly import (
+    KIND,
+    CallResult,
+    Run,
+    build_report,
+    read_seats,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.page import report_page
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.report import PairNames, Report
 
 _LIMIT = 32 << 20
 
@@ -45,23 +55,10 @@ class ActionModule(LicensingAction):
     required = frozenset({"source", "target", "planned", "after", "dest"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        args = self._task.args
-        report = build_report(
-            args["source"],
-            args["target"],
-            args["planned"],
-            _ran(args.get("deactivated")),
-            _ran(args.get("activated")),
-            args["after"],
-            str(args.get("address") or args["target"]["host"]),
-            str(args.get("direction", "migrate")),
-            str(args.get("bundle") or args["planned"]["bundle"]),
-            render_time(now_utc()),
-            _ran(args.get("verified")).get("seats", []),
-        )
-        if report["plan"]["settled"] and not report["moved"]:
+        report = self._report()
+        if report.plan.is_settled and not report.moved:
             # Nothing moved, now or before: there is nothing to report.
-            return {"changed": False, "up_to_date": True, "report": report, "page": "", "data": ""}
+            return {"changed": False, "up_to_date": True, "report": report.as_dict(), "page": "", "data": ""}
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
@@ -69,76 +66,89 @@ class ActionModule(LicensingAction):
         files = {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
         changed = self._write(Folder(dest), report)
         result = {"changed": changed, "up_to_date": not changed, **files}
-        if report["pending"]:
-            return {"failed": True, "msg": report["next_step"], **result}
-        self._verify(report)
-        if report["plan"]["release"]:
+        if report.pending:
+            return {"failed": True, "msg": report.next_step, **result}
+        _verify(report)
+        if report.release:
             # What could be done is done and in place; the rest is for somebody else.
-            return {"failed": True, "msg": report["next_step"], **result}
+            return {"failed": True, "msg": report.next_step, **result}
         if not self.dry:
             display.display(f"Report: {files['page']}")
-        return {"report": report, **result}
+        return {"report": report.as_dict(), **result}
 
-    def _write(self, folder: Folder, report: dict[str, Any]) -> bool:
+    def _report(self) -> Report:
+        """Return the report of what the task's options say."""
+        options = Fields.of(self._task.args, KIND, self._task.action)
+        planned, source = options.part("planned"), options.part("source")
+        target = options.part("target")
+        pair = PairNames(*(str(side.values.get("host") or "") for side in (source, target)))
+        run = Run(
+            pair,
+            Plan.from_dict(planned.part("plan").values, "planned, plan"),
+            before=Overview.from_dict(planned.part("before").values, "planned, before"),
+            source=Overview.from_dict(source.part("overview").values, "source, overview"),
+            after=Overview.from_dict(options.part("after").values, "after"),
+            deactivated=CallResult.from_dict(options.values.get("deactivated"), "deactivated"),
+            activated=CallResult.from_dict(options.values.get("activated"), "activated"),
+            seats=read_seats(options.values.get("verified"), "verified"),
+        )
+        return build_report(
+            run,
+            address=str(options.values.get("address") or pair.target),
+            direction=options.text("direction", "migrate"),
+            bundle=str(options.values.get("bundle") or planned.text("bundle")),
+            made=render_time(now_utc()),
+        )
+
+    def _write(self, folder: Folder, report: Report) -> bool:
         """Write the report, unless the one that is there tells the same: it says more of how that came about."""
         name = _name(report)
-        found = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
-        if found is not None and folder.has(f"{name}.html"):
-            earlier = _read(found)
-            _check_pair(earlier, report, folder.place(f"{name}.json"))
-            try:
-                if is_told(report, earlier):
+        written = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
+        if written is not None and folder.has(f"{name}.html"):
+            data, place = _read(written), folder.place(f"{name}.json")
+            _check_pair(data, report, place)
+            # What is damaged, or of another version, is replaced by what is true now.
+            with contextlib.suppress(LicensingError):
+                if report.repeats(Report.from_dict(data, place)):
                     return False
-            except (KeyError, TypeError, AttributeError):
-                pass  # damaged, or of another version: what is true now takes its place
         if not self.dry:
+            text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
             folder.make(mode=0o700)
-            folder.write(f"{name}.json", json.dumps(report, indent=1, ensure_ascii=False).encode(), PRIVATE)
+            folder.write(f"{name}.json", text.encode(), PRIVATE)
             folder.write(f"{name}.html", report_page(report).encode(), PRIVATE)
         return True
 
-    @staticmethod
-    def _verify(report: dict[str, Any]) -> None:
-        # Moved is what is held: that a license runs out there, or waits for its update, no other run can mend.
-        after = Overview.from_dict(report["after"], "after")
-        held = {license.number for license in after.licenses if license.is_served}
-        names = {profile["name"] for profile in report["after"]["profiles"]}
-        rows = [row for row in report["plan"]["licenses"] if row["number"] not in report["plan"].get("left_out", [])]
-        missing = [row["number"] for row in rows if row["number"] not in held]
-        missing += [row["profile"] for row in rows if row["profile"] and row["profile"] not in names]
-        if missing:
-            raise refuse(
-                f"Not active after the migration: {', '.join(missing)}.",
-                report["pair"]["target"],
-                "Run the same command again; it goes on where this run stopped.",
-            )
-        lacks = lacking(report["files"], report["pair"]["source"], report["pair"]["target"])
-        if lacks:
-            raise LicensingError(lacks)
+
+def _verify(report: Report) -> None:
+    """Refuse a report of a pair that is not what it is to be."""
+    missing = report.missing
+    if missing:
+        raise refuse(
+            f"Not active after the migration: {', '.join(missing)}.",
+            report.pair.target,
+            "Run the same command again; it goes on where this run stopped.",
+        )
+    problems = report.files.problems(report.pair.source, report.pair.target)
+    if problems:
+        raise LicensingError(problems)
 
 
-def _ran(result: dict[str, Any] | None) -> dict[str, Any]:
-    """The result of a task, or nothing where the task was skipped."""
-    return {} if result is None or result.get("skipped") else result
+def _name(report: Report) -> str:
+    return report_stem(report.pair.source, report.pair.target)
 
 
-def _name(report: dict[str, Any]) -> str:
-    return report_stem(str(report["pair"]["source"]), str(report["pair"]["target"]))
-
-
-def _read(text: bytes) -> dict[str, Any]:
+def _read(text: bytes) -> object:
     """Read an earlier report; a damaged one says nothing."""
     try:
-        report = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return report if isinstance(report, dict) else {}
+        return None
 
 
-def _check_pair(earlier: dict[str, Any], report: dict[str, Any], place: str) -> None:
+def _check_pair(data: object, report: Report, place: str) -> None:
     """Refuse to write over the report of another pair: a-to-b -> c and a -> b-to-c give one name."""
-    pair = earlier.get("pair")
-    if isinstance(pair, dict) and set(pair) == {"source", "target"} and pair != report["pair"]:
+    pair = data.get("pair") if isinstance(data, dict) else None
+    if isinstance(pair, dict) and set(pair) == {"source", "target"} and pair != asdict(report.pair):
         raise refuse(
             f"A report of another pair has this name: {shown(pair['source'])} -> {shown(pair['target'])}.",
             place,

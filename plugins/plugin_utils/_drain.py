@@ -15,14 +15,16 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.results import Action
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import Unreached
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_int, as_list, as_map
 
 Call = Callable[..., dict[str, Any]]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,6 +35,86 @@ _ENDING = 10
 _NAMED = 5
 # How much longer than the drain giving up may take; a host that claims to be at it for ever is not waited for.
 _LONGEST = 3600.0
+KIND = Kind(
+    "a result of a drain", "Look at that host: something between the module and the controller changes results."
+)
+
+
+@dataclass(frozen=True)
+class Seats:
+    """The seats that a drain waits for.
+
+    :ivar seconds: how long it has waited for them in its last call
+    :ivar total: how many are still in use
+    :ivar holders: who holds the first of them, each as ``PROFILE by USER``
+    :ivar is_known: whether the license server says who uses its seats
+    """
+
+    seconds: float = 0.0
+    total: int = 0
+    holders: tuple[str, ...] = ()
+    is_known: bool = True
+
+    @classmethod
+    def read(cls, fields: Fields) -> Seats:
+        holders = [f"{row.text('profile')} by {row.text('user')}" for row in fields.rows("clients", ())[:_NAMED]]
+        return cls(
+            fields.seconds("seconds"), fields.whole("total"), tuple(map(_plain, holders)), fields.flag("answered", True)
+        )
+
+    @property
+    def in_words(self) -> str:
+        """Say who still holds seats; empty where nobody does."""
+        if not self.is_known:
+            return "the license server does not say who uses its seats"
+        more = f", and {self.total - len(self.holders)} more" if self.total > len(self.holders) else ""
+        return f"{self.total} seats are still in use: {', '.join(self.holders)}{more}" if self.total else ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of a drain has answered.
+
+    :ivar result: as the module returned it, for the task
+    :ivar done: the rows of the licenses whose exchange ended, by number
+    :ivar again: the ticket to make the call again with; None where it is over
+    """
+
+    result: dict[str, Any]
+    drained: Seats
+    done: Mapping[str, object]
+    again: str | None
+
+    @classmethod
+    def of(cls, result: dict[str, Any], host: str) -> Answer:
+        """Read a module's result.
+
+        :raises LicensingError: it is not that of a drain; the message names the first field that is wrong
+        """
+        fields = Fields.of(result, KIND, host)
+        rows, drained = fields.rows("results", ()), fields.part_or_none("drained")
+        done = {row.text("number"): row.values for row in rows if row.text("action") != Action.UNCHANGED}
+        return cls(result, Seats.read(drained) if drained else Seats(), done, fields.text_or_none("again"))
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+    def after(self, before: Answer) -> Answer:
+        """Put it together with what the calls before it have answered."""
+        if self.has_failed:
+            return self
+        merged = {**self.result, "changed": bool(before.result.get("changed")) or bool(self.result.get("changed"))}
+        done = {**before.done, **self.done}
+        merged["results"] = [done.get(row["number"], row) for row in self.result.get("results") or []]
+        if self.drained.seconds == 0 and "drained" in self.result:
+            merged["drained"] = before.result.get("drained")
+        return replace(self, result=merged, done=done)
+
+    @property
+    def as_result(self) -> dict[str, Any]:
+        """The task's result."""
+        return {name: value for name, value in self.result.items() if name != "again"}
 
 
 def in_steps(call: Call, host: str, seconds: object) -> dict[str, Any]:
@@ -47,9 +129,9 @@ def in_steps(call: Call, host: str, seconds: object) -> dict[str, Any]:
         return _Steps(call, host, ticket, _number(seconds)).run()
 
 
-def _number(given: object) -> float:
+def _number(seconds: object) -> float:
     try:
-        return float(str(given))
+        return float(str(seconds))
     except ValueError:
         return 0.0
 
@@ -64,16 +146,16 @@ class _Steps:
 
     def run(self) -> dict[str, Any]:
         """Make the calls; return the result of all."""
-        before: dict[str, Any] | None = None
+        before: Answer | None = None
         while True:
-            result = self._step(before is not None)
-            if result is None:
+            answer = self._step(before is not None)
+            if answer is None:
                 continue
-            result = _merged(before, result)
-            again = result.pop("again", None)
-            if result.get("failed") or not isinstance(again, str):
-                return result
-            before, self._ticket = result, again[:64] or self._ticket
+            if before is not None:
+                answer = answer.after(before)
+            if answer.again is None or answer.has_failed:
+                return answer.as_result
+            before, self._ticket = answer, answer.again[:64] or self._ticket
             if os.getppid() != self._parent:
                 # A worker goes on when the command that it works for was killed.
                 raise refuse("The command was ended.", self._host, "Run the same command again.")
@@ -83,10 +165,10 @@ class _Steps:
                     self._host,
                     "See what it does (licman --overview there), then run the same command again.",
                 )
-            self._say(as_map(result.get("drained")))
+            self._say(answer.drained)
 
-    def _step(self, again: bool) -> dict[str, Any] | None:
-        """Make a call; return its result, or None where a connection that was there is gone for a moment."""
+    def _step(self, again: bool) -> Answer | None:
+        """Make a call; return what it answered, or None where a connection that was there is gone for a moment."""
         began = time.monotonic()
         try:
             result = self._call(drain_ticket=self._ticket, drain_waited=began - self._began if again else 0.0)
@@ -97,40 +179,18 @@ class _Steps:
             time.sleep(_RETRY)
             return None
         self._heard = time.monotonic()
-        if as_map(result.get("drained")).get("total"):
+        answer = Answer.of(result, self._host)
+        if answer.drained.total:
             # A call waits for the seats by itself; where one does not, the host is not asked without a pause.
-            time.sleep(max(0.0, began + _RETRY - self._heard) if "again" in result else 0.0)
-        return result
+            time.sleep(max(0.0, began + _RETRY - self._heard) if answer.again is not None else 0.0)
+        return answer
 
-    def _say(self, drained: Mapping[str, Any]) -> None:
+    def _say(self, drained: Seats) -> None:
         """Show who still holds seats, where that has changed, and now and then."""
-        clients, total = as_list(drained.get("clients")), as_int(drained.get("total")) or 0
-        named = [_plain(f"{one.get('profile')} by {one.get('user')}") for one in map(as_map, clients[:_NAMED])]
-        more = f", and {total - len(named)} more" if total > len(named) else ""
-        what = f"{total} seats are still in use: {', '.join(named)}{more}" if total else ""
-        if not drained.get("answered", True):
-            what = "the license server does not say who uses its seats"
-        now = time.monotonic()
+        what, now = drained.in_words, time.monotonic()
         if what and (what != self._said[0] or now - self._said[1] > _SAID):
             self._said = (what, now)
             Display().display(f"{self._host}, after {now - self._began:.0f} seconds: {what}.")
-
-
-def _merged(before: dict[str, Any] | None, result: dict[str, Any]) -> dict[str, Any]:
-    """Put a call's result together with those of the calls before it."""
-    if before is None or result.get("failed"):
-        return dict(result)
-    done = {row.get("number"): row for row in map(as_map, as_list(before.get("results"))) if _is_done(row)}
-    merged = {**result, "changed": bool(before.get("changed")) or bool(result.get("changed"))}
-    rows = [as_map(row) for row in as_list(result.get("results"))]
-    merged["results"] = [row if _is_done(row) else done.get(row.get("number"), row) for row in rows]
-    if as_map(result.get("drained")).get("seconds") == 0:
-        merged["drained"] = before.get("drained")
-    return merged
-
-
-def _is_done(row: Mapping[str, Any]) -> bool:
-    return row.get("action") != "unchanged"
 
 
 def _plain(text: str) -> str:

@@ -41,7 +41,15 @@ def pair_of(
     if lost:
         source = {"overview": remembered, **source}
     quoted = quotes_of([{"number": number, **quote} for number, quote in quotes.items()])
-    pair = Pair(Side.from_dict(source), Side.from_dict(target), tuple(declared), now, quoted, bundle, tuple(further))
+    pair = Pair(
+        Side.from_dict(source, "source"),
+        Side.from_dict(target, "target"),
+        tuple(declared),
+        now,
+        quoted,
+        bundle,
+        tuple(further),
+    )
     if bundle is not None and lost:
         return pair.without_source(bundle, is_bridged=emergency)
     return pair.with_profiles_of_target() if kept else pair

@@ -15,6 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / ".build" / "collections")]
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview  # noqa: E402
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import overview_tables, text_table  # noqa: E402
 from support.clients import Client, wait_for, without_seat  # noqa: E402
 from support.lab import Lab, Run  # noqa: E402
@@ -69,10 +70,15 @@ def sessions(clients: list[Client], started: float) -> str:
     return text_table(("Client", "Profile", "Server", "Seat from", "Until"), rows)
 
 
+def show(lab: Lab, host: str) -> None:
+    """Print the overview of a host."""
+    print(overview_tables(Overview.from_dict(lab.overview(host), host)))
+
+
 def migrate(lab: Lab, clients: list[Client]) -> None:
     """Move the licenses while clients are at work, and tell what they saw of it."""
     wait_for(clients, ADDRESSES["old"])
-    print(overview_tables(lab.overview("old")))
+    show(lab, "old")
     heading("ansible-playbook aims.licensing.migrate")
     started = time.monotonic()
     print(recap_of(must(lab.play("migrate"))))
@@ -92,7 +98,7 @@ def main() -> None:
     try:
         heading("Two hosts as alternate roots, an authority as a ledger, the worked example activated on the source")
         must(lab.play("rehearse", "--tags", "prepare"))
-        print(overview_tables(lab.overview("old")))
+        show(lab, "old")
         heading("ansible-playbook aims.licensing.migrate --check")
         print(plan_of(must(lab.play("migrate", "--check"))))
         heading("The source with clients at work")
@@ -100,9 +106,9 @@ def main() -> None:
             client.start()
         migrate(lab, clients)
         heading("The source afterwards")
-        print(overview_tables(lab.overview("old")))
+        show(lab, "old")
         heading("The target afterwards")
-        print(overview_tables(lab.overview("new")))
+        show(lab, "new")
         print(f"\n{transfers(lab, 'new')}")
         heading("The same command again")
         again = must(lab.play("migrate"))

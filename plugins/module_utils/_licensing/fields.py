@@ -90,6 +90,12 @@ class Fields:
     def whole_or_none(self, name: str) -> int | None:
         return self._read_or_none(name, _whole, "a whole number")
 
+    def seconds(self, name: str) -> float:
+        return self._read(name, _seconds, "a number of seconds", None)
+
+    def seconds_or_none(self, name: str) -> float | None:
+        return self._read_or_none(name, _seconds, "a number of seconds")
+
     def word(self, name: str, words: Callable[[str], T], expected: str) -> T:
         """Return a word of a list.
 
@@ -106,6 +112,11 @@ class Fields:
 
     def times(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         return self._each(name, _time, "a date or a time", default)
+
+    def texts_by_name(self, name: str) -> dict[str, str | None]:
+        """Return a mapping of texts, some of which may be null; empty where it is absent."""
+        part = self.part_or_none(name)
+        return {str(key): part.text_or_none(key) for key in part.values} if part else {}
 
     def part(self, name: str) -> Fields:
         return Fields.of(self._read(name, _anything, "there", None), self.kind, self.where, self._path(name))
@@ -169,6 +180,12 @@ def _flag(value: Any) -> bool | None:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST else None
+
+
+def _seconds(value: Any) -> float | None:
+    usual = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Not a number compares false with anything.
+    return value if usual and 0 <= value <= _LARGEST else None
 
 
 def _list(value: Any) -> Any:

@@ -205,7 +205,7 @@ def _fill(
         listed.append(ListedFile(file.name, file.mode, file.secret, file.sha256, hashlib.sha256(stored).hexdigest()))
     pages = {
         OVERVIEW: render(overview.as_dict()),
-        PAGE: overview_page(overview.as_dict(), host, made, digest).encode(),
+        PAGE: overview_page(overview, host, made, digest).encode(),
     }
     for name, content in pages.items():
         folder.write(name, content, PRIVATE)

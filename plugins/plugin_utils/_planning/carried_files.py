@@ -8,13 +8,15 @@ A run knows of no run before it: it compares what is on the target with what is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import UNREAD
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried, Digests
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side, carried_names
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import in_words
 
@@ -48,6 +50,17 @@ class FilesPlan:
     @property
     def is_settled(self) -> bool:
         return not self.missing and not self.unknown
+
+    @classmethod
+    def read(cls, fields: Fields) -> FilesPlan:
+        return cls(
+            fields.texts("expected", ()),
+            fields.texts("missing", ()),
+            fields.flag("fetch", False),
+            fields.flag("unknown", False),
+            fields.flag("waived", False),
+            fields.texts("words", ()),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -154,35 +167,60 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(in_words(name) for name in names)
 
 
-def files_told(plan: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a report tells of the files that move: ``{missing, unknown, waived}``.
+@dataclass(frozen=True)
+class FilesStatus:
+    """What a target lacks of the files that move with the licenses.
 
-    :param after: the overview of the target now
+    :ivar missing: the names of those that belong there and are not there
+    :ivar unknown: whether nobody can tell what belongs there
+    :ivar waived: whether the migration goes on without files that it cannot have
     """
-    files = plan.get("files") or {}
-    there = carried_names(after.get("files"))
-    return {
-        "missing": [name for name in files.get("expected", []) if name not in there],
-        "unknown": bool(files.get("unknown")),
-        "waived": bool(files.get("waived")),
-    }
 
+    missing: tuple[str, ...] = ()
+    unknown: bool = False
+    waived: bool = False
 
-def lacking(files: Mapping[str, Any], source: str, target: str) -> list[Problem]:
-    """Return what keeps a migration from being complete for the files that a report tells of."""
-    if files["missing"] and not files["waived"]:
-        what = f"Files that move with the licenses are missing on {target}: {_listed(files['missing'])}."
-        todo = (
-            f"Move away what lies in their places on {target}, and run the same command again. If they are lost for "
-            "good, set aims_license_migrate_without_files: true."
-        )
-        return [Problem(what, target, todo)]
-    if files["unknown"]:
-        what = f"Whether {target} has the application keys and .cpx files of {source} is not known."
-        todo = (
-            f"{source} cannot be reached, and there is no bundle of it. Bring it up, or put a bundle of it into the "
-            "folder of bundles, and run the same command again. If it had no such files, or they are lost for good, "
-            "set aims_license_migrate_without_files: true."
-        )
-        return [Problem(what, target, todo)]
-    return []
+    @property
+    def is_complete(self) -> bool:
+        return not self.unknown and (self.waived or not self.missing)
+
+    @classmethod
+    def of(cls, plan: FilesPlan | None, after: Overview) -> FilesStatus:
+        """Return the status after a run.
+
+        :param plan: the plan of the files; None where they were not compared
+        :param after: the overview of the target
+        """
+        if plan is None:
+            return cls()
+        missing = tuple(name for name in plan.expected if name not in carried_names(after.files))
+        return cls(missing, plan.unknown, plan.waived)
+
+    @classmethod
+    def read(cls, fields: Fields) -> FilesStatus:
+        return cls(fields.texts("missing", ()), fields.flag("unknown", False), fields.flag("waived", False))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"missing": list(self.missing), "unknown": self.unknown, "waived": self.waived}
+
+    def problems(self, source: str, target: str) -> list[Problem]:
+        """Return what keeps a migration from being complete.
+
+        :param source, target: the names of the hosts
+        """
+        if self.missing and not self.waived:
+            what = f"Files that move with the licenses are missing on {target}: {_listed(self.missing)}."
+            todo = (
+                f"Move away what lies in their places on {target}, and run the same command again. If they are lost "
+                "for good, set aims_license_migrate_without_files: true."
+            )
+            return [Problem(what, target, todo)]
+        if self.unknown:
+            what = f"Whether {target} has the application keys and .cpx files of {source} is not known."
+            todo = (
+                f"{source} cannot be reached, and there is no bundle of it. Bring it up, or put a bundle of it into "
+                "the folder of bundles, and run the same command again. If it had no such files, or they are lost for "
+                "good, set aims_license_migrate_without_files: true."
+            )
+            return [Problem(what, target, todo)]
+        return []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Digests
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import (
     Assessment,
@@ -29,6 +30,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render im
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table
+
+KIND = Kind("a plan", "Give the plan that aims_license_plan returned.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,19 @@ class PlannedLicense:
             assessment.spends,
             transfers.get("left"),
             transfers.get("returns"),
+        )
+
+    @classmethod
+    def read(cls, fields: Fields) -> PlannedLicense:
+        return cls(
+            fields.text("number"),
+            fields.text_or_none("profile"),
+            fields.text("state", ""),
+            fields.word("step", Step, "a step of a plan"),
+            fields.time_or_none("until"),
+            fields.whole_or_none("spends"),
+            fields.whole_or_none("left"),
+            fields.time_or_none("returns"),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,6 +143,28 @@ class Plan:
         """Whether nothing is left to do."""
         files = self.files is None or self.files.is_settled
         return files and all(license.step is Step.KEEP for license in self.licenses)
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Plan:
+        """Read a plan that was returned, or written into a report.
+
+        :param where: what is read, for the message
+        :raises LicensingError: it is not one; the message names the first field that is wrong
+        """
+        fields = Fields.of(data, KIND, where)
+        files = fields.part_or_none("files")
+        return cls(
+            tuple(map(PlannedLicense.read, fields.rows("licenses"))),
+            deactivate=fields.texts("deactivate", ()),
+            returned=fields.texts("returned", ()),
+            is_lost=fields.flag("lost", False),
+            next_step=fields.text_or_none("next_step"),
+            notes=fields.texts("notes", ()),
+            limits=fields.texts("limits", ()),
+            users=None if fields.values.get("users") is None else fields.texts("users"),
+            unfinished=fields.texts("unfinished", ()),
+            files=FilesPlan.read(files) if files else None,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -5,35 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import as_list, as_map
 
-# Name → SHA-256, or None where it is not known.
-
-
-def carried_names(names: object) -> list[str]:
-    """Return the names of files that move with the licenses, out of whatever a host has said."""
-    return [name for name in as_list(names) if isinstance(name, str) and is_carried(name)]
+KIND = Kind("a host of a pair", "Give host and overview, and of the rest what aims_license_info returned.")
 
 
-def read_carried(data: object) -> Carried:
-    """Read whatever a host has said of its files that move; what is none of it is left out."""
-    record = as_map(data)
-    files = as_map(record.get("files"))
-    return Carried(
-        {name: files[name] if isinstance(files[name], str) else None for name in carried_names(list(files))},
-        as_map(record.get("brought")),
-        tuple(source for source in as_list(record.get("sources")) if isinstance(source, str)),
-    )
+def carried_names(names: Iterable[str]) -> list[str]:
+    """Return the names of files that move with the licenses."""
+    return [name for name in names if is_carried(name)]
+
+
+def read_carried(fields: Fields) -> Carried:
+    """Read what a host has said of its files that move; files that do not move are left out."""
+    files, brought = fields.texts_by_name("files"), fields.texts_by_name("brought")
+    return Carried({name: files[name] for name in carried_names(files)}, brought, fields.texts("sources", ()))
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class Side:
     host: str
     overview: Overview = field(default_factory=Overview)
     fingerprint: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, str | None] = field(default_factory=dict)
     obstacles: tuple[Problem, ...] = ()
     reachable: bool = True
     authority: str | None = None
@@ -80,17 +74,28 @@ class Side:
         return replace(self, overview=shown, reachable=False)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Side:
-        """Read it from an option of a task; refuse what has no overview."""
-        host = str(data.get("host") or "")
+    def from_dict(cls, data: object, where: str) -> Side:
+        """Read it from an option of a task.
+
+        :param where: the option, for the message
+        :raises LicensingError: it is none; the message names the first field that is wrong
+        """
+        fields = Fields.of(data, KIND, where)
+        host = str(fields.values.get("host") or "")
+        carried = fields.part("carried") if fields.values.get("carried") else None
         return cls(
             host,
-            Overview.from_dict(data.get("overview"), f"{host}, overview"),
-            as_map(data.get("fingerprint")),
-            as_map(data.get("places")),
-            tuple(Problem(**obstacle) for obstacle in data.get("obstacles") or ()),
-            bool(data.get("reachable", True)),
-            str(data.get("authority") or "").strip() or None,
-            bool(data.get("returns", False)),
-            read_carried(data["carried"]) if data.get("carried") else None,
+            Overview.from_dict(fields.values.get("overview"), f"{host}, overview"),
+            {name: value for name, value in fields.texts_by_name("fingerprint").items() if value is not None},
+            fields.texts_by_name("places"),
+            tuple(map(read_problem, fields.rows("obstacles", ()))),
+            fields.flag("reachable", True),
+            (fields.text_or_none("authority") or "").strip() or None,
+            fields.flag("returns", False),
+            read_carried(carried) if carried else None,
         )
+
+
+def read_problem(fields: Fields) -> Problem:
+    """Read ``{what, where, todo}``."""
+    return Problem(fields.text("what"), fields.text("where"), fields.text("todo"))

@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.format import (
     DASH,
-    as_int,
-    as_map,
-    as_maps,
     day_of,
     in_words,
     part_of,
@@ -24,7 +21,7 @@ TERMINAL_WIDTH = 150
 
 
 def _columns(text: str) -> int:
-    """How many terminal columns a text takes: East Asian wide characters two, combining ones none."""
+    """Return how many terminal columns a text takes: East Asian wide characters two, combining ones none."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
@@ -37,9 +34,12 @@ def _clip(text: str, width: int) -> str:
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: int | None = None) -> str:
-    """A plain aligned table for a terminal; with `width`, the widest columns are clipped until it fits."""
+    """Return a plain aligned table for a terminal.
+
+    :param width: the widest columns are clipped until the table fits into so many columns
+    """
     count = max([len(headers), *(len(row) for row in rows)])
-    numeric = [bool(rows) and all(len(row) > i and as_int(row[i]) is not None for row in rows) for i in range(count)]
+    numeric = [bool(rows) and all(len(row) > i and _is_number(row[i]) for row in rows) for i in range(count)]
     lines = [[in_words(h) for h in headers] + [""] * (count - len(headers))]
     lines += [[in_words(value) for value in row] + [DASH] * (count - len(row)) for row in rows]
     widths = [max(_columns(line[i]) for line in lines) for i in range(count)]
@@ -55,35 +55,32 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: 
     return "\n".join("  ".join(cell(text, i) for i, text in enumerate(line)).rstrip() for line in lines)
 
 
-def _emergency(lic: Mapping[str, Any]) -> str:
-    return f", emergency until {day_of(lic['until'])}" if lic.get("until") else ""
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def overview_tables(overview: Mapping[str, Any]) -> str:
-    """An overview's licenses, profiles and clients for a terminal; clients only where there are any."""
-    overview = as_map(overview)
+def overview_tables(overview: Overview) -> str:
+    """Return an overview's licenses, profiles and clients for a terminal; clients only where there are any."""
     licenses = [
         (
-            lic.get("number"),
-            part_of(lic.get("in_use"), lic.get("seats")),
-            lic.get("file"),
-            lic.get("type"),
-            lic.get("protection"),
-            f"{in_words(lic.get('status'))}{_emergency(lic)}",
-            day_of(lic.get("expiry")),
-            transfer_cells(lic)[0].text,
-            day_of(as_map(lic.get("transfers")).get("returns")),
+            license.number,
+            part_of(license.in_use, license.seats),
+            license.file,
+            license.type,
+            license.protection,
+            f"{license.status}, emergency until {day_of(license.until)}" if license.until else license.status.value,
+            day_of(license.expiry),
+            transfer_cells(license.transfers)[0].text,
+            day_of(license.transfers.returns if license.transfers else None),
         )
-        for lic in as_maps(overview.get("licenses"))
+        for license in overview.licenses
     ]
     profiles = [
-        tuple(profile.get(field) for field in ("name", "license", "in_use", "reuse", "default"))
-        for profile in as_maps(overview.get("profiles"))
+        (profile.name, profile.license, profile.in_use, profile.reuse, profile.default) for profile in overview.profiles
     ]
     heads = ("License", "In use", "File name", "Type", "Protection", "Status", "Expires", "Left", "Returns")
     clients = [
-        tuple(client.get(field) for field in ("client", "address", "user", "profile", "since"))
-        for client in as_maps(overview.get("clients"))
+        (client.client, client.address, client.user, client.profile, client.since) for client in overview.clients
     ]
     tables: list[tuple[str, tuple[str, ...], Sequence[Sequence[object]]]] = [
         ("Licenses", heads, licenses),

@@ -120,6 +120,16 @@ def test_a_worker_whose_command_was_killed_ends_the_drain(monkeypatch: pytest.Mo
 
 def test_a_host_that_never_comes_to_an_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_drain, "_LONGEST", -1.0)
-    host = Host(*[waits(again="", results="x", drained=[1]) for _call in range(3)])
+    host = Host(*[waits(again="") for _call in range(3)])
     with pytest.raises(LicensingError, match="does not come to an end"):
         in_steps(host, "old", 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"results": "x"}, {"drained": [1]}, {"again": 7}, {"drained": {**HELD, "total": -1}}]
+)
+def test_a_result_that_is_none_of_a_drain_is_refused_and_the_drain_ended(wrong: dict[str, Any]) -> None:
+    host = Host(waits(), {**waits(), **wrong})
+    with pytest.raises(LicensingError, match=r"This is not a result of a drain: .* \[old\]"):
+        in_steps(host, "old", 0)
+    assert host.calls[-1]["drain_end"] is True

@@ -10,24 +10,25 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, ListedFile, Manifest
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.carried_files import (
     FilesComparison,
     FilesPlan,
-    files_told,
-    lacking,
+    FilesStatus,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, PlannedLicense, with_files
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side, read_carried
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
 
 
 def side(host: str, files: dict[str, str], brought: dict[str, str] | None = None, *sources: str) -> Side:
-    carried = read_carried({"files": files, "brought": brought or {}, "sources": list(sources)})
+    carried = Carried(files, brought or {}, sources)
     return Side(host, Overview(files=tuple(sorted(files))), carried=carried)
 
 
@@ -127,32 +128,48 @@ def test_nobody_can_tell_without_source_bundle_and_record(
 
 
 def test_a_plan_is_not_settled_without_its_files_and_a_report_tells_what_is_still_missing() -> None:
-    lacks = whole(OLD, NEW, Step.KEEP).as_dict()
-    assert not lacks["settled"] and lacks["files"]["words"] == [f"Files missing on new: {KEY}, {CPX}"]
+    lacks = whole(OLD, NEW, Step.KEEP)
+    assert not lacks.is_settled and lacks.as_dict()["files"]["words"] == [f"Files missing on new: {KEY}, {CPX}"]
     assert whole(OLD, side("new", {KEY: "1", CPX: "2"}), Step.KEEP).is_settled
-    told = files_told(lacks, {"files": [CPX]})
-    assert told["missing"] == [KEY]
-    assert KEY in lacking(told, "old", "new")[0].what
-    assert (
-        lacking({**told, "waived": True}, "old", "new")
-        == lacking(files_told(lacks, {"files": OLD.overview.files}), "old", "new")
-        == []
-    )
-    assert files_told({}, {}) == {"missing": [], "unknown": False, "waived": False}
+    status = FilesStatus.of(lacks.files, Overview(files=(CPX,)))
+    assert status.missing == (KEY,) and not status.is_complete
+    assert KEY in status.problems("old", "new")[0].what
+    for complete in (replace(status, waived=True), FilesStatus.of(lacks.files, OLD.overview)):
+        assert complete.is_complete and complete.problems("old", "new") == []
+    assert FilesStatus.of(None, Overview()).as_dict() == {"missing": [], "unknown": False, "waived": False}
+
+
+def test_a_plan_comes_back_as_it_was_returned() -> None:
+    plan = replace(whole(OLD, NEW, *Step), users=("CORP\\anna",), limits=("x",), returned=("1",), next_step="y")
+    # What is to be known of its files is among the notes of the plan.
+    expected = replace(plan, files=replace(plan.files, notes=())) if plan.files else plan
+    assert Plan.from_dict(plan.as_dict(), "here") == expected
+    with pytest.raises(
+        LicensingError, match=r"This is not a plan: licenses\[0\].step is not a step of a plan. \[here\]"
+    ):
+        Plan.from_dict({"licenses": [{"number": "1", "step": "dance"}]}, "here")
 
 
 def test_names_from_a_host_write_no_lines_of_their_own() -> None:
     name = "ApplicationKeys/x\nPLAY RECAP"
-    lacks = whole(side("old", {name: "1"}), NEW).as_dict()
-    told = files_told(lacks, {"files": []})
-    assert all("\n" not in text for text in (*lacks["files"]["words"], lacking(told, "old", "new")[0].what))
+    files = whole(side("old", {name: "1"}), NEW).files
+    assert files is not None
+    status = FilesStatus.of(files, Overview())
+    assert all("\n" not in text for text in (*files.words, status.problems("old", "new")[0].what))
 
 
 @pytest.mark.parametrize(
-    "said", [[], "x", 7, None, {"files": ["x"]}, {"files": {KEY: {}}, "sources": 5, "brought": []}]
+    "said",
+    [[], "x", 7, None, {"files": ["x"]}, {"files": {KEY: {}}, "sources": 5, "brought": []}, {"files": {KEY: "1"}}],
 )
-@pytest.mark.parametrize("listed", [None, 7, "x", [None, 7, {}, KEY]])
-def test_whatever_a_host_says_of_its_files_is_taken_for_what_it_is(said: Any, listed: Any) -> None:
-    strange = Side("old", Overview(files=listed), carried=read_carried(said) if said else None)
-    assert set(plan(strange, replace(strange, host="new"), arrives=True).expected) <= {KEY}
-    assert files_told({"files": {"expected": [KEY]}}, {"files": listed})["missing"] in ([], [KEY])
+@pytest.mark.parametrize("listed", [None, 7, "x", [None, 7, {}, KEY], [KEY, "Config/server.json"]])
+def test_whatever_a_host_says_of_its_files_is_taken_for_what_it_is_or_refused_in_words(said: Any, listed: Any) -> None:
+    overview = {"server": {"realm": None}, "licenses": [], "profiles": [], "users": [], "files": listed}
+    data = {"host": "old", "overview": overview, "carried": said}
+    if listed != [KEY, "Config/server.json"] or said in ("x", 7) or (said and said != {"files": {KEY: "1"}}):
+        with pytest.raises(LicensingError, match="This is not a"):
+            Side.from_dict(data, "source")
+        return
+    host = Side.from_dict(data, "source")
+    assert set(plan(host, replace(host, host="new"), arrives=True).expected) == {KEY}
+    assert FilesStatus.of(FilesPlan(expected=(KEY,)), host.overview).missing == ()

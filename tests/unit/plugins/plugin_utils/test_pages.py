@@ -5,18 +5,31 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import datetime
 import html.parser
+import json
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, ServerView
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import pages as _pages
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering import terminal
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.page import report_page
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.report import PairNames, Report
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "hr", "img", "link", "input"}
+REALM = Realm("REHEARSAL one", base64.b64encode(b"the public key of a realm: planted"[:32]).decode())
+# What an unreachable host shows.
+UNSEEN = Overview(ServerView(installed=None))
 
 
 class Page(html.parser.HTMLParser):
@@ -105,7 +118,7 @@ def overview() -> dict[str, Any]:
             "backend": "bundled",
             "maintenance": False,
             "home_id": "home-7",
-            "realm": {"name": "REHEARSAL one", "id": "realm-9", "key": "PLANTED-realm-key"},
+            "realm": REALM.as_dict(),
             "host_key": "PLANTED-host-key",
             "authority": "https://user:PLANTED-password@authority.example.com/path",
         },
@@ -119,7 +132,14 @@ def overview() -> dict[str, Any]:
             for name, number in zip(names, numbers, strict=True)
         ],
         "clients": [
-            {"client": "desk-1", "address": "192.0.2.7", "user": "CORP\\mj", "since": "2026-11-21T08:02:11Z"},
+            {
+                "client": "desk-1",
+                "address": "192.0.2.7",
+                "user": "CORP\\mj",
+                "profile": "Client",
+                "license": "015.120.055.014",
+                "since": "2026-11-21T08:02:11Z",
+            },
         ],
         "users": ["CORP\\mj", "CORP\\ad"],
         "pending": [],
@@ -163,12 +183,21 @@ def report(overview: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def read(overview: Any) -> Overview:
+    return Overview.from_dict(overview, "here")
+
+
 def show(overview: Any) -> Page:
-    return Page(_pages.overview_page(overview, "old.example.com", "2026-11-21T19:00:00Z", "bundle-digest"))
+    seen = overview if isinstance(overview, Overview) else read(overview)
+    return Page(_pages.overview_page(seen, "old.example.com", "2026-11-21T19:00:00Z", "bundle-digest"))
+
+
+def page_of(report: Any) -> str:
+    return report_page(report if isinstance(report, Report) else Report.from_dict(report, "here"))
 
 
 def headline(report: Any) -> str:
-    return Page(_pages.report_page(report)).texts["h1"][0]
+    return Page(page_of(report)).texts["h1"][0]
 
 
 # -- overview page --------------------------------------------------------------------------------------------------
@@ -199,7 +228,7 @@ def test_clients_users_and_the_servers_particulars(overview: dict[str, Any]) -> 
     assert list(page.tables["Clients"][0].values()) == ["desk-1", "192.0.2.7", "CORP\\mj", "2026-11-21 08:02 UTC"]
     assert page.texts["li"] == ["CORP\\mj", "CORP\\ad"]
     assert page.facts["Realm"] == "REHEARSAL one"
-    assert page.facts["Realm id"] == "realm-9"
+    assert page.facts["Realm id"] == REALM.id
     assert page.facts["Version"] == "1.2.3"
     assert page.facts["Authority"] == "https://authority.example.com/path"
     assert page.facts["Seats in use"] == "3 of 118"
@@ -228,7 +257,8 @@ def test_a_pending_request_and_a_fence_are_said_in_words(overview: dict[str, Any
 
 def test_the_same_arguments_give_the_same_bytes(overview: dict[str, Any]) -> None:
     arguments = ("h", "2026-11-21T19:00:00Z", "d")
-    assert _pages.overview_page(overview, *arguments) == _pages.overview_page(copy.deepcopy(overview), *arguments)
+    again = read(copy.deepcopy(overview))
+    assert _pages.overview_page(read(overview), *arguments) == _pages.overview_page(again, *arguments)
 
 
 # -- both pages -----------------------------------------------------------------------------------------------------
@@ -237,15 +267,15 @@ def test_the_same_arguments_give_the_same_bytes(overview: dict[str, Any]) -> Non
 def test_no_code_and_no_key_is_shown(overview: dict[str, Any], report: dict[str, Any]) -> None:
     overview["licenses"].append(license_of("015.120.070.001", "AIMMS VAR", 5, var=True))
     pages = (
-        _pages.overview_page(overview, "h", "m", "d"),
-        _pages.report_page(report),
-        terminal.overview_tables(overview),
+        _pages.overview_page(read(overview), "h", "m", "d"),
+        page_of(report),
+        terminal.overview_tables(read(overview)),
     )
-    assert [page for page in pages if "PLANTED" in page] == []
+    assert [page for page in pages if "PLANTED" in page or REALM.key in page] == []
 
 
 def test_pages_load_and_run_nothing(overview: dict[str, Any], report: dict[str, Any]) -> None:
-    for page in (show(overview), Page(_pages.report_page(report))):
+    for page in (show(overview), Page(page_of(report))):
         assert not {tag for tag, _attrs in page.tags} & {"script", "link", "img", "iframe", "object", "a", "form"}
         assert not [attrs for _tag, attrs in page.tags if attrs.keys() & {"src", "href", "onclick", "onload"}]
         style = page.texts["style"][0]
@@ -256,10 +286,14 @@ def test_pages_load_and_run_nothing(overview: dict[str, Any], report: dict[str, 
 HOSTILE = "<script>alert(1)</script>\"'&amp;"
 
 
+# Fields that take nothing but a word of a list, or a key.
+FIXED = ("status", "step", "key")
+
+
 def poison(value: Any) -> Any:
-    """Every string there is, replaced."""
+    """Every string there may be, replaced."""
     if isinstance(value, dict):
-        return {key: poison(item) for key, item in value.items()}
+        return {key: item if key in FIXED else poison(item) for key, item in value.items()}
     if isinstance(value, list):
         return [poison(item) for item in value]
     return HOSTILE if isinstance(value, str) else value
@@ -280,8 +314,13 @@ def test_markup_anywhere_is_text(overview: dict[str, Any], report: dict[str, Any
     hostile = poison(report)
     hostile["after"]["profiles"] = hostile["after"]["licenses"] = []
     done = hostile | {"pending": []}
-    pages = [_pages.overview_page(poison(overview), HOSTILE, HOSTILE, HOSTILE)]
-    pages += [_pages.report_page(hostile), _pages.report_page(done)]
+    for name in ("before", "after", "source_after"):
+        hostile[name]["server"]["realm"] = None
+    poisoned = poison(overview) | {
+        "server": poison(overview["server"]) | {"realm": {"name": HOSTILE, "key": REALM.key}}
+    }
+    pages = [_pages.overview_page(read(poisoned), HOSTILE, HOSTILE, HOSTILE)]
+    pages += [page_of(hostile), page_of(done)]
     for source in pages:
         page = Page(source)
         assert "script" not in {tag for tag, _attrs in page.tags}
@@ -291,7 +330,8 @@ def test_markup_anywhere_is_text(overview: dict[str, Any], report: dict[str, Any
 def test_unprintable_characters_are_replaced(overview: dict[str, Any]) -> None:
     overview["profiles"][0]["name"] = "a\x1b[31m\u202eb\ud800\x00c"
     overview["users"] = ["x\ny"]
-    for text in (_pages.overview_page(overview, "h", "m", "d"), terminal.overview_tables(overview)):
+    seen = read(overview)
+    for text in (_pages.overview_page(seen, "h", "m", "d"), terminal.overview_tables(seen)):
         text.encode("utf-8")
         assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - {"\n"}
 
@@ -310,28 +350,47 @@ def fields(value: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("replacement", [None, "text", 7, [], {}, [None], True, -1.5], ids=repr)
-def test_no_single_bad_field_breaks_a_page(report: dict[str, Any], replacement: Any) -> None:
-    report["before"]["pending"] = [{"number": "n", "file": "f", "answered": True}]
+def test_a_bad_field_is_refused_in_words_or_breaks_no_page(report: dict[str, Any], replacement: Any) -> None:
+    report["before"]["pending"] = [{"number": "n", "action": "activate", "file": "f", "answered": True}]
+    refusals = 0
     for field in sorted(fields(report)):
         bad = prune(report, field, replacement)
-        Page(_pages.report_page(bad))
-        Page(_pages.report_page(bad | {"pending": [{"host": replacement}]}))
-        show(bad["before"])
-        terminal.overview_tables(bad["before"])
+        for data in (bad, bad | {"pending": [{"host": replacement}]}):
+            try:
+                seen = Report.from_dict(data, "here")
+            except LicensingError as error:
+                assert "This is not a" in str(error)
+                refusals += 1
+                continue
+            Page(report_page(seen))
+            show(seen.before)
+            terminal.overview_tables(seen.before)
+            json.dumps(seen.as_dict())
+    assert refusals
 
 
 @pytest.mark.parametrize("nothing", [{}, None, [], "text"], ids=repr)
-def test_nothing_at_all_still_gives_a_page(nothing: Any) -> None:
-    page = show(nothing)
+def test_nothing_at_all_is_no_overview_and_no_report(nothing: Any) -> None:
+    with pytest.raises(LicensingError, match=r"This is not an overview: .* \[here\] Give the overview"):
+        read(nothing)
+    with pytest.raises(LicensingError, match=r"This is not a report: .* \[here\] Move the file away"):
+        Report.from_dict(nothing, "here")
+
+
+def test_a_host_that_shows_nothing_still_gives_a_page() -> None:
+    page = show(UNSEEN)
     assert page.facts["Version"] == DASH and page.facts["Realm"] == DASH
     assert "Pending requests" in page.texts["h2"] and page.tables == {}
-    assert "Licenses" in terminal.overview_tables(nothing)
-    assert headline(nothing) == "Nothing to do"
+    assert "Licenses" in terminal.overview_tables(UNSEEN)
+    names = PairNames("old", "new")
+    assert headline(Report(names, "", "migrate", UNSEEN, UNSEEN, UNSEEN, Plan(()))) == "Nothing to do"
 
 
-def test_missing_fields_of_a_license_are_dashes() -> None:
-    row = show({"licenses": [{}], "profiles": [{"name": None}]}).tables["Licenses"][0]
-    assert all(DASH in value for value in row.values())
+def test_what_is_not_known_of_a_license_is_a_dash() -> None:
+    row = show(Overview(licenses=(LicenseView("015.120.064.022", Status.ACTIVE),))).tables["Licenses"][0]
+    known = ("License", "Status", "Protection")
+    assert all(DASH in value for name, value in row.items() if name not in known)
+    assert [row[name] for name in known] == ["015.120.064.022", "Active", "None"]
 
 
 def test_dates_that_yaml_has_read_as_dates(overview: dict[str, Any]) -> None:
@@ -347,7 +406,7 @@ def test_dates_that_yaml_has_read_as_dates(overview: dict[str, Any]) -> None:
 
 
 def test_a_complete_migration(report: dict[str, Any]) -> None:
-    page = Page(_pages.report_page(report))
+    page = Page(page_of(report))
     assert page.texts["h1"] == ["Migration complete"]
     assert page.facts["Licenses moved"] == "3 of 3"
     assert page.facts["Transfers spent"] == "3"
@@ -368,14 +427,14 @@ def test_a_complete_migration(report: dict[str, Any]) -> None:
 
 
 def test_transfers_left_are_those_after_the_move(report: dict[str, Any]) -> None:
-    row = Page(_pages.report_page(report)).tables["Licenses and transfers"][0]
+    row = Page(page_of(report)).tables["Licenses and transfers"][0]
     assert (row["Result"], row["Spends"], row["Transfers left"]) == ("Moved", "1", "2 of 3")
     assert row["Next one returns"] == "2027-11-21 19:00 UTC"
 
 
 def test_without_an_overview_the_plans_transfers_count(report: dict[str, Any]) -> None:
-    report.update(after=None, source_after=None)
-    row = Page(_pages.report_page(report)).tables["Licenses and transfers"][0]
+    report.update(after=UNSEEN.as_dict(), source_after=UNSEEN.as_dict())
+    row = Page(page_of(report)).tables["Licenses and transfers"][0]
     assert (row["Transfers left"], row["Next one returns"]) == ("3", DASH)
 
 
@@ -385,8 +444,10 @@ def test_waiting_counts_the_responses_and_names_the_files(report: dict[str, Any]
         {"host": "old.example.com", "number": number, "action": "deactivate", "file": number + ".request"}
         for number in report["moved"][:files]
     ]
-    report.update(moved=[], after={}, pending=requests, next_step="Upload the files.", without_service_seconds=None)
-    page = Page(_pages.report_page(report))
+    report.update(
+        moved=[], after=UNSEEN.as_dict(), pending=requests, next_step="Upload the files.", without_service_seconds=None
+    )
+    page = Page(page_of(report))
     assert page.texts["h1"] == [words]
     assert [row["Request file"] for row in page.tables["Responses awaited"]] == [r["file"] for r in requests]
     assert "Upload the files." in page.text
@@ -400,7 +461,7 @@ def test_nothing_to_do_and_rollback(report: dict[str, Any]) -> None:
 
 def test_what_did_not_arrive_is_never_called_complete(report: dict[str, Any]) -> None:
     report["after"]["licenses"][1]["status"] = "Inactive Nodelock"
-    page = Page(_pages.report_page(report))
+    page = Page(page_of(report))
     assert page.texts["h1"] == ["Migration not complete"]
     assert "015.120.065.016" in page.texts["p"][1]
     assert [row["Result"] for row in page.tables["Licenses and transfers"]] == ["Moved", "Not on the target", "Moved"]
@@ -433,9 +494,9 @@ def test_a_difference_between_before_and_after_is_named(
     report: dict[str, Any], break_it: Any, names: list[str]
 ) -> None:
     report["plan"]["notes"] = []
-    assert "li" not in Page(_pages.report_page(report)).texts
+    assert "li" not in Page(page_of(report)).texts
     break_it(report)
-    (difference,) = Page(_pages.report_page(report)).texts["li"]
+    (difference,) = Page(page_of(report)).texts["li"]
     assert all(name in difference for name in names), difference
 
 
@@ -443,16 +504,47 @@ def test_what_the_target_has_besides_is_no_difference(report: dict[str, Any]) ->
     report["plan"]["notes"] = []
     report["after"]["licenses"].insert(0, license_of("001.002.003.004", "AIMMS Network", 2))
     report["after"]["profiles"].insert(1, {"name": "Other", "license": "001.002.003.004"})
-    assert "li" not in Page(_pages.report_page(report)).texts
+    assert "li" not in Page(page_of(report)).texts
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0.0 s"), (61, "1 min 1 s"), (3725.2, "1 h 2 min"), (None, DASH), (float("nan"), DASH), ("4", DASH)],
+    [(0, "0.0 s"), (61, "1 min 1 s"), (3725.2, "1 h 2 min"), (None, DASH), (float("nan"), DASH)],
 )
-def test_time_without_a_license_server(report: dict[str, Any], seconds: Any, words: str) -> None:
-    report["without_service_seconds"] = seconds
-    assert Page(_pages.report_page(report)).facts["Without license server"] == words
+def test_time_without_a_license_server(report: dict[str, Any], seconds: float | None, words: str) -> None:
+    shown = replace(Report.from_dict(report, "here"), without_service_seconds=seconds)
+    assert Page(report_page(shown)).facts["Without license server"] == words
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), "4", True, -1])
+def test_a_time_that_is_none_is_refused(report: dict[str, Any], seconds: Any) -> None:
+    with pytest.raises(LicensingError, match="without_service_seconds is not a number of seconds"):
+        Report.from_dict(report | {"without_service_seconds": seconds}, "here")
+
+
+def test_a_report_comes_back_as_it_was_written(report: dict[str, Any]) -> None:
+    written = Report.from_dict(report, "here")
+    again = Report.from_dict(json.loads(json.dumps(written.as_dict())), "here")
+    assert again == written and again.repeats(written) and list(again.as_dict()) == list(written.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        ("after.licenses.0.status", "Expired"),
+        ("after.licenses.0.serial", 2),
+        ("pair.target", "another"),
+        ("direction", "rollback"),
+        ("pending", [{"host": "h", "number": "n", "action": None, "file": "f"}]),
+        ("files", {"missing": ["Licenses/x.cpx"], "unknown": False, "waived": False}),
+    ],
+)
+def test_a_report_repeats_one_that_has_its_facts_and_no_other(report: dict[str, Any], way: str, value: Any) -> None:
+    earlier = Report.from_dict(copy.deepcopy(report), "here")
+    change("made", "2027-01-01T12:00:00Z")(report)
+    assert Report.from_dict(report, "here").repeats(earlier)
+    change(way, value)(report)
+    assert not Report.from_dict(report, "here").repeats(earlier)
 
 
 # -- text tables ----------------------------------------------------------------------------------------------------
@@ -476,7 +568,7 @@ def test_ragged_rows_null_and_wide_characters() -> None:
 
 
 def test_overview_tables_show_which_license_is_linked_to_which_profile(overview: dict[str, Any]) -> None:
-    rows = [line.split() for line in terminal.overview_tables(overview).splitlines()]
+    rows = [line.split() for line in terminal.overview_tables(read(overview)).splitlines()]
     assert ["PROSession", "015.120.065.016", "1", "no", "yes"] in rows
     assert any(row[:4] == ["015.120.064.022", "1", "of", "100"] for row in rows)
 
@@ -484,13 +576,13 @@ def test_overview_tables_show_which_license_is_linked_to_which_profile(overview:
 def test_overview_tables_fit_a_terminal(overview: dict[str, Any]) -> None:
     overview["licenses"][0].update(type="T" * 300, status="Pending Deactivation")
     overview["profiles"][0]["name"] = "P" * 300
-    text = terminal.overview_tables(overview)
+    text = terminal.overview_tables(read(overview))
     assert max(map(len, text.splitlines())) <= 150
     assert "015.120.064.022" in text and "Pending Deactivation" in text
 
 
 def test_seats_that_nobody_counts_are_not_called_free() -> None:
-    overview = {"licenses": [{"number": "015.120.064.022", "seats": 100, "in_use": None, "status": "Active"}]}
+    overview = Overview(licenses=(LicenseView("015.120.064.022", Status.ACTIVE, seats=100),))
     page = _pages.overview_page(overview, "old", "2026-11-21T19:00:00Z", "0" * 64)
     assert "0 of 100" not in page
     assert "\N{EN DASH} of 100" in page

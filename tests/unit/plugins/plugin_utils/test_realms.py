@@ -21,7 +21,7 @@ def realm(byte: int) -> dict[str, str]:
 
 def side(host: str, pinned: dict[str, str] | None, authority: str = "offline") -> Side:
     overview = {"server": {"realm": pinned}, "licenses": [], "profiles": [], "users": []}
-    return Side.from_dict({"host": host, "overview": overview, "authority": authority})
+    return Side.from_dict({"host": host, "overview": overview, "authority": authority}, host)
 
 
 def problems(declared: Any, source: Side, target: Side, arrives: bool) -> list[Problem]:

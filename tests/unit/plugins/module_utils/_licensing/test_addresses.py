@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import check_authority
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._report import connection_strings, licenses_cfg
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.assembly import connection_strings, licenses_cfg
 
 HOSTS = {
     "authority.example.com": "authority.example.com",
@@ -117,8 +117,9 @@ def test_what_is_no_address_to_listen_on_is_refused(value: Any) -> None:
     ],
 )
 def test_what_clients_are_to_be_told_has_brackets_around_an_ipv6_address(host: str, string: str) -> None:
-    overview = {"profiles": [{"name": "Client"}]}
-    assert connection_strings(host, overview) == [{"profile": "Client", "string": f"{string},Client"}]
+    assert [(one.profile, one.string) for one in connection_strings(host, ["Client"])] == [
+        ("Client", f"{string},Client")
+    ]
     assert licenses_cfg(host) == [f"1\tnetwork\t{string}"]
 
 
