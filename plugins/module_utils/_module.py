@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions, Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
     DEFAULT_HOME,
     open_manager,
@@ -97,6 +97,11 @@ def step_of(module: AnsibleModule) -> Step | None:
     """Return where a drain stands; None where this call is all of it, as nobody makes it in steps."""
     ticket = module.params["drain_ticket"]
     return Step(ticket, module.params["drain_waited"]) if ticket is not None else None
+
+
+def drain_of(seconds: float | None, force: bool) -> DrainOptions | None:
+    """Return how the seats in use are waited for, or None where nobody is waited for."""
+    return None if seconds is None else DrainOptions(seconds, force)
 
 
 def drained(change: Change) -> dict[str, Any]:

@@ -210,7 +210,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,
@@ -225,27 +225,29 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 def activate(module: AnsibleModule) -> dict[str, Any]:
     """Make the licenses active here."""
     manager = manager_of(module)
-    wanted = read_declared_licenses(module.params["licenses"], "licenses", without_codes=True)
-    extra = read_profiles(module.params["profiles"], "profiles", [one.number for one in wanted])
-    realm = module.params["realm"]
-    change = manager.activate(
-        wanted,
-        channel_of(module, manager),
-        Realm.from_dict(realm, "realm") if realm else None,
-        extra,
-        module.params["users"],
-        module.params["released_by"],
-        [
+    activation = activation_of(module.params)
+    return described(manager.activate(activation, channel_of(module, manager), dry=module.check_mode))
+
+
+def activation_of(params: dict[str, Any]) -> Activation:
+    """Return what the options ask for."""
+    licenses = read_declared_licenses(params["licenses"], "licenses", without_codes=True)
+    realm = params["realm"]
+    return Activation(
+        licenses=licenses,
+        realm=Realm.from_dict(realm, "realm") if realm else None,
+        extra_profiles=read_profiles(params["profiles"], "profiles", [license.number for license in licenses]),
+        users=params["users"],
+        released_by=params["released_by"],
+        files=[
             HomeFile(file["name"], PRIVATE, True, unpacked(file["content"], f"files, {file['name']}"))
-            for file in module.params["files"]
+            for file in params["files"]
         ],
-        read_numbers(module.params["emergency"], "emergency"),
-        read_numbers(module.params["returned"], "returned"),
-        module.params["keep_profiles"],
-        module.params["source"],
-        dry=module.check_mode,
+        emergency=read_numbers(params["emergency"], "emergency"),
+        returned=read_numbers(params["returned"], "returned"),
+        keep_profiles=params["keep_profiles"],
+        source=params["source"],
     )
-    return described(change)
 
 
 def main() -> None:

@@ -122,11 +122,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec import OFFLINE, channel_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     REALM,
     SERVER,
     STEP,
     described,
+    drain_of,
     drained,
     manager_of,
     run,
@@ -150,9 +152,8 @@ def give_back(module: AnsibleModule) -> dict[str, Any]:
         change = manager.end_drain(given["drain_ticket"] or "")
         return {**described(change), **drained(change)}
     channel = channel_of(module, manager)
-    change = manager.deactivate(
-        numbers, channel, given["drain_seconds"], given["drain_force"], module.check_mode, step_of(module)
-    )
+    drain = drain_of(given["drain_seconds"], given["drain_force"])
+    change = manager.deactivate(Deactivation(numbers, drain, step_of(module)), channel, dry=module.check_mode)
     return {**described(change), **drained(change)}
 
 

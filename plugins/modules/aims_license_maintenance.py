@@ -79,10 +79,12 @@ overview:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     SERVER,
     STEP,
     described,
+    drain_of,
     drained,
     manager_of,
     run,
@@ -96,9 +98,9 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
     if given["drain_end"]:
         change = manager.end_drain(given["drain_ticket"] or "")
     else:
-        change = manager.set_maintenance(
-            given["state"] == "enabled", given["drain_seconds"], given["force"], module.check_mode, step_of(module)
-        )
+        drain = drain_of(given["drain_seconds"], given["force"])
+        maintenance = Maintenance(given["state"] == "enabled", drain, step_of(module))
+        change = manager.set_maintenance(maintenance, dry=module.check_mode)
     return {**described(change), **drained(change)}
 
 

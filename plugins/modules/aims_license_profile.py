@@ -69,6 +69,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_profiles
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import ProfileChange
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     PROFILES,
@@ -82,9 +83,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
 def arrange(module: AnsibleModule) -> dict[str, Any]:
     """Bring the profiles to what is declared."""
     manager = manager_of(module)
-    wanted = read_profiles(module.params["profiles"], "profiles")
-    absent = [parse_profile(name, "absent") for name in module.params["absent"]]
-    return described(manager.set_profiles(wanted, absent, module.params["purge"], dry=module.check_mode))
+    change = ProfileChange(
+        profiles=read_profiles(module.params["profiles"], "profiles"),
+        absent=[parse_profile(name, "absent") for name in module.params["absent"]],
+        purge=module.params["purge"],
+    )
+    return described(manager.set_profiles(change, dry=module.check_mode))
 
 
 def main() -> None:

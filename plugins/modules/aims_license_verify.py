@@ -87,7 +87,7 @@ def verify(module: AnsibleModule) -> dict[str, Any]:
     manager = manager_of(module)
     given = module.params["licenses"]
     numbers = None if given is None else read_numbers(given, "licenses")
-    trials = manager.verify(module.params["state"] == "served", numbers, dry=module.check_mode)
+    trials = manager.verify(module.params["state"] == "served", numbers=numbers, dry=module.check_mode)
     return {"changed": False, "seats": seats(trials), "overview": manager.overview().as_dict()}
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from selenium.webdriver.common.by import By
 from support.console_page import Console, take
@@ -94,10 +95,10 @@ def test_maintenance_mode_is_told_and_so_is_its_end(served: Server, lab: CoreLab
     take(served, "Client", "AIMS\\anna", "ws-01")
     console.open()
     assert console.text("banners") == ""
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     console.until(lambda: "Maintenance mode." in console.text("banners"))
     assert "1 seat is still held" in console.text("banners")
-    lab.old.manager.set_maintenance(False)
+    lab.old.manager.set_maintenance(Maintenance(False))
     console.until(lambda: console.text("banners") == "")
 
 
@@ -169,7 +170,7 @@ def test_hostile_names_are_shown_as_text(served: Server, console: Console) -> No
 
 
 def test_a_pending_request_says_what_to_do(served: Server, lab: CoreLab, console: Console) -> None:
-    lab.old.manager.deactivate([CLIENT], lab.offline())
+    lab.old.manager.deactivate(Deactivation([CLIENT]), lab.offline())
     console.open()
     console.until(lambda: console.rows("pending"))
     number, action, since, file, response, todo = console.rows("pending")[0]

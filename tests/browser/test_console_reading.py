@@ -9,6 +9,7 @@ import http.client
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from selenium.webdriver.common.by import By
 from support.console_page import Console, take
@@ -38,8 +39,8 @@ return found;
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everything_can_be_read_in_light_and_dark(served: Server, lab: CoreLab, console: Console, scheme: str) -> None:
-    lab.old.manager.deactivate([CLIENT], lab.offline())
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.deactivate(Deactivation([CLIENT]), lab.offline())
+    lab.old.manager.set_maintenance(Maintenance(True))
     prefers = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     console.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", prefers)
     console.open()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -57,7 +58,7 @@ def service(authority: ServiceLab, mail: MailServer) -> Service:
 def request_files(lab: ServiceLab, folder: Path, *numbers: str, **codes: str) -> list[Path]:
     """Have the old host write its requests, and lay them where a person carries them."""
     folder.mkdir()
-    asked = lab.old.manager.activate(wanted(*numbers, **codes), lab.offline(), lab.realm)
+    asked = lab.old.manager.activate(Activation(wanted(*numbers, **codes), realm=lab.realm), lab.offline())
     files = [folder / f"{digits(number)}.request" for number in asked.requests]
     for file, content in zip(files, asked.requests.values()):
         file.write_bytes(content)
@@ -104,7 +105,7 @@ def test_a_person_activates_three_licenses_offline(
         until(lambda: all((downloads / name).exists() for name in names), "the downloads")
         assert complaints(browser) == []
     responses = {number: (downloads / name).read_bytes() for number, name in zip(NUMBERS, names)}
-    authority.old.manager.activate(wanted(), authority.offline(responses))
+    authority.old.manager.activate(Activation(wanted()), authority.offline(responses))
     assert set(authority.old.statuses().values()) == {"Active"}
     assert len(mail.messages) == 1
     assert attachments(mail.messages[0]) == {name: responses[n] for n, name in zip(NUMBERS, names)}

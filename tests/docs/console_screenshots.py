@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing import core_lab
 from support.browser import open_browser
 from support.console_page import Console, take
@@ -98,8 +99,8 @@ def main() -> None:
                 take(server, profile, user, client)
             backdate(server)
             photograph(server, Path(folder) / "light", "console.png", "light", "clients")
-            lab.old.manager.set_maintenance(True)
-            lab.old.manager.deactivate([core_lab.CLIENT], lab.offline())
+            lab.old.manager.set_maintenance(Maintenance(True))
+            lab.old.manager.deactivate(Deactivation([core_lab.CLIENT]), lab.offline())
             photograph(server, Path(folder) / "dark", "console-dark.png", "dark", "pending")
         lab.close()
 

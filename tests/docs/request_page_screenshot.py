@@ -13,6 +13,7 @@ import base64
 import tempfile
 from pathlib import Path
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -44,10 +45,12 @@ def shown(browser: Chrome, width: int) -> str:
 
 
 def photograph(lab: ServiceLab, service: Service, folder: Path) -> None:
-    requests = lab.old.manager.activate(wanted(SERVER), lab.offline(), lab.realm).requests
+    requests = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline()).requests
     requests = {
         **requests,
-        **lab.new.manager.activate(wanted(SESSION, code=WRONG_CODE), lab.offline(), lab.realm).requests,
+        **lab.new.manager.activate(
+            Activation(wanted(SESSION, code=WRONG_CODE), realm=lab.realm), lab.offline()
+        ).requests,
     }
     for number, content in requests.items():
         (folder / f"{digits(number)}.request").write_bytes(content)

@@ -26,8 +26,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
     remove,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Step
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions, Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    HomeFile,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import FILE, Batch, SeatStore
@@ -59,7 +65,7 @@ def _activate(world: World, way: Way) -> bool:
     def act(manager: Any, channel: Any) -> Any:
         realm = world.manager("old")._home.config().realm
         users = ["CORP\\anna"]
-        return manager.activate(wanted(*NUMBERS), channel, realm, users=users, files=[_KEY])
+        return manager.activate(Activation(wanted(*NUMBERS), realm=realm, users=users, files=[_KEY]), channel)
 
     return world.at_authority(way, "new", act, NUMBERS)
 
@@ -74,7 +80,9 @@ def _in_steps(call: Callable[[Step], Any]) -> Any:
 
 def _deactivate(world: World, way: Way) -> bool:
     def deactivate(manager: Any, channel: Any) -> Any:
-        return _in_steps(lambda step: manager.deactivate(NUMBERS, channel, drain_seconds=1, step=step))
+        return _in_steps(
+            lambda step: manager.deactivate(Deactivation(NUMBERS, drain=DrainOptions(1), step=step), channel)
+        )
 
     return world.at_authority(way, "old", deactivate, NUMBERS)
 
@@ -90,16 +98,20 @@ def _update(world: World, way: Way) -> bool:
 
 def _profiles(world: World, way: Way) -> bool:
     profiles = [Profile("Everybody", CLIENT, True), Profile("PROServer", SERVER, False)]
-    return bool(world.manager("old", way.skew).set_profiles(profiles, absent=["Client"], purge=True).changed)
+    return bool(
+        world.manager("old", way.skew).set_profiles(ProfileChange(profiles, absent=["Client"], purge=True)).changed
+    )
 
 
 def _maintenance(world: World, way: Way) -> bool:
-    return bool(world.manager("old", way.skew).set_maintenance(True).changed)
+    return bool(world.manager("old", way.skew).set_maintenance(Maintenance(True)).changed)
 
 
 def _drain(world: World, way: Way) -> bool:
     manager = world.manager("old", way.skew)
-    return bool(_in_steps(lambda step: manager.set_maintenance(True, 1, step=step)).changed)
+    return bool(
+        _in_steps(lambda step: manager.set_maintenance(Maintenance(True, drain=DrainOptions(1), step=step))).changed
+    )
 
 
 def _install(world: World, way: Way) -> bool:
@@ -166,7 +178,7 @@ def _backup(world: World, way: Way) -> bool:
     files = [BundleFile(one.name, f"{one.mode:04o}", one.content) for one in manager.files()]
     action = object.__new__(Backup)
     action._task = SimpleNamespace(args={}, check_mode=False)
-    kept = action._keep(world.folder / "bundles" / "old", "old", files, manager.overview().as_dict(), _VAULT)
+    kept = action._keep(world.folder / "bundles" / "old", "old", files, manager.overview(), _VAULT)
     return bool(kept["changed"])
 
 
@@ -225,7 +237,7 @@ def templates(folder: Path) -> Mapping[str, World]:
     install(held.home("old"), _package("0.0.1"), Settings(authority="offline"))
     held.home("new").create()
     way = Way(EMBEDDED)
-    act: Any = lambda manager, channel: manager.activate(wanted(*NUMBERS), channel)  # noqa: E731
+    act: Any = lambda manager, channel: manager.activate(Activation(wanted(*NUMBERS)), channel)  # noqa: E731
     held.at_authority(way, "old", act, NUMBERS)
     _backup(held, way)
     # What a bundle made later holds and this one does not, and what a killed write has left behind.

@@ -28,6 +28,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import running
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import drain, still_held
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import check_response
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal as _portal
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import Request
@@ -183,7 +184,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
     for number in NUMBERS:
         # One of these is answered before the next may be in doubt.
         host = lab.host(number, digits(number) + "0" * 20)
-        asked.update(host.manager.activate(wanted(number), lab.offline(), realm=lab.realm).requests)
+        asked.update(host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests)
     honest = lab.process(asked)
     certificates = Certificates(str(lab.ledger_path))
     certificates.make("test", ["127.0.0.1"], now_utc())

@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder, read_requests
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
@@ -58,7 +59,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Carr
     requests: dict[str, bytes] = {}
     for number in NUMBERS:
         host = lab.host(number, digits(number) + "0" * 20)
-        requests.update(host.manager.activate(wanted(number), lab.offline(), realm=lab.realm).requests)
+        requests.update(host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests)
     found = Carried(lab.realm, requests, lab.process(requests))
     lab.close()
     return found

@@ -21,7 +21,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.con
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.state import State
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CARRIED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.carried_files import CarriedFiles
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    HomeFile,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.fuzz.counting import ASKED, give, runs
@@ -68,7 +73,7 @@ class Site:
 
     def use_the_journal(self) -> None:
         """Apply the response that waits."""
-        change = self.host.manager.activate(wanted(CLIENT), self.lab.offline())
+        change = self.host.manager.activate(Activation(wanted(CLIENT)), self.lab.offline())
         assert [one.action for one in change.results] == ["activated"]
 
     def put_back(self) -> None:
@@ -94,7 +99,7 @@ def host(site: Site) -> Host:
 def site(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterator[Site]:
     lab = CoreLab(tmp_path_factory.mktemp("home"), new_ledger)
     lab.activate(lab.old, SERVER, users=["DOMAIN\\user"])
-    asked = lab.old.manager.activate(wanted(CLIENT), lab.offline())
+    asked = lab.old.manager.activate(Activation(wanted(CLIENT)), lab.offline())
     lab.old.write(f"Journal/{PENDING}.response", lab.process(asked.requests)[CLIENT])
     (lab.old.folder / "Bin" / "package.json").write_text('{"version": "1.0.0", "digest": "00"}\n', encoding="utf-8")
     seal(lab.old)
@@ -117,9 +122,9 @@ def look(host: Host, all_of_it: bool = True) -> None:
         return
     host.manager.files()
     host.manager.obstacles()
-    change = host.manager.set_maintenance(True)
+    change = host.manager.set_maintenance(Maintenance(True))
     assert change.after.server.maintenance
-    host.manager.set_maintenance(False)
+    host.manager.set_maintenance(Maintenance(False))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -219,9 +224,9 @@ def use(host: Host) -> list[str]:
         manager.files,
         lambda: Entitlements(host.home, manager.fingerprint(), host.clock).look(),
         host.home.create,
-        lambda: manager.set_maintenance(True),
-        lambda: manager.set_maintenance(False),
-        lambda: manager.set_profiles([], purge=True),
+        lambda: manager.set_maintenance(Maintenance(True)),
+        lambda: manager.set_maintenance(Maintenance(False)),
+        lambda: manager.set_profiles(ProfileChange(purge=True)),
         host.home.make_host_key,
         lambda: host.home.folder.sweep(0.0, ("Seats", "Logging")),
     ]
@@ -298,9 +303,9 @@ def test_nothing_secret_is_ever_readable_by_others_whatever_the_umask(
     try:
         lab = CoreLab(tmp_path, new_ledger)
         lab.activate(lab.old)
-        lab.old.manager.activate(wanted(SERVER), lab.channel())
+        lab.old.manager.activate(Activation(wanted(SERVER)), lab.channel())
         lab.deactivate(lab.old, CLIENT)
-        lab.new.manager.activate(wanted(CLIENT), lab.offline(), realm=lab.realm)
+        lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
         lab.close()
     finally:
         monkeypatch.setattr(faults, "hook", None)

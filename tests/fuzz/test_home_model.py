@@ -14,6 +14,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import Embedded
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, digits
 from ansible_collections.aims.licensing.tests.fuzz.counting import count, give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, edited
@@ -142,14 +148,14 @@ class Homes(RuleBasedStateMachine):
 
     @rule(name=hosts, numbers=chosen, fault=faults)
     def activate(self, name: str, numbers: Any, fault: Any) -> None:
-        done = self.call(name, fault, lambda manager, line: manager.activate(wanted(*numbers), line))
+        done = self.call(name, fault, lambda manager, line: manager.activate(Activation(wanted(*numbers)), line))
         if not isinstance(done, LicensingError):
             assert all(self.model.live.get(number) == name for number in numbers)
             assert {self.host(name).statuses()[number] for number in numbers} == {"Active"}
 
     @rule(name=hosts, numbers=chosen, fault=faults)
     def deactivate(self, name: str, numbers: Any, fault: Any) -> None:
-        done = self.call(name, fault, lambda manager, line: manager.deactivate(list(numbers), line))
+        done = self.call(name, fault, lambda manager, line: manager.deactivate(Deactivation(list(numbers)), line))
         if not isinstance(done, LicensingError):
             assert not any(self.model.live.get(number) == name for number in numbers)
 
@@ -159,14 +165,14 @@ class Homes(RuleBasedStateMachine):
 
     @rule(name=hosts, enabled=st.booleans(), dry=st.booleans())
     def maintain(self, name: str, enabled: bool, dry: bool) -> None:
-        done = self.call(name, "none", lambda manager, line: manager.set_maintenance(enabled, dry=dry))
+        done = self.call(name, "none", lambda manager, line: manager.set_maintenance(Maintenance(enabled), dry=dry))
         if not isinstance(done, LicensingError) and not dry:
             self.maintenance[name] = enabled
 
     @rule(name=hosts, number=st.sampled_from(LICENSES), profile=st.sampled_from("abc"), purge=st.booleans())
     def change_profiles(self, name: str, number: str, profile: str, purge: bool) -> None:
         made = [Profile(profile, number, True)]
-        done = self.call(name, "none", lambda manager, line: manager.set_profiles(made, purge=purge))
+        done = self.call(name, "none", lambda manager, line: manager.set_profiles(ProfileChange(made, purge=purge)))
         if not isinstance(done, LicensingError):
             assert self.host(name).profiles()[0] == (profile, number)
             assert not purge or len(self.host(name).profiles()) == 1
@@ -176,8 +182,8 @@ class Homes(RuleBasedStateMachine):
         """What shows, backs up or foresees changes nothing, whatever it says."""
         before = self.host(name).files()
         self.call(name, "none", lambda manager, line: (manager.overview(), manager.obstacles(), manager.files()))
-        self.call(name, "none", lambda manager, line: manager.activate(wanted(*numbers), line, dry=True))
-        self.call(name, "none", lambda manager, line: manager.deactivate(list(numbers), line, dry=True))
+        self.call(name, "none", lambda manager, line: manager.activate(Activation(wanted(*numbers)), line, dry=True))
+        self.call(name, "none", lambda manager, line: manager.deactivate(Deactivation(list(numbers)), line, dry=True))
         after = self.host(name).files()
         assert {path: after[path] for path in before} == before
 
@@ -189,8 +195,8 @@ class Homes(RuleBasedStateMachine):
             if file.endswith(".request"):
                 asked = documents.read(host.read(f"Journal/{file}"), documents.REQUEST, file).body
                 act = {
-                    "activate": lambda m, line, n=asked["number"]: m.activate(wanted(n), line),
-                    "deactivate": lambda m, line, n=asked["number"]: m.deactivate([n], line),
+                    "activate": lambda m, line, n=asked["number"]: m.activate(Activation(wanted(n)), line),
+                    "deactivate": lambda m, line, n=asked["number"]: m.deactivate(Deactivation([n]), line),
                     "update": lambda m, line, n=asked["number"]: m.update([n], line),
                 }[asked["action"]]
                 self.call(name, "none", act)

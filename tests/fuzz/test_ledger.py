@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import Holding, judge
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.pool import Seat
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import SeatStore
@@ -44,7 +45,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> tuple[b
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
     line = LostReply(lab.realm, lab.desk().answer, lambda response: response)
-    lab.new.manager.activate(wanted(SERVER), line)
+    lab.new.manager.activate(Activation(wanted(SERVER)), line)
     lab.close()
     return lab.ledger_path.read_bytes(), line.requests[-1]
 

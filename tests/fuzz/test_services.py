@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.mail import Mailer
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.web import Front
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.allocator import SeatAllocator
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.api import Api
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
@@ -244,7 +245,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
     made = []
     for number in NUMBERS:
         host = lab.host(number, number.replace(".", "") + "0" * 20)
-        made += host.manager.activate(wanted(number), lab.offline(), realm=lab.realm).requests.values()
+        made += host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests.values()
     lab.close()
 
     async def run(ready: Any, ended: asyncio.Event) -> None:

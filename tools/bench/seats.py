@@ -39,6 +39,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal import text_table  # noqa: E402
 from support.licsrv import Server, free_address  # noqa: E402
 from support.worked_example import HOME  # noqa: E402
@@ -166,7 +167,7 @@ class Bench:
                 )
             answer = RequestProcessor(ledger, True, lambda: now).answer
             channel = Embedded(ledger.realm, "the authority", answer, ledger.check_writable)
-            BundledManager(home).activate([DeclaredLicense(NUMBER, CODE, "PROSession", True)], channel)
+            BundledManager(home).activate(Activation([DeclaredLicense(NUMBER, CODE, "PROSession", True)]), channel)
         return home
 
     def ask(self, address: str, connections: int, operation: str, seats: Sequence[str]) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from .declared import DeclaredLicense
 from .errors import LicensingError, refuse
 from .files import PRIVATE, Folder
 from .fingerprint import read_fingerprint
+from .manager.drain import DrainOptions
 from .manager.factory import BUNDLED, open_manager
 from .manager.freshness import Freshness
-from .manager.port import Change, LicenseManager
+from .manager.port import Activation, Change, Deactivation, LicenseManager, Maintenance, ProfileChange
 from .model import NODELOCKS, Profile, digits, parse_code, parse_number, parse_profile
 from .overview import Overview, ServerView
 from .server.command import licsrv
@@ -94,10 +95,11 @@ def licman(arguments: Sequence[str]) -> int:
         license = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
         # A person may take his time to type it.
         freshness.renew()
-        emergency = [number] if options.emergency else []
-        change = manager.activate([license], _channel(options, overview.server), emergency=emergency)
+        activation = Activation([license], emergency=[number] if options.emergency else [])
+        change = manager.activate(activation, _channel(options, overview.server))
     elif options.nodelock_deactivate is not None:
-        change = manager.deactivate([parse_number(options.nodelock_deactivate)], _channel(options, overview.server))
+        deactivation = Deactivation([parse_number(options.nodelock_deactivate)])
+        change = manager.deactivate(deactivation, _channel(options, overview.server))
         if change.again is not None:
             raise refuse(
                 "The license is not served any more, and not yet given back: the command was held up.",
@@ -109,9 +111,10 @@ def licman(arguments: Sequence[str]) -> int:
     elif options.profile_add is not None:
         change = _add_profile(manager, overview, options)
     elif options.profile_remove is not None:
-        change = manager.set_profiles([], absent=[parse_profile(options.profile_remove)])
+        change = manager.set_profiles(ProfileChange(absent=[parse_profile(options.profile_remove)]))
     elif options.maintenance:
-        change = manager.set_maintenance(options.maintenance == "on", options.drain)
+        drain = None if options.drain is None else DrainOptions(options.drain)
+        change = manager.set_maintenance(Maintenance(options.maintenance == "on", drain))
     else:
         change = Change(False, overview, overview)
     return _tell(change, options)
@@ -187,7 +190,7 @@ def _add_profile(manager: LicenseManager, overview: Overview, options: argparse.
         raise refuse("No license is given for the profile.", "--license", "Add --license aaa.bbb.ccc.ddd.")
     added = Profile(parse_profile(options.profile_add), parse_number(options.license), options.default)
     others = [view.profile for view in overview.profiles if view.name != added.name]
-    return manager.set_profiles([*others, added])
+    return manager.set_profiles(ProfileChange([*others, added]))
 
 
 def _tell(change: Change, options: argparse.Namespace) -> int:

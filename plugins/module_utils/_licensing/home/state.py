@@ -75,19 +75,19 @@ class State:
         ends = found is not None and found.nodelock is not None and found.nodelock.until is not None
         return ends and self.is_active(number) and number not in self.config.fenced
 
-    def is_as(self, wanted: DeclaredLicense) -> bool:
-        """Whether a license is active as wanted, so that the authority need not be asked.
+    def satisfies(self, declared: DeclaredLicense) -> bool:
+        """Whether a license is active as declared, so that the authority need not be asked.
 
         It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
         authority knows whether that was given back (invariant I1). So it is for an emergency activation, which is to
         become a real one as soon as it can. Without its code a license is never asked for: served is all it can be.
         """
-        found = self.installed.get(wanted.number)
+        found = self.installed.get(declared.number)
         lock = found.nodelock if found else None
-        served = self.is_active(wanted.number) and wanted.number not in self.config.fenced
-        if wanted.activation_code is None:
+        served = self.is_active(declared.number) and declared.number not in self.config.fenced
+        if declared.activation_code is None:
             return served
-        return served and lock is not None and lock.type == wanted.nodelock and lock.until is None
+        return served and lock is not None and lock.type == declared.nodelock and lock.until is None
 
     def due_of_others(self, numbers: Sequence[str], online: bool) -> list[Intent]:
         """Of the exchanges that are :meth:`due`, those of other licenses: a call finishes these first."""

@@ -78,7 +78,7 @@ class CarriedFiles:
     """
 
     def __init__(
-        self, home: Home, files: Sequence[HomeFile], numbers: Sequence[str], state: State, source: str | None = None
+        self, home: Home, files: Sequence[HomeFile], *, numbers: Sequence[str], state: State, source: str | None = None
     ) -> None:
         self._folder = home.folder
         self._files = [file for file in files if is_carried(file.name)]

@@ -1,27 +1,29 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Giving licenses up: their clients waited for, the licenses fenced, and given back one after the other."""
+"""Deactivation: clients are waited for, the licenses fenced, and given back one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .. import faults
 from ..channel.base import Channel
+from ..documents import Document
 from ..errors import LicensingError, refuse
+from ..home.journal import Intent
 from ..home.state import State
 from ..license_view import Status
-from ..model import MACHINE, parse_seconds, render_time
-from .drain import Drained, Step
+from ..model import MACHINE, render_time
+from ..overview import Overview
+from .drain import Drained
 from .exchange import Requests
-from .forecast import given_up
-from .maintenance import empty, end_drain, holds
-from .port import Change
-from .preflight import check_given_up
-from .profiles import predict
+from .forecast import deactivated, granted, predict
+from .maintenance import Emptied, empty, end_drain, holds
+from .port import Change, Deactivation
+from .preflight import check_deactivated
 from .results import Action, LicenseResult
 from .session import HomeSession, change_of
 from .settlement import Settlement
@@ -30,175 +32,247 @@ from .settlement import Settlement
 _NO_TICKET = ""
 
 
-def deactivate(
-    managed: HomeSession,
-    numbers: Sequence[str],
-    channel: Channel,
-    drain_seconds: float | None = None,
-    force: bool = False,
-    dry: bool = False,
-    step: Step | None = None,
-) -> Change:
-    """See :meth:`LicenseManager.deactivate`."""
-    if drain_seconds is not None:
-        parse_seconds(drain_seconds, "drain_seconds")
-    managed.home.require()
-    state = managed.read()
-    check_given_up(managed.home, state, numbers, channel)
-    if step is None or step.waited == 0:
-        # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
-        _probe(managed, state, numbers, channel, dry)
-    if drain_seconds is None:
-        return _deactivate(managed, numbers, channel, {}, dry)
-    # A drain is no maintenance mode that would have been entered before.
-    before = managed.overview(replace(state, config=replace(state.config, drain=None)))
+@dataclass(frozen=True)
+class PreparedDeactivation:
+    """A deactivation as check mode and run know it before anything is changed.
+
+    :ivar read: the home as it was read
+    :ivar before: what the manager shows of the home; a drain is no maintenance mode that somebody has entered
+    :ivar concerned: the licenses that are active here, or of which something is pending
+    :ivar due: the open exchanges that end first
+    :ivar responses: the checked responses to these that are at hand, by license number
+    """
+
+    session: HomeSession
+    deactivation: Deactivation
+    channel: Channel
+    read: State
+    before: Overview
+    concerned: Sequence[str]
+    due: Sequence[Intent]
+    responses: Mapping[str, Document]
+
+    @property
+    def state(self) -> State:
+        """The home without the updates that the deactivation drops."""
+        return self.read.giving_up(self.deactivation.numbers)
+
+    @property
+    def keeps_serving(self) -> bool:
+        """Whether the server has other licenses to serve."""
+        others = [number for number in self.read.installed if number not in self.deactivation.numbers]
+        return any(self.read.is_served(number) for number in others)
+
+    @property
+    def is_closed_after(self) -> bool:
+        """Whether the server is in maintenance mode once a drain has ended with the fence."""
+        return not self.keeps_serving or self.read.config.maintenance
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether any of the licenses is served."""
+        return any(self.read.is_served(number) for number in self.deactivation.numbers)
+
+
+def prepare(session: HomeSession, deactivation: Deactivation, *, channel: Channel) -> PreparedDeactivation:
+    """Look at the home; change nothing.
+
+    :raises LicensingError: a license cannot be given back here, or a response at hand is not usable
+    """
+    session.home.require()
+    read = session.read()
+    check_deactivated(session.home, read, numbers=deactivation.numbers, channel=channel)
+    state = read.giving_up(deactivation.numbers)
+    concerned = state.concerned(deactivation.numbers)
+    due = state.due(concerned, channel.online) if concerned else []
+    responses = session.responses(state, due, channel=channel)
+    shown = read if deactivation.drain is None else replace(read, config=replace(read.config, drain=None))
+    return PreparedDeactivation(
+        session, deactivation, channel, read, session.overview(shown), concerned, due, responses
+    )
+
+
+def forecast(prepared: PreparedDeactivation) -> Change:
+    """Return what the deactivation would do; refuse where the authority cannot be reached."""
+    session, state, online = prepared.session, prepared.state, prepared.channel.online
+    _probe(prepared, dry=True)
+    responses = granted(prepared.due, prepared.responses)
+    results = deactivated(state, prepared.concerned, responses=responses, online=online)
+    after = session.foreseen(state, [i for i in prepared.due if i.number not in prepared.concerned])
+    now = render_time(session.now())
+    done = [number for number in results if results[number].action is Action.DEACTIVATED]
+    after = predict(after, done, Status.INACTIVE, fenced=now)
+    pending = [number for number in results if results[number].action is Action.PENDING]
+    after = predict(after, pending, Status.PENDING_DEACTIVATION, fenced=now)
+    change = change_of(
+        prepared.before, after, numbers=prepared.deactivation.numbers, results=results, intents=state.intents
+    )
+    return change if prepared.deactivation.drain is None else _after_drain(prepared, change)
+
+
+def execute(prepared: PreparedDeactivation) -> Change:
+    """Wait for clients where that is asked for, then fence the licenses and give them back.
+
+    :raises LicensingError: the authority cannot be reached, with the server as it was; it refuses, or the outcome of a
+        request is not known, with the licenses fenced
+    """
+    # Before anybody loses his seat: where the authority cannot be reached, the server goes on serving.
+    _probe(prepared)
+    if prepared.deactivation.drain is None:
+        return _give_back(prepared)
     # What is refused here has ended nobody's session either.
-    finished = {} if dry else _finish(managed, numbers, channel)
-    state, emptied = managed.read(), None
-    keeps = any(state.is_served(number) for number in state.installed if number not in numbers)
-    if not dry and any(state.is_served(number) for number in numbers):
-        emptied = empty(managed, drain_seconds, force, step, numbers if keeps else None)
-        if not emptied.is_over or not _closed(managed, numbers, channel, step, emptied.ticket, keeps):
-            seen = managed.overview(managed.read())
-            return Change(False, before, seen, drained=emptied.drained, again=emptied.ticket)
-    elif not dry:
-        _close(managed, numbers, None, keeps)
-    change = _deactivate(managed, numbers, channel, finished, dry)
-    closed = not keeps or state.config.maintenance
-    after = replace(change.after, server=replace(change.after.server, maintenance=closed))
+    finished = _finish(prepared)
+    settled = replace(prepared, read=prepared.session.read())
+    emptied = None
+    if settled.is_serving:
+        emptied = empty(
+            settled.session,
+            prepared.deactivation.drain,
+            step=prepared.deactivation.step,
+            numbers=prepared.deactivation.numbers if settled.keeps_serving else None,
+        )
+        if not emptied.is_over or not _closed(settled, emptied.ticket):
+            seen = settled.session.overview(settled.session.read())
+            return Change(False, prepared.before, seen, drained=emptied.drained, again=emptied.ticket)
+    else:
+        _close(settled, None)
+    return _after_drain(settled, _give_back(prepared, finished), emptied)
+
+
+def _after_drain(prepared: PreparedDeactivation, change: Change, emptied: Emptied | None = None) -> Change:
+    """Return what a deactivation came to that began with a drain."""
+    server = replace(change.after.server, maintenance=prepared.is_closed_after)
+    before, after = prepared.before, replace(change.after, server=server)
     drained = emptied.drained if emptied else Drained()
     return replace(change, changed=before != after, before=before, after=after, drained=drained)
 
 
-def _probe(managed: HomeSession, state: State, numbers: Sequence[str], channel: Channel, dry: bool) -> None:
-    """See that the authority is there, if any of these licenses is to be given back to it."""
+def _probe(prepared: PreparedDeactivation, *, dry: bool = False) -> None:
+    """Refuse unless the authority is there, if any of these licenses is to be given back to it.
+
+    Once for each drain: a step that goes on with it finds the authority in :func:`_closed`.
+    """
+    step = prepared.deactivation.step
+    if step is None or step.waited == 0:
+        _require_authority(prepared, prepared.read, dry=dry)
+
+
+def _require_authority(prepared: PreparedDeactivation, state: State, *, dry: bool = False) -> None:
+    numbers = prepared.deactivation.numbers
     if any(state.is_served(number) and not state.is_bridged(number) for number in numbers):
-        managed.realm(state, channel, None)
-        channel.probe(dry)
+        prepared.session.realm(state, prepared.channel)
+        prepared.channel.probe(dry)
 
 
-def _finish(managed: HomeSession, numbers: Sequence[str], channel: Channel) -> dict[str, LicenseResult]:
-    """Finish what is pending before licenses are given up, but for updates of these."""
-    with managed.held():
-        state = managed.read().giving_up(numbers)
-        todo = state.concerned(numbers)
-        due = state.due(todo, channel.online) if todo else []
-        if not due:
+def _finish(prepared: PreparedDeactivation) -> dict[str, LicenseResult]:
+    """Finish what is pending before licenses are given back, but for updates of these."""
+    session, channel = prepared.session, prepared.channel
+    with session.held():
+        # What was pending may be over by the time that the home is held.
+        held = prepare(session, prepared.deactivation, channel=channel)
+        if not held.due:
             return {}
-        settling, _requests = managed.settling(state, channel, None)
-        settling.finish(due)
-        return settling.results
+        settlement, _requests = session.settlement(held.state, channel)
+        settlement.finish(held.due)
+        return settlement.results
 
 
-def _closed(
-    managed: HomeSession,
-    numbers: Sequence[str],
-    channel: Channel,
-    step: Step | None,
-    ticket: str,
-    keeps: bool,
-) -> bool:
+def _closed(prepared: PreparedDeactivation, ticket: str) -> bool:
     """Fence licenses whose seats are back; return whether they are, or else the call is to be made again."""
+    session, step = prepared.session, prepared.deactivation.step
     try:
         if step is not None and step.waited > 0:
-            _probe(managed, managed.read(), numbers, channel, False)
-        if _close(managed, numbers, ticket, keeps):
+            _require_authority(prepared, session.read())
+        if _close(prepared, ticket):
             return True
         if step is not None:
             return False
         raise refuse(
             "The drain ended before the licenses were fenced: another run ended it, or the host's clock was set.",
-            managed.home.where,
+            session.home.where,
             "Nothing was given up. Run the same command again.",
         )
     except LicensingError:
         with suppress(LicensingError):
-            end_drain(managed, ticket)
+            end_drain(session, ticket)
         raise
 
 
-def _close(managed: HomeSession, numbers: Sequence[str], ticket: str | None, keeps: bool) -> bool:
+def _close(prepared: PreparedDeactivation, ticket: str | None) -> bool:
     """Fence licenses, with which the drain is over; return whether they are, as none is where the drain has ended.
 
+    A server that has other licenses to serve goes on with these, and one that has none stays closed.
+
     :param ticket: of the drain, without which none of them is served any more
-    :param keeps: whether the server has other licenses to serve, which it goes on with; or else it stays closed
     """
-    with managed.held():
-        state = managed.read()
+    session, numbers = prepared.session, prepared.deactivation.numbers
+    with session.held():
+        state = session.read()
         if any(state.is_served(number) for number in numbers):
-            if managed.freshness is not None:
-                managed.freshness.check_heard(managed.home.where)
+            if session.freshness is not None:
+                session.freshness.check_heard(session.home.where)
             if ticket is None or not holds(state.config, ticket):
                 return False
-        faults.reach("deactivating.close", str(keeps))
-        _fence(managed, numbers, not keeps or state.config.maintenance)
+        faults.reach("deactivating.close", str(prepared.keeps_serving))
+        _fence(session, numbers, closed=not prepared.keeps_serving or state.config.maintenance)
     return True
 
 
-def _deactivate(
-    managed: HomeSession, numbers: Sequence[str], channel: Channel, finished: Mapping[str, LicenseResult], dry: bool
-) -> Change:
-    with managed.held(dry):
-        state = managed.read()
-        before = managed.overview(state)
-        check_given_up(managed.home, state, numbers, channel)
-        state = state.giving_up(numbers)
-        todo = state.concerned(numbers)
-        results: dict[str, LicenseResult] = {}
-        is_all = True
-        if todo and not dry:
-            settling, requests = managed.settling(state, channel, None)
-            settling.finish(state.due(todo, channel.online))
-            is_all = _give_up(managed, todo, settling, requests)
-            state = managed.read()
-            done = {**finished, **settling.results}
-            results = {number: result for number, result in done.items() if number not in state.intents}
-        if not dry:
-            after = managed.overview(state)
-        else:
-            results = given_up(state, todo, managed.responses(state, todo, channel), channel.online)
-            after = managed.foreseen(state, state.due_of_others(todo, channel.online) if todo else ())
-            now = render_time(managed.now())
-            ended = [n for n in results if results[n].action is Action.DEACTIVATED]
-            after = predict(after, ended, Status.INACTIVE, now)
-            asked = [n for n in results if results[n].action is Action.PENDING]
-            after = predict(after, asked, Status.PENDING_DEACTIVATION, now)
-        change = change_of(before, after, numbers, results, state.intents)
+def _give_back(waited: PreparedDeactivation, finished: Mapping[str, LicenseResult] | None = None) -> Change:
+    """Fence the licenses and give them back, with the home held from the last look on.
+
+    :param waited: what was known before the home was held, or before clients were waited for
+    :param finished: what ended before clients were waited for
+    """
+    session, deactivation, channel = waited.session, waited.deactivation, waited.channel
+    numbers = deactivation.numbers
+    with session.held():
+        prepared = prepare(session, replace(deactivation, drain=None), channel=channel)
+        results, is_all = dict(finished or {}), True
+        if prepared.concerned:
+            settlement, requests = session.settlement(prepared.state, channel)
+            settlement.finish(prepared.due)
+            is_all = _give_up(session, prepared.concerned, settlement=settlement, requests=requests)
+            results.update(settlement.results)
+        state = session.read()
+        results = {number: result for number, result in results.items() if number not in state.intents}
+        after = session.overview(state)
+        change = change_of(prepared.before, after, numbers=numbers, results=results, intents=state.intents)
         return change if is_all else replace(change, again=_NO_TICKET)
 
 
-def _give_up(managed: HomeSession, asked: Sequence[str], settling: Settlement, requests: Requests) -> bool:
-    """Give these licenses back one after the other, those too that have just become active.
+def _give_up(session: HomeSession, numbers: Sequence[str], *, settlement: Settlement, requests: Requests) -> bool:
+    """Give licenses back one after the other, those too that have just become active.
 
-    :return: whether all are; those that were not begun in time stay fenced, for who asks for them again
+    :return: whether all are; those that were not begun in time stay fenced, for the call that asks for them again
     """
-    state = managed.read()
-    if managed.freshness is not None and any(state.is_served(number) for number in asked):
-        managed.freshness.check_heard(managed.home.where)
-    _fence(managed, asked)
-    state = managed.read()
-    for number in (number for number in asked if state.is_active(number)):
-        if managed.freshness is not None and managed.freshness.is_over:
+    state, freshness = session.read(), session.freshness
+    if freshness is not None and any(state.is_served(number) for number in numbers):
+        freshness.check_heard(session.home.where)
+    _fence(session, numbers)
+    state = session.read()
+    for number in (number for number in numbers if state.is_active(number)):
+        if freshness is not None and freshness.is_over:
             return False
         lock = state.installed[number].nodelock
         if lock is not None and lock.until is not None:
-            settling.end(number)
+            settlement.end(number)
         else:
-            settling.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
+            settlement.begin(number, requests.deactivate(number, lock.type if lock else MACHINE))
     return True
 
 
-def _fence(managed: HomeSession, numbers: Sequence[str], closed: bool | None = None) -> None:
+def _fence(session: HomeSession, numbers: Sequence[str], *, closed: bool | None = None) -> None:
     """Stop giving seats of these licenses, of all at once, and drop their pending updates.
 
     :param closed: whether the server is in maintenance mode once the drain has ended with this; None where none does
     """
-    state = managed.read()
-    managed.drop_updates(state, numbers)
-    now = render_time(managed.now())
+    state = session.read()
+    session.drop_updates(state, numbers)
+    now = render_time(session.now())
     fenced = {**{n: now for n in numbers if state.holds(n)}, **state.config.fenced}
     config = replace(state.config, fenced=fenced)
     if closed is not None:
         config = replace(config, maintenance=closed, drain=None)
     if config != state.config:
-        managed.home.save(config)
+        session.home.save(config)

@@ -13,6 +13,7 @@ from ..errors import LicensingError, refuse
 from ..home.config import Config
 from ..home.store import Home
 from ..hosting.liveness import running
+from ..model import parse_seconds
 from ..overview import ClientView, Usage
 
 _EVERY = 0.25
@@ -33,6 +34,22 @@ class Step:
 
     ticket: str
     waited: float = 0.0
+
+
+@dataclass(frozen=True)
+class DrainOptions:
+    """How the seats in use are waited for.
+
+    :ivar seconds: how long
+    :ivar force: go on with seats still in use; else the server is taken back into service, and the call refuses
+    :raises LicensingError: the seconds are no time
+    """
+
+    seconds: float
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        parse_seconds(self.seconds, "drain_seconds")
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Drained:
 
 
 def drain(
-    home: Home, config: Config, seconds: float, numbers: Sequence[str] | None = None, waits: bool = True
+    home: Home, config: Config, *, seconds: float, numbers: Sequence[str] | None = None, waits: bool = True
 ) -> Drained:
     """Wait until no seat of this home's server is in use, for at most so many seconds.
 
@@ -75,7 +92,7 @@ def drain(
         return Drained()
     started = up = time.monotonic()
     while True:
-        usage = _held(home, config, numbers)
+        usage = _held(home, config, numbers=numbers)
         now = time.monotonic()
         if usage is not None or service.is_up():
             up = now
@@ -90,7 +107,7 @@ def drain(
         time.sleep(min(_EVERY, max(0.0, started + seconds - now)))
 
 
-def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Usage | None:
+def _held(home: Home, config: Config, *, numbers: Sequence[str] | None) -> Usage | None:
     """Return the seats in use and who holds them, or None where the server does not say."""
     if running(home, config) is None:
         return None
@@ -103,7 +120,7 @@ def _held(home: Home, config: Config, numbers: Sequence[str] | None) -> Usage | 
         return None
 
 
-def still_held(home: Home, left: Drained, back: bool) -> LicensingError:
+def still_held(home: Home, left: Drained, *, back: bool) -> LicensingError:
     """Return the error for seats that were not given back in time.
 
     :param back: whether the server was taken back into service

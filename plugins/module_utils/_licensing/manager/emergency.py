@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ..declared import DeclaredLicense
 from ..home.state import State
 from ..quote import Quote
+from .port import Activation
 from .results import Action, LicenseResult
 
 
@@ -27,29 +28,28 @@ class Sorted:
 
 
 def sort_out(
+    licenses: Sequence[DeclaredLicense],
+    quotes: Mapping[str, Quote],
+    *,
     state: State,
-    asked: Sequence[DeclaredLicense],
-    quotes: Sequence[Quote],
-    emergency: Sequence[str],
-    given_back: Sequence[str],
+    activation: Activation,
     online: bool,
 ) -> Sorted:
     """Sort licenses by how they are to be activated.
 
-    :param quotes: the authority's, with what it says of an emergency where that was asked; none offline, where a
-        license counts as live on another machine as long as nobody has seen it given back
-    :param emergency: numbers of licenses that may be activated in an emergency
-    :param given_back: numbers of licenses that were seen to be given back; online the authority knows better
+    :param quotes: the authority's by license number, with what it says of an emergency where that was asked; none
+        offline, where a license counts as live on another machine as long as nobody has seen it given back
+    :param activation: names those that may be activated in an emergency, and those that were seen to be given back, of
+        which online the authority knows better
     """
-    known = {quote.number: quote for quote in quotes}
     usual, bridged, kept = [], [], []
-    for license in asked:
-        quote = known.get(license.number, Quote(license.number))
-        elsewhere = quote.is_elsewhere if online else license.number not in given_back
+    for license in licenses:
+        quote = quotes.get(license.number, Quote(license.number))
+        elsewhere = quote.is_elsewhere if online else license.number not in activation.returned
         granted = quote.until is not None or not online
         if elsewhere and state.is_bridged(license.number):
             kept.append(license)
-        elif elsewhere and license.number in emergency and granted:
+        elif elsewhere and license.number in activation.emergency and granted:
             bridged.append(license)
         else:
             usual.append(license)

@@ -13,46 +13,66 @@ from dataclasses import dataclass, replace
 
 from ..errors import LicensingError
 from ..home.config import Config
+from ..home.state import State
 from ..home.store import Home
 from ..hosting.liveness import running
 from ..lease import Lease
-from ..model import now_utc, parse_seconds
-from .drain import STEP, Drained, Step, drain, still_held
+from ..model import now_utc
+from .drain import STEP, Drained, DrainOptions, Step, drain, still_held
 from .freshness import LIMIT
-from .port import Change
-from .session import HomeSession
+from .port import Change, Maintenance
+from .session import HomeSession, change_to
 
 
-def set_maintenance(
-    managed: HomeSession,
-    enabled: bool,
-    drain_seconds: float | None = None,
-    force: bool = False,
-    dry: bool = False,
-    step: Step | None = None,
-) -> Change:
-    """See :meth:`LicenseManager.set_maintenance`."""
-    if drain_seconds is not None:
-        parse_seconds(drain_seconds, "drain_seconds")
-    emptied = None
-    if enabled and drain_seconds is not None and not dry:
-        emptied = empty(managed, drain_seconds, force, step)
-    with managed.held(dry):
-        state = managed.read()
+@dataclass(frozen=True)
+class PreparedMaintenance:
+    """A change of maintenance mode as check mode and run know it before anything is changed.
+
+    :ivar state: the home; one whose maintenance mode is entered is seen without a drain, which is none
+    :ivar config: its configuration afterwards
+    """
+
+    session: HomeSession
+    maintenance: Maintenance
+    state: State
+    config: Config
+
+
+def prepare(session: HomeSession, maintenance: Maintenance) -> PreparedMaintenance:
+    """Look at the home; change nothing."""
+    state = session.read()
+    if not maintenance.enabled and not state.config.is_closed():
+        return PreparedMaintenance(session, maintenance, state, state.config)
+    config = replace(state.config, maintenance=maintenance.enabled, drain=None)
+    if maintenance.enabled:
+        state = replace(state, config=replace(state.config, drain=None))
+    return PreparedMaintenance(session, maintenance, state, config)
+
+
+def forecast(prepared: PreparedMaintenance) -> Change:
+    """Return what entering or leaving maintenance mode would do."""
+    return change_to(prepared.session, prepared.config, before=prepared.state)
+
+
+def execute(prepared: PreparedMaintenance) -> Change:
+    """Wait for clients where that is asked for, then enter maintenance mode; or leave it and restart the server.
+
+    :raises LicensingError: there are seats in use when the time is over, and no force
+    """
+    session, maintenance, emptied = prepared.session, prepared.maintenance, None
+    if maintenance.enabled and maintenance.drain is not None:
+        emptied = empty(session, maintenance.drain, step=maintenance.step)
+    with session.held():
         if emptied is not None and not emptied.is_over:
-            seen = managed.overview(state)
+            seen = session.overview(session.read())
             return Change(False, seen, seen, drained=emptied.drained, again=emptied.ticket)
-        if not enabled and not state.config.is_closed():
-            return managed.configured(state, state.config, dry)
-        # A drain is no maintenance mode that would have been entered before.
-        before = replace(state, config=replace(state.config, drain=None)) if enabled else state
-        config = replace(state.config, maintenance=enabled, drain=None)
-        change = managed.configured(before, config, dry)
-        if not dry and config == before.config != state.config:
-            # Somebody had entered maintenance mode before, so that only the drain has to go.
-            managed.home.save(config)
-    if not enabled and not dry:
-        _restart(managed.home, config)
+        # What was seen before the home was held, or before clients were waited for, may have changed.
+        prepared = prepare(session, maintenance)
+        change = forecast(prepared)
+        if prepared.config != session.home.config():
+            session.home.save(prepared.config)
+    if change.changed and not maintenance.enabled:
+        _restart(session.home, prepared.config)
     return change if emptied is None else replace(change, drained=emptied.drained)
 
 
@@ -70,7 +90,7 @@ class Emptied:
 
 
 def empty(
-    managed: HomeSession, seconds: float, force: bool, step: Step | None, numbers: Sequence[str] | None = None
+    session: HomeSession, options: DrainOptions, *, step: Step | None, numbers: Sequence[str] | None = None
 ) -> Emptied:
     """Keep new seats from being given, and wait until those in use are given back.
 
@@ -80,62 +100,65 @@ def empty(
     :param numbers: only seats of these licenses are waited for; None for all
     :raises LicensingError: there are seats in use when the time is over, and no force; the drain has ended then
     """
-    began, waited = time.monotonic(), step.waited if step is not None else 0.0
-    lease, is_known = _enter(managed, step or Step(secrets.token_hex(16)))
+    began, waited, seconds = time.monotonic(), step.waited if step is not None else 0.0, options.seconds
+    lease, is_known = _enter(session, step or Step(secrets.token_hex(16)))
     try:
         while True:
-            config, left = managed.read().config, seconds - waited - (time.monotonic() - began)
-            drained = drain(managed.home, config, max(0.0, min(STEP, left)), numbers, waits=False)
+            config, left = session.read().config, seconds - waited - (time.monotonic() - began)
+            drained = drain(session.home, config, seconds=max(0.0, min(STEP, left)), numbers=numbers, waits=False)
             at_once = drained.is_over
             if not at_once and drained.seconds < min(STEP, left):
-                drained = drain(managed.home, config, min(STEP, left) - drained.seconds, numbers)
+                drained = drain(session.home, config, seconds=min(STEP, left) - drained.seconds, numbers=numbers)
             took = waited + time.monotonic() - began
             drained = replace(drained, seconds=round(took, 2))
-            if not drained.is_over and took >= seconds and not force:
-                end_drain(managed, lease.ticket)
+            if not drained.is_over and took >= seconds and not options.force:
+                end_drain(session, lease.ticket)
                 if not config.maintenance:
-                    _restart(managed.home, config)
-                raise still_held(managed.home, drained, back=not config.maintenance)
+                    _restart(session.home, config)
+                raise still_held(session.home, drained, back=not config.maintenance)
             may_go_on = drained.is_over or took >= seconds
             if step is not None:
                 may_go_on = may_go_on and is_known and (at_once or took >= seconds)
             if may_go_on or step is not None:
                 return Emptied(drained, lease.ticket, may_go_on)
-            if managed.freshness is not None:
-                managed.freshness.renew()
-            lease, is_known = _enter(managed, Step(lease.ticket, took))
+            if session.freshness is not None:
+                session.freshness.renew()
+            lease, is_known = _enter(session, Step(lease.ticket, took))
     except BaseException:
         # Ctrl-C among others; who is killed instead keeps the server closed for a minute.
         with suppress(LicensingError):
-            end_drain(managed, lease.ticket)
+            end_drain(session, lease.ticket)
         raise
 
 
-def _enter(managed: HomeSession, step: Step) -> tuple[Lease, bool]:
+def _enter(session: HomeSession, step: Step) -> tuple[Lease, bool]:
     """Keep new seats from being given for a while from now on.
 
     :return: until when; and whether this drain was heard of seconds ago, or begins here: a call that was held up on its
         way to the host, while its controller went away, is neither
     """
-    with managed.held():
-        config, now = managed.read().config, now_utc()
-        found = config.drain if config.drain is not None and config.drain.is_valid(now) else None
+    with session.held():
+        config, now = session.read().config, now_utc()
+        lasting = config.drain if config.drain is not None and config.drain.is_valid(now) else None
         begins = step.waited == 0
-        if found is not None and (begins or found.ticket == step.ticket):
+        if lasting is not None and (begins or lasting.ticket == step.ticket):
             # Two controllers that drain one server do it together.
-            lease, is_known = found.renewed(now), begins or found.is_renewed_within(LIMIT, now)
+            lease, is_known = lasting.renewed(now), begins or lasting.is_renewed_within(LIMIT, now)
         else:
             lease, is_known = Lease(step.ticket if begins else secrets.token_hex(16), now).renewed(now), begins
-        managed.home.save(replace(config, drain=lease))
+        session.home.save(replace(config, drain=lease))
     return lease, is_known
 
 
-def end_drain(managed: HomeSession, ticket: str) -> Change:
+def end_drain(session: HomeSession, ticket: str) -> Change:
     """See :meth:`LicenseManager.end_drain`."""
-    with managed.home.locked():
-        state = managed.read()
-        ours = state.config.drain is not None and state.config.drain.ticket == ticket
-        return managed.configured(state, replace(state.config, drain=None) if ours else state.config, False)
+    with session.home.locked():
+        state = session.read()
+        is_ours = state.config.drain is not None and state.config.drain.ticket == ticket
+        config = replace(state.config, drain=None) if is_ours else state.config
+        if config != state.config:
+            session.home.save(config)
+        return change_to(session, config, before=state)
 
 
 def holds(config: Config, ticket: str) -> bool:

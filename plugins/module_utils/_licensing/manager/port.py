@@ -16,7 +16,7 @@ from ..errors import Problem
 from ..model import Profile
 from ..overview import Overview
 from ..quote import Quote
-from .drain import Drained, Step
+from .drain import Drained, DrainOptions, Step
 from .results import LicenseResult
 
 
@@ -84,6 +84,83 @@ class SeatTrial:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class Activation:
+    """Licenses to be active here, and what comes with them.
+
+    :ivar licenses: as they are declared, with their profiles
+    :ivar realm: whose responses to honour, where none is pinned yet
+    :ivar extra_profiles: further profiles of these licenses
+    :ivar users: the registered users; None leaves them as they are
+    :ivar released_by: for a dry run, public keys of hosts that will have released their licenses by then; ``*`` for
+        any host
+    :ivar files: application keys and other files that move with the licenses; one that is here already stays.
+        Which mode they get here depends on their kind, and not on the one that they had
+    :ivar emergency: numbers of those that are to be activated for the days that the authority grants, where another
+        machine holds them
+    :ivar returned: numbers of those that another machine was seen to have given back; offline, where nobody can be
+        asked, an emergency activation of these is replaced by a usual one
+    :ivar keep_profiles: whether licenses that have profiles here keep these, whatever is declared
+    :ivar source: the name of the host that the licenses come from, where ``files`` are all of its files that move: with
+        the last license it is on record that they came
+    """
+
+    licenses: Sequence[DeclaredLicense]
+    realm: Realm | None = None
+    extra_profiles: Sequence[Profile] = ()
+    users: Sequence[str] | None = None
+    released_by: Sequence[str] = ()
+    files: Sequence[HomeFile] = ()
+    emergency: Sequence[str] = ()
+    returned: Sequence[str] = ()
+    keep_profiles: bool = False
+    source: str | None = None
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers of the licenses, in the order declared."""
+        return [license.number for license in self.licenses]
+
+
+@dataclass(frozen=True)
+class Deactivation:
+    """Licenses to be given back to the authority.
+
+    :ivar drain: first keep new seats from being given, and wait for those in use; with None sessions end with the fence
+    :ivar step: where a drain stands that its controller makes in many short calls; None where this call is all of it
+    """
+
+    numbers: Sequence[str]
+    drain: DrainOptions | None = None
+    step: Step | None = None
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """Whether maintenance mode is to be on.
+
+    :ivar drain: how to wait for the seats in use before it is on; with None nobody is waited for
+    :ivar step: where a drain stands that its controller makes in many short calls; None where this call is all of it
+    """
+
+    enabled: bool
+    drain: DrainOptions | None = None
+    step: Step | None = None
+
+
+@dataclass(frozen=True)
+class ProfileChange:
+    """Profiles to be there, in this order, and profiles to go.
+
+    :ivar absent: names of those to be removed
+    :ivar purge: remove all that are not among ``profiles``
+    """
+
+    profiles: Sequence[Profile] = ()
+    absent: Sequence[str] = ()
+    purge: bool = False
+
+
 class LicenseManager(Protocol):
     """Manages the license server of one home. ``dry`` calls predict and change nothing on the host."""
 
@@ -99,96 +176,54 @@ class LicenseManager(Protocol):
     def obstacles(self) -> list[Problem]:
         """Return what would keep this server from giving its licenses up, were it asked to."""
 
-    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[Quote]:
-        """Ask the authority what it would answer to activations here."""
+    def quote(
+        self, licenses: Sequence[DeclaredLicense], channel: Channel, *, realm: Realm | None = None
+    ) -> list[Quote]:
+        """Ask the authority what it would answer to activations here.
 
-    def activate(
-        self,
-        wanted: Sequence[DeclaredLicense],
-        channel: Channel,
-        realm: Realm | None = None,
-        extra_profiles: Sequence[Profile] = (),
-        users: Sequence[str] | None = None,
-        released_by: Sequence[str] = (),
-        files: Sequence[HomeFile] = (),
-        emergency: Sequence[str] = (),
-        given_back: Sequence[str] = (),
-        keep_profiles: bool = False,
-        source: str | None = None,
-        dry: bool = False,
-    ) -> Change:
-        """Make the wanted licenses active here, with their profiles.
-
-        :param files: application keys and other files that move with the licenses; one that is here already stays.
-            Which mode they get here depends on their kind, and not on the one that they had
-        :param emergency: numbers of those that are to be activated for the days that the authority grants, where
-            another machine holds them
-        :param given_back: numbers of those that another machine was seen to have given back; offline, where nobody can
-            be asked, an emergency activation of these is replaced by a usual one
-        :param keep_profiles: whether licenses that have profiles here keep these, whatever is wanted
-        :param source: the name of the host that the licenses come from, where these are all of its files that move:
-            with the last license it is on record that they came
-        :param released_by: for a dry run, public keys of hosts that will have given their licenses back by then;
-            ``*`` for anybody's
+        :param realm: whose answers to honour, where none is pinned yet
         """
 
-    def deactivate(
-        self,
-        numbers: Sequence[str],
-        channel: Channel,
-        drain_seconds: float | None = None,
-        force: bool = False,
-        dry: bool = False,
-        step: Step | None = None,
-    ) -> Change:
+    def activate(self, activation: Activation, channel: Channel, *, dry: bool = False) -> Change:
+        """Make licenses active here, with their profiles."""
+
+    def deactivate(self, deactivation: Deactivation, channel: Channel, *, dry: bool = False) -> Change:
         """Stop serving licenses and give them back to the authority.
 
         Refuses with the server as it was where the authority cannot be reached. Updates that are pending for these
-        licenses are dropped.
+        licenses are dropped. After a drain, a server that has other licenses to serve gives seats again once these are
+        fenced; one that has none stays in maintenance mode.
 
-        :param drain_seconds, force, step: first keep new seats from being given and wait for their seats, as of
-            :meth:`set_maintenance`; with None sessions end with the fence. A server that has other licenses to serve
-            gives seats again once these are fenced; one that has none stays in maintenance mode
         :return: what was done so far, with ``again``, where seats are in use or licenses left to be given back
         """
 
-    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+    def update(self, numbers: Sequence[str], channel: Channel, *, dry: bool = False) -> Change:
         """Fetch the license files of active licenses as the authority has them now; no transfer is spent.
 
         They are served meanwhile, by the license file that is here.
         """
 
-    def set_maintenance(
-        self,
-        enabled: bool,
-        drain_seconds: float | None = None,
-        force: bool = False,
-        dry: bool = False,
-        step: Step | None = None,
-    ) -> Change:
+    def set_maintenance(self, maintenance: Maintenance, *, dry: bool = False) -> Change:
         """Enter maintenance mode and wait for the seats in use to come back, or leave it and restart the server.
 
         While seats are waited for, no new ones are given for so long only as somebody goes on asking.
-
-        :param drain_seconds: how long to wait; with None nobody is waited for
-        :param force: go on with seats still in use; else the server is taken back into service, and this refuses
-        :param step: where the drain stands, for who makes it in many short calls; with None this call is all of it
         """
 
     def end_drain(self, ticket: str) -> Change:
         """Give new seats again at once, unless another drain or maintenance mode keeps them."""
 
-    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
+    def verify(self, served: bool, *, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
         """Take and return one seat on every profile; refuse unless the server serves, or serves no longer.
 
         :param numbers: only the profiles of these licenses; None for all
         :return: by profile; nothing where nothing runs the server
         """
 
-    def set_profiles(
-        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
-    ) -> Change:
-        """Add, rename, re-point, order and remove profiles."""
+    def set_profiles(self, change: ProfileChange, *, dry: bool = False) -> Change:
+        """Add, rename, re-point, order and remove profiles.
+
+        :raises LicensingError: one of them names a license that is not installed
+        """
 
     def carried(self) -> Carried:
         """Return which files here move with licenses, and which came; no contents."""

@@ -80,88 +80,90 @@ def forget(numbers: Sequence[str], home: str) -> str:
     return f"rm -f {' '.join(f'{place}/{digits(number)}.*' for number in numbers for place in places)}"
 
 
-def check_declared(home: Home, state: State, wanted: Sequence[DeclaredLicense], channel: Channel) -> None:
-    """Refuse licenses that cannot be activated as wanted, before anybody is asked."""
+def check_declared(home: Home, state: State, *, licenses: Sequence[DeclaredLicense], channel: Channel) -> None:
+    """Refuse licenses that cannot be activated as declared, before anybody is asked."""
     # What is granted has to be written: a transfer shall not be spent where it cannot be.
     problems = []
     # An update that an activation makes needless is called off first.
-    going_on = state.giving_up(state.superseded([one.number for one in wanted]))
-    if not all(state.is_as(one) for one in wanted):
+    going_on = state.giving_up(state.superseded([license.number for license in licenses]))
+    if not all(state.satisfies(license) for license in licenses):
         # A new key beside licenses of another one: neither of the two could then give all of them up.
         problems += home.unwritable() + _key_problems(home, _activated_with(state))
-        problems += _asked_elsewhere(home, state, state.due([one.number for one in wanted], channel.online))
-    for one in wanted:
-        found = state.installed.get(one.number)
+        problems += _asked_elsewhere(home, state, state.due([license.number for license in licenses], channel.online))
+    for license in licenses:
+        installed = state.installed.get(license.number)
         # Online the authority is asked first, which may have released it.
-        if not channel.online and one.number not in state.intents:
-            problems += _another_machine(found, state, home.where, remove_by_hand(one.number, home.where))
-        if one.number not in going_on.intents:
-            problems += without_code(going_on, [one])
-        lock = found.nodelock if found else None
+        if not channel.online and license.number not in state.intents:
+            problems += _another_machine(installed, state, home.where, remove_by_hand(license.number, home.where))
+        if license.number not in going_on.intents:
+            problems += without_code(going_on, [license])
+        lock = installed.nodelock if installed else None
         locked = lock.type if lock is not None and lock.until is None else None
-        problems += against_nodelock(one, locked, channel.online)
-        problems += another_code(one, found.license.code_key if found else None, state.config.realm or channel.realm)
+        problems += against_nodelock(license, locked, channel.online)
+        problems += another_code(
+            license, installed.license.code_key if installed else None, state.config.realm or channel.realm
+        )
     if problems:
         raise LicensingError(problems)
 
 
-def against_nodelock(one: DeclaredLicense, locked: str | None, online: bool) -> list[Problem]:
+def against_nodelock(license: DeclaredLicense, locked: str | None, online: bool) -> list[Problem]:
     """Tell what stands against the nodelock that is declared for a license on a host.
 
     The plan of a pair asks the same on the controller, so that a declaration has one judgement.
 
     :param locked: the type of the nodelock that the host has for good, or None
     """
-    where = f"license {one.number}"
+    where = f"license {license.number}"
     problems = []
-    if one.nodelock == PERSONAL and not online:
+    if license.nodelock == PERSONAL and not online:
         todo = "Use a machine nodelock, or go online."
         problems.append(Problem("A personal nodelock cannot be activated offline.", where, todo))
-    if one.nodelock == PERSONAL and locked == MACHINE:
+    if license.nodelock == PERSONAL and locked == MACHINE:
         todo = "Declare nodelock: machine."
         problems.append(Problem("A machine nodelock cannot be changed into a personal one.", where, todo))
     return problems
 
 
-def another_code(one: DeclaredLicense, code_key: str | None, realm: Realm | None) -> list[Problem]:
+def another_code(license: DeclaredLicense, code_key: str | None, realm: Realm | None) -> list[Problem]:
     """Tell of an activation code that is another than the one that a license was issued with.
 
     :param code_key: what the license file says of the right one, or None where no file is at hand
     :param realm: that of the home with the file. Where it is not known, the file says nothing of the code; the
         authority does.
     """
-    if one.activation_code is None or code_key is None or realm is None:
+    if license.activation_code is None or code_key is None or realm is None:
         return []
-    if documents.public_half(documents.key_from_code(one.number, one.activation_code, realm.key)) == code_key:
+    if documents.public_half(documents.key_from_code(license.number, license.activation_code, realm.key)) == code_key:
         return []
     return [
         Problem(
-            f"The activation code declared for license {one.number} is not this license's.",
-            f"license {one.number}",
+            f"The activation code declared for license {license.number} is not this license's.",
+            f"license {license.number}",
             "Check the license number and its activation code against what was supplied.",
         )
     ]
 
 
-def without_code(state: State, wanted: Sequence[DeclaredLicense]) -> list[Problem]:
+def without_code(state: State, licenses: Sequence[DeclaredLicense]) -> list[Problem]:
     """Tell of licenses that would have to be asked for, and that have no activation code."""
     return [
         Problem(
-            f"License {one.number} is not active here, and its activation code is not given.",
-            f"license {one.number}",
+            f"License {license.number} is not active here, and its activation code is not given.",
+            f"license {license.number}",
             "Run the same command again: it looks at this host anew. In a play of your own, give the activation_code.",
         )
-        for one in wanted
-        if one.activation_code is None and not state.is_as(one)
+        for license in licenses
+        if license.activation_code is None and not state.satisfies(license)
     ]
 
 
-def check_named(home: Home, state: State, wanted: Sequence[DeclaredLicense], further: Sequence[Profile]) -> None:
-    """Refuse profiles whose names would be taken from licenses that nothing is wanted for."""
+def check_named(home: Home, state: State, *, licenses: Sequence[DeclaredLicense], further: Sequence[Profile]) -> None:
+    """Refuse profiles whose names belong to licenses that are not declared."""
     opening = [number for number, intent in state.intents.items() if intent.action == ACTIVATE]
     held = {number for number in state.installed if state.holds(number)}.union(opening)
-    others = held.difference(one.number for one in wanted)
-    problems = taken_names(named(wanted, further), state.config.profiles, others, home.where)
+    others = held.difference(license.number for license in licenses)
+    problems = taken_names(named(licenses, further), state.config.profiles, others, home.where)
     if problems:
         raise LicensingError(problems)
 
@@ -189,7 +191,7 @@ def taken_names(
     ]
 
 
-def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
+def check_deactivated(home: Home, state: State, *, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that cannot be given up here."""
     problems = obstacles_of(home, state, numbers)
     held = state.concerned(numbers)
@@ -214,7 +216,7 @@ def check_given_up(home: Home, state: State, numbers: Sequence[str], channel: Ch
         raise LicensingError(problems)
 
 
-def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Channel) -> None:
+def check_updated(home: Home, state: State, *, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that are not active here."""
     problems = obstacles_of(home, state, numbers)
     problems += _asked_elsewhere(home, state, state.due(numbers, channel.online))
@@ -235,7 +237,7 @@ def check_updated(home: Home, state: State, numbers: Sequence[str], channel: Cha
 ANYBODY = "*"
 
 
-def raise_refusals(quotes: Sequence[Quote], released_by: Sequence[str], state: State, home: str) -> None:
+def raise_refusals(quotes: Sequence[Quote], state: State, *, home: str, released_by: Sequence[str] = ()) -> None:
     """Refuse what the authority answered to quotes that it would refuse.
 
     :param released_by: public keys of hosts that will have given their licenses back by then, or ANYBODY

@@ -1,100 +1,101 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How profiles, users and statuses come out of a call."""
+"""Profiles and users: how they come out of an activation, and how they are changed by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ..declared import DeclaredLicense, check_names, keep_profiles, named
+from ..errors import LicensingError, Problem
 from ..home.config import Config
 from ..home.state import State
-from ..license_view import LicenseView, Status
-from ..model import ACTIVATE, DEACTIVATE, UPDATE, Profile, arrange_profiles, digits, free_name, parse_user
-from ..overview import Overview, PendingRequest
-
-_PENDING = {
-    Status.PENDING_ACTIVATION: ACTIVATE,
-    Status.PENDING_DEACTIVATION: DEACTIVATE,
-    Status.PENDING_UPDATE: UPDATE,
-}
+from ..model import Profile, arrange_profiles, free_name, parse_user
+from .port import Activation, Change, ProfileChange
+from .session import HomeSession, change_to
 
 
-def arranged(
-    state: State,
-    wanted: Sequence[DeclaredLicense],
-    extra: Sequence[Profile],
-    users: Sequence[str] | None,
-    keep: bool = False,
-) -> Config:
-    """The configuration with the wanted profiles first, in their order, and the active licenses served again.
+def arranged(state: State, activation: Activation) -> Config:
+    """Return the configuration with the declared profiles first, in their order, and the active licenses served again.
 
-    :param keep: whether licenses that have profiles keep these as they are
+    :raises LicensingError: a profile or user cannot be as declared
     """
-    check_names(named(wanted, extra))
-    served = {w.number for w in wanted if state.is_active(w.number)}
+    licenses, extra, users = activation.licenses, activation.extra_profiles, activation.users
+    check_names(named(licenses, extra))
+    served = {license.number for license in licenses if state.is_active(license.number)}
+    arrange = keep_profiles if activation.keep_profiles else _declared
     return replace(
         state.config,
-        profiles=(keep_profiles if keep else _declared)(state.config.profiles, wanted, extra),
+        profiles=arrange(state.config.profiles, licenses, extra),
         users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
         fenced={n: since for n, since in state.config.fenced.items() if n not in served},
     )
 
 
 def _declared(
-    current: Sequence[Profile], wanted: Sequence[DeclaredLicense], extra: Sequence[Profile]
+    current: Sequence[Profile], licenses: Sequence[DeclaredLicense], extra: Sequence[Profile]
 ) -> tuple[Profile, ...]:
     profiles: list[Profile] = []
-    declared = named(wanted, extra)
-    for one in wanted:
-        others_names = {profile.name for profile in declared if profile.name != one.profile}
-        mine = [p for p in current if p.license == one.number and p.name not in others_names]
-        if one.profile:
+    declared = named(licenses, extra)
+    for license in licenses:
+        others_names = {profile.name for profile in declared if profile.name != license.profile}
+        mine = [p for p in current if p.license == license.number and p.name not in others_names]
+        if license.profile:
             # The declared name is given to the license's first profile, unless one of them has it already.
-            others = [p for p in mine if p.name != one.profile]
+            others = [p for p in mine if p.name != license.profile]
             renamed = len(others) == len(mine)
-            profiles += [Profile(one.profile, one.number, one.default), *(others[1:] if renamed else others)]
+            profiles += [
+                Profile(license.profile, license.number, license.default),
+                *(others[1:] if renamed else others),
+            ]
         elif mine:
             profiles += mine
-        elif all(profile.license != one.number for profile in extra):
-            profiles.append(Profile(free_name(current, profiles, declared), one.number, one.default))
+        elif all(profile.license != license.number for profile in extra):
+            profiles.append(Profile(free_name(current, profiles, declared), license.number, license.default))
     return arrange_profiles(current, [*profiles, *extra])
 
 
-def predict(
-    overview: Overview,
-    numbers: Sequence[str],
-    status: Status,
-    fenced: str | None = None,
-    until: Mapping[str, str | None] | None = None,
-) -> Overview:
-    """Return an overview in which licenses have the status that they will have.
+@dataclass(frozen=True)
+class PreparedProfiles:
+    """A change of profiles as check mode and run know it before anything is changed."""
 
-    :param until: when those end that are activated in an emergency, by license number
+    session: HomeSession
+    state: State
+    config: Config
+
+
+def prepare(session: HomeSession, change: ProfileChange) -> PreparedProfiles:
+    """Look at the home; change nothing.
+
+    :raises LicensingError: two profiles have one name, or one names a license that is not installed
     """
-    # Whatever was pending of them is over by then, or makes room for the next.
-    pending = [request for request in overview.pending if request.number not in numbers]
-    action = _PENDING.get(status)
-    if action:
-        # What a dry run foresees has no request.
-        pending += [PendingRequest(n, action, None, None, f"{digits(n)}.request") for n in numbers]
-    licenses = [
-        _predicted(license, status, fenced, (until or {}).get(license.number)) if license.number in numbers else license
-        for license in overview.licenses
-    ]
-    if status is not Status.PENDING_ACTIVATION:
-        # A license file comes with the response.
-        here = {license.number for license in licenses}
-        licenses += [LicenseView(n, status, fenced, until.get(n) if until else None) for n in numbers if n not in here]
-    ordered = sorted(pending, key=lambda request: request.number)
-    return replace(overview, licenses=tuple(licenses), pending=tuple(ordered))
+    check_names(change.profiles)
+    state = session.read()
+    unknown = [p for p in change.profiles if p.license not in state.installed and p.license not in state.intents]
+    if unknown:
+        raise LicensingError(
+            Problem(
+                f"Profile {profile.name} names license {profile.license}, which is not installed.",
+                session.home.where,
+                "Install the license first (aims_license_activate), or name one that is.",
+            )
+            for profile in unknown
+        )
+    # Others stay, also those of a license that something is declared for: here nothing is renamed unasked.
+    gone = {*change.absent, *(profile.name for profile in change.profiles)}
+    others = () if change.purge else tuple(p for p in state.config.profiles if p.name not in gone)
+    return PreparedProfiles(session, state, replace(state.config, profiles=(*change.profiles, *others)))
 
 
-def _predicted(license: LicenseView, status: Status, fenced: str | None, until: str | None) -> LicenseView:
-    if status is Status.PENDING_UPDATE:
-        return replace(license, status=status)
-    if status is Status.PENDING_ACTIVATION:
-        return replace(license, status=status, until=None)
-    return replace(license, status=status, fenced=fenced and (license.fenced or fenced), until=until)
+def forecast(prepared: PreparedProfiles) -> Change:
+    """Return what the change would do."""
+    return change_to(prepared.session, prepared.config, before=prepared.state)
+
+
+def execute(prepared: PreparedProfiles) -> Change:
+    """Write the profiles; the home is to be held."""
+    if prepared.config != prepared.state.config:
+        prepared.session.home.save(prepared.config)
+    return forecast(prepared)

@@ -24,9 +24,9 @@ from ..license_view import Status
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, render_time
 from ..overview import Overview, Usage
 from .exchange import Requests
+from .forecast import predict
 from .freshness import Freshness
 from .port import Change
-from .profiles import predict
 from .results import Action, LicenseResult
 from .settlement import Settlement
 
@@ -81,9 +81,13 @@ class HomeSession:
         """Have the next overview ask the server anew who uses what."""
         self._usage.clear()
 
-    def realm(self, state: State, channel: Channel, given: Realm | None) -> Realm:
-        """Return the realm to deal with: the pinned one, before the first activation that of channel or caller."""
-        named = [realm for realm in (state.config.realm, channel.realm, given) if realm is not None]
+    def realm(self, state: State, channel: Channel, *, proposed: Realm | None = None) -> Realm:
+        """Return the realm to deal with: the pinned one, before the first activation that of channel or caller.
+
+        :param proposed: the caller's
+        :raises LicensingError: there is none, or they differ
+        """
+        named = [realm for realm in (state.config.realm, channel.realm, proposed) if realm is not None]
         if not named:
             raise refuse(
                 "It is not known whose responses to honour: no realm is pinned here yet.",
@@ -97,30 +101,40 @@ class HomeSession:
                 self.home.where,
                 "Correct aims_license_server_authority; a license server does not change its realm.",
             )
-        # The key says which realm it is. Its certificate is what was told last: a service may have come later.
-        told = [realm.ca for realm in (given, channel.realm, named[0]) if realm is not None and realm.ca]
-        return replace(named[0], ca=told[0] if told else None)
+        # The key says which realm it is. The newest certificate counts: a service may have come later.
+        certificates = [realm.ca for realm in (proposed, channel.realm, named[0]) if realm is not None and realm.ca]
+        return replace(named[0], ca=certificates[0] if certificates else None)
 
     def responses(
-        self, state: State, numbers: Sequence[str], channel: Channel, given: Realm | None = None
+        self, state: State, due: Sequence[Intent], *, channel: Channel, realm: Realm | None = None
     ) -> dict[str, Document]:
-        """Return the responses at hand that a call would apply before it asks for anything; refuse where it would."""
-        due = state.due(numbers, channel.online)
-        return Settlement(self.home, channel, self.realm(state, channel, given)).foresee(due) if due else {}
+        """Return the responses to open exchanges that are at hand, checked, by license number; nobody is asked.
 
-    def settling(
+        :param realm: the caller's, where none is pinned yet
+        :raises LicensingError: one of them is not usable
+        """
+        if not due:
+            return {}
+        return Settlement(self.home, channel, realm=self.realm(state, channel, proposed=realm)).look(due)
+
+    def settlement(
         self,
         state: State,
         channel: Channel,
-        given: Realm | None,
-        arriving: Callable[[str], None] | None = None,
+        *,
+        realm: Realm | None = None,
+        arrival: Callable[[str], None] | None = None,
     ) -> tuple[Settlement, Requests]:
-        """Pin the realm and make the host's key, which the first request needs."""
-        realm = self.realm(state, channel, given)
-        if realm != state.config.realm:
-            self.home.save(replace(state.config, realm=realm))
-        requests = Requests(realm, state.fingerprint, self.home.make_host_key(), self.now())
-        return Settlement(self.home, channel, realm, arriving), requests
+        """Pin the realm and make the host's key, which the first request needs.
+
+        :param realm: the caller's, where none is pinned yet
+        :param arrival: called with the number of each license that is about to become active
+        """
+        pinned = self.realm(state, channel, proposed=realm)
+        if pinned != state.config.realm:
+            self.home.save(replace(state.config, realm=pinned))
+        requests = Requests(pinned, state.fingerprint, self.home.make_host_key(), self.now())
+        return Settlement(self.home, channel, realm=pinned, arrival=arrival), requests
 
     def drop_updates(self, state: State, numbers: Sequence[str]) -> None:
         """Drop the updates that are pending for these licenses: nobody waits for their responses any more."""
@@ -129,17 +143,17 @@ class HomeSession:
             if intent is not None and intent.action == UPDATE:
                 self.journal.close(intent)
 
-    def configured(self, state: State, config: Config, dry: bool) -> Change:
-        """Write another configuration; return what that changed."""
-        if not dry and config != state.config:
-            self.home.save(config)
-        after = self.overview(replace(state, config=config))
-        return Change(config != state.config, self.overview(state), after)
+
+def change_to(session: HomeSession, config: Config, *, before: State) -> Change:
+    """Return what another configuration changes."""
+    after = session.overview(replace(before, config=config))
+    return Change(config != before.config, session.overview(before), after)
 
 
 def change_of(
     before: Overview,
     after: Overview,
+    *,
     numbers: Sequence[str],
     results: Mapping[str, LicenseResult],
     intents: Mapping[str, Intent],

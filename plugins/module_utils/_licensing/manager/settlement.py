@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking exchanges to their ends: ask, archive, apply, close."""
+"""Settling exchanges: ask, archive, apply, close."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Settlement:
     Each step may be the last before a crash; the next call takes it up from what is on disk. The home is to be held
     locked.
 
-    :param arriving: called with the number of each license that is about to become active, its response archived
+    :param arrival: called with the number of each license that is about to become active, its response archived
     :ivar results: of what was granted, by license number
     """
 
     def __init__(
-        self, home: Home, channel: Channel, realm: Realm, arriving: Callable[[str], None] | None = None
+        self, home: Home, channel: Channel, *, realm: Realm, arrival: Callable[[str], None] | None = None
     ) -> None:
         self._home = home
         self._journal = Journal(home.folder)
         self._channel = channel
         self._realm = realm
-        self._arriving = arriving
+        self._arrival = arrival
         self.results: dict[str, LicenseResult] = {}
 
     def finish(self, intents: Sequence[Intent]) -> None:
@@ -49,32 +49,18 @@ class Settlement:
         :raises LicensingError: with all that the authority refused; the others are finished all the same, as nothing
             of them is in doubt
         """
-        self._look(intents)
+        self.look(intents)
         refusals = [self._settle(intent) for intent in intents]
         problems = [problem for refused in refusals if refused is not None for problem in refused.problems]
         if problems:
             raise LicensingError(problems)
 
-    def foresee(self, intents: Sequence[Intent]) -> dict[str, Document]:
-        """Return the responses at hand that finishing would apply, by license number, and change nothing.
+    def look(self, intents: Sequence[Intent]) -> dict[str, Document]:
+        """Return the responses that are at hand, checked, by license number; nobody is asked, and nothing is changed.
 
-        :raises LicensingError: finishing would refuse them, or one of them refuses. One that refuses and was archived
-            is none: what it refused is over with the next call that is no dry run, which can then ask anew.
+        :raises LicensingError: one of them is not usable, or was asked of another realm
         """
-        found = self._look(intents)
-        problems: list[Problem] = []
-        for intent in intents:
-            refused = hindrance(found[intent.number]) if intent.number in found else None
-            if refused is not None:
-                del found[intent.number]
-                problems.extend(refused.problems if intent.response is None else ())
-        if problems:
-            raise LicensingError(problems)
-        return found
-
-    def _look(self, intents: Sequence[Intent]) -> dict[str, Document]:
-        """Return the responses that are at hand, checked; nobody is asked."""
-        found: dict[str, Document] = {}
+        responses: dict[str, Document] = {}
         problems: list[Problem] = []
         for intent in intents:
             try:
@@ -83,12 +69,12 @@ class Settlement:
                 if data is None and not self._channel.online:
                     data = self._channel.exchange(intent.number, intent.request)
                 if data is not None:
-                    found[intent.number] = self._checked(intent, data)
+                    responses[intent.number] = self._checked(intent, data)
             except LicensingError as error:
                 problems.extend(error.problems)
         if problems:
             raise LicensingError(problems)
-        return found
+        return responses
 
     def begin(self, number: str, request: bytes) -> None:
         """Write the intent of an exchange; online, take it to its end. Offline, no response can be at hand yet."""
@@ -160,8 +146,8 @@ class Settlement:
             self._home.replace_license(intent.number, self._license(intent.number, response))
             faults.reach("settling.applied.update", intent.number)
             return
-        if self._arriving is not None:
-            self._arriving(intent.number)
+        if self._arrival is not None:
+            self._arrival(intent.number)
         self._home.put_license(intent.number, self._license(intent.number, response), response.normal)
         faults.reach("settling.applied.license", intent.number)
         self._unfence(intent.number)

@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import t
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import folder as _offline
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder, is_like_request
@@ -59,7 +60,9 @@ class Pair:
         """One run of the controller: response files to the host, request files back; return the next step."""
         numbers = numbers or (SERVER,)
         there = {one["number"]: base64.b64decode(one["content"]) for one in self.folder.responses(numbers)}
-        change = self.lab.new.manager.activate(wanted(*numbers), self.lab.offline(there), self.lab.realm)
+        change = self.lab.new.manager.activate(
+            Activation(wanted(*numbers), realm=self.lab.realm), self.lab.offline(there)
+        )
         return self.folder.take({"requests": self.returned(change)}, numbers)
 
     @staticmethod

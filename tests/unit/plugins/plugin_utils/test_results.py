@@ -13,6 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._module import carried_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import (
     DRAINED,
@@ -150,13 +156,13 @@ def test_what_the_license_server_shows_and_does_passes_unchanged(tmp_path: Path)
     numbers = [one.number for one in wanted()]
     managers = lab.old.manager, lab.new.manager
     changes = [
-        managers[0].activate(wanted(), lab.channel(), lab.realm, users=["AIMS\\anna"], dry=True),
-        managers[0].activate(wanted(), lab.channel(), lab.realm, users=["AIMS\\anna"]),
-        managers[0].set_maintenance(True, 0.0),
-        managers[0].deactivate(numbers, lab.offline(), dry=True),
-        managers[0].deactivate(numbers, lab.offline()),
-        managers[1].activate(wanted(), lab.offline(), lab.realm, dry=True),
-        managers[1].activate(wanted(), lab.offline(), lab.realm),
+        managers[0].activate(Activation(wanted(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel(), dry=True),
+        managers[0].activate(Activation(wanted(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel()),
+        managers[0].set_maintenance(Maintenance(True, drain=DrainOptions(0.0))),
+        managers[0].deactivate(Deactivation(numbers), lab.offline(), dry=True),
+        managers[0].deactivate(Deactivation(numbers), lab.offline()),
+        managers[1].activate(Activation(wanted(), realm=lab.realm), lab.offline(), dry=True),
+        managers[1].activate(Activation(wanted(), realm=lab.realm), lab.offline()),
     ]
     for change in changes:
         for overview in (change.before.as_dict(), change.after.as_dict()):

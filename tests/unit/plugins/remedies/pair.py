@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import Config
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan, make_plan, plan_text
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
@@ -69,7 +70,9 @@ class Pair:
             quotes = (
                 hosts[1]
                 .manager.activate(
-                    asked, self.channel(online), self.lab.realm, released_by=released, keep_profiles=back, dry=True
+                    Activation(asked, realm=self.lab.realm, released_by=released, keep_profiles=back),
+                    self.channel(online),
+                    dry=True,
                 )
                 .results
             )
@@ -84,9 +87,10 @@ class Pair:
         plan = self.plan(*numbers, back=back, online=online)
         hosts = (self.new, self.old) if back else (self.old, self.new)
         if plan.deactivate:
-            hosts[0].manager.deactivate(plan.deactivate, self.channel(online))
+            hosts[0].manager.deactivate(Deactivation(plan.deactivate), self.channel(online))
         change = hosts[1].manager.activate(
-            wanted(*numbers), self.channel(online), self.lab.realm, given_back=plan.returned, keep_profiles=back
+            Activation(wanted(*numbers), realm=self.lab.realm, keep_profiles=back, returned=plan.returned),
+            self.channel(online),
         )
         assert not change.requests or not online
         return plan_text(plan, *(("new", "old") if back else ("old", "new")))

@@ -15,6 +15,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import f
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import new_machine_id
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.places import place_of
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -119,7 +120,7 @@ def test_the_private_key_alone_of_another_host(pair: Pair) -> None:
 def test_a_copy_with_pending_requests(pair: Pair) -> None:
     pair.lab.deactivate(pair.old)
     with pytest.raises(ConnectionResetError):
-        pair.old.manager.activate(wanted(SERVER), LostReply(pair.lab.realm, pair.lab.desk().answer))
+        pair.old.manager.activate(Activation(wanted(SERVER)), LostReply(pair.lab.realm, pair.lab.desk().answer))
     copy(pair.old, pair.new, "Journal")
     text = pair.told(SERVER)
     assert f"The pending request for license {SERVER} on new is a copy of that on old." in text
@@ -132,7 +133,7 @@ def test_a_copy_with_pending_requests(pair: Pair) -> None:
 
 def test_a_copied_home_with_a_pending_deactivation(pair: Pair) -> None:
     with pytest.raises(ConnectionResetError):
-        pair.old.manager.deactivate([SERVER], LostReply(pair.lab.realm, pair.lab.desk().answer))
+        pair.old.manager.deactivate(Deactivation([SERVER]), LostReply(pair.lab.realm, pair.lab.desk().answer))
     shutil.rmtree(pair.new.folder)
     copy(pair.old, pair.new)
     text = pair.told()
@@ -169,11 +170,11 @@ def test_a_host_alone_tells_both_causes_and_releases_nothing_that_is_served(pair
     copy(pair.old, pair.new)
     for channel in (pair.lab.channel(), pair.lab.offline()):
         with pytest.raises(LicensingError) as refused:
-            pair.new.manager.activate(wanted(SERVER), channel, pair.lab.realm)
+            pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), channel)
         text = str(refused.value)
         assert "If the home was copied here" in text and "Undo the change" in text and not released_in(text)
     with pytest.raises(LicensingError) as refused:
-        pair.new.manager.deactivate([SERVER], pair.lab.channel())
+        pair.new.manager.deactivate(Deactivation([SERVER]), pair.lab.channel())
     assert commands(str(refused.value), "mv ") == commands(text, "mv ")
     execute(commands(text, "mv "))
     pair.new.home.create()

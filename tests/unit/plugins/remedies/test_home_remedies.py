@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, copy, execute
@@ -103,7 +104,7 @@ def test_what_is_damaged_in_a_home_is_restored_from_its_bundle(pair: Pair, what:
 
 
 def test_a_journal_whose_request_is_for_another_license_is_restored_from_its_bundle(pair: Pair) -> None:
-    pair.old.manager.deactivate([SERVER], pair.lab.offline())
+    pair.old.manager.deactivate(Deactivation([SERVER]), pair.lab.offline())
     bundle = pair.lab.folder / "bundle"
     shutil.copytree(pair.old.folder / "Journal", bundle)
     journal = pair.old.folder / "Journal"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import plan_text
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -31,10 +32,12 @@ def lost(pair: Pair, *numbers: str, bundle: dict[str, Any], online: bool = True)
     """The plan of a pair whose source is declared lost."""
     asked = wanted(*numbers)
     quotes = pair.new.manager.activate(
-        asked,
+        Activation(
+            asked,
+            realm=pair.lab.realm,
+            released_by=["*", *sorted({license["holder"] for license in bundle["licenses"]})],
+        ),
         pair.channel(online),
-        pair.lab.realm,
-        released_by=["*", *sorted({license["holder"] for license in bundle["licenses"]})],
         dry=True,
     ).results
     known = {result.number: result.as_dict() for result in quotes if result.quote}
@@ -110,14 +113,14 @@ def test_offline_the_note_of_a_lost_source_has_the_command_that_releases(at_hand
     plan = lost(pair, SERVER, bundle=bundle, online=False)
     note = next(note for note in plan["notes"] if note.startswith("Where the authority answers"))
     (command,) = commands(note, "authority release")
-    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(), pair.lab.realm)
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
     response = pair.lab.process({SERVER: pair.new.read(f"Journal/{STEM}.request")})
     with pytest.raises(LicensingError, match="is live on another machine"):
-        pair.new.manager.activate(wanted(SERVER), pair.lab.offline(response), pair.lab.realm)
+        pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
     execute([command])
-    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(), pair.lab.realm)
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
     response = pair.lab.process({SERVER: pair.new.read(f"Journal/{STEM}.request")})
-    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(response), pair.lab.realm)
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
     assert pair.new.statuses() == {SERVER: "Active"}
 
 
@@ -135,16 +138,18 @@ def test_an_emergency_that_is_not_granted_waits_for_the_release(pair: Pair) -> N
     with pair.lab.ledger.change():
         pair.lab.ledger.set_emergency_days(0, pair.lab.clock())
     with pytest.raises(LicensingError) as refused:
-        pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+        pair.new.manager.activate(
+            Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel()
+        )
     assert "grants no emergency activations" in str(refused.value)
     assert str(refused.value).endswith("Have the authority's owner release the license.")
     release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
-    pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel())
     assert pair.new.statuses() == {SERVER: "Active"}
 
 
 def test_an_emergency_that_has_ended_is_followed_by_the_release(pair: Pair) -> None:
-    pair.new.manager.activate(wanted(SERVER), pair.lab.channel(), pair.lab.realm, emergency=[SERVER])
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel())
     pair.lab.clock.forward(days=8)
     grants = Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
     problem = grants.look().grant(SERVER).problem

@@ -22,6 +22,7 @@ from ansible_collections.aims.licensing.plugins.action.aims_license_plan import 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal import Portal
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
@@ -137,14 +138,14 @@ def test_a_user_who_is_not_registered_is_registered(tmp_path: Path, new_ledger: 
     with contextlib.closing(lab), contextlib.ExitStack() as stack:
         site = Site(lab, stack)
         declared = {"aims_license_server_users": ["AIMS\\anna"]}
-        site.host.manager.activate(wanted(), lab.channel(), users=declared["aims_license_server_users"])
+        site.host.manager.activate(Activation(wanted(), users=declared["aims_license_server_users"]), lab.channel())
         server = site.serve()
         seat, user = server.seats.new_id(), "AIMS\\bert"
         with pytest.raises(Refused) as refused:
             take(server, seat, user=user)
         (variable,) = re.findall(r"Have the user registered \((\w+)\)\.", str(refused.value))
         declared[variable].append(user)
-        site.host.manager.activate(wanted(), lab.channel(), users=declared[variable])
+        site.host.manager.activate(Activation(wanted(), users=declared[variable]), lab.channel())
         assert take(server, seat, user=user)["seat"] == seat
 
 

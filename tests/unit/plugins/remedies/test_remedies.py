@@ -18,6 +18,11 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import changed_license
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import remove
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_status import LOST_RESPONSE
@@ -61,7 +66,7 @@ def test_a_pending_update_is_finished_by_the_command(at_hand: Pair) -> None:
 def test_request_files_are_processed_by_the_command_of_the_next_step(at_hand: Pair) -> None:
     pair = at_hand
     folder = RequestFolder(pair.lab.folder / "offline")
-    change = pair.old.manager.deactivate(list(NUMBERS), pair.lab.offline())
+    change = pair.old.manager.deactivate(Deactivation(list(NUMBERS)), pair.lab.offline())
     requests = [
         {"number": number, "content": base64.b64encode(content).decode()} for number, content in change.requests.items()
     ]
@@ -76,14 +81,14 @@ def test_request_files_are_processed_by_the_command_of_the_next_step(at_hand: Pa
     responses = {
         response["number"]: base64.b64decode(response["content"]) for response in folder.responses(list(NUMBERS))
     }
-    pair.old.manager.deactivate(list(NUMBERS), pair.lab.offline(responses))
+    pair.old.manager.deactivate(Deactivation(list(NUMBERS)), pair.lab.offline(responses))
     pair.run()
     assert pair.holds(pair.new)
 
 
 def test_a_pending_activation_of_another_machine_is_forgotten_or_its_copied_home_put_away(pair: Pair) -> None:
     pair.lab.deactivate(pair.old)
-    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(), pair.lab.realm)
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
     pair.new.set_machine_id("5" * 31 + "e")
     text = pair.told(SERVER)
     assert f"The pending activation of license {SERVER} was made on another machine" in text
@@ -101,13 +106,13 @@ def test_a_pending_activation_of_another_machine_is_forgotten_or_its_copied_home
 
 def test_a_request_for_another_realm_is_finished_at_its_own(pair: Pair, tmp_path: Path) -> None:
     pair.lab.deactivate(pair.old)
-    pair.new.manager.activate(wanted(SERVER), pair.lab.offline(), pair.lab.realm)
+    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
     (tmp_path / "other").mkdir()
     other = CoreLab(tmp_path / "other", CoreLab.new_ledger(tmp_path / "other"))
     config = pair.new.home.config()
     pair.new.home.save(replace(config, realm=other.realm))
     with pytest.raises(LicensingError, match="Set aims_license_server_authority back to the authority it was made for"):
-        pair.new.manager.activate(wanted(SERVER), other.channel())
+        pair.new.manager.activate(Activation(wanted(SERVER)), other.channel())
     pair.new.home.save(config)
     pair.run(SERVER)
     assert pair.holds(pair.new, SERVER)
@@ -120,7 +125,7 @@ def test_a_package_is_removed_once_the_licenses_that_the_message_lists_are_deact
         remove(pair.old.home)
     assert "Deactivate them first (aims_license_deactivate)." in str(refused.value)
     (numbers,) = re.findall(r"active or pending here: ([\d., ]+)\. \[", str(refused.value))
-    pair.old.manager.deactivate(numbers.split(", "), pair.lab.channel())
+    pair.old.manager.deactivate(Deactivation(numbers.split(", ")), pair.lab.channel())
     assert remove(pair.old.home).changes
 
 
@@ -128,18 +133,18 @@ def test_a_profile_is_added_once_the_license_that_the_message_names_is_activated
     pair.lab.deactivate(pair.old)
     profile = Profile("Another", SERVER)
     with pytest.raises(LicensingError) as refused:
-        pair.new.manager.set_profiles([profile])
+        pair.new.manager.set_profiles(ProfileChange([profile]))
     assert "Install the license first (aims_license_activate), or name one that is." in str(refused.value)
     (number,) = re.findall(r"names license (\S+), which", str(refused.value))
     pair.lab.activate(pair.new, number)
-    assert pair.new.manager.set_profiles([profile]).changed
+    assert pair.new.manager.set_profiles(ProfileChange([profile])).changed
 
 
 def test_a_number_that_is_not_installed_is_corrected_by_what_the_module_lists(pair: Pair) -> None:
     with pytest.raises(LicensingError) as refused:
-        pair.old.manager.deactivate(["015.120.099.099"], pair.lab.channel())
+        pair.old.manager.deactivate(Deactivation(["015.120.099.099"]), pair.lab.channel())
     assert "Correct the number; aims_license_info lists the licenses that are here." in str(refused.value)
     listed = [license["number"] for license in pair.look("old", pair.old)["overview"]["licenses"]]
-    pair.old.manager.deactivate(listed, pair.lab.channel())
+    pair.old.manager.deactivate(Deactivation(listed), pair.lab.channel())
     pair.run()
     assert pair.holds(pair.new)

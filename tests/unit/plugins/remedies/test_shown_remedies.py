@@ -39,6 +39,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.ports import address_problems
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.service import Process
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.systemd import Unit
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.listening import bind
 from ansible_collections.aims.licensing.plugins.plugin_utils import _drain
@@ -261,7 +262,7 @@ def service(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 def test_a_profile_that_gives_no_seat_is_tried_by_hand_until_its_log_and_the_command_say_why(service: Service) -> None:
     manager = service.host.manager
-    manager.set_maintenance(True)
+    manager.set_maintenance(Maintenance(True))
     with pytest.raises(LicensingError) as refused:
         manager.verify(served=True)
     log, command = re.findall(
@@ -271,7 +272,7 @@ def test_a_profile_that_gives_no_seat_is_tried_by_hand_until_its_log_and_the_com
     until(lambda: "but for maintenance mode" in service.host.read(log).decode(), "the line of the log")
     by_hand = command.replace("PROFILE", profile)
     assert "maintenance" in shown(by_hand)
-    manager.set_maintenance(False)
+    manager.set_maintenance(Maintenance(False))
     assert profile in shown(by_hand)
     assert {trial.outcome for trial in manager.verify(served=True)} <= {"granted", "in use"}
 
@@ -292,7 +293,7 @@ def test_who_keeps_a_host_from_its_end_is_shown_by_the_command(
     (command,) = re.findall(r"See what it does \((licman --\w+) there\), then run the same", str(refused.value))
     overview = shown(command)
     assert ANNA in overview and "PROSession" in overview
-    pair.old.manager.deactivate([SERVER], pair.lab.offline())
+    pair.old.manager.deactivate(Deactivation([SERVER]), pair.lab.offline())
     assert re.search(rf"^{SERVER}  pending: deactivate, since \S+$", shown(command), re.MULTILINE)
     service.seats.release(seat)
     assert in_steps(call, "old", 0)["changed"]

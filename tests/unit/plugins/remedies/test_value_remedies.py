@@ -21,6 +21,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel import base
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import listening
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
@@ -108,9 +109,9 @@ def test_an_authority_of_another_realm_is_corrected(pair: Pair) -> None:
     other = replace(pair.lab.realm, name="REHEARSAL other", key=Realm("x", "B" * 43 + "=").key)
     pair.new.home.save(replace(config, realm=pair.lab.realm))
     channel = base.Embedded(other, "another", pair.lab.desk().answer, pair.lab.ledger.check_writable)
-    text = told(lambda: pair.new.manager.activate(wanted(SERVER), channel))
+    text = told(lambda: pair.new.manager.activate(Activation(wanted(SERVER)), channel))
     assert "Correct aims_license_server_authority; a license server does not change its realm." in text
-    pair.new.manager.activate(wanted(SERVER), pair.lab.channel())
+    pair.new.manager.activate(Activation(wanted(SERVER)), pair.lab.channel())
     assert pair.new.statuses() == {SERVER: "Active"}
 
 

@@ -16,12 +16,10 @@ from ...documents import Realm
 from ...errors import Problem, refuse
 from ...files import PRIVATE, PUBLIC
 from ...home.store import is_secret
-from ...model import Profile
 from ...overview import Overview
 from ...places import below
 from ...quote import Quote
-from ..drain import Step
-from ..port import Carried, Change, HomeFile, SeatTrial
+from ..port import Activation, Carried, Change, Deactivation, HomeFile, Maintenance, ProfileChange, SeatTrial
 from .host import Host, LinuxHost
 from .layout import LINUX_ROOTS, Layout, find_layout
 from .reading import obstacles_of, overview_of
@@ -84,59 +82,30 @@ class VendorManager:
             HomeFile(name, PRIVATE if is_secret(name) else PUBLIC, is_secret(name), contents[name]) for name in names
         ]
 
-    def quote(self, wanted: Sequence[DeclaredLicense], channel: Channel, realm: Realm | None) -> list[Quote]:
+    def quote(
+        self, licenses: Sequence[DeclaredLicense], channel: Channel, *, realm: Realm | None = None
+    ) -> list[Quote]:
         self._leave_to_a_person("learns of no transfers", "its record of the moves of the last 365 days")
 
-    def activate(
-        self,
-        wanted: Sequence[DeclaredLicense],
-        channel: Channel,
-        realm: Realm | None = None,
-        extra_profiles: Sequence[Profile] = (),
-        users: Sequence[str] | None = None,
-        released_by: Sequence[str] = (),
-        files: Sequence[HomeFile] = (),
-        emergency: Sequence[str] = (),
-        given_back: Sequence[str] = (),
-        keep_profiles: bool = False,
-        source: str | None = None,
-        dry: bool = False,
-    ) -> Change:
+    def activate(self, activation: Activation, channel: Channel, *, dry: bool = False) -> Change:
         self._leave_to_a_person("activates no license", "License > License Configuration... > Install...")
 
-    def deactivate(
-        self,
-        numbers: Sequence[str],
-        channel: Channel,
-        drain_seconds: float | None = None,
-        force: bool = False,
-        dry: bool = False,
-        step: Step | None = None,
-    ) -> Change:
+    def deactivate(self, deactivation: Deactivation, channel: Channel, *, dry: bool = False) -> Change:
         self._leave_to_a_person("deactivates no license", "License > License Configuration... > Deactivate...")
 
-    def update(self, numbers: Sequence[str], channel: Channel, dry: bool = False) -> Change:
+    def update(self, numbers: Sequence[str], channel: Channel, *, dry: bool = False) -> Change:
         self._leave_to_a_person("updates no license", "License > License Configuration... > Update...")
 
-    def set_maintenance(
-        self,
-        enabled: bool,
-        drain_seconds: float | None = None,
-        force: bool = False,
-        dry: bool = False,
-        step: Step | None = None,
-    ) -> Change:
+    def set_maintenance(self, maintenance: Maintenance, *, dry: bool = False) -> Change:
         self._leave_to_a_person("neither enters nor leaves maintenance mode", "Maintenance > Maintenance mode")
 
     def end_drain(self, ticket: str) -> Change:
         self._leave_to_a_person("neither enters nor leaves maintenance mode", "Maintenance > Maintenance mode")
 
-    def verify(self, served: bool, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
+    def verify(self, served: bool, *, numbers: Sequence[str] | None = None, dry: bool = False) -> list[SeatTrial]:
         self._leave_to_a_person("takes no seat", "start AIMMS on a client, and look for its license in the log")
 
-    def set_profiles(
-        self, wanted: Sequence[Profile], absent: Sequence[str] = (), purge: bool = False, dry: bool = False
-    ) -> Change:
+    def set_profiles(self, change: ProfileChange, *, dry: bool = False) -> Change:
         self._leave_to_a_person("changes no profiles", "Profile > ...")
 
     def _leave_to_a_person(self, what: str, how: str) -> NoReturn:

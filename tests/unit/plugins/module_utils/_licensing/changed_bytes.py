@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
@@ -101,9 +102,9 @@ ACTIONS = ("activate", "deactivate", "update")
 
 def act(host: Host, action: str, channel: Any, realm: Any = None) -> Any:
     if action == "activate":
-        return host.manager.activate(wanted(SERVER), channel, realm=realm)
+        return host.manager.activate(Activation(wanted(SERVER), realm=realm), channel)
     if action == "deactivate":
-        return host.manager.deactivate([SERVER], channel)
+        return host.manager.deactivate(Deactivation([SERVER]), channel)
     return host.manager.update([SERVER], channel)
 
 

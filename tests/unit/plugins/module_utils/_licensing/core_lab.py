@@ -30,6 +30,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions, Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account, digits
 from support import worked_example
 from support.worked_example import CLIENT, CODES, HOME, SERVER, SESSION, WRONG_CODE  # noqa: F401 # pylint: disable=unused-import
@@ -191,11 +193,21 @@ class CoreLab:
         """Answer request files at the desk, as a person has them answered."""
         return {number: self.desk(online=False).answer(request) for number, request in requests.items()}
 
-    def activate(self, host: Host, *numbers: str, **options: Any) -> Any:
-        return host.manager.activate(wanted(*numbers), self.channel(), **options)
+    def activate(self, host: Host, *numbers: str, dry: bool = False, **options: Any) -> Any:
+        return host.manager.activate(Activation(wanted(*numbers), **options), self.channel(), dry=dry)
 
-    def deactivate(self, host: Host, *numbers: str, **options: Any) -> Any:
-        return host.manager.deactivate(list(numbers or NUMBERS), self.channel(), **options)
+    def deactivate(
+        self,
+        host: Host,
+        *numbers: str,
+        drain_seconds: float | None = None,
+        force: bool = False,
+        step: Step | None = None,
+        dry: bool = False,
+    ) -> Any:
+        drain = None if drain_seconds is None else DrainOptions(drain_seconds, force)
+        deactivation = Deactivation(list(numbers or NUMBERS), drain, step)
+        return host.manager.deactivate(deactivation, self.channel(), dry=dry)
 
     def spent(self, number: str = SERVER, nodelock: str = "machine") -> int:
         """Transfers of a license on the ledger."""

@@ -24,6 +24,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import f
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import HOST_KEY, Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, ServerView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import Seal, seal
@@ -145,7 +146,7 @@ def test_what_is_new_beside_licenses_that_were_given_back_becomes_the_newest(lab
 def test_licenses_that_are_about_to_be_given_back_are_covered(lab: CoreLab, backups: Backups) -> None:
     lab.activate(lab.old)
     first = backups.take(lab.old)
-    lab.old.manager.deactivate(NUMBERS, lab.offline())
+    lab.old.manager.deactivate(Deactivation(NUMBERS), lab.offline())
     assert backups.take(lab.old) == first
     publish(lab.old, "published since")
     second = backups.take(lab.old)
@@ -170,10 +171,10 @@ def test_a_home_that_was_made_anew_displaces_the_bundle_once_it_holds_licenses(l
 def test_a_damaged_bundle_of_the_same_content_serves_nobody(lab: CoreLab, backups: Backups) -> None:
     lab.activate(lab.old)
     first = backups.take(lab.old)
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     backups.take(lab.old)
     (first.path / "overview.yml").write_text("", encoding="utf-8")
-    lab.old.manager.set_maintenance(False)
+    lab.old.manager.set_maintenance(Maintenance(False))
     third = backups.take(lab.old)
     assert third.manifest.digest == first.manifest.digest and third.path != first.path
     assert backups.latest == third.path
@@ -193,9 +194,9 @@ def test_a_bundle_that_the_passwords_of_the_run_do_not_open_is_followed_by_one_t
         first.require_opens(backups.vault)
     assert not backups.judge(lab.old).changes
     # An older bundle of the same content that opens is as good as a new one.
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     backups.take(lab.old)
-    lab.old.manager.set_maintenance(False)
+    lab.old.manager.set_maintenance(Maintenance(False))
     assert backups.judge(lab.old).made == second
     backups.vault = VAULT
     assert backups.judge(lab.old).made == first
@@ -365,7 +366,7 @@ def test_without_symbolic_links_a_file_names_the_newest_bundle(
     assert backups.latest == second.path != first.path
     # Back on a file system that has links, the file gives way to one.
     monkeypatch.undo()
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     third = backups.take(lab.old)
     assert link.is_symlink() and backups.latest == third.path
     link.unlink()
@@ -478,7 +479,7 @@ def test_a_folder_that_cannot_be_synced_or_locked_by_itself_takes_bundles_all_th
     def refuse_locks(*_arguments: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     monkeypatch.setattr(fcntl, "flock", refuse_locks)
     with pytest.raises(LicensingError, match="cannot lock files: No locks available"):
         backups.take(lab.old)

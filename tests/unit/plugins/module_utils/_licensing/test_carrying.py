@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import MAX_BYTES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import HomeFile
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, HomeFile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     SERVER,
@@ -107,10 +107,12 @@ def test_a_run_that_was_cut_off_is_made_up_for_by_the_next(lab: CoreLab, monkeyp
 
 def test_offline_they_come_with_the_response(lab: CoreLab) -> None:
     earlier_stay(lab)
-    asked = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm, files=brought("TWO")).requests
+    asked = lab.new.manager.activate(
+        Activation(wanted(SERVER), realm=lab.realm, files=brought("TWO")), lab.offline()
+    ).requests
     assert lab.new.read(KEY) == b"ONE"
     answered = lab.offline(lab.process(asked))
-    lab.new.manager.activate(wanted(SERVER), answered, lab.realm, files=brought("TWO"))
+    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, files=brought("TWO")), answered)
     assert lab.new.read(KEY) == b"TWO"
 
 
@@ -176,10 +178,12 @@ def test_a_file_that_moves_is_written_through_no_link_and_over_no_other_name_of_
 def test_a_record_says_whose_files_came_once_the_licenses_are_here(lab: CoreLab) -> None:
     lab.activate(lab.new, SERVER, source="old")
     assert lab.new.manager.carried().sources == ("old",)
-    asked = lab.new.manager.activate(wanted(SESSION), lab.offline(), lab.realm, source="older").requests
+    asked = lab.new.manager.activate(
+        Activation(wanted(SESSION), realm=lab.realm, source="older"), lab.offline()
+    ).requests
     assert lab.new.manager.carried().sources == ("old",)
     answered = lab.offline(lab.process(asked))
-    lab.new.manager.activate(wanted(SESSION), answered, lab.realm, source="older")
+    lab.new.manager.activate(Activation(wanted(SESSION), realm=lab.realm, source="older"), answered)
     assert lab.new.manager.carried().sources == ("old", "older")
 
 

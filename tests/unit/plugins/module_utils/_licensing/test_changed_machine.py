@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     SERVER,
@@ -55,19 +57,25 @@ def pend(lab: CoreLab, granted: bool) -> None:
     lab.deactivate(lab.old, SERVER)
     if granted:
         with pytest.raises(ConnectionResetError):
-            lab.new.manager.activate(wanted(SERVER), LostReply(lab.realm, lab.desk().answer))
+            lab.new.manager.activate(Activation(wanted(SERVER)), LostReply(lab.realm, lab.desk().answer))
     else:
-        lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+        lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
 
 
 Call = Callable[[CoreLab, Any, bool], object]
 CALLS: dict[str, Call] = {
-    "activate it": lambda lab, line, dry: lab.new.manager.activate(wanted(SERVER), line, lab.realm, dry=dry),
-    "deactivate it": lambda lab, line, dry: lab.new.manager.deactivate([SERVER], line, dry=dry),
-    "deactivate it, drained": lambda lab, line, dry: lab.new.manager.deactivate([SERVER], line, 0, dry=dry),
+    "activate it": lambda lab, line, dry: lab.new.manager.activate(
+        Activation(wanted(SERVER), realm=lab.realm), line, dry=dry
+    ),
+    "deactivate it": lambda lab, line, dry: lab.new.manager.deactivate(Deactivation([SERVER]), line, dry=dry),
+    "deactivate it, drained": lambda lab, line, dry: lab.new.manager.deactivate(
+        Deactivation([SERVER], drain=DrainOptions(0)), line, dry=dry
+    ),
     "update it": lambda lab, line, dry: lab.new.manager.update([SERVER], line, dry=dry),
     # Online all that is pending is finished first (invariant I3).
-    "activate another": lambda lab, line, dry: lab.new.manager.activate(wanted(CLIENT), line, lab.realm, dry=dry),
+    "activate another": lambda lab, line, dry: lab.new.manager.activate(
+        Activation(wanted(CLIENT), realm=lab.realm), line, dry=dry
+    ),
 }
 
 
@@ -98,7 +106,7 @@ def test_once_the_machine_is_the_same_again_it_is_asked_for_under_the_same_id(la
         lab.activate(lab.new, SERVER)
     lab.new.set_machine_id(WAS)
     line = Recording(lab.realm, lab.desk().answer)
-    lab.new.manager.activate(wanted(SERVER), line, lab.realm)
+    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), line)
     assert line.sent == [asked]
     assert lab.new.statuses() == {SERVER: "Active"} and lab.spent() == 1
 
@@ -110,13 +118,13 @@ def test_offline_neither_is_its_request_handed_out_nor_its_response_applied(lab:
     words = told(lab)
     for channel in (lab.offline(), lab.offline(responses)):
         with pytest.raises(LicensingError) as refused:
-            lab.new.manager.activate(wanted(SERVER), channel, lab.realm, dry=dry)
+            lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), channel, dry=dry)
         assert problems_of(refused) == [words]
     assert lab.new.open_requests() == ["015120064022.request"] and lab.new.served() == set()
     # Others have nothing to do with it.
-    lab.new.manager.activate(wanted(CLIENT), lab.offline(), lab.realm, dry=dry)
+    lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline(), dry=dry)
     lab.new.set_machine_id(WAS)
-    lab.new.manager.activate(wanted(SERVER), lab.offline(responses), lab.realm, dry=dry)
+    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline(responses), dry=dry)
     assert lab.new.served() == (set() if dry else {"015120064022"})
 
 
@@ -149,7 +157,7 @@ def test_a_pending_deactivation_is_finished_wherever_it_is(lab: CoreLab) -> None
     """It spends nothing and makes nothing live; the authority judges by the machine that made it."""
     lab.activate(lab.new, SERVER)
     with pytest.raises(ConnectionResetError):
-        lab.new.manager.deactivate([SERVER], LostReply(lab.realm, lab.desk().answer))
+        lab.new.manager.deactivate(Deactivation([SERVER]), LostReply(lab.realm, lab.desk().answer))
     lab.new.set_machine_id(IS)
     assert lab.new.overview["pending"][0]["drift"] is None
     lab.activate(lab.new, CLIENT)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     NUMBERS,
@@ -57,10 +58,10 @@ def test_an_activation_whose_reply_was_lost_is_asked_for_again_under_its_id(lab:
     bad, good = lost(lab), lost(lab, damage=lambda response: response)
     for _attempt in range(3):
         with pytest.raises(ConnectionResetError):
-            lab.new.manager.activate(wanted(SERVER), bad)
+            lab.new.manager.activate(Activation(wanted(SERVER)), bad)
         assert lab.new.statuses() == {}
         assert lab.new.open_requests() == ["015120064022.request"]
-    change = lab.new.manager.activate(wanted(SERVER), good)
+    change = lab.new.manager.activate(Activation(wanted(SERVER)), good)
     assert change.results[0].action == "activated"
     assert len(ids(bad.requests + good.requests)) == 1
     assert lab.spent() == 1
@@ -73,11 +74,11 @@ def test_a_deactivation_whose_reply_was_lost_is_asked_for_again_and_never_served
     lab.activate(lab.old, SERVER)
     bad, good = lost(lab), lost(lab, damage=lambda response: response)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.deactivate([SERVER], bad)
+        lab.old.manager.deactivate(Deactivation([SERVER]), bad)
     assert lab.old.served() == set()
     lab.activate(lab.new, SERVER)
     check(lab)
-    lab.old.manager.deactivate([SERVER], good)
+    lab.old.manager.deactivate(Deactivation([SERVER]), good)
     assert len(ids(bad.requests + good.requests)) == 1
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock"}
     check(lab)
@@ -86,7 +87,7 @@ def test_a_deactivation_whose_reply_was_lost_is_asked_for_again_and_never_served
 def test_after_a_lost_deactivation_an_activation_first_learns_what_became_of_it(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.deactivate([SERVER], lost(lab))
+        lab.old.manager.deactivate(Deactivation([SERVER]), lost(lab))
     lab.activate(lab.old, SERVER)
     assert lab.old.statuses() == {SERVER: "Active"}
     assert lab.spent() == 0
@@ -96,14 +97,14 @@ def test_after_a_lost_deactivation_an_activation_first_learns_what_became_of_it(
 
 def test_only_one_license_is_in_doubt_when_the_line_breaks(lab: CoreLab) -> None:
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(wanted(), lost(lab))
+        lab.old.manager.activate(Activation(wanted()), lost(lab))
     assert lab.old.open_requests() == ["015120064022.request"]
     assert [lab.ledger.holding(number) is not None for number in NUMBERS] == [True, False, False]
 
 
 def test_another_license_is_not_asked_for_while_one_is_in_doubt(lab: CoreLab) -> None:
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(wanted(SERVER), lost(lab))
+        lab.old.manager.activate(Activation(wanted(SERVER)), lost(lab))
     lab.activate(lab.old, SESSION)
     assert lab.old.open_requests() == []
     assert lab.old.statuses() == {SERVER: "Active", SESSION: "Active"}
@@ -122,13 +123,13 @@ def test_another_license_is_not_asked_for_while_one_is_in_doubt(lab: CoreLab) ->
 def test_a_damaged_reply_is_not_applied_and_the_request_stays_open(lab: CoreLab, damage: Any) -> None:
     bad = lost(lab, damage)
     with pytest.raises(LicensingError, match=DAMAGED):
-        lab.old.manager.activate(wanted(SERVER), bad)
+        lab.old.manager.activate(Activation(wanted(SERVER)), bad)
     assert lab.old.statuses() == {}
     assert lab.old.open_requests() == ["015120064022.request"]
     lab.activate(lab.old, SERVER)
     assert lab.old.statuses() == {SERVER: "Active"}
     with pytest.raises(LicensingError, match=DAMAGED):
-        lab.old.manager.deactivate([SERVER], lost(lab, damage))
+        lab.old.manager.deactivate(Deactivation([SERVER]), lost(lab, damage))
     assert lab.old.served() == set()
     lab.deactivate(lab.old, SERVER)
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock"}
@@ -198,7 +199,7 @@ def test_a_deactivation_that_is_cut_at_any_step_is_finished_by_the_next(
         assert len(closed(lab.old)) == exchanges + 4
         check(lab)
         assert not lab.deactivate(lab.old, *some).changed
-        lab.new.manager.deactivate(list(lab.new.statuses()), lab.channel())
+        lab.new.manager.deactivate(Deactivation(list(lab.new.statuses())), lab.channel())
         lab.clock.forward(days=400)
 
 
@@ -225,18 +226,18 @@ def test_an_offline_activation_that_is_cut_at_any_step_is_finished_by_the_next(
     lab: CoreLab, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
 ) -> None:
     counting = lab.host("counting", "4" * 31 + "d")
-    asked = counting.manager.activate(wanted(CLIENT), lab.offline(), lab.realm)
+    asked = counting.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
     loaded = lab.offline(lab.process(asked.requests))
-    steps = steps_of(monkeypatch, lambda: counting.manager.activate(wanted(CLIENT), loaded))
+    steps = steps_of(monkeypatch, lambda: counting.manager.activate(Activation(wanted(CLIENT)), loaded))
     some = wanted(SERVER)
     for step in range(1, steps + 1):
         target = lab.host(f"target{step}", f"{step:032x}")
-        request = target.manager.activate(some, lab.offline(), lab.realm).requests[SERVER]
+        request = target.manager.activate(Activation(some, realm=lab.realm), lab.offline()).requests[SERVER]
         channel = lab.offline(lab.process({SERVER: request}))
         with fault_at(monkeypatch, step, fault), pytest.raises((LicensingError, PowerCut)):
-            target.manager.activate(some, channel)
+            target.manager.activate(Activation(some), channel)
         answered = "015120064022.response" in target.open_requests() or ".response" in closed(target)
-        again = target.manager.activate(some, lab.offline() if answered else channel)
+        again = target.manager.activate(Activation(some), lab.offline() if answered else channel)
         assert again.requests == {}
         assert target.statuses() == {SERVER: "Active"}
         assert target.open_requests() == []

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.command import _list
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     date_after,
     parse_code,
@@ -119,9 +121,11 @@ def test_a_drain_that_never_ends_is_refused_before_anything_is_changed(lab: Core
     before = lab.old.files()
     for seconds in (math.inf, math.nan, -1.0):
         with pytest.raises(LicensingError, match="is not a time to wait"):
-            lab.old.manager.set_maintenance(True, seconds)
+            lab.old.manager.set_maintenance(Maintenance(True, drain=DrainOptions(seconds)))
         with pytest.raises(LicensingError, match="is not a time to wait"):
-            lab.old.manager.deactivate([SERVER], lab.channel(), seconds)
+            lab.old.manager.deactivate(
+                Deactivation([SERVER], drain=DrainOptions(seconds) if seconds is not None else None), lab.channel()
+            )
     assert lab.old.files() == before
 
 

@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
@@ -108,9 +109,9 @@ def granted_once(lab: CoreLab, host: Host, **changes: Any) -> bytes:
 def test_a_home_restored_to_a_pending_activation_is_not_granted_again_what_it_gave_back(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
-    asked = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    asked = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
     shutil.copytree(lab.new.root, lab.folder / "snapshot")
-    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(asked.requests)), lab.realm)
+    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline(lab.process(asked.requests)))
     lab.deactivate(lab.new, SERVER)
     given_back = render_time(lab.clock())
     lab.clock.forward(days=1)

@@ -18,8 +18,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager 
     maintenance,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.bundled import BundledManager
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Drained, Step
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import Drained, DrainOptions, Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.freshness import Freshness, uptime
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import ClientView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
@@ -123,22 +129,29 @@ def test_a_call_that_was_held_up_gives_nothing_up(lab: CoreLab, drain: float | N
     lab.activate(lab.old)
     before = lab.old.files()
     with pytest.raises(LicensingError, match="This was asked for 41 seconds ago"):
-        late(lab).deactivate(list(NUMBERS), lab.channel(), drain, step=FIRST if drain else None)
+        late(lab).deactivate(
+            Deactivation(
+                list(NUMBERS), drain=DrainOptions(drain) if drain is not None else None, step=FIRST if drain else None
+            ),
+            lab.channel(),
+        )
     assert {name: kept for name, kept in lab.old.files().items() if ".lock" not in name} == {
         name: kept for name, kept in before.items() if ".lock" not in name
     }
-    late(lab, 20).deactivate(list(NUMBERS), lab.channel(), drain)
+    late(lab, 20).deactivate(
+        Deactivation(list(NUMBERS), drain=DrainOptions(drain) if drain is not None else None), lab.channel()
+    )
     assert not lab.old.served()
 
 
 def test_no_other_call_that_was_held_up_changes_anything(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER, SESSION)
     acts: Mapping[str, Any] = {
-        "activate": lambda manager: manager.activate([], lab.channel()),
+        "activate": lambda manager: manager.activate(Activation([]), lab.channel()),
         "update": lambda manager: manager.update([SERVER], lab.channel()),
-        "maintenance": lambda manager: manager.set_maintenance(True),
-        "drain": lambda manager: manager.set_maintenance(True, 10, step=FIRST),
-        "profiles": lambda manager: manager.set_profiles([], absent=["PROServer"]),
+        "maintenance": lambda manager: manager.set_maintenance(Maintenance(True)),
+        "drain": lambda manager: manager.set_maintenance(Maintenance(True, drain=DrainOptions(10), step=FIRST)),
+        "profiles": lambda manager: manager.set_profiles(ProfileChange(absent=["PROServer"])),
     }
     before = json.loads(lab.old.read("Config/server.json"))
     for name, act in acts.items():
@@ -161,7 +174,10 @@ def test_a_call_that_nobody_listens_to_any_more_gives_nothing_up(lab: CoreLab) -
     unheard = BundledManager(lab.old.home, lab.clock, Freshness(is_heard=lambda: False))
     for step, drain in ((FIRST, 10.0), (None, None)):
         with pytest.raises(LicensingError, match="Whoever made this call is gone"):
-            unheard.deactivate(list(NUMBERS), lab.channel(), drain, step=step)
+            unheard.deactivate(
+                Deactivation(list(NUMBERS), drain=DrainOptions(drain) if drain is not None else None, step=step),
+                lab.channel(),
+            )
         assert is_untouched(lab) and not config(lab).is_closed()
 
 
@@ -191,7 +207,7 @@ def test_a_drain_that_somebody_ended_at_the_last_moment_is_asked_for_again(
 
 
 def test_maintenance_mode_that_a_person_has_entered_outlasts_a_drain(lab: CoreLab, seats: Seats) -> None:
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST)
     assert config(lab).drain is not None
     lab.old.manager.end_drain(FIRST.ticket)
@@ -203,15 +219,15 @@ def test_maintenance_mode_that_a_person_has_entered_outlasts_a_drain(lab: CoreLa
     # The server goes on with the other licenses, in maintenance mode as before.
     assert lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST).after.server.maintenance
     assert config(lab).is_closed(now_utc() + LENGTH)
-    lab.old.manager.set_maintenance(False)
+    lab.old.manager.set_maintenance(Maintenance(False))
     assert not config(lab).is_closed()
 
 
 def test_entering_maintenance_mode_lasts_only_once_the_seats_are_back(lab: CoreLab, seats: Seats) -> None:
-    change = lab.old.manager.set_maintenance(True, 300, step=FIRST)
+    change = lab.old.manager.set_maintenance(Maintenance(True, drain=DrainOptions(300), step=FIRST))
     assert change.again == FIRST.ticket and not config(lab).maintenance
     seats.in_use = 0
-    change = lab.old.manager.set_maintenance(True, 300, step=NEXT)
+    change = lab.old.manager.set_maintenance(Maintenance(True, drain=DrainOptions(300), step=NEXT))
     assert (change.changed, change.again) == (True, None)
     assert not change.before.server.maintenance and config(lab).is_closed(now_utc() + LENGTH)
 
@@ -226,7 +242,7 @@ def test_a_drain_ends_where_what_follows_it_is_refused(lab: CoreLab, seats: Seat
     away = lab.channel()
     away.probe = refuse_all  # type: ignore[method-assign]
     with pytest.raises(LicensingError):
-        lab.old.manager.deactivate(list(NUMBERS), away, 300, step=NEXT)
+        lab.old.manager.deactivate(Deactivation(list(NUMBERS), drain=DrainOptions(300), step=NEXT), away)
     assert is_untouched(lab) and not config(lab).is_closed()
 
 
@@ -257,10 +273,12 @@ def test_many_licenses_are_given_back_by_more_calls_than_one(lab: CoreLab, monke
     channel = lab.channel()
     exchange = channel.exchange
     channel.exchange = lambda number, request: (answered.append(True), exchange(number, request))[1]  # type: ignore[method-assign]
-    change = BundledManager(lab.old.home, lab.clock, asked).deactivate(list(NUMBERS), channel, 20, step=FIRST)
+    change = BundledManager(lab.old.home, lab.clock, asked).deactivate(
+        Deactivation(list(NUMBERS), drain=DrainOptions(20), step=FIRST), channel
+    )
     assert change.again == "" and len(lab.ledger_path.read_bytes()) and not lab.old.served()
     assert sorted(lab.old.statuses().values()) == ["Active", "Active", "Inactive Nodelock"]
-    again = lab.old.manager.deactivate(list(NUMBERS), channel, 20, step=Step("", 3.0))
+    again = lab.old.manager.deactivate(Deactivation(list(NUMBERS), drain=DrainOptions(20), step=Step("", 3.0)), channel)
     assert again.again is None and len(answered) == 3
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
     assert [row.action for row in again.results].count("deactivated") == 2

@@ -38,6 +38,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.seat_store import SeatStore
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import BundleFile, newest
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.write import write_bundle
@@ -204,7 +205,7 @@ def test_what_ran_the_server_is_known_until_it_is_stopped(lab: CoreLab, monkeypa
 def test_what_killed_writes_left_in_the_folder_of_requests_is_removed(lab: CoreLab, tmp_path: Path) -> None:
     place = tmp_path / "requests"
     folder = RequestFolder(place)
-    asked = lab.new.manager.activate(wanted(), lab.offline(), lab.realm).requests
+    asked = lab.new.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline()).requests
     result = {"requests": [{"number": n, "content": base64.b64encode(c).decode()} for n, c in asked.items()]}
     with cut_at("files.write.filled", error=KeyboardInterrupt()), pytest.raises(KeyboardInterrupt):
         folder.take(result, list(asked))
@@ -222,7 +223,7 @@ def test_what_killed_writes_left_in_the_folder_of_requests_is_removed(lab: CoreL
 def test_no_response_is_left_for_a_later_request_to_meet(lab: CoreLab, tmp_path: Path, point: str, kind: str) -> None:
     place = tmp_path / "requests"
     folder, numbers = RequestFolder(place), [SERVER]
-    asked = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm).requests
+    asked = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline()).requests
     folder.take({"requests": [{"number": SERVER, "content": base64.b64encode(asked[SERVER]).decode()}]}, numbers)
     (place / "015120064022.response").write_bytes(lab.process(asked)[SERVER])
     with cut_at(point, kind), pytest.raises(PowerCut):
@@ -247,7 +248,7 @@ def test_a_backup_that_was_killed_leaves_the_bundle_before_and_nothing_half_made
     lab.activate(lab.old)
     folder = tmp_path / "bundles"
     first = bundled(lab, folder, "2026-01-01T00:00:00Z")
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     pid = os.fork()
     if pid == 0:
         faults.hook = lambda reached, _what: reached == point and os.kill(os.getpid(), signal.SIGKILL)

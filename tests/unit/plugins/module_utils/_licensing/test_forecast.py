@@ -14,7 +14,12 @@ from typing import Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Change
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Change,
+    Deactivation,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     NUMBERS,
@@ -103,11 +108,11 @@ class Walk:
         profiles = [profile.profile for profile in host.manager.overview().profiles][::-1]
         calls: dict[str, Callable[[bool], Change]] = {
             "activate": lambda dry: host.manager.activate(
-                wanted(*numbers), channel(), self.lab.realm, emergency=bridged, dry=dry
+                Activation(wanted(*numbers), realm=self.lab.realm, emergency=bridged), channel(), dry=dry
             ),
-            "deactivate": lambda dry: host.manager.deactivate(numbers, channel(), dry=dry),
+            "deactivate": lambda dry: host.manager.deactivate(Deactivation(numbers), channel(), dry=dry),
             "update": lambda dry: host.manager.update(numbers, channel(), dry=dry),
-            "profiles": lambda dry: host.manager.set_profiles(profiles[:1], purge=emergency, dry=dry),
+            "profiles": lambda dry: host.manager.set_profiles(ProfileChange(profiles[:1], purge=emergency), dry=dry),
         }
         return calls[kind]
 

@@ -26,6 +26,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
@@ -229,7 +230,7 @@ def test_an_active_or_pending_license_keeps_its_server(lab: CoreLab) -> None:
         remove(lab.old.home)
     assert lab.old.files() == before
     put(lab.new)
-    lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
     with pytest.raises(LicensingError, match=f"Licenses are active or pending here: {SERVER}"):
         remove(lab.new.home)
 

@@ -19,7 +19,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -145,14 +152,14 @@ def test_a_license_that_is_live_on_the_old_machine_is_refused_to_the_new_one(lab
 def test_one_wrong_code_stops_all_before_anything_is_asked_for(lab: CoreLab) -> None:
     some = [wanted(SERVER)[0], DeclaredLicense(SESSION, WRONG_CODE, "PROSession"), wanted(CLIENT)[0]]
     with pytest.raises(LicensingError, match=f"knows no license {SESSION} with this activation code") as refused:
-        lab.old.manager.activate(some, lab.channel())
+        lab.old.manager.activate(Activation(some), lab.channel())
     assert WRONG_CODE not in str(refused.value)
     assert lab.old.statuses() == {}
     assert lab.ledger.holding(SERVER) is None
     lab.activate(lab.old)
     before = lab.old.files()
     with pytest.raises(LicensingError, match=f"activation code declared for license {SESSION} is not this license's"):
-        lab.old.manager.activate(some, lab.channel())
+        lab.old.manager.activate(Activation(some), lab.channel())
     assert lab.old.files() == before
 
 
@@ -166,7 +173,7 @@ def test_no_file_of_a_home_and_no_result_holds_a_code(lab: CoreLab) -> None:
 
 def test_a_dead_machines_license_is_quoted_but_not_activated(lab: CoreLab) -> None:
     lab.activate(lab.old)
-    quotes = lab.new.manager.quote(wanted(), lab.channel(), None)
+    quotes = lab.new.manager.quote(wanted(), lab.channel())
     assert [(quote.refusal, quote.live, quote.spends) for quote in quotes] == [(None, True, 1)] * 3
     holder = lab.old.overview["licenses"][0]["holder"]
     assert {quote.holder for quote in quotes} == {holder}
@@ -221,7 +228,7 @@ class TestHostKeys:
         self, lab: CoreLab, other: bool, pending: bool, dry: bool
     ) -> None:
         if pending:
-            lab.old.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+            lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
         else:
             lab.activate(lab.old, SERVER)
         key = self.lose(lab)
@@ -232,7 +239,7 @@ class TestHostKeys:
         before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
         for channel in (lab.channel(), lab.offline()):
             with pytest.raises(LicensingError) as refused:
-                lab.old.manager.activate(wanted(SERVER, SESSION), channel, dry=dry)
+                lab.old.manager.activate(Activation(wanted(SERVER, SESSION)), channel, dry=dry)
             assert problems_of(refused) == [told]
         assert lab.old.files() == before and lab.ledger_path.read_bytes() == ledger
         if not dry:
@@ -245,7 +252,7 @@ class TestHostKeys:
         lab.activate(lab.old, SERVER, SESSION)
         if pending:
             with pytest.raises(ConnectionResetError):
-                lab.old.manager.activate(wanted(CLIENT), LostReply(lab.realm, lab.desk().answer))
+                lab.old.manager.activate(Activation(wanted(CLIENT)), LostReply(lab.realm, lab.desk().answer))
         self.lose(lab)
         with pytest.raises(LicensingError) as refused:
             lab.activate(lab.old)
@@ -292,7 +299,7 @@ def test_a_license_that_is_not_installed_cannot_be_given_back(lab: CoreLab) -> N
 
 class TestPersonalNodelocks:
     def activate(self, lab: CoreLab, host: Any, nodelock: str = "personal") -> Any:
-        return host.manager.activate(wanted(SERVER, nodelock=nodelock), lab.channel())
+        return host.manager.activate(Activation(wanted(SERVER, nodelock=nodelock)), lab.channel())
 
     def test_a_personal_nodelock_has_its_own_account(self, lab: CoreLab) -> None:
         self.activate(lab, lab.old)
@@ -321,7 +328,7 @@ class TestPersonalNodelocks:
 
     def test_a_personal_nodelock_is_refused_offline_before_a_request_is_made(self, lab: CoreLab) -> None:
         with pytest.raises(LicensingError, match="personal nodelock cannot be activated offline"):
-            lab.old.manager.activate(wanted(SERVER, nodelock="personal"), lab.offline(), lab.realm)
+            lab.old.manager.activate(Activation(wanted(SERVER, nodelock="personal"), realm=lab.realm), lab.offline())
         assert lab.old.open_requests() == []
 
 
@@ -332,9 +339,9 @@ def test_another_realm_than_the_pinned_one_is_refused(lab: CoreLab) -> None:
     elsewhere.realm = foreign
     before = lab.old.files()
     calls = [
-        lambda: lab.old.manager.quote(wanted(), lab.channel(), foreign),
-        lambda: lab.old.manager.quote(wanted(), elsewhere, None),
-        lambda: lab.old.manager.deactivate([SERVER], elsewhere),
+        lambda: lab.old.manager.quote(wanted(), lab.channel(), realm=foreign),
+        lambda: lab.old.manager.quote(wanted(), elsewhere),
+        lambda: lab.old.manager.deactivate(Deactivation([SERVER]), elsewhere),
     ]
     for call in calls:
         with pytest.raises(LicensingError, match=r"honours realm .* does not change its realm"):
@@ -344,7 +351,7 @@ def test_another_realm_than_the_pinned_one_is_refused(lab: CoreLab) -> None:
 
 def test_without_any_realm_nothing_is_asked(lab: CoreLab) -> None:
     with pytest.raises(LicensingError, match="not known whose responses to honour"):
-        lab.old.manager.activate(wanted(), lab.offline())
+        lab.old.manager.activate(Activation(wanted()), lab.offline())
     assert lab.old.open_requests() == []
 
 
@@ -353,13 +360,15 @@ def dry_calls(lab: CoreLab) -> list[Callable[[], Any]]:
     return [
         manager.overview,
         manager.fingerprint,
-        lambda: manager.quote(wanted(), lab.channel(), lab.realm),
-        lambda: manager.activate(wanted(), lab.channel(), users=["CORP\\jane"], dry=True),
-        lambda: manager.activate(wanted(), lab.offline(), lab.realm, dry=True),
-        lambda: manager.deactivate(list(lab.old.statuses()), lab.channel(), dry=True),
-        lambda: manager.deactivate(list(lab.old.statuses()), lab.offline(), dry=True),
-        lambda: manager.set_maintenance(True, dry=True),
-        lambda: manager.set_profiles([Profile("New", n) for n in list(lab.old.statuses())[:1]], purge=True, dry=True),
+        lambda: manager.quote(wanted(), lab.channel(), realm=lab.realm),
+        lambda: manager.activate(Activation(wanted(), users=["CORP\\jane"]), lab.channel(), dry=True),
+        lambda: manager.activate(Activation(wanted(), realm=lab.realm), lab.offline(), dry=True),
+        lambda: manager.deactivate(Deactivation(list(lab.old.statuses())), lab.channel(), dry=True),
+        lambda: manager.deactivate(Deactivation(list(lab.old.statuses())), lab.offline(), dry=True),
+        lambda: manager.set_maintenance(Maintenance(True), dry=True),
+        lambda: manager.set_profiles(
+            ProfileChange([Profile("New", n) for n in list(lab.old.statuses())[:1]], purge=True), dry=True
+        ),
         manager.files,
     ]
 
@@ -371,7 +380,7 @@ def test_check_mode_changes_no_byte(lab: CoreLab, state: str) -> None:
     if state == "inactive":
         lab.deactivate(lab.old)
     if state == "pending":
-        lab.old.manager.activate(wanted(), lab.offline(), lab.realm)
+        lab.old.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline())
     before = all_files(lab.folder)
     for call in dry_calls(lab):
         call()
@@ -394,10 +403,10 @@ def test_check_mode_foresees_what_is_then_done(lab: CoreLab) -> None:
 
 
 def test_check_mode_foresees_that_a_pending_exchange_will_be_finished(lab: CoreLab) -> None:
-    pending = lab.old.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    pending = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
     responses = lab.process(pending.requests)
-    foreseen = lab.old.manager.activate(wanted(SERVER), lab.offline(responses), dry=True)
-    waiting = lab.old.manager.activate(wanted(SERVER), lab.offline(), dry=True)
+    foreseen = lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(responses), dry=True)
+    waiting = lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(), dry=True)
     assert (foreseen.changed, actions(foreseen)) == (True, ["activated"])
     assert (waiting.changed, actions(waiting)) == (False, ["pending"])
 
@@ -424,11 +433,11 @@ def test_check_mode_foresees_offline_what_will_be_pending(lab: CoreLab) -> None:
         assert done.changed is False
         return done
 
-    def take(line: Any, **options: Any) -> Any:
-        return old.activate(wanted(*numbers), line, lab.realm, **options)
+    def take(line: Any, dry: bool = False, **options: Any) -> Any:
+        return old.activate(Activation(wanted(*numbers), realm=lab.realm, **options), line, dry=dry)
 
-    def give(line: Any, **options: Any) -> Any:
-        return old.deactivate(numbers, line, **options)
+    def give(line: Any, dry: bool = False) -> Any:
+        return old.deactivate(Deactivation(numbers), line, dry=dry)
 
     pending = step(take)
     assert actions(pending) == ["pending"] * 2 and lab.old.statuses() == {}
@@ -452,19 +461,19 @@ def test_check_mode_foresees_offline_what_will_be_pending(lab: CoreLab) -> None:
     bridge = step(lambda line, **dry: take(line, emergency=numbers, **dry))
     step(take, lab.process(bridge.requests))
     lab.deactivate(lab.new, SERVER)
-    step(lambda line, **dry: take(line, given_back=[SERVER], **dry))
+    step(lambda line, **dry: take(line, returned=[SERVER], **dry))
     assert lab.old.statuses() == {SERVER: "Pending Activation", SESSION: "Active"}
-    step(lambda line, **dry: old.deactivate([SESSION], line, **dry))
+    step(lambda line, **dry: old.deactivate(Deactivation([SESSION]), line, **dry))
     assert lab.old.statuses()[SESSION] == "Inactive Nodelock"
 
 
 def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    pending = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+    pending = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
     refusing = lab.offline(lab.process(pending.requests))
     for call in (
-        lambda **dry: lab.new.manager.activate(wanted(SERVER), refusing, **dry),
-        lambda **dry: lab.new.manager.deactivate([SERVER], refusing, **dry),
+        lambda **dry: lab.new.manager.activate(Activation(wanted(SERVER)), refusing, **dry),
+        lambda **dry: lab.new.manager.deactivate(Deactivation([SERVER]), refusing, **dry),
     ):
         before = all_files(lab.folder)
         with pytest.raises(LicensingError, match="is live on another machine"):
@@ -473,30 +482,32 @@ def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
     damaged = lab.process(pending.requests)[SERVER][:-9]
     mistaken = lab.offline({SERVER: damaged})
     with pytest.raises(LicensingError) as foreseen:
-        lab.new.manager.activate(wanted(SERVER), mistaken, dry=True)
+        lab.new.manager.activate(Activation(wanted(SERVER)), mistaken, dry=True)
     with pytest.raises(LicensingError) as done:
-        lab.new.manager.activate(wanted(SERVER), mistaken)
+        lab.new.manager.activate(Activation(wanted(SERVER)), mistaken)
     assert problems_of(foreseen) == problems_of(done)
     with pytest.raises(LicensingError, match="is live on another machine"):
-        lab.new.manager.activate(wanted(SERVER), refusing)
+        lab.new.manager.activate(Activation(wanted(SERVER)), refusing)
 
 
 @pytest.mark.parametrize("drain", [None, 0.0], ids=["at once", "drained"])
 @pytest.mark.parametrize("dry", [False, True], ids=["run", "check"])
 def test_a_response_that_is_refused_ends_no_service(lab: CoreLab, drain: float | None, dry: bool) -> None:
     lab.activate(lab.old, SERVER)
-    lab.old.manager.activate(wanted(SESSION), lab.offline())
+    lab.old.manager.activate(Activation(wanted(SESSION)), lab.offline())
     before = lab.old.files()
     damaged = lab.offline({SESSION: b"cut o"})
     with pytest.raises(LicensingError, match="truncated or damaged"):
-        lab.old.manager.deactivate([SERVER, SESSION], damaged, drain_seconds=drain, dry=dry)
+        lab.old.manager.deactivate(
+            Deactivation([SERVER, SESSION], drain=DrainOptions(drain) if drain is not None else None), damaged, dry=dry
+        )
     assert lab.old.files() == before and lab.old.served() == {"015120064022"}
 
 
 def test_what_is_pending_of_licenses_that_stay_is_finished_before_others_are_given_up(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(wanted(SESSION), LostReply(lab.realm, lab.desk().answer))
+        lab.old.manager.activate(Activation(wanted(SESSION)), LostReply(lab.realm, lab.desk().answer))
     change = lab.deactivate(lab.old, SERVER, drain_seconds=0)
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock", SESSION: "Active"}
     assert change.after.as_dict() == lab.old.overview and not change.after.server.maintenance
@@ -505,7 +516,7 @@ def test_what_is_pending_of_licenses_that_stay_is_finished_before_others_are_giv
 def test_where_nothing_is_left_to_give_up_maintenance_mode_is_the_operators(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER, SESSION)
     lab.deactivate(lab.old, SERVER)
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     for dry in (True, False):
         assert not lab.deactivate(lab.old, SERVER, drain_seconds=0, dry=dry).changed
     assert lab.old.overview["server"]["maintenance"]
@@ -523,16 +534,19 @@ def test_a_pending_update_keeps_no_license_from_being_activated_for_good(lab: Co
         lab.old.home.save(replace(lab.old.home.config(), fenced={SERVER: "2026-01-01T12:00:00Z"}))
     host, given_back = (lab.new, [SERVER]) if bridged else (lab.old, [])
     for dry in (True, False):
-        change = host.manager.activate(wanted(SERVER), lab.offline(), given_back=given_back, dry=dry)
+        change = host.manager.activate(Activation(wanted(SERVER), returned=given_back), lab.offline(), dry=dry)
         assert [one.action for one in change.results] == ["pending"]
     assert {json.loads(request)["body"]["action"] for request in change.requests.values()} == {"activate"}
-    host.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)), given_back=given_back)
+    host.manager.activate(Activation(wanted(SERVER), returned=given_back), lab.offline(lab.process(change.requests)))
     assert host.served() == {"015120064022"} and host.open_requests() == []
     lab.check_one_holder()
 
 
 def test_maintenance_mode_is_entered_and_left_once(lab: CoreLab) -> None:
-    assert [lab.old.manager.set_maintenance(on).changed for on in (True, True, False, False)] == [True, False] * 2
+    assert [lab.old.manager.set_maintenance(Maintenance(on)).changed for on in (True, True, False, False)] == [
+        True,
+        False,
+    ] * 2
     assert lab.old.overview["server"]["maintenance"] is False
 
 

@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.processor import RequestProcessor
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -34,11 +35,11 @@ PENDING = dict.fromkeys(NUMBERS, "activate")
 
 
 def ask(lab: CoreLab, host: Host, *numbers: str, responses: Mapping[str, bytes] | None = None) -> Any:
-    return host.manager.activate(wanted(*numbers), lab.offline(responses), lab.realm)
+    return host.manager.activate(Activation(wanted(*numbers), realm=lab.realm), lab.offline(responses))
 
 
 def give_back(lab: CoreLab, host: Host, *numbers: str, responses: Mapping[str, bytes] | None = None) -> Any:
-    return host.manager.deactivate(list(numbers or NUMBERS), lab.offline(responses))
+    return host.manager.deactivate(Deactivation(list(numbers or NUMBERS)), lab.offline(responses))
 
 
 def pending(host: Host) -> dict[str, str]:
@@ -250,9 +251,13 @@ class TestRefused:
 
 
 def test_a_refusal_closes_its_request_and_leaves_the_way_free(lab: CoreLab) -> None:
-    request = lab.old.manager.activate(wanted(SERVER, code=WRONG_CODE), lab.offline(), lab.realm).requests
+    request = lab.old.manager.activate(
+        Activation(wanted(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline()
+    ).requests
     with pytest.raises(LicensingError, match=f"knows no license {SERVER} with this activation code"):
-        lab.old.manager.activate(wanted(SERVER, code=WRONG_CODE), lab.offline(lab.process(request)), lab.realm)
+        lab.old.manager.activate(
+            Activation(wanted(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline(lab.process(request))
+        )
     assert lab.old.open_requests() == []
     assert lab.old.statuses() == {}
     asked = ask(lab, lab.old, SERVER)
@@ -276,7 +281,7 @@ def test_an_answer_that_does_not_come_keeps_the_next_license_from_being_asked_fo
     ask(lab, lab.old, SERVER, SESSION)
     line = LostReply(lab.realm, lab.desk().answer)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(wanted(SERVER, SESSION), line)
+        lab.old.manager.activate(Activation(wanted(SERVER, SESSION)), line)
     assert len(line.requests) == 1 and len(lab.old.open_requests()) == 2
 
 
@@ -292,7 +297,7 @@ def test_a_refused_deactivation_of_what_another_machine_holds_does_not_make_two_
     lab.check_one_holder()
     for channel in (lab.channel(), lab.offline()):
         try:
-            lab.old.manager.activate(wanted(SERVER), channel)
+            lab.old.manager.activate(Activation(wanted(SERVER)), channel)
         except LicensingError as error:
             assert "live on another machine" in str(error)
         lab.check_one_holder()
@@ -314,7 +319,7 @@ def test_a_pending_request_is_finished_where_it_was_made_for(lab: CoreLab) -> No
     other = {"name": "REHEARSAL other", "key": "A" * 43 + "="}
     lab.old.write("Config/server.json", json.dumps({**config, "realm": other}))
     with pytest.raises(LicensingError, match="was made for another realm than REHEARSAL other") as refused:
-        lab.old.manager.activate(wanted(), lab.offline())
+        lab.old.manager.activate(Activation(wanted()), lab.offline())
     assert len(problems_of(refused)) == 3
 
 
@@ -332,12 +337,12 @@ def without_codes(*numbers: str) -> list[DeclaredLicense]:
 
 def test_what_is_pending_is_finished_without_an_activation_code(lab: CoreLab) -> None:
     responses = lab.process(ask(lab, lab.old, SERVER).requests)
-    waiting = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
+    waiting = lab.old.manager.activate(Activation(without_codes(SERVER), realm=lab.realm), lab.offline())
     assert [one.action for one in waiting.results] == ["pending"]
-    done = lab.old.manager.activate(without_codes(SERVER), lab.offline(responses), lab.realm)
+    done = lab.old.manager.activate(Activation(without_codes(SERVER), realm=lab.realm), lab.offline(responses))
     assert [one.action for one in done.results] == ["activated"]
     assert lab.old.profiles() == [("PROServer", SERVER)]
-    again = lab.old.manager.activate(without_codes(SERVER), lab.offline(), lab.realm)
+    again = lab.old.manager.activate(Activation(without_codes(SERVER), realm=lab.realm), lab.offline())
     assert not again.changed and lab.old.open_requests() == []
 
 
@@ -345,11 +350,11 @@ def test_nothing_new_is_asked_for_without_an_activation_code(lab: CoreLab) -> No
     for channel in (lab.channel(), lab.offline()):
         for dry in (True, False):
             with pytest.raises(LicensingError, match=f"License {SERVER} is not active here, and its activation code"):
-                lab.old.manager.activate(without_codes(SERVER), channel, lab.realm, dry=dry)
+                lab.old.manager.activate(Activation(without_codes(SERVER), realm=lab.realm), channel, dry=dry)
     assert lab.old.statuses() == {} and lab.old.open_requests() == [] and lab.spent() == 0
     # What was given back and is still fenced is nobody's to serve again unasked.
     lab.activate(lab.old)
-    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    requests = lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline()).requests
     with pytest.raises(LicensingError, match="its activation code is not given"):
-        lab.old.manager.activate(without_codes(SERVER), lab.offline(lab.process(requests)), lab.realm)
+        lab.old.manager.activate(Activation(without_codes(SERVER), realm=lab.realm), lab.offline(lab.process(requests)))
     assert lab.old.served() == {digits(SESSION), digits(CLIENT)}

@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -25,9 +30,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-def declare(lab: CoreLab, *pairs: tuple[str, str | None], **options: Any) -> Any:
+def declare(lab: CoreLab, *pairs: tuple[str, str | None], dry: bool = False, **options: Any) -> Any:
     some = [DeclaredLicense(number, CODES[number], profile) for number, profile in pairs]
-    return lab.old.manager.activate(some, lab.channel(), **options)
+    return lab.old.manager.activate(Activation(some, **options), lab.channel(), dry=dry)
 
 
 def test_a_license_without_a_declared_profile_gets_an_abstract_name_which_it_keeps(lab: CoreLab) -> None:
@@ -59,7 +64,7 @@ def test_a_name_can_be_taken_from_a_license_that_declares_none(lab: CoreLab) -> 
 
 def test_a_name_can_be_taken_from_a_license_that_had_two(lab: CoreLab) -> None:
     declare(lab, (SERVER, "A"), (SESSION, "B"))
-    lab.old.manager.set_profiles([Profile("A", SERVER), Profile("Z", SESSION), Profile("X", SESSION)])
+    lab.old.manager.set_profiles(ProfileChange([Profile("A", SERVER), Profile("Z", SESSION), Profile("X", SESSION)]))
     declare(lab, (SERVER, "X"), (SESSION, "Y"))
     assert dict(lab.old.profiles())["X"] == SERVER
     assert dict(lab.old.profiles())["Y"] == SESSION
@@ -77,7 +82,7 @@ def test_no_name_is_taken_from_a_license_that_is_here_and_not_declared(lab: Core
 
 
 def test_a_name_of_a_license_whose_activation_is_pending_is_not_taken_either(lab: CoreLab) -> None:
-    lab.old.manager.activate(wanted(CLIENT), lab.offline(), lab.realm)
+    lab.old.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
     assert lab.old.statuses() == {} and lab.old.profiles() == [("Client", CLIENT)]
     before = lab.old.files()
     with pytest.raises(LicensingError, match=f"but is that of license {CLIENT} here"):
@@ -87,7 +92,7 @@ def test_a_name_of_a_license_whose_activation_is_pending_is_not_taken_either(lab
 
 def test_a_name_is_taken_from_a_license_that_left_and_from_one_that_was_given_another(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER, CLIENT)
-    lab.old.manager.set_profiles([Profile("Customer", CLIENT)], absent=["Client"])
+    lab.old.manager.set_profiles(ProfileChange([Profile("Customer", CLIENT)], absent=["Client"]))
     lab.deactivate(lab.old, SERVER)
     declare(lab, (SESSION, "Client"), extra_profiles=[Profile("PROServer", SESSION)])
     assert lab.old.profiles() == [("Client", SESSION), ("PROServer", SESSION), ("Customer", CLIENT)]
@@ -96,7 +101,7 @@ def test_a_name_is_taken_from_a_license_that_left_and_from_one_that_was_given_an
 def test_what_a_server_has_is_kept_and_only_what_it_lacks_is_made(lab: CoreLab) -> None:
     declare(lab, (SERVER, "A"), (SESSION, "B"))
     had = [Profile("X", SESSION, True), Profile("A", SERVER), Profile("B", SESSION)]
-    lab.old.manager.set_profiles(had)
+    lab.old.manager.set_profiles(ProfileChange(had))
     lab.deactivate(lab.old, SERVER, SESSION)
     pairs = [(CLIENT, "Own"), (SERVER, "New"), (SESSION, "A")]
     options: dict[str, Any] = {
@@ -120,12 +125,12 @@ def test_a_kept_name_is_left_to_its_license_also_where_that_stays(lab: CoreLab, 
 def test_profiles_are_added_ordered_re_pointed_and_removed(lab: CoreLab) -> None:
     lab.activate(lab.old)
     manager = lab.old.manager
-    assert manager.set_profiles([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)]).changed
+    assert manager.set_profiles(ProfileChange([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)])).changed
     assert names(lab.old.overview["profiles"]) == ["Extra", "Client", "PROServer", "PROSession"]
-    assert not manager.set_profiles([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)]).changed
-    manager.set_profiles([], absent=["Extra", "Unknown"])
+    assert not manager.set_profiles(ProfileChange([Profile("Extra", CLIENT), Profile("Client", CLIENT, True)])).changed
+    manager.set_profiles(ProfileChange(absent=["Extra", "Unknown"]))
     assert names(lab.old.overview["profiles"]) == ["Client", "PROServer", "PROSession"]
-    manager.set_profiles([Profile("Client", SESSION)], purge=True)
+    manager.set_profiles(ProfileChange([Profile("Client", SESSION)], purge=True))
     assert lab.old.profiles() == [("Client", SESSION)]
     assert set(lab.old.statuses().values()) == {"Active"}
 
@@ -134,7 +139,7 @@ def test_a_profile_of_a_license_that_is_not_installed_is_refused(lab: CoreLab) -
     lab.activate(lab.old, SERVER)
     before = lab.old.files()
     with pytest.raises(LicensingError, match=f"Profile Client names license {CLIENT}, which is not installed"):
-        lab.old.manager.set_profiles([Profile("PROServer", SERVER), Profile("Client", CLIENT)])
+        lab.old.manager.set_profiles(ProfileChange([Profile("PROServer", SERVER), Profile("Client", CLIENT)]))
     assert lab.old.files() == before
 
 
@@ -143,8 +148,8 @@ def test_a_profile_that_is_declared_twice_is_refused(lab: CoreLab) -> None:
     before = lab.old.files()
     twice = [Profile("Same", SERVER), Profile("Same", CLIENT)]
     for call in (
-        lambda: lab.old.manager.set_profiles(twice),
-        lambda: lab.old.manager.set_profiles(twice, dry=True),
+        lambda: lab.old.manager.set_profiles(ProfileChange(twice)),
+        lambda: lab.old.manager.set_profiles(ProfileChange(twice), dry=True),
         lambda: declare(lab, (SERVER, "Same"), (SESSION, "Same")),
         lambda: declare(lab, (SERVER, "Same"), extra_profiles=[Profile("Same", CLIENT)]),
     ):
@@ -192,7 +197,7 @@ def test_no_declaration_leaves_a_home_that_cannot_be_read_or_a_run_that_never_se
 ) -> None:
     if not lab.old.statuses():
         lab.activate(lab.old)
-    lab.old.manager.set_profiles([Profile(*pair) for pair in current], purge=True)
+    lab.old.manager.set_profiles(ProfileChange([Profile(*pair) for pair in current], purge=True))
     options = {"extra_profiles": [Profile(*pair) for pair in extra]}
     try:
         declare(lab, *declared, **options)
@@ -209,9 +214,9 @@ def test_no_declaration_leaves_a_home_that_cannot_be_read_or_a_run_that_never_se
 
 
 def test_a_maintenance_mark_survives_every_other_change(lab: CoreLab) -> None:
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     lab.activate(lab.old)
-    lab.old.manager.set_profiles([], absent=["Client"])
+    lab.old.manager.set_profiles(ProfileChange(absent=["Client"]))
     lab.deactivate(lab.old)
     assert lab.old.overview["server"]["maintenance"] is True
     assert wanted(SERVER)[0].profile in names(lab.old.overview["profiles"])

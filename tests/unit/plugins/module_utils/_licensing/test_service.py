@@ -10,6 +10,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.client i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.service import service_of
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import deactivation
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     SERVER,
@@ -51,9 +52,9 @@ def test_a_server_that_keeps_licenses_goes_on_serving_them(service: Service, lab
     with pytest.raises(Refused):
         service.take("PROSession")
     manager = service.host.manager
-    assert [row.profile for row in manager.verify(False, [SESSION])] == ["PROSession"]
+    assert [row.profile for row in manager.verify(False, numbers=[SESSION])] == ["PROSession"]
     with pytest.raises(LicensingError, match="Profile Client still gives seats"):
-        manager.verify(False, [SESSION, CLIENT])
+        manager.verify(False, numbers=[SESSION, CLIENT])
     again = lab.deactivate(lab.old, SESSION, drain_seconds=20)
     assert not again.changed and service.status["maintenance"] is False
 
@@ -87,9 +88,9 @@ def test_a_server_that_hangs_is_not_moved_from_under_itself(service: Service) ->
 
 def test_leaving_maintenance_restarts_the_server_and_keeps_the_seats(service: Service) -> None:
     seat = service.take()
-    service.host.manager.set_maintenance(True)
+    service.host.manager.set_maintenance(Maintenance(True))
     before = service.status["instance"]
-    service.host.manager.set_maintenance(False)
+    service.host.manager.set_maintenance(Maintenance(False))
     assert service.status["instance"] != before
     assert service.seats.heartbeat(seat)["maintenance"] is False
 
@@ -112,7 +113,7 @@ def test_a_profile_whose_seats_are_all_in_use_is_served(service: Service) -> Non
 
 
 def test_a_server_in_maintenance_does_not_pass_for_serving(service: Service) -> None:
-    service.host.manager.set_maintenance(True)
+    service.host.manager.set_maintenance(Maintenance(True))
     with pytest.raises(LicensingError, match="Profile PROServer gives no seat"):
         service.host.manager.verify(served=True)
     service.host.manager.verify(served=False)

@@ -13,6 +13,8 @@ import threading
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SESSION, CoreLab
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.running_server import (
@@ -34,7 +36,7 @@ def test_entering_maintenance_waits_until_the_seats_are_back(service: Service) -
 
     client = threading.Thread(target=work)
     client.start()
-    change = service.host.manager.set_maintenance(True, drain_seconds=20)
+    change = service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(20)))
     client.join()
     assert is_asked.is_set()
     assert change.drained.total == 0
@@ -46,7 +48,7 @@ def test_entering_maintenance_waits_until_the_seats_are_back(service: Service) -
 def test_seats_that_are_not_given_back_take_the_server_back_into_service(service: Service) -> None:
     seat = service.take()
     with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession by AIMS\\anna on workstation"):
-        service.host.manager.set_maintenance(True, drain_seconds=0.3)
+        service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(0.3)))
     assert not service.host.overview["server"]["maintenance"]
     assert service.seats.heartbeat(seat)["maintenance"] is False
     service.take()
@@ -54,7 +56,7 @@ def test_seats_that_are_not_given_back_take_the_server_back_into_service(service
 
 def test_seats_in_use_can_be_left_behind(service: Service) -> None:
     service.take()
-    drained = service.host.manager.set_maintenance(True, drain_seconds=0.3, force=True).drained
+    drained = service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(0.3, force=True))).drained
     assert (drained.total, drained.clients[0].user) == (1, ANNA)
     assert service.host.overview["server"]["maintenance"]
 
@@ -106,7 +108,7 @@ def test_seats_of_licenses_that_stay_are_not_counted(service: Service, lab: Core
         lab.deactivate(lab.old, SESSION, drain_seconds=0.3)
     assert "Client" not in str(refused.value)
     assert lab.deactivate(lab.old, SESSION, drain_seconds=0.3, force=True).drained.total == 1
-    service.host.manager.verify(False, [SESSION])
+    service.host.manager.verify(False, numbers=[SESSION])
 
 
 def test_nothing_is_given_up_where_the_seats_are_not_given_back(service: Service, lab: CoreLab) -> None:
@@ -141,7 +143,7 @@ def test_a_server_that_answers_late_is_waited_for(service: Service) -> None:
         later = threading.Timer(3, os.kill, (process, signal.SIGCONT))
         later.start()
         with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession"):
-            service.host.manager.set_maintenance(True, drain_seconds=5)
+            service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(5)))
         later.join()
 
 
@@ -150,7 +152,7 @@ def test_silent_connections_keep_nobody_from_hearing_of_the_clients(service: Ser
     idle = [socket.create_connection((service.address, 3401)) for _one in range(65)]
     try:
         with pytest.raises(LicensingError, match=r"1 seats are still in use .*PROSession"):
-            service.host.manager.set_maintenance(True, drain_seconds=3)
+            service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(3)))
     finally:
         for connection in idle:
             connection.close()
@@ -160,6 +162,6 @@ def test_silent_connections_keep_nobody_from_hearing_of_the_clients(service: Ser
 def test_a_server_that_does_not_run_has_nobody_to_wait_for(service: Service) -> None:
     service.take()
     os.kill(service.status["pid"], 9)
-    drained = service.host.manager.set_maintenance(True, drain_seconds=20).drained
+    drained = service.host.manager.set_maintenance(Maintenance(True, drain=DrainOptions(20))).drained
     assert drained.is_over and drained.seconds < 20
-    service.host.manager.set_maintenance(False)
+    service.host.manager.set_maintenance(Maintenance(False))

@@ -24,6 +24,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.sto
     is_secret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import open_manager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
     NUMBERS,
@@ -54,8 +59,8 @@ def refused_everywhere(lab: CoreLab, expected: str) -> list[str]:
         lambda: lab.activate(lab.old, dry=True),
         lambda: lab.deactivate(lab.old, SERVER),
         lambda: lab.deactivate(lab.old, SERVER, dry=True),
-        lambda: lab.old.manager.set_maintenance(True),
-        lambda: lab.old.manager.set_profiles([]),
+        lambda: lab.old.manager.set_maintenance(Maintenance(True)),
+        lambda: lab.old.manager.set_profiles(ProfileChange()),
         lab.old.manager.files,
     ]
     said: list[str] = []
@@ -341,7 +346,7 @@ def test_what_must_leave_the_host_only_encrypted_is_marked_so(lab: CoreLab) -> N
 
 class TestJournal:
     def request(self, lab: CoreLab) -> bytes:
-        change = lab.old.manager.activate(wanted(SERVER), lab.offline(), lab.realm)
+        change = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
         return change.requests[SERVER]
 
     def test_a_second_request_for_a_license_is_refused(self, lab: CoreLab) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
@@ -39,9 +40,9 @@ UNTIL = "2026-01-08T12:00:00Z"
 DATES = ("2027-01-01T12:00:00Z",)
 
 
-def bridge(lab: CoreLab, host: Host, *numbers: str, **options: Any) -> Any:
+def bridge(lab: CoreLab, host: Host, *numbers: str, dry: bool = False) -> Any:
     asked = numbers or (SERVER,)
-    return host.manager.activate(wanted(*asked), lab.channel(), emergency=asked, **options)
+    return host.manager.activate(Activation(wanted(*asked), emergency=asked), lab.channel(), dry=dry)
 
 
 def shown(host: Host, number: str = SERVER) -> tuple[Any, Any]:
@@ -125,9 +126,9 @@ def test_again_and_again_while_the_other_machine_holds_it_changes_nothing(lab: C
     bridge(lab, lab.new)
     before = lab.new.files()
     for options in ({}, {"emergency": (SERVER,)}):
-        change = lab.new.manager.activate(wanted(SERVER), lab.channel(), **options)
+        change = lab.new.manager.activate(Activation(wanted(SERVER), **options), lab.channel())
         assert not change.changed and change.results[0].action == "unchanged"
-        dry = lab.new.manager.activate(wanted(SERVER), lab.channel(), dry=True, **options)
+        dry = lab.new.manager.activate(Activation(wanted(SERVER), **options), lab.channel(), dry=True)
         assert not dry.changed and dry.results[0].live is True
     assert lab.new.files() == before and len(lab.ledger.records(SERVER, "emergency")) == 1
 
@@ -140,7 +141,7 @@ def test_once_the_license_is_free_it_is_activated_for_good(lab: CoreLab, how: st
         release(lab.ledger, SERVER, "lost", lab.clock())
     else:
         lab.deactivate(lab.old, SERVER)
-    dry = lab.new.manager.activate(wanted(SERVER), lab.channel(), dry=True)
+    dry = lab.new.manager.activate(Activation(wanted(SERVER)), lab.channel(), dry=True)
     assert dry.changed and (dry.results[0].action, dry.results[0].spends) == ("activated", 1)
     result = lab.activate(lab.new, SERVER).results[0]
     assert (result.action, result.spends, shown(lab.new)) == ("activated", 1, ("Active", None))
@@ -217,7 +218,9 @@ def test_an_expired_license_and_what_cannot_be_had_offline_is_refused(lab: CoreL
 def test_a_reply_that_was_lost_is_asked_for_again_and_is_no_second_emergency(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     with pytest.raises(ConnectionResetError):
-        lab.new.manager.activate(wanted(SERVER), LostReply(lab.realm, lab.desk().answer), emergency=[SERVER])
+        lab.new.manager.activate(
+            Activation(wanted(SERVER), emergency=[SERVER]), LostReply(lab.realm, lab.desk().answer)
+        )
     lab.clock.forward(hours=1)
     lab.activate(lab.new, SERVER)
     assert shown(lab.new) == ("Active", UNTIL) and len(lab.ledger.records(SERVER, "emergency")) == 1
@@ -260,25 +263,25 @@ def test_a_crash_while_it_is_ended_leaves_a_home_that_goes_on(
 
 def test_offline_it_comes_by_file_and_stays_until_it_has_ended(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    change = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm, emergency=[SERVER])
+    change = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
     responses = lab.process(change.requests)
-    lab.new.manager.activate(wanted(SERVER), lab.offline(responses))
+    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(responses))
     assert shown(lab.new) == ("Active", UNTIL)
-    assert not lab.new.manager.activate(wanted(SERVER), lab.offline()).requests
+    assert not lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline()).requests
     lab.clock.forward(days=7)
     release(lab.ledger, SERVER, "lost", lab.clock())
-    change = lab.new.manager.activate(wanted(SERVER), lab.offline())
-    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)))
+    change = lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline())
+    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(change.requests)))
     assert shown(lab.new) == ("Active", None)
 
 
 def test_offline_what_the_other_machine_gave_back_is_requested_for_good(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    change = lab.new.manager.activate(wanted(SERVER), lab.offline(), lab.realm, emergency=[SERVER])
-    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(change.requests)))
+    change = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
+    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(change.requests)))
     lab.deactivate(lab.old, SERVER)
     bridging = lab.new.read(f"Nodelocks/{digits(SERVER)}.lock")
-    taken = lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER])
+    taken = lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline())
     body = json.loads(taken.requests[SERVER])["body"]
     assert (body["action"], body.get("emergency")) == ("activate", None)
     # The bridge stays until the response is applied, and serves again where it refuses.
@@ -286,13 +289,15 @@ def test_offline_what_the_other_machine_gave_back_is_requested_for_good(lab: Cor
     third = lab.host("third", "3" * 31 + "c")
     lab.activate(third, SERVER)
     with pytest.raises(LicensingError, match="live on another machine"):
-        lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(taken.requests)), given_back=[SERVER])
+        lab.new.manager.activate(
+            Activation(wanted(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests))
+        )
     assert shown(lab.new) == ("Active", UNTIL)
     lab.deactivate(third, SERVER)
-    taken = lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER])
-    lab.new.manager.activate(wanted(SERVER), lab.offline(lab.process(taken.requests)), given_back=[SERVER])
+    taken = lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline())
+    lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests)))
     assert shown(lab.new) == ("Active", None) and lab.ledger.holding(SERVER).live
-    assert not lab.new.manager.activate(wanted(SERVER), lab.offline(), given_back=[SERVER]).changed
+    assert not lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline()).changed
 
 
 def test_how_long_is_the_authoritys_choice_and_never_is_one(lab: CoreLab) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.guard import Guard, Window
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -71,7 +72,7 @@ def test_a_good_client_is_served_while_slow_ones_hold_all_the_connections_they_c
             tls = lines.enter_context(service.tls().wrap_socket(line, server_hostname="localhost"))
             slow[-1] = tls
             tls.sendall((HEAD, HEAD + b"Content-Length: 60000\r\n\r\n{", b"G")[at % 3])
-        lab.old.manager.activate(wanted(SERVER), service.channel())
+        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
         assert lab.old.statuses() == {SERVER: "Active"}
         metrics = service.metrics()
         assert metrics["aims_authority_connections"] <= web.CONNECTIONS_PER_ADDRESS
@@ -86,7 +87,7 @@ def test_slow_clients_of_many_addresses_make_way_too(lab: ServiceLab) -> None:
     with contextlib.ExitStack() as lines:
         for at in range(web.CONNECTIONS + 50):
             lines.enter_context(service.plug(f"127.0.{1 + at // 40}.{1 + at % 40}"))
-        lab.old.manager.activate(wanted(SERVER), service.channel())
+        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
         assert service.metrics()["aims_authority_connections"] <= web.CONNECTIONS
     assert lab.old.statuses() == {SERVER: "Active"}
 
@@ -180,7 +181,7 @@ def test_where_all_connections_wait_for_slow_answers_a_good_client_is_served_all
             line = lines.enter_context(service.plug(f"127.0.{1 + at // 20}.{1 + at % 20}"))
             tls = lines.enter_context(service.tls().wrap_socket(line, server_hostname="localhost"))
             tls.sendall(call)
-        lab.old.manager.activate(wanted(SERVER), service.channel())
+        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
     assert lab.old.statuses() == {SERVER: "Active"}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.uploads import read_upload
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.http.web import Call, Refused
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
     ServiceLab,
@@ -45,13 +46,13 @@ def upload(service: Service, email: str, *files: tuple[str, bytes], **options: A
 
 def test_licenses_are_activated_offline_by_way_of_the_page(lab: ServiceLab) -> None:
     service = lab.serve()
-    asked = lab.old.manager.activate(wanted(), lab.offline(), lab.realm)
+    asked = lab.old.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline())
     files = [(f"{number}.request", request) for number, request in asked.requests.items()]
     results = upload(service, "", *files)
     assert [one["file"] for one in results] == [f"{number.replace('.', '')}.response" for number in NUMBERS]
     assert {one["outcome"] for one in results} == {"granted"}
     responses = {one["number"]: base64.b64decode(one["content"]) for one in results}
-    lab.old.manager.activate(wanted(), lab.offline(responses))
+    lab.old.manager.activate(Activation(wanted()), lab.offline(responses))
     assert set(lab.old.statuses().values()) == {"Active"}
     assert [one["repeated"] for one in results] == [False] * 3
     again = upload(service, "", *files)

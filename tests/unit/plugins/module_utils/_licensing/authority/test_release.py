@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.audit import check_ledger
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.test_service import (
     outcome,
@@ -116,14 +117,14 @@ def test_offline_what_was_released_is_given_up_by_the_refusal_that_says_so(lab: 
     lab.activate(lab.old, SERVER)
     if asked == "after it":
         released(lab)
-    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    requests = lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline()).requests
     if asked == "before the release":
         released(lab)
     answered = lab.offline(lab.process(requests))
     before = lab.old.files()
-    dry = lab.old.manager.deactivate([SERVER], answered, dry=True)
+    dry = lab.old.manager.deactivate(Deactivation([SERVER]), answered, dry=True)
     assert lab.old.files() == before
-    change = lab.old.manager.deactivate([SERVER], answered)
+    change = lab.old.manager.deactivate(Deactivation([SERVER]), answered)
     for told in (dry, change):
         assert [(one.action, one.spends) for one in told.results] == [("deactivated", 0)]
         assert {one.number: one.status for one in told.after.licenses} == {SERVER: "Inactive Nodelock"}
@@ -157,29 +158,29 @@ def test_a_refusal_that_leaves_open_who_holds_a_license_takes_no_nodelock(lab: C
 def test_only_the_word_that_nobody_holds_it_takes_a_nodelock(lab: CoreLab, told: dict[str, object]) -> None:
     lab.activate(lab.old, SERVER)
     released(lab)
-    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    requests = lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline()).requests
     body = json.loads(lab.process(requests)[SERVER])["body"]
     assert body.pop("live") is False
     answered = {SERVER: lab.ledger.sign(documents.RESPONSE, {**body, **told})}
     with pytest.raises(LicensingError, match="was released from this machine"):
-        lab.old.manager.deactivate([SERVER], lab.offline(answered))
+        lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline(answered))
     assert (lab.old.folder / "Nodelocks" / "015120064022.lock").exists() and lab.old.served() == set()
 
 
 def test_a_nodelock_stays_where_the_word_that_nobody_holds_it_was_written_by_another(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    requests = lab.old.manager.deactivate([SERVER], lab.offline()).requests
+    requests = lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline()).requests
     granted = json.loads(lab.process(requests)[SERVER])
     granted["body"].update(outcome="refused", live=False, reason=None)
     with pytest.raises(LicensingError, match="was altered"):
-        lab.old.manager.deactivate([SERVER], lab.offline({SERVER: json.dumps(granted).encode()}))
+        lab.old.manager.deactivate(Deactivation([SERVER]), lab.offline({SERVER: json.dumps(granted).encode()}))
     assert lab.old.statuses() == {SERVER: "Pending Deactivation"}
 
 
 def test_an_activation_whose_reply_was_lost_is_not_granted_again_after_a_release(lab: CoreLab) -> None:
     bad_line = LostReply(lab.realm, lab.desk().answer)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(wanted(SERVER), bad_line)
+        lab.old.manager.activate(Activation(wanted(SERVER)), bad_line)
     assert lab.old.open_requests() == ["015120064022.request"] and lab.old.served() == set()
     released(lab)
     lab.activate(lab.new, SERVER)

@@ -23,7 +23,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.exchange import Requests
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     Service,
@@ -62,14 +64,18 @@ def audited(service: Service) -> list[dict[str, Any]]:
 def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: ServiceLab) -> None:
     service = lab.serve()
     host = lab.old
-    host.manager.activate(wanted(), service.channel())
+    host.manager.activate(Activation(wanted()), service.channel())
     before, served = host.files(), host.served()
     channel = Https(service.address, service.channel().realm, pauses=())
     service.stop()
     for drain in (0, None):
         for dry in (True, False):
             with pytest.raises(LicensingError, match=r"The authority cannot be reached: .*refused"):
-                host.manager.deactivate(list(NUMBERS), channel, drain_seconds=drain, dry=dry)
+                host.manager.deactivate(
+                    Deactivation(list(NUMBERS), drain=DrainOptions(drain) if drain is not None else None),
+                    channel,
+                    dry=dry,
+                )
     assert len(served) == len(NUMBERS)
     assert (host.files(), host.served()) == (before, served)
 
@@ -77,18 +83,20 @@ def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: Ser
 def test_a_server_goes_on_serving_where_the_authority_cannot_write_its_ledger(lab: ServiceLab) -> None:
     service = lab.serve()
     host = lab.old
-    host.manager.activate(wanted(), service.channel())
+    host.manager.activate(Activation(wanted()), service.channel())
     before, served = host.files(), host.served()
     with without_room(service.process.pid):
         told = service.refused(503, "GET", "/v1/status")
         assert (told["code"], told["problem"]["what"]) == ("not_now", "The authority cannot answer now.")
         for dry in (True, False):
             with pytest.raises(LicensingError, match=r"^The authority cannot answer now\."):
-                host.manager.deactivate(list(NUMBERS), Https(service.address, service.realm, pauses=()), dry=dry)
+                host.manager.deactivate(
+                    Deactivation(list(NUMBERS)), Https(service.address, service.realm, pauses=()), dry=dry
+                )
     assert len(served) == len(NUMBERS)
     assert (host.files(), host.served()) == (before, served)
     until(lambda: service.call("GET", "/v1/status")[0] == 200, "a ledger that can be written again")
-    assert host.manager.deactivate(list(NUMBERS), service.channel()).changed
+    assert host.manager.deactivate(Deactivation(list(NUMBERS)), service.channel()).changed
 
 
 def test_who_asks_often_whether_the_authority_is_ready_does_not_wear_the_disk(lab: ServiceLab) -> None:
@@ -105,12 +113,12 @@ def test_who_asks_often_whether_the_authority_is_ready_does_not_wear_the_disk(la
 
 def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> None:
     service = lab.serve()
-    lab.old.manager.activate(wanted(), service.channel())
+    lab.old.manager.activate(Activation(wanted()), service.channel())
     assert set(lab.old.statuses().values()) == {"Active"}
     assert lab.old.manager.overview().server.realm.ca == service.realm.ca
-    given = lab.old.manager.deactivate(list(NUMBERS), service.channel())
+    given = lab.old.manager.deactivate(Deactivation(list(NUMBERS)), service.channel())
     assert {one.action for one in given.results} == {"deactivated"}
-    taken = lab.new.manager.activate(wanted(), service.channel())
+    taken = lab.new.manager.activate(Activation(wanted()), service.channel())
     assert [one.spends for one in taken.results] == [1, 1, 1]
     lab.check_one_holder()
     assert [lab.spent(number) for number in NUMBERS] == [1, 1, 1]
@@ -121,17 +129,17 @@ def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> N
 
 def test_a_realm_that_was_pinned_without_its_certificate_gets_it_later_and_nobody_elses(lab: ServiceLab) -> None:
     bare = Realm(lab.realm.name, lab.realm.key)
-    asked = lab.old.manager.activate(wanted(SERVER), lab.offline(), bare)
-    lab.old.manager.activate(wanted(SERVER), lab.offline(lab.process(asked.requests)))
+    asked = lab.old.manager.activate(Activation(wanted(SERVER), realm=bare), lab.offline())
+    lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(asked.requests)))
     assert "ca" not in lab.old.overview["server"]["realm"]
     service = lab.serve()
-    lab.old.manager.activate(wanted(SERVER, SESSION), service.channel(), service.realm)
+    lab.old.manager.activate(Activation(wanted(SERVER, SESSION), realm=service.realm), service.channel())
     assert lab.old.overview["server"]["realm"]["ca"] == service.realm.ca
-    lab.old.manager.deactivate([SERVER], service.channel())
+    lab.old.manager.deactivate(Deactivation([SERVER]), service.channel())
     with Ledger.create(str(lab.folder / "other.db"), "other") as other:
         foreign = Realm(other.realm.name, other.realm.key, service.realm.ca)
     with pytest.raises(LicensingError, match="honours realm"):
-        lab.old.manager.deactivate([SESSION], service.channel(foreign))
+        lab.old.manager.deactivate(Deactivation([SESSION]), service.channel(foreign))
 
 
 def test_the_same_request_gets_the_very_same_bytes_also_after_a_restart(lab: ServiceLab) -> None:
@@ -195,11 +203,11 @@ def test_a_manager_whose_reply_was_lost_asks_again_under_its_id(lab: ServiceLab)
 
     lost.exchange = lose  # type: ignore[method-assign]
     with pytest.raises(ConnectionResetError):
-        lab.new.manager.activate(wanted(SERVER), lost)
+        lab.new.manager.activate(Activation(wanted(SERVER)), lost)
     assert lab.new.open_requests() == ["015120064022.request"]
     service.kill()
     again = lab.serve()
-    lab.new.manager.activate(wanted(SERVER), again.channel())
+    lab.new.manager.activate(Activation(wanted(SERVER)), again.channel())
     assert lab.new.statuses() == {SERVER: "Active"}
     assert lab.spent() == 1
 
@@ -226,7 +234,7 @@ def test_only_the_realms_own_certificate_and_the_right_name_are_taken(lab: Servi
 
 def test_a_request_of_a_cloned_machine_does_not_give_back_what_the_first_one_holds(lab: ServiceLab) -> None:
     service = lab.serve()
-    lab.old.manager.activate(wanted(SERVER), service.channel())
+    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
     (lab.new.folder / "Config" / "host.key").write_bytes(lab.old.read("Config/host.key"))
     assert outcome(service.ask(requests_of(lab, lab.new).deactivate(SERVER, "machine"))) == "refused"
     holding = lab.ledger.holding(SERVER)
@@ -297,7 +305,7 @@ def test_a_ledger_of_the_earlier_version_is_served_and_gets_its_certificates_the
     assert service.realm.ca is not None
     wrong = requests_of(lab, lab.old).activate(wanted(SERVER, code=WRONG_CODE)[0])
     assert outcome(service.ask(wrong)) == "refused"
-    lab.old.manager.activate(wanted(SERVER), service.channel())
+    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
     assert lab.old.statuses() == {SERVER: "Active"}
 
 

@@ -19,6 +19,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.authorit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Management, SeatClient
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Deactivation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import run
@@ -144,7 +146,9 @@ def test_an_altered_update_is_not_applied(lab: CoreLab) -> None:
     other = json.loads(response)
     other["body"]["license"]["body"]["seats"] = 999
     swapped = json.loads(
-        lab.process(lab.new.manager.activate(wanted(CLIENT), lab.offline(), lab.realm).requests)[CLIENT]
+        lab.process(lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline()).requests)[
+            CLIENT
+        ]
     )
     for wrong in (json.dumps(other).encode(), json.dumps(swapped).encode(), response[:-9]):
         with pytest.raises(LicensingError):
@@ -221,13 +225,13 @@ def test_a_pending_update_keeps_no_license_from_being_given_back(lab: CoreLab) -
     lab.activate(lab.old)
     lab.old.manager.update([SERVER], lab.offline())
     assert lab.old.statuses()[SERVER] == "Pending Update"
-    dry = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0, dry=True)
-    change = lab.old.manager.deactivate(list(NUMBERS), lab.offline(), drain_seconds=0)
+    dry = lab.old.manager.deactivate(Deactivation(list(NUMBERS), drain=DrainOptions(0)), lab.offline(), dry=True)
+    change = lab.old.manager.deactivate(Deactivation(list(NUMBERS), drain=DrainOptions(0)), lab.offline())
     assert {one.number for one in dry.results} == {one.number for one in change.results} == set(NUMBERS)
     assert lab.old.served() == set()
     asked = {number: json.loads(request)["body"]["action"] for number, request in change.requests.items()}
     assert asked == dict.fromkeys(NUMBERS, "deactivate")
-    lab.old.manager.deactivate(list(NUMBERS), lab.offline(lab.process(change.requests)))
+    lab.old.manager.deactivate(Deactivation(list(NUMBERS)), lab.offline(lab.process(change.requests)))
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"} and lab.old.open_requests() == []
 
 
@@ -265,7 +269,7 @@ def test_a_dry_update_asks_nobody_and_says_what_would_wait(lab: CoreLab) -> None
 
 def test_a_license_is_reissued_by_the_command_and_fetched_by_way_of_the_service(lab: Any) -> None:
     service = lab.serve()
-    lab.old.manager.activate(wanted(SERVER), service.channel())
+    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
     ledger = ("--ledger", str(lab.ledger_path), "--json")
     done = run("reissue", SERVER, "--seats", "250", "--expiry", "2100-06-30", *ledger)
     assert json.loads(done.stdout)["changed"] is True

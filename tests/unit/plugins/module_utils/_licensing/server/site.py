@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import NoAnswer, Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, ProfileChange
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
@@ -44,11 +45,11 @@ class Site:
 
     def profiles(self, *profiles: tuple[str, str, bool]) -> None:
         """Replace the profiles by ``(name, license, default)``."""
-        self.host.manager.set_profiles([Profile(*one) for one in profiles], purge=True)
+        self.host.manager.set_profiles(ProfileChange([Profile(*one) for one in profiles], purge=True))
 
     def fence(self, *numbers: str) -> None:
         """Stop serving licenses: they wait for the authority to take them back."""
-        self.host.manager.deactivate(list(numbers or (SESSION,)), self.lab.offline())
+        self.host.manager.deactivate(Deactivation(list(numbers or (SESSION,))), self.lab.offline())
 
     def put(self, name: str, content: bytes) -> None:
         """Replace a file of the home as the core does: all at once."""

@@ -16,6 +16,11 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import read_fingerprint
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.nodelock import Installed
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
@@ -48,7 +53,7 @@ def test_a_home_is_read_once_and_again_only_when_it_changes(lab: CoreLab) -> Non
     grants = grants_of(lab)
     first = grants.look()
     assert all(grants.look() is first for _time in range(3))
-    lab.old.manager.set_maintenance(True)
+    lab.old.manager.set_maintenance(Maintenance(True))
     assert grants.look().maintenance
 
 
@@ -119,17 +124,17 @@ def test_a_home_whose_realm_is_another_grants_nothing(lab: CoreLab) -> None:
 
 def test_a_pending_deactivation_ends_seats(lab: CoreLab) -> None:
     lab.activate(lab.old)
-    lab.old.manager.deactivate([CLIENT], lab.offline())
+    lab.old.manager.deactivate(Deactivation([CLIENT]), lab.offline())
     grants = grants_of(lab)
     assert served(grants) == set(NUMBERS) - {CLIENT}
     assert grants.look().grant(CLIENT).ends
 
 
 def test_a_pending_activation_grants_no_new_seats_and_ends_none(lab: CoreLab) -> None:
-    lab.old.manager.activate(wanted(CLIENT, nodelock="personal"), lab.channel())
+    lab.old.manager.activate(Activation(wanted(CLIENT, nodelock="personal")), lab.channel())
     grants = grants_of(lab)
     assert served(grants) == {CLIENT}
-    lab.old.manager.activate(wanted(CLIENT), lab.offline())
+    lab.old.manager.activate(Activation(wanted(CLIENT)), lab.offline())
     assert served(grants) == set()
     assert not grants.look().grant(CLIENT).ends
 

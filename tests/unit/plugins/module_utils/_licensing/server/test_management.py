@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,
@@ -146,7 +147,7 @@ def test_metrics_count_what_was_answered(site: Site) -> None:
     found = metrics(server)
     assert {key: found[key] for key in expected} == expected
     site.fence(SESSION)
-    site.host.manager.set_maintenance(True)
+    site.host.manager.set_maintenance(Maintenance(True))
     assert why(server.seats.heartbeat, seats[1]) == "gone"
     found = metrics(server)
     assert found["licsrv_license_seats_granted", SESSION] == 0

@@ -17,6 +17,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    Maintenance,
+)
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     GRANTS,
@@ -125,7 +130,7 @@ def test_without_a_profile_the_first_valid_default_with_a_free_seat_is_taken(sit
 def test_only_registered_users_get_seats_where_there_are_any(site: Site) -> None:
     server = site.serve()
     assert why(take, server, user="AIMS\\bert") == "granted"
-    site.host.manager.activate(wanted(), site.lab.channel(), users=["AIMS\\Anna"])
+    site.host.manager.activate(Activation(wanted(), users=["AIMS\\Anna"]), site.lab.channel())
     assert why(take, server, user="AIMS\\bert") == "not_registered"
     assert [why(take, server, user=user) for user in ("AIMS\\anna", "aims\\ANNA")] == ["granted"] * 2
 
@@ -133,14 +138,14 @@ def test_only_registered_users_get_seats_where_there_are_any(site: Site) -> None
 def test_maintenance_mode_grants_nothing_and_keeps_what_is_held(site: Site) -> None:
     server = site.serve()
     held = take(server)
-    site.host.manager.set_maintenance(True)
+    site.host.manager.set_maintenance(Maintenance(True))
     assert why(take, server) == "maintenance"
     assert take(server, held["seat"]) == held
     assert server.seats.heartbeat(held["seat"])["maintenance"] is True
     assert server.status()["maintenance"] is True
     assert server.management.overview()["clients_total"] == 1
     assert server.seats.release(held["seat"])["released"] is True
-    site.host.manager.set_maintenance(False)
+    site.host.manager.set_maintenance(Maintenance(False))
     assert why(take, server) == "granted"
 
 
@@ -161,7 +166,7 @@ def test_the_seats_of_a_fenced_license_end_although_nobody_asks_for_them(site: S
     client = take(server, profile="Client")["seat"]
     site.fence(SESSION)
     wait_until(lambda: len(site.recorded()) == 2)
-    site.host.manager.deactivate([SERVER], site.lab.channel())
+    site.host.manager.deactivate(Deactivation([SERVER]), site.lab.channel())
     wait_until(lambda: set(site.recorded()) == {client})
     assert server.status()["seats"] == 1
 

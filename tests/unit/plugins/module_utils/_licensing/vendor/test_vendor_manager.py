@@ -17,7 +17,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     VENDOR,
     open_manager,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import LicenseManager
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
+    Activation,
+    Deactivation,
+    LicenseManager,
+    Maintenance,
+    ProfileChange,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor import manager as vendor
 from support.vendor_tree import KEY, NUMBERS, SERVER, make_tree, put, stem
 
@@ -88,13 +94,13 @@ def test_the_machine_is_known_as_any_other(root: Path) -> None:
 
 
 CALLS: dict[str, Callable[[LicenseManager], object]] = {
-    "activates no license": lambda manager: manager.activate([], OFFLINE),
-    "deactivates no license": lambda manager: manager.deactivate([SERVER], OFFLINE),
+    "activates no license": lambda manager: manager.activate(Activation([]), OFFLINE),
+    "deactivates no license": lambda manager: manager.deactivate(Deactivation([SERVER]), OFFLINE),
     "updates no license": lambda manager: manager.update([SERVER], OFFLINE),
-    "neither enters nor leaves maintenance mode": lambda manager: manager.set_maintenance(True),
+    "neither enters nor leaves maintenance mode": lambda manager: manager.set_maintenance(Maintenance(True)),
     "takes no seat": lambda manager: manager.verify(True),
-    "changes no profiles": lambda manager: manager.set_profiles([]),
-    "learns of no transfers": lambda manager: manager.quote([], OFFLINE, None),
+    "changes no profiles": lambda manager: manager.set_profiles(ProfileChange()),
+    "learns of no transfers": lambda manager: manager.quote([], OFFLINE),
 }
 
 
