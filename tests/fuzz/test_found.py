@@ -119,7 +119,7 @@ def closed() -> Iterator[None]:
         OPEN.pop().close()
 
 
-NOT_OURS = "What answers is not our license server."
+NOT_OURS = "The answer is not from our license server."
 
 
 def answered(body: object, status: int = 200) -> client.Management:

@@ -19,8 +19,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
@@ -197,9 +197,8 @@ class RequestFolder:
             strange = [name for name in names if _LIKE_RESPONSE.search(name) and name not in useful]
         if not strange:
             return ""
-        return (
-            f" No response to a request that waits is in {', '.join(map(shown, strange))}: put the original file there."
-        )
+        names_quoted = ", ".join(map(quoted, strange))
+        return f" No response to a request that waits is in {names_quoted}: put the original file there."
 
     def foresee(self, result: Mapping[str, Any]) -> str | None:
         """Say which requests wait, and which will after the real call; a dry run writes none."""
@@ -308,7 +307,7 @@ def _check_asked(requests: Sequence[Mapping[str, Any]], numbers: Sequence[str], 
         for strange in (number, asked_for):
             if strange not in numbers:
                 raise refuse(
-                    f"{host} returned a request for license {shown(strange)}, which it was not asked about.",
+                    f"{host} returned a request for license {quoted(strange)}, which it was not asked about.",
                     host,
                     "Look at that host: its answer is none of this collection's. Nothing of it was taken over.",
                 )

@@ -178,7 +178,7 @@ def test_notes_beside_the_requests_are_left_alone(pair: Pair) -> None:
 
 def test_a_command_names_the_file_that_is_meant(tmp_path: Path) -> None:
     (tmp_path / f"{STEM}.response.txt").write_bytes(b"x")
-    with pytest.raises(LicensingError, match=rf"no such file, but there is '{STEM}.response.txt'"):
+    with pytest.raises(LicensingError, match=rf"The file does not exist, but there is '{STEM}.response.txt'"):
         terminal.read_file(str(tmp_path / f"{STEM}.response"))
     with pytest.raises(LicensingError, match="Cannot read it: No such file"):
         terminal.read_file(str(tmp_path / f"{digits(NUMBERS[1])}.response"))

@@ -167,7 +167,7 @@ def test_a_ca_that_is_lost_or_damaged_is_restored_from_a_backup(
     assert certificates.ca() == pinned and certificates.hosts() == ["a.example"]
 
 
-@pytest.mark.parametrize("way", ["Restore the ledger that they belong to", "choose another path", "remove them"])
+@pytest.mark.parametrize("way", ["Restore that ledger", "choose another path", "remove the certificates"])
 def test_certificates_of_another_ledger_get_theirs_back_or_are_left_or_removed(
     way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,14 +178,14 @@ def test_certificates_of_another_ledger_get_theirs_back_or_are_left_or_removed(
     capsys.readouterr()
     assert cli.main(["authority", "init", "--ledger", str(ledger)]) == 1
     (named, advised) = re.findall(
-        r"There are certificates of another ledger\. \[(.*?)\] (.*)", capsys.readouterr().err
+        r"The folder has the certificates of another ledger\. \[(.*?)\] (.*)", capsys.readouterr().err
     )[0]
     assert way in advised
     if way.startswith("Restore"):
         backup.rename(ledger)
         assert cli.main(["authority", "realm", "--ledger", str(ledger)]) == 0
         return
-    if way == "remove them":
+    if way == "remove the certificates":
         shutil.rmtree(named)
     else:
         ledger = tmp_path / "another.db"
@@ -289,8 +289,8 @@ def test_a_server_is_stopped_by_the_user_that_started_it(pair: Pair, monkeypatch
             server.stop()
     finally:
         os.seteuid(starter)
-    assert "it is not signalled" in str(refused.value)
-    assert "Run this as the user that started the server;" in str(refused.value)
+    assert "It is not signalled" in str(refused.value)
+    assert "Run this as the user that started the server." in str(refused.value)
     assert server.is_up()
     server.stop()
     assert not server.is_up()

@@ -136,7 +136,7 @@ def test_offline_it_is_the_same_document_or_refused_before_anything_is_decided(
         assert all_files(lab.folder)["authority.db"] == before
         request.write_bytes(original)
     answer = lab.desk(online=False).answer(request.read_bytes())
-    assert lab.desk(online=False).seen(original) is not None
+    assert lab.desk(online=False).earlier_answer(original) is not None
     response.write_bytes(response_change(answer) if response_change else answer)
     if response_change and not same:
         with pytest.raises(LicensingError):

@@ -148,7 +148,7 @@ def test_nothing_is_activated_while_the_package_is_removed(lab: CoreLab, monkeyp
         if point == "remove.left":
             with monkeypatch.context() as patch:
                 patch.setattr(faults, "hook", None)
-                with pytest.raises(LicensingError, match="Another run has held"), home.folder.locked(seconds=0.2):
+                with pytest.raises(LicensingError, match="Another run has locked"), home.folder.locked(seconds=0.2):
                     pass
             held.append(True)
 
@@ -287,7 +287,7 @@ def test_where_a_nodelock_cannot_be_written_no_transfer_is_spent(lab: CoreLab, p
             os.setuid(nobody)
             lab.activate(lab.new, SERVER)
         except LicensingError as error:
-            code = 42 if f"cannot be written: {place}" in str(error) else 2
+            code = 42 if f"not writable: {place}" in str(error) else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
