@@ -256,7 +256,7 @@ def _asked(content: bytes | None, entry: Mapping[str, Any], requests: Sequence[R
         response: Document | None = documents.read(content or b"", documents.RESPONSE, "")
     except LicensingError:
         response = None
-    by_id = {request.body["id"]: request for request in requests}
+    by_id = {request.id: request for request in requests}
     by_number = {request.number: request for request in requests}
     known = response.body.get("request_id") if response else None
     return by_id.get(str(known)) or by_number.get(str(entry.get("number")))

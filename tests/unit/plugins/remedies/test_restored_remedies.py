@@ -38,7 +38,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     open_manager,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, doubt, seals_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
+    FORMAT,
+    Manifest,
+    doubt,
+    seals_of,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault, open_secret
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
@@ -94,6 +99,9 @@ def test_a_run_that_encrypts_has_the_password_that_the_message_asks_for(
     assert vault.decrypt(vault.encrypt(b"a key")) == b"a key"
 
 
+LISTED = Manifest(FORMAT, "old", None, None, "2026-01-01T12:00:00Z", "", {}, ())
+
+
 def sealed(place: Path, vault: RunVault) -> Folder:
     """A bundle's folder with what vouches for its manifest."""
     folder = Folder(place)
@@ -108,10 +116,10 @@ def test_a_bundle_is_authenticated_by_a_run_with_the_option_that_the_message_nam
     at: int, password: Path, tmp_path: Path
 ) -> None:
     folder = sealed(tmp_path / "bundle", run_with("--vault-id", str(password)))
-    problem = doubt(folder, {"format": FORMAT}, MANIFEST, run_with())
+    problem = doubt(folder, LISTED, MANIFEST, run_with())
     assert problem is not None
     options = re.findall(r"Run with (--\S+) or (--[a-z-]+)\.", problem.todo)[0]
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, run_with(options[at], str(password))) is None
+    assert doubt(folder, LISTED, MANIFEST, run_with(options[at], str(password))) is None
 
 
 def test_a_bundle_opens_with_the_password_that_it_was_made_with_or_is_made_again(
@@ -127,13 +135,13 @@ def test_a_bundle_opens_with_the_password_that_it_was_made_with_or_is_made_again
     (option,) = re.findall(r"that the bundle was made with \((--\S+)\)", str(refused.value))
     again = run_with(option, f"dev@{password}")
     assert open_secret(again, secret, "bundle") == b"a key"
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, again) is None
+    assert doubt(folder, LISTED, MANIFEST, again) is None
     # The other way: a bundle made by the run with the new password.
     assert "back up again while the host has its licenses" in str(refused.value)
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, renewed) is not None
+    assert doubt(folder, LISTED, MANIFEST, renewed) is not None
     shutil.rmtree(tmp_path / "bundle")
     folder = sealed(tmp_path / "bundle", renewed)
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, renewed) is None
+    assert doubt(folder, LISTED, MANIFEST, renewed) is None
 
 
 @pytest.mark.parametrize(
