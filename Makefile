@@ -106,7 +106,7 @@ integration: venv  ## playbooks on hosts as alternate roots, what the documents 
 	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
 
 .PHONY: vendor
-vendor: venv  ## the vendor's server on stand-ins for its hosts; for Windows it wants Wine and its companions, and says so
+vendor: venv  ## the vendor's server on stand-ins for its hosts; wants root and podman, for Windows Wine and its companions, and says so
 	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/vendor $(PYTEST_ARGS)
 
 .PHONY: hosts

@@ -15,6 +15,9 @@ description:
     nothing is changed, and everything that is wrong is told at once.
   - Licenses that are active here already cost no request. A run that was cut off asks again under the same request
     id, so that no transfer is spent twice.
+  - With O(backend=vendor), the vendor's documented commands are run, each once. Whatever they say, a nodelock decides
+    whether a license was activated; without one the call fails, and so do later ones until a person has looked. See
+    C(docs/vendor.md#activate-licenses).
   - In check mode the authority is asked too, and RV(results) say what each activation would spend.
 author: aims.licensing contributors (@aims)
 options:

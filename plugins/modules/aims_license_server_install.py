@@ -160,6 +160,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
@@ -174,6 +175,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
@@ -211,7 +213,12 @@ def bring_authority(module: AnsibleModule, home: Home) -> dict[str, Any]:
 
 def bring(module: AnsibleModule) -> dict[str, Any]:
     """Install or remove the package."""
-    manager_of(module)
+    if module.params["backend"] == VENDOR:
+        raise refuse(
+            "The vendor's license server is installed by its own package: that is a person's step.",
+            "backend",
+            "Install the vendor's package on the host, then look with aims_license_info.",
+        )
     home = Home(module.params["home"], module.params["root"])
     if module.params["authority_service"] is not None:
         return bring_authority(module, home)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from support.lab import Lab
 from support.runs import Run, must
+from support.vendor_licman import calls, make_licman
 from support.vendor_tree import CLIENT, KEY, NUMBERS, SERVER, activate, make_tree, put, stem
 
 
@@ -106,6 +107,40 @@ def test_what_would_move_its_licenses_is_refused_before_anything_is_touched(vend
     assert run.code != 0 and vendor.everything() == before
     assert "Playbooks read and back up the vendor's license server" in flat(run)
     assert "host old, aims_license_server_backend" in flat(run) and "docs/vendor.md" in flat(run)
+
+
+def test_licenses_are_activated_by_the_documented_commands_and_no_code_is_shown(lab: Lab) -> None:
+    home = lab.root("new") / "usr" / "local" / "Aimms"
+    make_licman(home)
+    for folder in ("Licenses", "Nodelocks", "Config"):
+        (home / folder).mkdir()
+    task = {
+        "name": "Activate",
+        "aims.licensing.aims_license_activate": {
+            "backend": "vendor",
+            "root": "{{ aims_license_server_root }}",
+            "licenses": "{{ aims_license_server_licenses | map('dict2items') | map('rejectattr', 'key', 'eq', "
+            "'activation_code') | map('items2dict') }}",
+            "codes_from": "aims_license_server_licenses",
+        },
+        "register": "activated",
+    }
+    shown = {"name": "Show", "ansible.builtin.debug": {"var": "activated"}}
+    play = lab.write_play("activate", "new", [task, shown])
+    before = lab.everything()
+    assert must(lab.play(play, "--check", "--diff")).changed == 1
+    assert lab.everything() == before and calls(home) == []
+    runs = [must(lab.play(play, "--diff", "-vvvv"))]
+    assert runs[0].changed == 1
+    asked = [call.split() for call in calls(home)]
+    assert [(words[1], words[5]) for words in asked if len(words) == 7] == list(lab.codes.items())
+    runs.append(must(lab.play(play, "--diff", "-vvvv")))
+    assert runs[1].changed == 0 and len(calls(home)) == 2 * len(lab.codes)
+    make_licman(home, "echoes the code")
+    (home / f"Nodelocks/{stem(CLIENT)}.lock").unlink()
+    runs.append(lab.play(play, "-vvvv"))
+    assert runs[2].code != 0 and f"Whether license {CLIENT} was activated is not known" in flat(runs[2])
+    assert not any(code.lower() in run.output.lower() for code in lab.codes.values() for run in runs)
 
 
 def test_a_home_of_the_bundled_server_is_not_read_as_the_vendors(rehearsed: Lab) -> None:

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Limits the open connections of a service, in total and per network. Both services use it.
+"""Who may keep a connection to a service when there are more than it can hold; both services go by this.
 
-A new connection always gets a place. If its network or the service is at its limit, another connection is closed, in
-this order: a connection without a complete call, if it is older than two seconds or most connections are silent; the
-connection that has been idle the longest; the oldest connection. So silent connections cannot block a client that sends
-its call at once.
+A new connection always gets a place. Where its network has all that one network may have, or all are in use, another
+makes way: first one that has been open for moments, or is one of very many new ones, and has not sent a whole call;
+then the one that has been idle for longest; and where every one waits for an answer, the one that came first. So a
+client that sends at once is served, whoever else holds connections open and says nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-# Seconds within which a well-behaved client sends its call.
+# Seconds within which a client that means well has sent its call.
 _MOMENTS = 2.0
 
 
 def network(address: str) -> str:
-    """Return a client's key: its IPv4 address, or its IPv6 /64 network, because a client may own all of that."""
+    """Return what stands for a client: its address, or of IPv6 the network, which one client has all of."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -34,10 +34,9 @@ def network(address: str) -> str:
 
 @dataclass
 class _Place:
-    """An open connection.
+    """One open connection, and when it came.
 
-    :ivar since: the time of its start, by the clock
-    :ivar groups: the group of all connections, and the group of its network
+    :ivar groups: the books it stands in: that of all connections, and that of its network
     """
 
     client: str
@@ -47,11 +46,11 @@ class _Place:
 
 
 class _Group:
-    """Connections that share a limit. Each collection is in the order of insertion.
+    """Connections that share a limit, each in the order in which it came to be there.
 
-    :ivar open: all connections
-    :ivar silent: connections that have not sent a complete call
-    :ivar idle: answered connections that wait for another call
+    :ivar open: all of them
+    :ivar silent: those that have not sent a whole call yet
+    :ivar idle: those that wait for another call
     """
 
     def __init__(self) -> None:
@@ -66,9 +65,9 @@ class _Group:
 
 
 class Places:
-    """The open connections of a service, with limits in total and per network. All calls take constant time.
+    """The places for connections, in all and for each network. What is done for one takes the same time for any number.
 
-    :ivar evicted: number of connections that were closed for others
+    :ivar evicted: how many connections had to make way
     """
 
     def __init__(self, limit: int, each: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -84,9 +83,9 @@ class Places:
         return len(self._places)
 
     def take(self, key: object, address: str, close: Callable[[], object]) -> None:
-        """Add a new connection. At a limit, close another connection.
+        """Give a new connection a place, closing another one where that is needed.
 
-        :param close: closes the connection; it may call :meth:`leave`
+        :param close: cuts the connection; it may call :meth:`leave`
         """
         client = network(address)
         mine = self._of.get(client)
@@ -100,7 +99,7 @@ class Places:
             group.open[key] = group.silent[key] = None
 
     def heard(self, key: object) -> None:
-        """Note that a connection has sent a complete call."""
+        """Note that a whole call came over a connection."""
         for group in self._groups(key):
             group.silent.pop(key, None)
             group.idle.pop(key, None)
@@ -112,7 +111,7 @@ class Places:
                 group.idle[key] = None
 
     def leave(self, key: object) -> None:
-        """Remove a closed connection, if it is still known."""
+        """Free the place of a connection that is closed; it may be free already."""
         for group in self._groups(key):
             group.remove(key)
         place = self._places.pop(key, None)
@@ -126,7 +125,7 @@ class Places:
     def _evict(self, group: _Group) -> None:
         first = next(iter(group.silent), None)
         late = first is not None and self._places[first].since < self._clock() - _MOMENTS
-        # If most connections are silent, they are a flood, even if they are new.
+        # Where most are new and silent, those are the flood, however fresh.
         flood = late or 2 * len(group.silent) > len(group.open)
         chosen = first if flood else next(iter(group.idle or group.open))
         close = self._places[chosen].close

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP client: TLS contexts, calls with limits, and retries.
+"""HTTP as a client: TLS contexts, one bounded call, and how long to go on trying.
 
-Trust, address and meaning of answers are up to the caller. Redirects are never followed. A proxy is used only if the
-endpoint has one.
+Whom a client trusts, which address it calls and what an answer means is the client's own business. Redirects are never
+followed, and a proxy is used only where the endpoint names it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .errors import refuse
 from .system import is_own
 
 _PART = 16 * 1024
-# After an error of a gateway, it is unknown whether the call has arrived.
+# What a gateway says does not tell whether the call has arrived.
 _GATEWAY = (502, 504)
 
 
 class TooLarge(http.client.HTTPException):
-    """The answer is longer than the endpoint's limit."""
+    """The answer is longer than the endpoint allows."""
 
     def __init__(self, status: int, size: int) -> None:
         super().__init__(f"the reply has over {size} bytes")
@@ -39,13 +39,13 @@ class TooLarge(http.client.HTTPException):
 
 
 def tls_context(ca: str | None = None) -> ssl.SSLContext:
-    """Return the TLS context to authenticate a server.
+    """Return what a TLS server is checked by.
 
-    Unlike Python's default context, it ignores SSLKEYLOGFILE: connection keys are never logged, and an unwritable log
-    cannot prevent connections.
+    Unlike with Python's own default, no keys of the connections are written where SSLKEYLOGFILE says, and a place of
+    that name that cannot be written keeps nothing from being reached.
 
-    :param ca: the only trusted CA, PEM; None trusts the system's CAs
-    :raises ssl.SSLError, ValueError: ``ca`` is not a certificate
+    :param ca: the only certificate that vouches for it, in PEM; None takes those of the system
+    :raises ssl.SSLError, ValueError: this is no certificate
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -57,9 +57,9 @@ def tls_context(ca: str | None = None) -> ssl.SSLContext:
 
 
 def realm_context(ca: str | None, where: str) -> ssl.SSLContext:
-    """Return the TLS context for a realm's service. It trusts only the realm's CA.
+    """Return what a service of a realm is checked by: the realm's certificate alone.
 
-    :raises LicensingError: the realm has no valid ``ca``
+    :raises LicensingError: the realm has none
     """
     try:
         return tls_context(ca or "")
@@ -67,17 +67,17 @@ def realm_context(ca: str | None, where: str) -> ssl.SSLContext:
         raise refuse(
             "The realm's ca is not a certificate.",
             where,
-            "Use ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
+            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
         ) from None
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """The HTTP proxy of a call.
+    """The HTTP proxy that a call takes its way by.
 
-    :ivar url: the URL from the environment
+    :ivar url: as the environment names it
     :ivar address: ``host[:port]``
-    :ivar login: the value of the Proxy-Authorization header, if needed
+    :ivar login: the value of its authorization header, if it needs one
     """
 
     url: str = field(repr=False)
@@ -86,7 +86,7 @@ class Proxy:
 
 
 def environment_proxy(address: str) -> Proxy | None:
-    """Return the environment's proxy for HTTPS to ``host[:port]``, if any."""
+    """Return the proxy that the environment has for HTTPS to ``host[:port]``, if any."""
     url = urllib.request.getproxies().get("https")
     if not url or urllib.request.proxy_bypass(address):
         return None
@@ -100,14 +100,14 @@ def environment_proxy(address: str) -> Proxy | None:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The server of calls, and the limits of each call.
+    """Where calls go, and what bounds each of them.
 
-    :ivar tls: the TLS context; None for plain HTTP
-    :ivar connect: seconds to wait for the connection
-    :ivar silence: seconds to wait for each part of the answer
-    :ivar whole: seconds for the complete body of an answer
-    :ivar size: maximum size of a body in bytes
-    :ivar is_length_announced: whether the server always sends the length of a good answer
+    :ivar tls: what the server is checked by; None calls in plain
+    :ivar connect: seconds to wait for a connection
+    :ivar silence: seconds to wait for each sign of life after that
+    :ivar whole: seconds for the body of an answer
+    :ivar size: bytes of the longest body
+    :ivar is_length_announced: whether the server always announces how long a good answer is
     """
 
     host: str
@@ -121,7 +121,7 @@ class Endpoint:
     proxy: Proxy | None = None
 
     def connection(self) -> http.client.HTTPConnection:
-        """Return a connection, not yet open."""
+        """Return a connection that is not open yet."""
         if self.tls is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=self.connect)
         if self.proxy is None:
@@ -134,7 +134,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Call:
-    """An HTTP request."""
+    """What is asked."""
 
     method: str
     path: str
@@ -144,9 +144,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete HTTP answer within the limits.
+    """What came back, whole and within bounds.
 
-    :ivar pause: ``Retry-After`` in seconds, if present
+    :ivar pause: the seconds after which it may be asked again (``Retry-After``), if it says so
     """
 
     status: int
@@ -159,7 +159,7 @@ class Answer:
         return self.status == 200
 
     def members(self) -> Mapping[str, Any]:
-        """Return the members of the body's JSON object; empty if the body is anything else."""
+        """Return the members of the JSON object that the body is; none where it is anything else."""
         try:
             data = json.loads(self.content)
         except (ValueError, RecursionError):
@@ -171,9 +171,9 @@ class Answer:
 
 
 class Failure(Exception):
-    """There is no usable answer. The text is the reason.
+    """No answer came that can be used. Its text says why.
 
-    :ivar error: the error that caused it
+    :ivar error: what happened
     :ivar is_sent: whether the call may have arrived
     """
 
@@ -184,30 +184,30 @@ class Failure(Exception):
 
     @property
     def certificate(self) -> str | None:
-        """The problem of the server's certificate, if that is the cause."""
+        """What is wrong with the server's certificate, if that is the reason."""
         return self.error.verify_message if isinstance(self.error, ssl.SSLCertVerificationError) else None
 
     @property
     def own(self) -> OSError | None:
-        """The error, if this machine caused it, so that it says nothing about the server."""
-        # The errno of a TLS error is OpenSSL's, not the system's.
+        """The error, if it is this machine's own and says nothing about the server."""
+        # The numbers of TLS errors are OpenSSL's, not the system's.
         if isinstance(self.error, ssl.SSLError) or not isinstance(self.error, OSError):
             return None
         return self.error if is_own(self.error) else None
 
     @property
     def is_answered(self) -> bool:
-        """Whether an answer came, but incomplete or too long."""
+        """Whether something answered, but not to the end, or too long."""
         return isinstance(self.error, (http.client.IncompleteRead, TooLarge))
 
     @property
     def is_lasting(self) -> bool:
-        """Whether a retry is useless."""
+        """Whether a further attempt is of no use."""
         return self.certificate is not None or (self.own is not None and not self.is_sent)
 
 
 class Connection:
-    """A connection for one call. Use it as a context manager; errors inside become :class:`Failure`."""
+    """A connection for one call; use as a context manager, which raises :class:`Failure` for whatever fails in it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -233,12 +233,12 @@ class Connection:
         self._is_sent = True
 
     def send(self, call: Call) -> None:
-        """Send the call over the open connection."""
+        """Send the call; the connection is open."""
         self._opened.request(call.method, call.path, call.content, dict(call.headers))
 
     def receive(self) -> Answer:
-        """Receive the answer to the call."""
-        # Closing only the connection would leave an answer of unknown length open.
+        """Return the answer to what was sent."""
+        # Closing the connection alone leaves an answer of unknown length open.
         with contextlib.closing(self._opened.getresponse()) as reply:
             return Answer(reply.status, reply.reason, self._body(reply), _pause(reply.getheader("Retry-After")))
 
@@ -249,11 +249,11 @@ class Connection:
         return self._connection
 
     def _body(self, reply: http.client.HTTPResponse) -> bytes:
-        """Read a body to its announced end, within the limits of size and time."""
+        """Read a body to the end that was announced, within size and time."""
         until = time.monotonic() + self._endpoint.whole
         announced = reply.length
         if self._endpoint.is_length_announced and reply.status == 200 and announced is None and not reply.chunked:
-            # The answer was cut off within its headers.
+            # The answer was cut off in its headers.
             raise http.client.IncompleteRead(b"")
         body = bytearray()
         while part := reply.read1(_PART):
@@ -268,9 +268,9 @@ class Connection:
 
 
 def ask(endpoint: Endpoint, call: Call) -> Answer:
-    """Make one call. Return the answer, regardless of its status.
+    """Call once, and return the answer whatever its status is.
 
-    :raises Failure: there is no usable answer
+    :raises Failure: there is none that can be used
     """
     with Connection(endpoint) as connection:
         connection.open()
@@ -280,11 +280,11 @@ def ask(endpoint: Endpoint, call: Call) -> Answer:
 
 @dataclass(frozen=True)
 class Patience:
-    """The limits of retries.
+    """How long to go on trying.
 
-    :ivar pauses: seconds between two attempts; there is one more attempt than pauses
-    :ivar busy: the HTTP statuses that allow a retry
-    :ivar longest: the longest accepted ``Retry-After`` in seconds
+    :ivar pauses: seconds between two attempts; there is one attempt more than pauses
+    :ivar busy: the statuses after which a further attempt may be answered
+    :ivar longest: the longest pause that a server may ask for and get
     """
 
     pauses: Sequence[float]
@@ -294,9 +294,9 @@ class Patience:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of the last attempt.
+    """What the last attempt brought.
 
-    :ivar is_sent: whether the call may have arrived in any attempt
+    :ivar is_sent: whether the call may have arrived with any of them, and was not refused as too much
     """
 
     last: Answer | Failure
@@ -310,9 +310,9 @@ def _sleep(seconds: float) -> None:
 def ask_patiently(
     attempt: Callable[[], Answer], patience: Patience, sleep: Callable[[float], object] = _sleep
 ) -> Outcome:
-    """Repeat a call until it has a final answer, a retry is useless, or the limits are reached.
+    """Make attempts until there is an answer, no further one is of use, or patience ends.
 
-    :param attempt: makes one call; may raise :class:`Failure`
+    :param attempt: asks once; raises :class:`Failure`
     """
     is_sent = False
     pauses = list(patience.pauses)

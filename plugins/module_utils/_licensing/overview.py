@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The overview of a license server, as data (docs/domain.md#what-the-overview-shows).
+"""What a license server shows, as data (docs/domain.md#what-the-overview-shows).
 
-These values become dictionaries only at the edge to Ansible, bundles and HTTP: ``as_dict`` writes them, ``from_dict``
-reads them and refuses fields of a wrong type.
+These values become dictionaries at the Ansible edge only: ``from_dict`` reads what a module returned or a bundle holds,
+and refuses a field of the wrong type by its name; ``as_dict`` gives it back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class ClientView:
-    """A client with a seat. ``since`` is the time of the grant, UTC."""
+    """Who holds a seat, since when (UTC)."""
 
     client: str | None
     address: str | None
@@ -49,19 +49,17 @@ class ClientView:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> ClientView:
-        """Read a client from a row of the seat store, or from a checked answer of a server."""
+        """Take it from a row of the seats' record, or of an answer that was checked."""
         return cls(**{item.name: row[item.name] for item in fields_of(cls)})
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The seats in use on a running server.
+    """The seats that a running server has granted.
 
-    :ivar licenses: seats in use by license number
-    :ivar profiles: seats in use by profile
-    :ivar clients: the newest clients, newest first
-    :ivar clients_total: number of all clients
-    :ivar home_id: the id of the server's home
+    :ivar licenses, profiles: how many are in use, by license number and by profile
+    :ivar clients: who holds them, the newest first, not all; ``clients_total`` how many there are
+    :ivar home_id: of the home that the server serves
     """
 
     licenses: Mapping[str, int] = field(default_factory=dict)
@@ -71,7 +69,7 @@ class Usage:
     home_id: str | None = None
 
     def of_licenses(self, numbers: Collection[str] | None) -> Usage:
-        """Return the usage of these licenses; None selects all."""
+        """Return the usage of these licenses only, or with None all of it."""
         if numbers is None:
             return self
         return replace(
@@ -84,13 +82,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class PendingRequest:
-    """An open exchange in a host's overview.
+    """An exchange that was begun and is not over.
 
-    :ivar request_id: the request's id; None in a forecast
-    :ivar made: the request's time, UTC; None in a forecast
+    :ivar request_id, made: None where check mode foresees a request that is not made
     :ivar answered: whether its response is on the host
-    :ivar holder: the public key of the request
-    :ivar here: whether this machine made the request; None if unknown
+    :ivar holder: the public key that it was asked with
+    :ivar here: whether this machine asked; None where it is not known
     """
 
     number: str
@@ -105,7 +102,7 @@ class PendingRequest:
 
     @property
     def is_move(self) -> bool:
-        """Whether it changes the holder of the license; an update does not."""
+        """Whether it decides who holds the license; an update does not."""
         return self.action != UPDATE
 
     @property
@@ -114,7 +111,7 @@ class PendingRequest:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether another machine made the request."""
+        """Whether the host was another machine when it asked."""
         return self.drift is not None and self.drift.is_another_machine
 
     @classmethod
@@ -135,22 +132,21 @@ class PendingRequest:
     def as_dict(self) -> dict[str, Any]:
         request = {**asdict(self), "drift": self.drift.as_dict() if self.drift else None}
         if self.request_id is None and self.drift is None and self.here is None:
-            # A forecast has no request whose machine could be compared.
+            # Of a request that is not made there is no machine to compare.
             del request["drift"], request["here"]
         return request
 
 
 @dataclass(frozen=True)
 class ServerView:
-    """The server in an overview, without its licenses.
+    """A license server, apart from its licenses.
 
-    :ivar installed: whether a package is installed; None if unknown
-    :ivar version: version of the installed package, or None
-    :ivar digest: digest of the installed package, or None
-    :ivar backend: ``bundled`` or ``vendor``; values that the vendor's server does not show are None
-    :ivar running: whether the server answers; None if it is unmanaged
+    :ivar installed: None where nobody has seen whether it is
+    :ivar version, digest: of the installed package; None where none is installed
+    :ivar backend: whose server it is; what the vendor's does not show is None
+    :ivar running: whether it answers; None where nothing runs it
     :ivar unit: the systemd unit of the vendor's server
-    :ivar ports: the listening process of each port of the vendor's server
+    :ivar ports: who listens on each port of the vendor's server
     """
 
     installed: bool | None = False
@@ -171,7 +167,7 @@ class ServerView:
 
     @property
     def where(self) -> str:
-        """The home's path on the host, including an alternate root."""
+        """The home's path on the host, an alternate root before it."""
         return f"{self.root}{self.home}"
 
     @property
@@ -229,9 +225,9 @@ def _realm(server: Fields) -> Realm | None:
 
 @dataclass(frozen=True)
 class Overview:
-    """The overview of a license server.
+    """What a license server shows.
 
-    :ivar clients: the newest clients with seats, newest first; ``clients_total`` is the number of all
+    :ivar clients: who holds seats, the newest first, not all; ``clients_total`` how many there are
     :ivar files: names of the files that move with the licenses
     """
 
@@ -248,16 +244,16 @@ class Overview:
         return next((license for license in self.licenses if license.number == number), None)
 
     def request(self, number: str) -> PendingRequest | None:
-        """Return the pending request of a license, or None."""
+        """The exchange of a license that is pending."""
         return next((request for request in self.pending if request.number == number), None)
 
     def move(self, number: str) -> PendingRequest | None:
-        """Return the pending activation or deactivation of a license, or None."""
+        """The exchange of a license that is pending, and that decides who holds it."""
         return next((request for request in self.pending if request.number == number and request.is_move), None)
 
     @property
     def held(self) -> set[str]:
-        """The numbers of the held licenses."""
+        """The numbers of the licenses that are held."""
         return {license.number for license in self.licenses if license.is_held}
 
     @property
@@ -272,11 +268,11 @@ class Overview:
 
     @property
     def numbers(self) -> list[str]:
-        """The sorted numbers of all licenses with a license file or a pending request."""
+        """The licenses that the host has, or has asked for."""
         return sorted({license.number for license in self.licenses} | {request.number for request in self.pending})
 
     def of_licenses(self, numbers: Collection[str] | None) -> Overview:
-        """Return the overview with these licenses and their profiles; None selects all."""
+        """Return the overview with only these licenses and their profiles, or with None all of it."""
         if numbers is None:
             return self
         return replace(
@@ -287,9 +283,9 @@ class Overview:
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Overview:
-        """Read an overview from a module's result or a bundle.
+        """Read an overview from what a module returned, or a bundle holds.
 
-        :param where: the source, for the message
+        :param where: what is read, for the message
         :raises LicensingError: it is not an overview; the message names the first field that is wrong
         """
         fields = Fields.of(data, KIND, where)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installs, upgrades and removes the bundled license server's package in a home."""
+"""Installing, upgrading and removing the bundled license server's package in a home."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Package:
-    """The licensing core as one zip archive that Python runs.
+    """The core as one archive that Python runs.
 
-    :ivar digest: SHA-256 of the archive's contents, independent of the compression
+    :ivar digest: of what the archive holds, whatever compressed it
     """
 
     version: str
@@ -60,8 +60,8 @@ class Package:
         return contents_digest(self.content) or documents.digest(self.content)
 
     def files(self, home: Home) -> dict[str, tuple[bytes, int]]:
-        """Return the package's files in the order of writing: name in the home → content and mode."""
-        # The digest of the archive itself distinguishes a changed file from one that another zlib compressed.
+        """Return the files of the package in a home, with their modes, in the order of writing."""
+        # The archive's own bytes too: they tell a change of the file from the work of another zlib.
         told = {"version": self.version, "digest": self.digest, "archive": documents.digest(self.content)}
         described = f"{json.dumps(told)}\n"
         made: dict[str, tuple[bytes, int]] = {ARCHIVE: (self.content, PUBLIC)}
@@ -72,30 +72,30 @@ class Package:
 
 
 def contents_digest(archive: bytes) -> str | None:
-    """Return the SHA-256 of the names and contents of an archive's files; None if it is damaged or too large.
+    """Return the SHA-256 of the names and contents of an archive's files; None where it is damaged, or too large.
 
-    Different versions of zlib make different archives from the same files.
+    Controllers whose zlib compresses differently make different archives of the same files.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             if sum(entry.file_size for entry in opened.infolist()) > _LARGEST:
                 return None
             held = sorted((entry.filename, documents.digest(opened.read(entry))) for entry in opened.infolist())
-    # A damaged archive raises errors of zipfile or of a compression, depending on the damage.
+    # What a damaged archive raises depends on where it is damaged: its own error, or that of a compression.
     except Exception:
         return None
     return documents.digest(json.dumps(held).encode())
 
 
 def _launcher(home: Home, command: str) -> bytes:
-    # The alternate root is the real path of the commands without the home's path inside the root.
+    # The root is what the commands' real place has before the home's real place within its root.
     place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
     options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
         command in ("licman", "licsrv")
     )
     return (
         "#!/bin/sh\n"
-        "# Runs a command of the license server whose home contains this file.\n"
+        "# Runs a command of the license server whose home this file lies in.\n"
         'bin=$(dirname -- "$(readlink -f -- "$0")")\n'
         f'exec {shlex.quote(sys.executable)} "$bin/aims-licensing.pyz" {command} {options}"$@"\n'
     ).encode()
@@ -103,7 +103,7 @@ def _launcher(home: Home, command: str) -> bytes:
 
 @dataclass(frozen=True)
 class Installation:
-    """The result of an installation; in a dry run, its forecast."""
+    """What an installation did, or in a dry run would do."""
 
     changes: tuple[HostChange, ...]
     before: Overview
@@ -117,12 +117,12 @@ class Installation:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an installation. None keeps the current value.
+    """What an installation sets; what is None stays as it is.
 
-    :ivar authority: the address that this server's requests go to
-    :ivar realm: the realm to pin; a pinned realm is never replaced, only its ``ca``
-    :ivar service: the service manager; for a new home systemd, or ``none`` under an alternate root
-    :ivar listen: the addresses that the server listens on
+    :ivar authority: where this server's requests go
+    :ivar realm: whose responses it honours; one that is pinned is never replaced, but may get its certificate
+    :ivar service: what runs the server; at first systemd, or nothing under an alternate root
+    :ivar listen: the addresses of the server
     """
 
     authority: str | None = None
@@ -152,15 +152,15 @@ def _overview(home: Home) -> Overview:
 
 
 def install(home: Home, package: Package, settings: Settings, dry: bool = False) -> Installation:
-    """Install a package and settings in a home, and bring its server to the declared state.
+    """Bring a home to a package and its settings, and its server to run as they say.
 
-    All preconditions are checked first: owner of the home, version, permissions, space, ports, libraries, systemd.
+    All that can be wrong is looked at first: whose the home is, version, rights, space, ports, libraries, systemd.
 
-    :raises LicensingError: a precondition fails (lists all; nothing was changed), or the package or the server does
-        not start (its files are written then)
+    :raises LicensingError: with everything that is wrong; nothing was changed then, except that a package or a server
+        that does not run is reported after its files were written.
     """
     before = _overview(home)
-    # An installation that was interrupted before it wrote the configuration starts over.
+    # An installation that was killed before it wrote its configuration is begun anew.
     fresh = not before.server.installed or not home.folder.has(CONFIG)
     current = home.config() if home.state() == OURS else Config()
     config = settings.applied(current, fresh, home.root)
@@ -173,7 +173,7 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
         write_package(home, stale)
         if stale:
             _check_health(home, package)
-        # The configuration is written last: until then, it names the service manager that runs the old server.
+        # The configuration comes last: as long as it is the old one, so is what is known to run the server.
         _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
         faults.reach("install.left", config.service)
         with home.locked():
@@ -193,7 +193,7 @@ def _foreseen(before: Overview, package: Package, config: Config) -> Overview:
 
 
 def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
-    """Stop the old server before a change of its service manager or addresses."""
+    """Stop the server where it was, before it is run otherwise or elsewhere."""
     if old is not None and replaced:
         old.remove()
     elif old is not None and moved:
@@ -201,9 +201,9 @@ def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
 
 
 def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
-    """Write files of a package into a home. Create the home if it is missing."""
+    """Write files of a package into a home that is made for it where it is missing."""
     home.create()
-    # Another user may have created a parent folder in the meantime.
+    # Somebody else may have made a part of the way while this run did.
     problems = home_problems(home)
     if problems:
         raise LicensingError(problems)
@@ -216,7 +216,7 @@ def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
 def _changes(
     package: Package, server: ServerView, current: Config, config: Config, stale: bool
 ) -> tuple[HostChange, ...]:
-    """Return the changes to the files of the home."""
+    """What is to be done to the files of the home."""
     changes = []
     if not server.installed:
         changes.append(HostChange(ChangeKind.INSTALL, package.version))
@@ -240,7 +240,7 @@ def _changes(
 def _service_changes(
     service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
 ) -> tuple[HostChange, ...]:
-    """Return the changes to the service."""
+    """What is to be done to the service; nothing where it runs as it should."""
     changes = service.drift() if service is not None else []
     if service is not None and not changes:
         if status is None:
@@ -251,7 +251,7 @@ def _service_changes(
 
 
 def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
-    """Return the files of a package that are missing from the home or differ: name → content and mode."""
+    """Return the files of a package that are not in a home as they should be, with their modes."""
     files = package.files(home)
     kept = _as_installed(home, package)
     return {
@@ -262,7 +262,7 @@ def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
 
 
 def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
-    """Return the installed archive and description if they differ from the package only by the compression."""
+    """Return archive and description as they are in a home where they are this package, made by another zlib."""
     archive, described = home.folder.find(ARCHIVE, _LARGEST), home.folder.find(PACKAGE)
     try:
         told = json.loads(described or b"")
@@ -276,7 +276,7 @@ def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
 
 
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
-    # A file of another user is written again, so that root owns it.
+    # What belongs to somebody else is written anew, and is root's then.
     whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
     return not whose and home.folder.mode(name) == mode and home.folder.find(name, _LARGEST) == content
 
@@ -295,7 +295,7 @@ def _check(
     problems += version_problems(home, package) + place_problems(home) + home_problems(home)
     if service is not None:
         problems += service.problems()
-    # This home's own server, running or hung, holds its current ports, but not the ones that it is to move to.
+    # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
     stopped = status is None and (service is None or _is_stopped(service))
     moved = status is not None and status.get("listen") != config.listen.as_dict()
     if moved or (stopped and (service is not None or not (server.version or home.root))):
@@ -310,27 +310,25 @@ def _is_stopped(service: Service) -> bool:
 
 
 def version_problems(home: Home, package: Package) -> list[Problem]:
-    """Return a problem if a newer version than the package is installed."""
+    """Say whether a newer version is installed than the package is."""
     found = home.package() if home.state() == OURS else None
     if found is None or parse_version(found["version"]) <= parse_version(package.version):
         return []
-    todo = "Use the newer version of the collection, or remove the server first."
+    todo = "Use the collection's newer version here too, or remove the server first."
     return [Problem(f"Version {found['version']} is installed; {package.version} is older.", home.where, todo)]
 
 
 def place_problems(home: Home) -> list[Problem]:
-    """Return problems that prevent an installation in this place: permissions, noexec, space."""
+    """Say what keeps files from being written to a home: rights, and space."""
     problems = []
     existing = next(path for path in (home.folder.path, *home.folder.path.parents) if path.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         problems.append(
-            Problem("The home is not writable.", str(existing), "Run with become: true, or fix its permissions.")
+            Problem("The home cannot be written.", str(existing), "Run with become: true, or mend its rights.")
         )
     if os.statvfs(existing).f_flag & os.ST_NOEXEC:
         todo = "Mount it with exec, or choose a home on another file system."
-        problems.append(
-            Problem("Commands cannot run from here: the file system is mounted noexec.", str(existing), todo)
-        )
+        problems.append(Problem("Commands cannot run from here: it is mounted noexec.", str(existing), todo))
     free = shutil.disk_usage(existing).free
     if free < SPACE:
         todo = "Free some space, or choose a home on another file system."
@@ -349,21 +347,21 @@ def _check_health(home: Home, package: Package) -> None:
     if answer.returncode != 0 or package.version not in answer.stdout:
         told = (answer.stderr or answer.stdout).strip().splitlines()
         raise refuse(
-            f"The installed package does not run: {told[-1] if told else 'it printed nothing'}.",
+            f"The installed package does not run: {told[-1] if told else 'it says nothing'}.",
             command[0],
-            "Run this command by hand on the host to see the complete message.",
+            "Run this command by hand on the host to see the whole message.",
         )
 
 
 def remove(home: Home, dry: bool = False) -> Installation:
-    """Stop the server and remove the package. Licenses, journal and the rest of the configuration stay.
+    """Stop the server and remove the package; licenses, journal and the rest of the configuration stay as they are.
 
     :raises LicensingError: a license is active or pending here.
     """
     if home.state() != OURS:
         before = _overview(home)
         return Installation((), before, before)
-    # Take the lock before reading the licenses; otherwise another run could activate a license in between.
+    # Held from the look at the licenses on: what another run activates meanwhile would be left without a server.
     with home.held(dry):
         return _remove(home, dry)
 
@@ -386,7 +384,7 @@ def _remove(home: Home, dry: bool) -> Installation:
         for name in (*COMMANDS, Path(ARCHIVE).name):
             home.folder.remove(f"Bin/{name}")
         home.save(replace(config, service=UNMANAGED))
-        # The package's description goes last, so that the next run completes an interrupted removal.
+        # What says that a package is here goes last, so that a removal which was cut short is taken up again.
         home.folder.remove(PACKAGE)
     server = replace(before.server, installed=False, version=None, digest=None, service=UNMANAGED, running=None)
     change = HostChange(ChangeKind.REMOVE, str(before.server.version))

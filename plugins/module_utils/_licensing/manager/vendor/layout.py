@@ -101,6 +101,11 @@ class Layout:
         """Whether there is a folder of this documented name."""
         return any(entry.is_folder and entry.name.lower() == name.lower() for entry in self.entries)
 
+    def spelled(self, folder: str) -> str:
+        """Return a documented folder as it is spelled here."""
+        listed = (entry.name for entry in self.entries if entry.is_folder and entry.name.lower() == folder.lower())
+        return next(listed, folder)
+
     def program(self, name: str) -> bool:
         """Whether there is a program of this name; on Windows with its suffix."""
         known = {name.lower(), f"{name.lower()}.exe"}

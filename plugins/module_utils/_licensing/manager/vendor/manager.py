@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from ...channel.base import Channel
@@ -15,14 +16,16 @@ from ...declared import DeclaredLicense
 from ...documents import Realm
 from ...errors import Problem, refuse
 from ...files import PRIVATE, PUBLIC
-from ...home.store import is_secret
+from ...home.store import is_carried, is_secret
 from ...overview import Overview
 from ...places import below
 from ...quote import Quote
 from ..port import Activation, Carried, Change, Deactivation, HomeFile, Maintenance, ProfileChange, SeatTrial
+from .activation import activate, foresee
+from .commands import Commands
 from .host import Host, LinuxHost
 from .layout import LINUX_ROOTS, Layout, find_layout
-from .reading import obstacles_of, overview_of
+from .reading import foreseen, obstacles_of, overview_of
 from .tree import LocalTree, Tree
 
 # All files of a bundle; they travel in one result.
@@ -33,11 +36,13 @@ class VendorManager:
     """Implements :class:`LicenseManager` on the files of the vendor's license server.
 
     :param trees: the root that the inventory names, or those that are documented
+    :param commands: what runs ``licman`` here; None where it is a person's to run
     """
 
-    def __init__(self, trees: Sequence[Tree], host: Host) -> None:
+    def __init__(self, trees: Sequence[Tree], host: Host, commands: Commands | None = None) -> None:
         self._trees = trees
         self._host = host
+        self._commands = commands
         self._layout: Layout | None = None
 
     @property
@@ -88,7 +93,31 @@ class VendorManager:
         self._leave_to_a_person("learns of no transfers", "its record of the moves of the last 365 days")
 
     def activate(self, activation: Activation, channel: Channel, *, dry: bool = False) -> Change:
-        self._leave_to_a_person("activates no license", "License > License Configuration... > Install...")
+        if self._commands is None:
+            self._leave_to_a_person("activates no license", "License > License Configuration... > Install...")
+        if activation.users:
+            self._leave_to_a_person("registers no users", "License > Registered Users...")
+        if activation.emergency:
+            self._leave_to_a_person("makes no emergency activation", "License > License Configuration... > Install...")
+        if activation.extra_profiles:
+            self._leave_to_a_person("adds no profile beside the one of each license", "Profile > ...")
+        licenses = activation.licenses
+        if activation.keep_profiles:
+            licenses = [replace(license, profile=None) for license in licenses]
+        before = self.overview()
+        site = self._commands.site(self.layout, lambda: find_layout(self._trees))
+        missing = [file for file in activation.files if is_carried(file.name) and file.name not in self.layout.names]
+        results = foresee(site, licenses)
+        if not dry:
+            self._commands.put(self.layout, missing)
+            results = activate(site, licenses)
+            self._layout = None
+            after = self.overview()
+        else:
+            after = foreseen(before, [number for number in results if results[number].is_over])
+            after = replace(after, files=tuple(sorted({*after.files, *(file.name for file in missing)})))
+        has_changed = before != after or any(result.is_over for result in results.values())
+        return Change(has_changed, before, after, [results[number] for number in activation.numbers])
 
     def deactivate(self, deactivation: Deactivation, channel: Channel, *, dry: bool = False) -> Change:
         self._leave_to_a_person("deactivates no license", "License > License Configuration... > Deactivate...")
@@ -125,4 +154,5 @@ def open_local(home: str, root: str, default: str) -> VendorManager:
     named = LINUX_ROOTS if home == default else (home,)
     # By a link, two names may lead to one folder, which then counts by its first name.
     places = {os.path.realpath(place): place for place in reversed([below(root, name) for name in named])}
-    return VendorManager([LocalTree(place) for place in reversed(list(places.values()))], LinuxHost(root))
+    trees = [LocalTree(place) for place in reversed(list(places.values()))]
+    return VendorManager(trees, LinuxHost(root), Commands(root))

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...errors import Problem
-from ...license_view import LicenseView, Status
+from ...license_view import NODELOCK_OF_ANY_TYPE, LicenseView, Status
 from ...model import ACTIVATE, UNKNOWN, digits, render_time
 from ...overview import Overview, PendingRequest, ServerView
 from .host import HostView
@@ -33,6 +34,17 @@ def overview_of(layout: Layout, host: HostView) -> Overview:
         files=tuple(layout.carried),
         pending=tuple(_pending(of, layout) for of in files.values() if of.requests or of.responses),
     )
+
+
+def foreseen(overview: Overview, numbers: Sequence[str]) -> Overview:
+    """Return an overview as it will be once licenses are active."""
+    known = {license.number: license for license in overview.licenses}
+    for number in numbers:
+        fresh = LicenseView(number, Status.ACTIVE, file=f"{digits(number)}.lic", var=None)
+        known[number] = replace(
+            known.get(number, fresh), status=Status.ACTIVE, protection=NODELOCK_OF_ANY_TYPE, invalid=None
+        )
+    return replace(overview, licenses=tuple(known[number] for number in sorted(known)))
 
 
 def obstacles_of(layout: Layout, host: HostView) -> list[Problem]:
@@ -96,7 +108,7 @@ def _license(files: LicenseFiles) -> LicenseView:
         status=_status(files),
         file=f"{digits(files.number)}.lic",
         invalid=_invalid(files),
-        protection="Nodelock" if has_lock else "None",
+        protection=NODELOCK_OF_ANY_TYPE if has_lock else "None",
         var=None,
     )
 

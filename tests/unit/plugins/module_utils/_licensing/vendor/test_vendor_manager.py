@@ -25,6 +25,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     ProfileChange,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor import manager as vendor
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from support.vendor_tree import KEY, NUMBERS, SERVER, make_tree, put, stem
 
 MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
@@ -94,8 +95,12 @@ def test_the_machine_is_known_as_any_other(root: Path) -> None:
 
 
 CALLS: dict[str, Callable[[LicenseManager], object]] = {
-    "activates no license": lambda manager: manager.activate(Activation([]), OFFLINE),
     "deactivates no license": lambda manager: manager.deactivate(Deactivation([SERVER]), OFFLINE),
+    "registers no users": lambda manager: manager.activate(Activation((), users=["AIMS\\anna"]), OFFLINE),
+    "makes no emergency activation": lambda manager: manager.activate(Activation((), emergency=[SERVER]), OFFLINE),
+    "adds no profile beside the one of each license": lambda manager: manager.activate(
+        Activation((), extra_profiles=[Profile("Night", SERVER)]), OFFLINE
+    ),
     "updates no license": lambda manager: manager.update([SERVER], OFFLINE),
     "neither enters nor leaves maintenance mode": lambda manager: manager.set_maintenance(Maintenance(True)),
     "takes no seat": lambda manager: manager.verify(True),
@@ -121,6 +126,6 @@ def test_another_backend_is_none() -> None:
 
 def test_what_a_person_did_in_the_license_manager_is_seen(root: Path) -> None:
     with pytest.raises(LicensingError, match=r"Do it in the license manager \(License > .*Deactivate"):
-        opened(root).deactivate([SERVER], OFFLINE)
+        opened(root).deactivate(Deactivation([SERVER]), OFFLINE)
     (root / f"usr/local/Aimms/Nodelocks/{stem(SERVER)}.lock").unlink()
     assert opened(root).overview().held == set(NUMBERS) - {SERVER}

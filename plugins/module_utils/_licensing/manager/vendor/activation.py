@@ -1,0 +1,220 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Activates licenses by the vendor's command, once each: the intent first, then the command, then the evidence.
+
+An exit code never decides. Whatever the command said, a nodelock that came is an activation; where none came, nobody
+knows what the vendor's authority has counted, and the run stops until a person has looked (invariant I3).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Callable
+
+from ...declared import DeclaredLicense
+from ...errors import LicensingError, Problem
+from ...model import PERSONAL, now_utc, render_time
+from ..results import Action, LicenseResult
+from .attempts import ACTIVATE, ADD_PROFILE, Attempt, Attempts
+from .evidence import Evidence, Snapshot, compare, take_snapshots
+from .layout import Layout
+from .licman import End, Licman
+
+# Seconds that a nodelock has to come, or to become whole, after the command ended.
+SETTLE = 30.0
+_PAUSE = 0.5
+# What the vendor's programs are known to print, and what to do about it (docs/domain.md#known-messages).
+_KNOWN = (
+    (r"only be activated using a personal nodelock", "This is an academic license, which is not for a server."),
+    (r"nodelock file is read-?only", "Make the nodelock writable (chmod u+w), and see why it was not."),
+)
+_CUT_OFF = "was started by a run that was cut off."
+PROFILE_UNSEEN = "licman has added profile {}; no documented file shows profiles, so look in the license manager"
+PROFILE_BY_A_PERSON = "no documented file shows whether profile {} is there: look in the license manager"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where licenses are activated.
+
+    :ivar layout: lists the license server's files anew
+    :ivar busy: returns the numbers of processes of ``licman`` that run
+    :ivar settle: seconds that a nodelock has to come after the command ended
+    """
+
+    layout: Callable[[], Layout]
+    licman: Licman
+    attempts: Attempts
+    busy: Callable[[], Sequence[int]]
+    settle: float = SETTLE
+    now: Callable[[], str] = field(default=lambda: render_time(now_utc()))
+
+    def snapshot(self, number: str) -> Snapshot:
+        return take_snapshots(self.layout(), [number])[number]
+
+
+def foresee(site: Site, licenses: Sequence[DeclaredLicense]) -> dict[str, LicenseResult]:
+    """Return what :func:`activate` would do; refuse with everything that would stop it."""
+    snapshots = take_snapshots(site.layout(), [license.number for license in licenses])
+    attempts = site.attempts.open()
+    problems = [problem for license in licenses for problem in _problems(site, license, snapshots, attempts)]
+    missing = [license for license in licenses if not snapshots[license.number].has_nodelock]
+    busy = site.busy() if missing else ()
+    if busy:
+        what = f"licman runs already (process {', '.join(str(number) for number in busy)})."
+        problems.append(Problem(what, site.licman.where, "Wait for its end, then run this again."))
+    if problems:
+        raise LicensingError(problems)
+    return {
+        license.number: LicenseResult(license.number, Action.ACTIVATED, spends=None)
+        if (license in missing or (license.number, ACTIVATE) in attempts)
+        else LicenseResult(license.number, Action.UNCHANGED)
+        for license in licenses
+    }
+
+
+def activate(site: Site, licenses: Sequence[DeclaredLicense]) -> dict[str, LicenseResult]:
+    """Activate those that have no nodelock, one by one, and add their profiles.
+
+    :raises LicensingError: before anything is done, with everything that stands in the way; or after a command whose
+        effect nothing shows
+    """
+    site.attempts.prepare()
+    results: dict[str, LicenseResult] = {}
+    with site.attempts.folder.locked():
+        foresee(site, licenses)
+        for license in licenses:
+            try:
+                results[license.number] = _activate(site, license)
+            except LicensingError as error:
+                done = [number for number, result in results.items() if result.is_over]
+                raise _with_done(error, done) from None
+    return results
+
+
+def _with_done(error: LicensingError, done: Sequence[str]) -> LicensingError:
+    """Add to an error what the call did before."""
+    if not done:
+        return error
+    words = f" Before it, {', '.join(done)} was activated by this call, and stays so."
+    first, *others = error.problems
+    return LicensingError([Problem(first.what + words, first.where, first.todo), *others])
+
+
+def _activate(site: Site, license: DeclaredLicense) -> LicenseResult:
+    attempts = site.attempts.open()
+    attempt = attempts.get((license.number, ACTIVATE))
+    if attempt is None and site.snapshot(license.number).has_nodelock:
+        result = LicenseResult(license.number, Action.UNCHANGED)
+    else:
+        _have_activated(site, license, attempt)
+        result = LicenseResult(license.number, Action.ACTIVATED, spends=None)
+    note = _add_profile(site, license)
+    return LicenseResult(result.number, result.action, result.spends, note=note)
+
+
+def _have_activated(site: Site, license: DeclaredLicense, attempt: Attempt | None) -> None:
+    """Run the command unless an earlier run did, wait for its effect, and close the attempt."""
+    if attempt is None:
+        before = site.snapshot(license.number)
+        attempt = Attempt(license.number, ACTIVATE, site.now(), before)
+        site.attempts.begin(attempt)
+        outcome = site.licman.activate(license.number, license.activation_code or "")
+        attempt = site.attempts.tell(attempt, outcome)
+        if not _wait(site, attempt).shows_activation:
+            raise LicensingError([_doubt(site, attempt)])
+    if license.profile:
+        # Before the attempt is closed: cut off in between, nobody would know that the profile is still to come.
+        site.attempts.plan(Attempt(license.number, ADD_PROFILE, site.now(), attempt.before, license.profile))
+    site.attempts.close(attempt)
+
+
+def _wait(site: Site, attempt: Attempt) -> Evidence:
+    """Look until the nodelock is there, and is as it was a moment before, or until the time is over."""
+    until = time.monotonic() + site.settle
+    last = site.snapshot(attempt.number)
+    while True:
+        evidence = compare(attempt.before, last)
+        if time.monotonic() > until:
+            return evidence
+        time.sleep(min(_PAUSE, site.settle))
+        now = site.snapshot(attempt.number)
+        if evidence.shows_activation and now == last:
+            return evidence
+        last = now
+
+
+def _add_profile(site: Site, license: DeclaredLicense) -> str | None:
+    """Add the profile of a license that was activated by this or an earlier call; return what is to be said of it."""
+    attempt = site.attempts.open().get((license.number, ADD_PROFILE))
+    if attempt is None or attempt.profile is None:
+        return PROFILE_BY_A_PERSON.format(license.profile) if license.profile else None
+    site.attempts.begin(attempt)
+    outcome = site.licman.add_profile(attempt.profile, attempt.number)
+    attempt = site.attempts.tell(attempt, outcome)
+    if (outcome.end, outcome.code) != (End.EXITED, 0):
+        raise LicensingError([_doubt_of_profile(site, attempt)])
+    site.attempts.close(attempt)
+    return PROFILE_UNSEEN.format(attempt.profile)
+
+
+def _problems(
+    site: Site,
+    license: DeclaredLicense,
+    snapshots: dict[str, Snapshot],
+    attempts: dict[tuple[str, str], Attempt],
+) -> list[Problem]:
+    number, snapshot, where = license.number, snapshots[license.number], site.licman.where
+    attempt, adding = attempts.get((number, ACTIVATE)), attempts.get((number, ADD_PROFILE))
+    problems = []
+    if attempt is not None and not compare(attempt.before, snapshot).shows_activation:
+        return [_doubt(site, attempt)]
+    if adding is not None and not adding.is_due:
+        problems.append(_doubt_of_profile(site, adding))
+    if snapshot.has_nodelock:
+        return problems
+    if snapshot.pending:
+        what = f"An offline exchange of license {number} is pending ({', '.join(snapshot.pending)})."
+        todo = "Load its response in the license manager, or interrupt it there if its request was not uploaded."
+        problems.append(Problem(what, where, todo))
+    if snapshot.is_half_written:
+        what = f"The nodelock of license {number} is half-written, which shows neither an activation nor none."
+        problems.append(Problem(what, where, "Look again in a minute, and in the license manager."))
+    if license.nodelock == PERSONAL:
+        what = f"License {number} is declared with a personal nodelock; licman's documented command makes machine ones."
+        problems.append(Problem(what, where, "Declare nodelock: machine, or activate it in the license manager."))
+    if license.activation_code is None:
+        what = f"The activation code of license {number} is missing."
+        problems.append(Problem(what, where, "Give the code with the license (activation_code, codes_from)."))
+    return problems
+
+
+def _doubt(site: Site, attempt: Attempt) -> Problem:
+    how = attempt.outcome or _CUT_OFF
+    place = site.attempts.place(attempt)
+    return Problem(
+        f"Whether license {attempt.number} was activated is not known: no nodelock has come. licman {how}",
+        place,
+        f"{_explained(how)}Look in the license manager, or ask the vendor, whether the license is active here. Only if "
+        f"it is not, remove the record (rm -f {shlex.quote(place)}), and run this again: that may spend a transfer.",
+    )
+
+
+def _doubt_of_profile(site: Site, attempt: Attempt) -> Problem:
+    how = attempt.outcome or _CUT_OFF
+    place = site.attempts.place(attempt)
+    return Problem(
+        f"Whether profile {attempt.profile} was added for license {attempt.number} is not known. licman {how}",
+        place,
+        f"Look in the license manager whether the profile is there, and add it if it is not. Then remove the record "
+        f"(rm -f {shlex.quote(place)}), and run this again.",
+    )
+
+
+def _explained(output: str) -> str:
+    return "".join(f"{words} " for pattern, words in _KNOWN if re.search(pattern, output, re.IGNORECASE))
