@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     unsecret,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import read_moves
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, variables_of
 
@@ -28,7 +29,7 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "names", "group", "checked"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "names", "group", "checked"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         if "checked" in self._task.args:
@@ -42,8 +43,10 @@ class ActionModule(LicensingAction):
         problems += _limited(str(self._task.args.get("group") or ""), task_vars)
         found: dict[str, Any] = {}
         try:
-            if self.flag("pairs", True):
-                targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
+            targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
+            if self.flag("runbook"):
+                found = {"moves": read_moves(targets, hosts)}
+            elif self.flag("pairs", True):
                 found = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
             elif self._task.args.get("names") is not None:
                 check_names([str(name) for name in self._task.args["names"]], hosts)

@@ -46,6 +46,11 @@ options:
       to be declared for some target.
     type: bool
     default: false
+  runbook:
+    description: Return the moves of the vendor's license server, for M(aims.licensing.aims_license_runbook), instead of
+      the pairs.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -67,7 +72,15 @@ pairs:
     - Beside them C(licenses) and C(profiles), the declared ones in their order, with their license numbers in one form,
       four groups of three digits, and without activation codes.
     - C(ledger) is the authority in which a rehearsal issues the licenses of the pair.
-  returned: success and O(pairs)
+  returned: success and O(pairs) and not O(runbook)
+  type: dict
+moves:
+  description:
+    - The moves of the vendor's license server, by the target's name, as the options of
+      M(aims.licensing.aims_license_runbook) C(source), C(target), C(licenses), C(profiles), C(users), C(codes),
+      C(offline) and C(pro_nodes).
+    - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
+  returned: success and O(runbook)
   type: dict
 servers:
   description: The license server of each host, as in RV(pairs), with its C(licenses) and C(profiles).

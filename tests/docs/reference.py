@@ -22,7 +22,7 @@ ROLES = CHECKOUT / "roles"
 # The sections of docs/variables.md: a marker, and the prefix of its variables. The first prefix that fits counts.
 SECTIONS = {
     "rehearsal": "aims_license_migrate_rehearse_",
-    "pair": "aims_license_migrate_",
+    "pair": ("aims_license_migrate_", "aims_license_pro_"),
     "server": "aims_license_server_",
     "authority": "aims_license_authority_",
 }

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from .errors import LicensingError, Problem, refuse, shown, unsecret
-from .model import MACHINE, NODELOCKS, Profile, free_name, parse_code, parse_number, parse_profile
+from .model import MACHINE, NODELOCKS, Profile, free_name, parse_code, parse_date, parse_number, parse_profile
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class DeclaredLicense:
     """One license as the inventory declares it for a host.
 
     :ivar activation_code: None where it is not to be asked for: what is pending of it is finished
+    :ivar transfers_spent: the days of earlier transfers that no ledger of ours knows, as ISO dates
     """
 
     number: str
@@ -25,6 +26,7 @@ class DeclaredLicense:
     profile: str | None = None
     default: bool = False
     nodelock: str = MACHINE
+    transfers_spent: tuple[str, ...] = ()
 
 
 def read_declared_licenses(entries: object, where: str, without_codes: bool = False) -> tuple[DeclaredLicense, ...]:
@@ -69,7 +71,8 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
     return tuple(numbers)
 
 
-_WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock"}
+SPENT = "transfers_spent"
+_WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock", SPENT}
 
 
 def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
@@ -84,11 +87,13 @@ def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
             Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
         )
     values: dict[str, Any] = {"activation_code": None}
-    readers = {"number": parse_number}
+    readers: dict[str, Callable[[object, str], object]] = {"number": parse_number}
     if not without_code or entry.get("activation_code") is not None:
         readers["activation_code"] = parse_code
     if entry.get("profile") is not None:
         readers["profile"] = parse_profile
+    if entry.get(SPENT) is not None:
+        readers[SPENT] = _read_days
     for key, reader in readers.items():
         try:
             values[key] = reader(entry.get(key), f"{where}.{key}")
@@ -107,6 +112,12 @@ def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
     if problems:
         raise LicensingError(problems)
     return DeclaredLicense(nodelock=nodelock, default=bool(default), **values)
+
+
+def _read_days(days: object, where: str) -> tuple[str, ...]:
+    if not isinstance(days, (list, tuple)):
+        raise refuse(f"{shown(days)} is not a list of days.", where, "Write a list of dates, such as [2026-03-01].")
+    return tuple(sorted({parse_date(day, where) for day in days}))
 
 
 def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Problem]:

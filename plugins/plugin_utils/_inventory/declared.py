@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    SPENT,
     read_declared_licenses,
     read_profiles,
 )
@@ -100,12 +101,20 @@ def check_users(host: HostVariables) -> list[Problem]:
     return [Problem(what, host.where(name), "Declare a list of DOMAIN\\user.")]
 
 
+def spent_transfers(host: HostVariables) -> dict[str, list[str]]:
+    """Return the declared days of earlier transfers by license number, once nothing is wrong with them."""
+    declared = read_declared_licenses(host.get("aims_license_server_licenses"), "", without_codes=True)
+    return {license.number: list(license.transfers_spent) for license in declared if license.transfers_spent}
+
+
 def plain_declared(host: HostVariables) -> dict[str, Any]:
     """What a host declares of its licenses and profiles, once nothing is wrong with it; without activation codes."""
     licenses = [dict(license) for license in host.get("aims_license_server_licenses")]
     profiles = [dict(profile) for profile in host.get("aims_license_server_profiles", [])]
     for license in licenses:
         license.pop("activation_code")
+        # Only the record of a move of the vendor's server counts them.
+        license.pop(SPENT, None)
         license["number"] = parse_number(license["number"])
     for profile in profiles:
         profile["license"] = parse_number(profile["license"])

@@ -62,7 +62,7 @@ def read_pairs(
         problems += found + more
         for number in dict.fromkeys(declared):
             numbers.setdefault(number, []).append(target)
-        source = _source_of(host, hosts, problems)
+        source = source_of(host, hosts, problems)
         if source is not None:
             claimed.setdefault(source, []).append(target)
             source_server, wrong[source] = read_server(hosts[source])
@@ -121,7 +121,8 @@ def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list
     return wrong or [problem for problem in (pair_problem(*pair) for pair in pairs) if problem is not None]
 
 
-def _source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
+def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
+    """Return the source that a target names; where that is no other host of the inventory, add to the problems."""
     name = "aims_license_migrate_source"
     given = host.get(name)
     source = as_text(given)

@@ -74,8 +74,8 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     is_vendors = server.backend == VENDOR
     checks: Sequence[tuple[str, Callable[[], object]]] = (
         ("aims_license_server_backend", lambda: _backend(server.backend)),
-        ("aims_license_server_home", lambda: _absolute(server.home)),
-        ("aims_license_server_root", lambda: _absolute(server.root or "/-")),
+        ("aims_license_server_home", lambda: check_absolute(server.home)),
+        ("aims_license_server_root", lambda: check_absolute(server.root or "/-")),
         ("aims_license_server_authority", lambda: _authority(server.authority, realm) if not is_vendors else None),
         ("aims_license_server_service", lambda: _service(server.service)),
         ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
@@ -94,8 +94,8 @@ def _backend(backend: str) -> None:
         raise refuse(
             "Playbooks read and back up the vendor's license server; they neither install it nor move its licenses.",
             "",
-            "Look and back up with the playbooks info and backup, and move the licenses as docs/vendor.md says. "
-            "Rehearse with aims_license_server_backend: bundled.",
+            "Look and back up with the playbooks info and backup, and move the licenses by the steps that the playbook "
+            "runbook prints. Rehearse with aims_license_server_backend: bundled.",
         )
 
 
@@ -122,6 +122,7 @@ def _authority(authority: str, realm: object) -> None:
         check_realm(address, realm)
 
 
-def _absolute(path: str) -> None:
+def check_absolute(path: str) -> None:
+    """Refuse what is not the absolute path of a folder."""
     if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "" or not path.isprintable():
         raise refuse(f"{shown(path)} is not an absolute path of a folder.", "", "Write it with its full path.")

@@ -40,6 +40,7 @@ VARIABLES = frozenset(
         "aims_license_authority_smtp_user",
         "aims_license_server_authority",
         "aims_license_server_backend",
+        "aims_license_server_copy",
         "aims_license_server_home",
         "aims_license_server_licenses",
         "aims_license_server_listen",
@@ -53,23 +54,30 @@ VARIABLES = frozenset(
         "aims_license_server_users",
         "aims_license_migrate_accept_unauthenticated",
         "aims_license_migrate_bundle",
+        "aims_license_migrate_confirmed",
         "aims_license_migrate_dir",
         "aims_license_migrate_direction",
         "aims_license_migrate_drain_force",
         "aims_license_migrate_drain_seconds",
         "aims_license_migrate_emergency",
+        "aims_license_migrate_exceed_transfers",
         "aims_license_migrate_rehearse_authority",
         "aims_license_migrate_rehearse_bundle",
         "aims_license_migrate_rehearse_licenses",
         "aims_license_migrate_source",
         "aims_license_migrate_source_lost",
         "aims_license_migrate_without_files",
+        "aims_license_pro_nodes",
     }
 )
 
 
+# What Ansible itself reads: how it reaches a host tells what that runs.
+CONNECTION = frozenset({"ansible_connection", "ansible_host", "ansible_shell_type"})
+
+
 class HostVariables:
-    """The collection's variables of one host.
+    """The collection's variables of one host, and how Ansible reaches it.
 
     :param names: the names of all variables of the host
     :param read: returns a variable's value by name, or raises whatever templating raises
@@ -88,7 +96,7 @@ class HostVariables:
         resolve: Callable[[Any], Any],
     ) -> None:
         self.host = host
-        self._names = {str(name) for name in names if str(name).startswith(PREFIX)}
+        self._names = {str(name) for name in names if str(name).startswith(PREFIX) or name in CONNECTION}
         self._read, self._raw, self._resolve = read, raw, resolve
         self.problems: list[Problem] = []
         self.unresolved: set[str] = set()
@@ -107,6 +115,10 @@ class HostVariables:
                 self._cannot_resolve(self.where(name), error)
                 value = None
         return default if value is None else value
+
+    def written(self, name: str) -> Any:
+        """Return a value as it was written, with its templates; None where there is none."""
+        return self._raw(name) if name in self._names else None
 
     def _in_parts(self, raw: Any, where: str) -> Any:
         if isinstance(raw, Mapping):
@@ -130,7 +142,7 @@ class HostVariables:
     def unknown(self) -> list[Problem]:
         """Say which variables with our prefix no role knows: most likely typing errors."""
         problems = []
-        for name in sorted(self._names - VARIABLES):
+        for name in sorted(self._names - VARIABLES - CONNECTION):
             near = difflib.get_close_matches(name, VARIABLES, 1)
             todo = f"Did you mean {near[0]}?" if near else "Remove it; docs/variables.md lists the variables."
             problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))

@@ -103,18 +103,20 @@ PLUGINS = _licensing.__name__.rpartition(".module_utils")[0]
 # What decides and what draws meets no folder and no connection.
 UTILS_FLOORS = {
     "_shapes": 0,
-    "_rendering": 0,
+    "_persons_steps": 0,
     "_codes": 0,
     "_places": 0,
     "_package": 0,
+    "_rendering": 1,
     "_results": 1,
-    "_bundle": 1,
-    "_planning": 2,
-    "_report": 3,
-    "_action": 4,
-    "_offline": 5,
-    "_drain": 5,
-    "_inventory": 6,
+    "_bundle": 2,
+    "_planning": 3,
+    "_report": 4,
+    "_sights": 4,
+    "_action": 5,
+    "_offline": 6,
+    "_drain": 6,
+    "_inventory": 7,
 }
 
 

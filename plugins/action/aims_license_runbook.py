@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the controller only: prints and writes the runbook of a move of the vendor's license server."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.utils.display import Display
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    read_declared_licenses,
+    read_profiles,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import read_ids
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record as PairRecord
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook, make_runbook
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_page, runbook_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._results import DIGESTS, FILE_NAME
+from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
+    Flag,
+    ListOf,
+    MapOf,
+    Maybe,
+    Record,
+    Text,
+    WrongShape,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._sights import sights_of
+
+_LIMIT = 32 << 20
+_RECORDS = "records"
+_SEEN = MapOf(
+    Text(),
+    Record(
+        {}, {"files": Maybe(DIGESTS), "answers": Maybe(Flag()), "runs": Maybe(Flag()), "read_only": ListOf(FILE_NAME)}
+    ),
+)
+
+display = Display()
+
+
+class ActionModule(LicensingAction):
+    """Prints the runbook, writes it as a page and as JSON, and records what is confirmed."""
+
+    options = frozenset(
+        {
+            "source",
+            "target",
+            "licenses",
+            "profiles",
+            "users",
+            "codes",
+            "offline",
+            "pro_nodes",
+            "confirmed",
+            "exceed_transfers",
+            "bundles",
+            "requests",
+            "seen",
+            "dest",
+        }
+    )
+    required = frozenset({"source", "target", "licenses", "dest"})
+
+    def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        args = self._task.args
+        seen = _seen(args.get("seen") or {})
+        move = self._move(seen)
+        dest = self.path("dest")
+        if dest is None:
+            raise refuse("No folder for runbooks is named.", "dest", "Set dest to a folder on the controller.")
+        name = report_stem(move.source.host, move.target.host)
+        folder = Folder(dest)
+        record = _read_record(folder, f"{_RECORDS}/{name}.json", move)
+        sights, doubts = sights_of(move, seen, self.path("bundles"), self.path("requests"), self.vault)
+        for doubt in doubts:
+            display.warning(f"The bundle does not count as evidence: {doubt}")
+        runbook = make_runbook(
+            move,
+            sights,
+            record,
+            read_ids(args.get("confirmed"), "confirmed"),
+            now_utc(),
+            _user(),
+            may_exceed=self.flag("exceed_transfers"),
+        )
+        for void in runbook.void:
+            display.warning(str(void))
+        data = runbook.as_dict()
+        text = runbook_text(runbook)
+        display.display(text)
+        changed = self._write(folder, name, runbook, data)
+        return {
+            "changed": changed,
+            "runbook": data,
+            "text": text,
+            "page": str(dest / f"{name}.html"),
+            "data": str(dest / f"{name}.json"),
+        }
+
+    def _move(self, seen: Mapping[str, Any]) -> Move:
+        args = self._task.args
+        licenses = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
+        nodes, users = args.get("pro_nodes"), args.get("users")
+        source = _server(args["source"], "source")
+        return Move(
+            source,
+            _server(args["target"], "target"),
+            licenses,
+            {str(number): str(name) for number, name in (args.get("codes") or {}).items()},
+            read_profiles(args.get("profiles") or [], "profiles", [license.number for license in licenses]),
+            None if users is None else tuple(str(user) for user in users),
+            self.flag("offline"),
+            str(args.get("requests") or "./aims-license/offline"),
+            None if nodes is None else tuple(str(node) for node in nodes),
+            tuple(seen.get(source.host, {}).get("read_only", ())),
+        )
+
+    def _write(self, folder: Folder, name: str, runbook: Runbook, data: Mapping[str, Any]) -> bool:
+        """Write what differs from what is there; when the runbook was made is no difference."""
+        record = json.dumps(runbook.record.as_dict(), indent=1, sort_keys=True, ensure_ascii=False).encode()
+        is_there = folder.path.is_dir()
+        place = f"{_RECORDS}/{name}.json"
+        is_recorded = is_there and folder.find(place, _LIMIT) == record
+        earlier = _read(folder.find(f"{name}.json", _LIMIT)) if is_there else {}
+        is_written = is_there and _undated(earlier) == _undated(data) and folder.has(f"{name}.html")
+        if self.dry:
+            return not (is_recorded and is_written)
+        folder.make(mode=0o700)
+        if not is_recorded:
+            folder.make(_RECORDS, mode=0o700)
+            folder.write(place, record, PRIVATE)
+        if not is_written:
+            folder.write(f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False).encode(), PRIVATE)
+            folder.write(f"{name}.html", runbook_page(runbook).encode(), PRIVATE)
+        return not (is_recorded and is_written)
+
+
+def _server(option: Any, name: str) -> Server:
+    keys = ("host", "platform", "address", "home")
+    data = option if isinstance(option, Mapping) else {}
+    platforms = [platform.value for platform in Platform]
+    if not all(isinstance(data.get(key), str) for key in keys) or data["platform"] not in platforms:
+        todo = f"Write {{{', '.join(keys)}}}; platform is {', '.join(platforms[:-1])} or {platforms[-1]}."
+        raise refuse(f"{shown(option)} is not a license server of a move.", name, todo)
+    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"])
+
+
+def _seen(option: Any) -> dict[str, Any]:
+    try:
+        seen: dict[str, Any] = _SEEN.read(option, "seen")
+    except WrongShape as wrong:
+        todo = "Write {HOST: {files: {NAME: SHA256}, answers: ..., runs: ...}}, with what is known of each host."
+        raise refuse(f"{shown(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
+    return seen
+
+
+def _read(text: bytes | None) -> dict[str, Any]:
+    """Read an earlier file; a damaged one says nothing."""
+    try:
+        data = json.loads(text or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _read_record(folder: Folder, name: str, move: Move) -> PairRecord:
+    """Read the record of a pair; refuse one of another pair, or one whose confirmations would be lost unread."""
+    text = folder.find(name, _LIMIT) if folder.path.is_dir() else None
+    if text is None:
+        return PairRecord(move.source.host, move.target.host)
+    data, pair = _read(text), {"source": move.source.host, "target": move.target.host}
+    if data.get("pair") != pair:
+        todo = "Put the right file back from a backup, or move this one away: confirmations are then asked for again."
+        raise refuse("The record of the pair is damaged, or of another pair.", str(Path(folder.place(name))), todo)
+    return PairRecord.from_dict(data, move.source.host, move.target.host)
+
+
+def _undated(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != "made"}
+
+
+def _user() -> str:
+    """Return who runs this on the controller."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())

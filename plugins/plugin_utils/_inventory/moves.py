@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The moves of the vendor's license server that an inventory declares. No host is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import OFFLINE
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import SPENT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
+    LicensingError,
+    Problem,
+    refuse,
+    shown,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
+    BUNDLED,
+    DEFAULT_HOME,
+    VENDOR,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
+    plain_declared,
+    read_declared,
+    spent_transfers,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import source_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import check_absolute
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+    HostVariables,
+    as_text,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import (
+    LICENSES,
+    Platform,
+    code_variables,
+)
+
+BACKEND = "aims_license_server_backend"
+COPY = "aims_license_server_copy"
+PRO_NODES = "aims_license_pro_nodes"
+# docs/domain.md#identifiers-and-files
+_HOMES = {Platform.LINUX: "/usr/local/Aimms", Platform.WINDOWS: r"C:\ProgramData\AIMMS"}
+
+
+def read_moves(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+    """Return the moves of the vendor's license server by target, as plain data without activation codes.
+
+    Each is ``{source, target, licenses, profiles, users, codes, offline, pro_nodes}``; source and target are
+    ``{host, platform, address, home}``, and ``codes`` names the variable of each activation code.
+
+    :param targets: the hosts of group aims_license_targets
+    :raises LicensingError: with everything that is wrong
+    """
+    moves: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
+    for target in targets:
+        host = hosts[target]
+        if _backend(host) != VENDOR:
+            continue
+        declared_problems = read_declared(host)[1]
+        source = source_of(host, hosts, problems)
+        sides = [host] if source is None else [host, hosts[source]]
+        problems += declared_problems
+        for side in sides:
+            problems += _side_problems(side, is_source=side is not host)
+        if source is not None and not problems:
+            moves[target] = _move(host, hosts[source])
+    if not problems and not moves:
+        todo = (
+            "Set aims_license_server_backend: vendor for both hosts of a pair. The playbook migrate moves other pairs."
+        )
+        what = "No host of aims_license_targets has the vendor's license server."
+        problems.append(Problem(what, "inventory", todo))
+    if problems:
+        raise LicensingError(dict.fromkeys(problems))
+    return moves
+
+
+def _backend(host: HostVariables) -> str:
+    return as_text(host.get(BACKEND, BUNDLED))
+
+
+def _side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
+    problems = []
+    if _backend(host) != VENDOR:
+        todo = "Set it to vendor for both hosts of the pair."
+        problems.append(
+            Problem("The target has the vendor's license server, and the source has not.", host.where(BACKEND), todo)
+        )
+    try:
+        _check_home(_server(host))
+    except LicensingError as error:
+        name = COPY if host.get(COPY) is not None else "aims_license_server_home"
+        problems += [Problem(problem.what, host.where(name), problem.todo) for problem in error.problems]
+    if host.get(COPY) is not None and not is_source:
+        problems.append(
+            Problem(
+                "A copy of the target's files cannot stand for the target.",
+                host.where(COPY),
+                "Remove it there; it is for a source that Ansible cannot reach.",
+            )
+        )
+    nodes = host.get(PRO_NODES, [])
+    if not isinstance(nodes, (list, tuple)) or not all(isinstance(node, str) for node in nodes):
+        problems.append(
+            Problem(
+                f"{shown(nodes)} is not a list of hosts.",
+                host.where(PRO_NODES),
+                "Declare a list of host names; [] if there is no PRO.",
+            )
+        )
+    return problems + host.unknown() + host.problems
+
+
+def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
+    declared = plain_declared(target)
+    spent = spent_transfers(target)
+    numbers = tuple(license["number"] for license in declared["licenses"])
+    return {
+        "source": _server(source),
+        "target": _server(target),
+        **declared,
+        "licenses": [{**license, SPENT: spent.get(license["number"], [])} for license in declared["licenses"]],
+        "users": target.get("aims_license_server_users"),
+        "codes": code_variables(target.written(LICENSES), numbers),
+        "offline": target.get("aims_license_server_authority") == OFFLINE,
+        "pro_nodes": target.get(PRO_NODES),
+    }
+
+
+def _server(host: HostVariables) -> dict[str, str]:
+    platform = platform_of(host)
+    copy = host.get(COPY)
+    home = as_text(host.get("aims_license_server_home", DEFAULT_HOME) if copy is None else copy)
+    # As for every module, the default stands for the documented folder.
+    home = _HOMES.get(platform, home) if home == DEFAULT_HOME else home
+    address = as_text(host.get("ansible_host", host.host))
+    return {"host": host.host, "platform": platform.value, "address": address, "home": home}
+
+
+def _check_home(server: Mapping[str, str]) -> None:
+    home = server["home"]
+    if server["platform"] != Platform.WINDOWS.value:
+        check_absolute(home)
+    elif not re.match(r"[A-Za-z]:\\", home) or not home.isprintable():
+        raise refuse(
+            f"{shown(home)} is not a folder of Windows.", "", r"Write it with its drive, such as C:\ProgramData\AIMMS."
+        )
+
+
+def platform_of(host: HostVariables) -> Platform:
+    """Return what a host runs, by how Ansible reaches it: no variable of ours says it twice."""
+    if host.get(COPY) is not None:
+        return Platform.COPY
+    if host.get("ansible_shell_type") in ("cmd", "powershell") or host.get("ansible_connection") in ("winrm", "psrp"):
+        return Platform.WINDOWS
+    return Platform.LINUX

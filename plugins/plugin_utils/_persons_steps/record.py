@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a pair: what was confirmed, and which transfers are known to be spent. Pure.
+
+It is the controller's memory, and not the authority's word: transfers that nobody declared or made here are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
+    Account,
+    parse_time,
+    render_time,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
+    Confirmation,
+    read_confirmations,
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the controller remembers of a pair.
+
+    :ivar confirmed: by the id of the step
+    :ivar moved: when each license was first seen on the target, UTC, by number
+    """
+
+    source: str
+    target: str
+    confirmed: Mapping[str, Confirmation] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "pair": {"source": self.source, "target": self.target},
+            "confirmed": {id: confirmation.as_dict() for id, confirmation in self.confirmed.items()},
+            "moved": dict(self.moved),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, source: str, target: str) -> Record:
+        """Read a record; what is damaged in it is not remembered."""
+        rows = data if isinstance(data, Mapping) else {}
+        moved = rows.get("moved")
+        return cls(
+            source,
+            target,
+            read_confirmations(rows.get("confirmed")),
+            {
+                str(number): str(at)
+                for number, at in (moved.items() if isinstance(moved, Mapping) else ())
+                if _is_time(at)
+            },
+        )
+
+
+def _is_time(text: object) -> bool:
+    try:
+        parse_time(text, "")
+    except LicensingError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The transfers of a license, as far as the record knows.
+
+    :ivar spent: days that still count, ISO dates
+    :ivar returns: the day on which the next one comes back; None if none is spent
+    """
+
+    number: str
+    spent: tuple[str, ...]
+    left: int
+    returns: str | None
+    is_moved: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"number": self.number, "spent": list(self.spent), "left": self.left, "returns": self.returns}
+
+
+def budget_of(
+    number: str, nodelock: str, declared: Sequence[str], moved: str | None, is_moved: bool, now: datetime
+) -> Budget:
+    """Judge what is left of a license's transfers (docs/domain.md#nodelock-rules).
+
+    :param declared: the days that the operator declares
+    :param moved: when this move was first seen to be done
+    :param is_moved: whether the move of this license is done
+    """
+    days = {*declared, *([moved[:10]] if moved else [])}
+    # A day is worth its end: the authority counts hours that nobody has written down.
+    times = tuple(datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=timezone.utc) for day in days)
+    account = Account(nodelock, times)
+    returns = account.returns(now)
+    return Budget(
+        number,
+        tuple(render_time(moment)[:10] for moment in account.within(now)),
+        account.left(now),
+        render_time(returns)[:10] if returns else None,
+        is_moved,
+    )

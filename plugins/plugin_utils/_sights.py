@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller sees of the hosts of a move: copies, the newest bundle, archived responses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.layout import NODELOCKS, Layout
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.tree import CopyTree
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
+from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
+
+_LARGEST = 32 << 20
+
+
+def sights_of(
+    move: Move, seen: Mapping[str, Mapping[str, Any]], bundles: Path | None, requests: Path | None, vault: Vault
+) -> tuple[dict[str, Sight], list[Problem]]:
+    """Return what is seen of each host of a move, and why a bundle does not count.
+
+    :param seen: what tasks have seen of each host: ``{files, answers, runs}``, each as far as it is known
+    :param bundles, requests: folders of the controller
+    """
+    bundled, problems = _bundled(move.source, bundles, vault)
+    numbers = [license.number for license in move.licenses]
+    present = _responses(requests, (move.source, move.target), numbers)
+    if bundled is not None:
+        present.add(BUNDLE)
+    sights = {}
+    for server in (move.source, move.target):
+        look = seen.get(server.host, {})
+        files = look.get("files")
+        if files is None and server.platform is Platform.COPY:
+            files = _copied(server)
+        sights[server.host] = Sight(files, bundled, look.get("answers"), look.get("runs"), present=frozenset(present))
+    return sights, problems
+
+
+def _bundled(source: Server, bundles: Path | None, vault: Vault) -> tuple[dict[str, str] | None, list[Problem]]:
+    """Return the digests of the source's newest bundle by file name, where somebody vouches for it."""
+    bundle = newest_of(bundles, source.host) if bundles is not None else None
+    if bundle is None:
+        return None, []
+    problem = bundle.doubt(vault)
+    if problem is not None:
+        return None, [problem]
+    return {file.name: file.sha256 for file in bundle.manifest.files}, []
+
+
+def _copied(server: Server) -> dict[str, str]:
+    """Return the digests of the nodelocks in a copy."""
+    layout = Layout.of(CopyTree(Path(server.home)))
+    names = [name for name in layout.names if name.startswith(f"{NODELOCKS}/")]
+    return {name: hashlib.sha256(content).hexdigest() for name, content in layout.contents(names).items()}
+
+
+def _responses(requests: Path | None, servers: Sequence[Server], numbers: Sequence[str]) -> set[str]:
+    """Return the archived responses as ``HOST/NUMBER.response``. An empty file is no response."""
+    if requests is None or not requests.is_dir():
+        return set()
+    archives = [(server.host, host_folder(requests, server.host)) for server in servers]
+    names = [f"{digits(number)}.response" for number in numbers]
+    return {
+        f"{host}/{name}"
+        for host, archive in archives
+        if archive.is_dir()
+        for name in names
+        if Folder(archive).find(name, _LARGEST)
+    }
