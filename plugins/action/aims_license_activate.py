@@ -15,8 +15,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._codes import without_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import exchange_files
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import needless_codes
 
 
 class ActionModule(LicensingAction):
@@ -28,7 +29,8 @@ class ActionModule(LicensingAction):
         declared = read_declared_licenses(licenses, "licenses", without_codes=True)
         if args.get("seen") is not None:
             anew = [n for name in ("emergency", "returned") for n in read_numbers(args.get(name) or [], name)]
-            licenses = without_needless_codes(licenses, declared, Overview.from_dict(args["seen"], "seen"), anew)
+            needless = needless_codes(declared, Overview.from_dict(args["seen"], "seen"), anew)
+            licenses = without_codes(licenses, needless)
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
         numbers = [license.number for license in declared]

@@ -13,9 +13,9 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
+    redact,
     refuse,
-    shown,
-    unsecret,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import read_moves
@@ -64,7 +64,7 @@ def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
     members = [str(name) for name in task_vars["groups"].get(group, [])]
     if not members or set(members) & {str(name) for name in task_vars["ansible_play_hosts_all"]}:
         return []
-    limit = shown(str(context.CLIARGS.get("subset") or ""))
+    limit = quoted(str(context.CLIARGS.get("subset") or ""))
     known = ", ".join(members[:10]) + (", ..." if len(members) > 10 else "")
     todo = f"Name hosts of that group: {known}."
     if group == TARGETS:
@@ -80,7 +80,7 @@ def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     skipped = ", ".join(str(tag) for tag in task_vars.get("ansible_skip_tags", []))
     given = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
     error = refuse(
-        f"Nothing is done: the tags of this run ({unsecret(given)}) leave out what this playbook does.",
+        f"Nothing is done: the tags of this run ({redact(given)}) leave out what this playbook does.",
         "command line",
         "Run it without them; the only tag of the collection is prepare, of the playbook rehearse.",
     )

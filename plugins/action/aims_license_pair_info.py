@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -14,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
     DeclaredLicense,
     read_declared_licenses,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
@@ -32,7 +33,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_stat
     stopped_lines,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.render import step_in_words
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import KIND, Side, read_fingerprint
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Step
 
 display = Display()
@@ -48,7 +49,7 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
-        hosts = [_seen(args[name]) for name in ("source", "target") if args.get(name)]
+        hosts = [_seen(args[name], name) for name in ("source", "target") if args.get(name)]
         declared = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
         path = self.path("requests_dir")
         numbers = [license.number for license in declared]
@@ -97,25 +98,29 @@ class ActionModule(LicensingAction):
 
     def _side(self, host: SeenHost, name: str) -> Side:
         """A host as a side of a plan; nobody has asked it what would keep it from giving licenses up."""
-        looked = (self._task.args.get(name) or {}).get("info") or {}
-        fingerprint, places = (looked.get(key) or {} for key in ("fingerprint", "places"))
-        return Side(host.host, host.overview or Overview(), fingerprint, places)
+        info = _info(self._task.args.get(name) or {}, name)
+        return Side(host.host, host.overview or Overview(), read_fingerprint(info), info.texts_by_name("places"))
 
 
 # The steps by which the target asks for a license, or goes on asking.
 _NEW_ON_TARGET = (Step.ACTIVATE, Step.FINISH, Step.FINISH_MOVE)
 
 
-def _seen(option: Mapping[str, Any]) -> SeenHost:
-    """A host by what the task that looked at it returned."""
-    looked, host = option.get("info") or {}, str(option["host"])
-    authority = str(option.get("authority") or "") or None
-    if looked.get("overview"):
-        return SeenHost(host, Overview.from_dict(looked["overview"], host), authority)
-    if looked.get("skipped"):
+def _info(option: object, name: str) -> Fields:
+    """Return what the task that looked at a host returned; nothing where it did not run."""
+    return Fields.of(Fields.of(option, KIND, name).values.get("info") or {}, KIND, name, "info")
+
+
+def _seen(option: object, name: str) -> SeenHost:
+    """Return a host by what the task that looked at it returned."""
+    fields, info = Fields.of(option, KIND, name), _info(option, name)
+    host, authority = str(fields.values.get("host") or ""), str(fields.values.get("authority") or "") or None
+    if info.values.get("overview"):
+        return SeenHost(host, Overview.from_dict(info.values["overview"], host), authority)
+    if info.values.get("skipped"):
         return SeenHost(host, None, authority, "declared lost")
-    reached = boolean(looked.get("reached", True)) and not looked.get("unreachable")
-    return SeenHost(host, None, authority, "not read" if reached else "not reached", _text(looked.get("msg")))
+    reached = boolean(info.values.get("reached", True)) and not info.values.get("unreachable")
+    return SeenHost(host, None, authority, "not read" if reached else "not reached", _text(info.values.get("msg")))
 
 
 def _text(message: object) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
@@ -150,7 +150,7 @@ def _check_pair(data: object, report: Report, place: str) -> None:
     pair = data.get("pair") if isinstance(data, dict) else None
     if isinstance(pair, dict) and set(pair) == {"source", "target"} and pair != asdict(report.pair):
         raise refuse(
-            f"A report of another pair has this name: {shown(pair['source'])} -> {shown(pair['target'])}.",
+            f"A report of another pair has this name: {quoted(pair['source'])} -> {quoted(pair['target'])}.",
             place,
             "Move it away; rename one of the hosts, or set aims_license_migrate_dir to another folder.",
         )

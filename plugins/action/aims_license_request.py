@@ -46,7 +46,7 @@ class ActionModule(LicensingAction):
         folder = Folder(path)
         found = read_requests(folder, realm, self._names(folder))
         answers = responses_in(folder)
-        waiting = [one for one in found if one.body["id"] not in answers and not folder.has(one.response_name)]
+        waiting = [one for one in found if one.id not in answers and not folder.has(one.response_name)]
         if self.flag("probe"):
             portal.check()
         if self.dry:
@@ -81,7 +81,7 @@ class ActionModule(LicensingAction):
             results.append(
                 {
                     "number": request.number,
-                    "action": request.body["action"],
+                    "action": request.action,
                     "outcome": answer.outcome if answer else unanswered,
                     "file": request.response_name,
                     "mailed": answer.mailed if answer else False,

@@ -17,7 +17,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
     read_declared_licenses,
     read_profiles,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
@@ -154,7 +154,7 @@ def _server(option: Any, name: str) -> Server:
     platforms = [platform.value for platform in Platform]
     if not all(isinstance(data.get(key), str) for key in keys) or data["platform"] not in platforms:
         todo = f"Write {{{', '.join(keys)}}}; platform is {', '.join(platforms[:-1])} or {platforms[-1]}."
-        raise refuse(f"{shown(option)} is not a license server of a move.", name, todo)
+        raise refuse(f"{quoted(option)} is not a license server of a move.", name, todo)
     return Server(data["host"], Platform(data["platform"]), data["address"], data["home"])
 
 
@@ -163,7 +163,7 @@ def _seen(option: Any) -> dict[str, Any]:
         seen: dict[str, Any] = _SEEN.read(option, "seen")
     except WrongShape as wrong:
         todo = "Write {HOST: {files: {NAME: SHA256}, answers: ..., runs: ...}}, with what is known of each host."
-        raise refuse(f"{shown(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
+        raise refuse(f"{quoted(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
     return seen
 
 

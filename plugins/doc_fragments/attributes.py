@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules can do."""
+"""Documentation of the modules' attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ attributes:
     membership: [aims.licensing.aims_license]
 """
 
-    # For modules that only look, or that only write on the controller.
+    # For modules that only read, or that write only on the controller.
     NO_DIFF = r"""
 options: {}
 attributes:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options by which an action plugin drains a server in short calls."""
+"""Documentation of the options by which an action plugin drains a server in short calls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   drain_ticket:
-    description: The drain that this call is a part of. Set by the action plugin.
+    description: The id of the drain that this call belongs to. Set by the action plugin.
     type: str
   drain_waited:
-    description: For how many seconds the drain has waited already. Set by the action plugin.
+    description: Seconds that the drain has already waited. Set by the action plugin.
     type: float
     default: 0
   drain_end:

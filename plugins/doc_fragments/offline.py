@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options for activating and deactivating offline."""
+"""Documentation of the options for offline requests and responses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class ModuleDocFragment:
 options:
   requests_dir:
     description:
-      - A folder on the controller. With O(authority=offline), request files are written here and response files
-        are looked for here, under the names C(aaabbbcccddd.request) and C(aaabbbcccddd.response). A response is found
-        under any other name too, as browsers and mail programs change it - the request that it answers is read from it.
-      - Both are moved into its folder C(done) once the response was applied.
-      - A relative path begins at the folder in which the command was started.
+      - A folder on the controller. With O(authority=offline), request files C(aaabbbcccddd.request) are written to this
+        folder, and response files are read from it. A response file may have any name, because its content names the
+        request that it answers.
+      - When a response has been applied, both files move to the subfolder C(done).
+      - A relative path starts at the working directory of the command.
     type: path
   responses:
-    description: The response files found. Set by the action plugin.
+    description: The response files. Set by the action plugin.
     type: list
     elements: dict
     default: []
@@ -28,7 +28,7 @@ options:
         type: str
         required: true
       content:
-        description: The file's content, base64.
+        description: The content of the file, base64.
         type: str
         required: true
 """

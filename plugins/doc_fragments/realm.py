@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option that names a realm."""
+"""Documentation of the option for the realm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class ModuleDocFragment:
 options:
   realm:
     description:
-      - Whose responses to honour, as C(authority init) printed it. It is pinned once and never changed; only its C(ca)
-        may come later or be replaced.
-      - Needed before a first activation offline, and with its C(ca) for an authority over HTTPS where that is not yet
-        pinned. A ledger says it by itself.
+      - The realm whose responses the server honours, as printed by C(authority init). It is pinned once and never
+        changes. Only its C(ca) can be added or replaced later.
+      - Needed before the first offline activation, and, with C(ca), before the first call over HTTPS. A ledger provides
+        its realm itself.
     type: dict
     suboptions:
       name:
@@ -26,9 +26,9 @@ options:
         type: str
         required: true
       ca:
-        description: The certificate, PEM, that an authority over HTTPS proves itself with; needed for one.
+        description: The CA certificate of the authority's service, PEM. Needed for HTTPS.
         type: str
       id:
-        description: Printed with the others, and not needed; it follows from the key.
+        description: Printed with the others, but not needed. It is derived from the key.
         type: str
 """

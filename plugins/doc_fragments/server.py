@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that name a license server."""
+"""Documentation of the options for a license server."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class ModuleDocFragment:
 options:
   home:
     description:
-      - The license server's folder on the host, as the server itself sees it.
+      - The license server's folder on the host, as the server sees it.
       - With O(backend=vendor), the default stands for the documented folders, C(/usr/local/Aimms) and
         C(/usr/local/AIMMS).
     type: path
     default: /opt/aims-license-server
   root:
     description:
-      - An alternate root under which O(home) lies, as with C(systemctl --root).
-      - The machine's identity is then taken from what this root holds only. Empty for the host's own root.
+      - An alternate root that contains O(home), as with C(systemctl --root). Empty for the host's own root.
+      - With an alternate root, the machine's fingerprint is its machine-id only.
     type: str
     default: ''
   backend:
@@ -33,20 +33,20 @@ options:
     default: bundled
   authority:
     description:
-      - Where requests for activations go. C(https://host:8443) for an authority's service, C(ledger:/absolute/path)
-        for an embedded rehearsal authority whose file this host reaches, or V(offline) for request files that a
-        person carries.
-      - The authority that the server was installed with, unless given.
+      - The authority that requests go to. C(https://host:8443) for an authority's service, C(ledger:/absolute/path) for
+        an embedded rehearsal authority with a ledger on this host, or V(offline) for request files that a person
+        carries.
+      - By default the authority that the server was installed with.
     type: str
   fail_unreachable:
     description:
-      - Whether the task fails where its host cannot be reached, so that a C(rescue) runs. Ansible runs none for hosts
-        that it counts as unreachable, which is what they are otherwise.
+      - Whether the task fails if its host is unreachable, so that a C(rescue) runs. Otherwise Ansible counts the host
+        as unreachable and runs no C(rescue).
     type: bool
     default: false
 notes:
   - Works on the bundled license server of this collection, which honours rehearsal licenses only. What works on the
     vendor's is in C(docs/vendor.md).
-  - "The host needs Python 3.9 or newer; where anything is signed or checked, also the Python library C(cryptography):
+  - "The host needs Python 3.9 or newer and, to sign or check documents, the Python library C(cryptography):
     package C(python3-cryptography) of Debian 12 and EL 9."
 """

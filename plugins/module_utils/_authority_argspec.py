@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules have in common that talk with an authority; the others need not carry it to the host."""
+"""The common part of modules that call an authority. Separate, so that other modules do not transfer it to the host."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ OFFLINE: dict[str, Any] = {
 
 
 def channel_of(module: AnsibleModule, manager: LicenseManager) -> Channel:
-    """Return the channel to the authority that the arguments name, or that the server was installed with."""
+    """Return the channel to the authority of the arguments, or by default of the installed server."""
     if module.params["backend"] == VENDOR:
-        # Its authority is reached by its own programs only.
+        # The vendor's programs alone reach the vendor's authority.
         return OfflineFiles({})
-    responses = {one["number"]: unpacked(one["content"], "responses") for one in module.params["responses"]}
-    authority, given = module.params["authority"], module.params.get("realm")
-    realm = Realm.from_dict(given, "realm") if given else None
-    # The home is asked only for what the task does not name.
+    responses = {
+        response["number"]: unpacked(response["content"], "responses") for response in module.params["responses"]
+    }
+    authority, values = module.params["authority"], module.params.get("realm")
+    realm = Realm.from_dict(values, "realm") if values else None
+    # Read the home only for values that the task lacks.
     if not authority or (authority.strip().lower().startswith(HTTPS) and (realm is None or realm.ca is None)):
         server = manager.overview().server
         authority = authority or server.authority

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules have in common: their arguments, and results of one shape."""
+"""The common part of the modules: argument specifications and results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import unhandled
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -56,11 +56,11 @@ REALM: dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "key": {"type": "str", "required": True, "no_log": False},
         "ca": {"type": "str"},
-        # Printed with the others, and to be pasted with them; it follows from the key.
+        # Accepted because it is printed with the others. It is derived from the key.
         "id": {"type": "str"},
     },
 }
-# Where a drain stands, which the action plugin makes in many short calls.
+# The state of a drain, which an action plugin divides into many short calls.
 STEP: dict[str, Any] = {
     "drain_ticket": {"type": "str", "no_log": False},
     "drain_waited": {"type": "float", "default": 0.0},
@@ -69,32 +69,32 @@ STEP: dict[str, Any] = {
 
 
 def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -> None:
-    """Run a module to its end: its result, or one message with everything that is wrong."""
+    """Run a module, and exit with its result or with a message that has all problems."""
     try:
         try:
             result = act(module)
         except OSError as error:
-            raise untold(error) from error
+            raise unhandled(error) from error
     except LicensingError as error:
         module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
     module.exit_json(**result)
 
 
 def manager_of(module: AnsibleModule) -> LicenseManager:
-    """Return the license manager that the module's arguments name."""
-    given = module.params
-    return open_manager(given["backend"], given["home"], given["root"], Freshness.of_process(_is_heard))
+    """Return the license manager for the module's arguments."""
+    options = module.params
+    return open_manager(options["backend"], options["home"], options["root"], Freshness.of_process(_is_heard))
 
 
 def _is_heard() -> bool:
-    """Whether the other end of this process's output is there: it goes with the connection, or with the controller."""
+    """Whether somebody still reads this process's output. It closes with the connection or the controller."""
     poll = select.poll()
     poll.register(1, 0)
     return not any(event & (select.POLLERR | select.POLLHUP) for _output, event in poll.poll(0))
 
 
 def step_of(module: AnsibleModule) -> Step | None:
-    """Return where a drain stands; None where this call is all of it, as nobody makes it in steps."""
+    """Return the state of a drain; None if the drain is not divided into calls."""
     ticket = module.params["drain_ticket"]
     return Step(ticket, module.params["drain_waited"]) if ticket is not None else None
 
@@ -105,10 +105,10 @@ def drain_of(seconds: float | None, force: bool) -> DrainOptions | None:
 
 
 def drained(change: Change) -> dict[str, Any]:
-    """Return what became of the seats in use as a module's result, with what the call is to be made again with."""
+    """Return the result of a drain as a module's result. ``again`` has the arguments of the next call, if needed."""
     again = {} if change.again is None else {"again": change.again}
-    told = asdict(change.drained)
-    return {"drained": {**told, "clients": list(told["clients"])}, **again}
+    drained_seats = asdict(change.drained)
+    return {"drained": {**drained_seats, "clients": list(drained_seats["clients"])}, **again}
 
 
 def described(change: Change) -> dict[str, Any]:
@@ -126,17 +126,17 @@ def described(change: Change) -> dict[str, Any]:
 
 
 def diff(before: Overview, after: Overview) -> dict[str, str]:
-    """Return the difference of two overviews as Ansible shows it."""
+    """Return the difference of two overviews for Ansible's diff mode."""
     return {"before": _view(before), "after": _view(after)}
 
 
 def carried_files(carried: Carried) -> dict[str, Any]:
-    """Return which files move with licenses as a module's result."""
+    """Return the files that move with licenses as a module's result."""
     return {"files": dict(carried.files), "brought": dict(carried.brought), "sources": list(carried.sources)}
 
 
 def seats(trials: Sequence[SeatTrial]) -> list[dict[str, Any]]:
-    """Return what each profile gave as a module's result."""
+    """Return the seat trials of profiles as a module's result."""
     return [asdict(trial) for trial in trials]
 
 

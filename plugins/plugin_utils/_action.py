@@ -15,11 +15,11 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
+    redact,
     refuse,
-    shown,
-    unsecret,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import untold
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import unhandled
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
@@ -62,7 +62,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             try:
                 result.update(self.act(task_vars or {}))
             except OSError as error:
-                raise untold(error) from error
+                raise unhandled(error) from error
         except LicensingError as error:
             problems = [problem.as_dict() for problem in error.problems]
             result.update({"failed": True, "changed": False, "msg": str(error), "problems": problems})
@@ -115,7 +115,9 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         """A folder or file on the controller; a relative one begins where the command was started."""
         given = self._task.args.get(option)
         if given and "\0" in str(given):
-            raise refuse(f"{shown(given)} is no path.", option, "Write the path of a file or folder on the controller.")
+            raise refuse(
+                f"{quoted(given)} is no path.", option, "Write the path of a file or folder on the controller."
+            )
         return Path(str(given)).expanduser().absolute() if given else None
 
     def flag(self, option: str, default: bool = False) -> bool:
@@ -126,7 +128,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         try:
             return bool(boolean(given))
         except TypeError:
-            raise refuse(f"{shown(given)} is neither true nor false.", option, "Use true or false.") from None
+            raise refuse(f"{quoted(given)} is neither true nor false.", option, "Use true or false.") from None
 
     def licenses(self, task_vars: dict[str, Any]) -> Any:
         """The task's licenses, with the codes that the variable named by ``codes_from`` declares for their numbers.
@@ -138,12 +140,12 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             return given
         if not isinstance(name, str) or name not in task_vars:
             todo = "Give the name of a variable that lists {number, activation_code}, without braces."
-            raise refuse(f"{shown(name)} is not a variable of this host.", "codes_from", todo)
+            raise refuse(f"{quoted(name)} is not a variable of this host.", "codes_from", todo)
         # Templating raises many types over the versions of ansible-core, and none of them may end in a traceback.
         try:
             declared = self._templar.template(task_vars[name])
         except Exception as error:
-            first = unsecret((str(error).strip().splitlines() or [type(error).__name__])[0])
+            first = redact((str(error).strip().splitlines() or [type(error).__name__])[0])
             raise refuse(f"The variable cannot be resolved: {first}", name, "Define what it refers to.") from None
         return with_codes(given, declared)
 

@@ -10,7 +10,7 @@ rescue. So codes are looked up when they are needed, and stand in no task's argu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
@@ -36,6 +36,17 @@ def with_codes(licenses: Any, declared: Any) -> Any:
             with contextlib.suppress(LicensingError):
                 codes[parse_number(entry.get("number"))] = code if isinstance(code, _PLAIN) else str(code)
     return [_with_code(entry, codes) for entry in licenses]
+
+
+def without_codes(licenses: Any, numbers: Collection[str]) -> Any:
+    """Return licenses, those with these numbers without their codes.
+
+    :param licenses: as a task gives them, and as they were read without a refusal
+    """
+    return [
+        {key: value for key, value in entry.items() if key != CODE or parse_number(entry["number"]) not in numbers}
+        for entry in licenses
+    ]
 
 
 def _with_code(entry: Any, codes: Mapping[str, Any]) -> Any:

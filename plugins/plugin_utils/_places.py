@@ -9,7 +9,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, quoted, refuse
 
 # A file name has at most 255 bytes, of which a write needs some for a while.
 _LONGEST = 200
@@ -21,7 +21,7 @@ def host_problem(host: str) -> Problem | None:
     fits = host.isprintable() and not any(letter in host for letter in "/\\") and not host.startswith(".")
     if fits and host.strip() == host != "" and len(os.fsencode(host)) <= _LONGEST:
         return None
-    what = f"No folder on the controller can be named after the host {shown(host)}."
+    what = f"No folder on the controller can be named after the host {quoted(host)}."
     todo = "Give it a short name without / and \\ and without a dot in front; ansible_host has its address."
     return Problem(what, "inventory", todo)
 
@@ -59,7 +59,7 @@ def pair_problem(source: str, target: str) -> Problem | None:
     """Return why no report can be named after a pair, or None."""
     if len(os.fsencode(f"{source}{_PAIR}{target}")) <= _LONGEST:
         return None
-    what = f"The names of {shown(source)} and {shown(target)} are too long for the name of their report."
+    what = f"The names of {quoted(source)} and {quoted(target)} are too long for the name of their report."
     return Problem(what, "inventory", f"Give them names of at most {_LONGEST - len(_PAIR)} bytes together.")
 
 

@@ -132,7 +132,7 @@ def test_a_person_sees_and_is_mailed_what_was_wrong(
         assert complaints(browser) == []
     assert len(mail.messages) == 1
     text = words(mail.messages[0])
-    assert "knows no license" in text and "not a request that this authority can answer" in text
+    assert "knows no license" in text and "This authority cannot answer this file" in text
     assert "photo" not in text
     assert set(attachments(mail.messages[0])) == {"015120064022.response", "015120055014.response"}
 
@@ -175,9 +175,9 @@ def test_without_a_mail_server_the_page_says_that_no_mail_is_sent(authority: Ser
     with open_browser(tmp_path / "browser", service.pins()) as browser:
         browser.get(f"{service.address}/requests")
         assert browser.find_elements(By.ID, "email") == []
-        assert "No mail is sent from here" in browser.find_element(By.ID, "no-mail").text
+        assert "This authority sends no mail" in browser.find_element(By.ID, "no-mail").text
         process(browser, "", file)
-        assert "No mail is sent from here" in browser.find_element(By.ID, "mail").text
+        assert "This authority sends no mail" in browser.find_element(By.ID, "mail").text
         browser.find_element(By.LINK_TEXT, "Process more request files").click()
         until(lambda: browser.find_elements(By.ID, "request"), "the form")
         assert browser.current_url == f"{service.address}/requests"

@@ -123,8 +123,7 @@ class World:
             change = act(manager, OfflineFiles(found, str(place)))
             children.end_unheard()
             changed = changed or change.changed
-            asked = [{"number": n, "content": base64.b64encode(c).decode()} for n, c in change.requests.items()]
-            if folder.take({"requests": asked}, numbers) is None:
+            if folder.take(change.requests, numbers) is None:
                 break
         return changed
 

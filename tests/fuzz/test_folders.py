@@ -19,7 +19,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder, read_requests
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import (
+    RequestFolder,
+    read_requests,
+    returned_requests,
+)
 from ansible_collections.aims.licensing.tests.fuzz.counting import give, runs
 from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, edited, mostly
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -115,19 +119,19 @@ def test_whatever_lies_in_the_folder_of_requests_it_is_used_or_told(tmp_path: Pa
             fill(place, outside, entries, carried)
             before = look(place)
             offline, folder = RequestFolder(place), Folder(place)
-            result = {
-                "requests": [
-                    {"number": one, "content": base64.b64encode(carried.requests.get(one, b"x")).decode()}
-                    if at % 7
-                    else {"number": NUMBERS[0], "content": one}
-                    for one in told
-                ]
-            }
+            result = [
+                {"number": one, "content": base64.b64encode(carried.requests.get(one, b"x")).decode()}
+                if at % 7
+                else {"number": NUMBERS[0], "content": one}
+                for one in told
+            ]
             names = [name for name in entries if name.endswith(".request")]
             act = [
                 lambda offline=offline: offline.responses(NUMBERS),
                 lambda folder=folder, names=names: read_requests(folder, carried.realm, names),
-                lambda offline=offline, result=result, numbers=numbers: offline.take(result, [*numbers]),
+                lambda offline=offline, result=result, numbers=numbers: offline.take(
+                    returned_requests(result), [*numbers]
+                ),
             ][at % 3]
             outcome = give(FORMAT, act)
             after = look(place)

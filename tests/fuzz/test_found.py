@@ -42,7 +42,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline import portal
-from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import RequestFolder
+from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import returned_requests
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import check_email, check_portal
 from ansible_collections.aims.licensing.tests.fuzz.lines import Replying
 from support.worked_example import CODE
@@ -119,7 +119,7 @@ def closed() -> Iterator[None]:
         OPEN.pop().close()
 
 
-NOT_OURS = "What answers is not our license server."
+NOT_OURS = "The answer is not from our license server."
 
 
 def answered(body: object, status: int = 200) -> client.Management:
@@ -311,13 +311,12 @@ def test_a_pending_request_that_lacks_a_part_is_damaged_and_not_compared_with_it
 
 
 def test_a_host_does_not_choose_the_names_of_files_on_the_controller(tmp_path: Path) -> None:
-    folder = RequestFolder(tmp_path)
     for number in ("a/b", ".", "../x", "", 5):
-        told = refused(folder.take, {"requests": [{"number": number, "content": "AAAA"}]}, [])
+        told = refused(returned_requests, [{"number": number, "content": "AAAA"}])
         assert "is not a license number" in told
     for content in ("A", None, 5, "\ud800"):
         request = {"number": "015.120.064.022", "content": content}
-        assert "incomplete or damaged" in refused(folder.take, {"requests": [request]}, [])
+        assert "incomplete or damaged" in refused(returned_requests, [request])
     assert not list(tmp_path.iterdir())
 
 

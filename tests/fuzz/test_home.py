@@ -116,7 +116,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterato
 def look(host: Host, all_of_it: bool = True) -> None:
     """Read the home as modules, service and bundles do, then change it."""
     fingerprint = host.manager.fingerprint()
-    Entitlements(host.home, fingerprint, host.clock).look()
+    Entitlements(host.home, fingerprint, host.clock).current()
     json.dumps(host.overview, ensure_ascii=False).encode()
     if not all_of_it:
         return
@@ -222,7 +222,7 @@ def use(host: Host) -> list[str]:
     calls: list[Any] = [
         manager.overview,
         manager.files,
-        lambda: Entitlements(host.home, manager.fingerprint(), host.clock).look(),
+        lambda: Entitlements(host.home, manager.fingerprint(), host.clock).current(),
         host.home.create,
         lambda: manager.set_maintenance(Maintenance(True)),
         lambda: manager.set_maintenance(Maintenance(False)),

@@ -245,7 +245,7 @@ def test_the_journal_tells_why_it_does_not_start(rig: Rig, broken: str, told: st
     rig["target"].run(f"sudo -n systemctl daemon-reload && sudo -n systemctl stop {SERVICE}")
     run = rig.play("reconcile")
     assert run.code != 0 and "Traceback" not in run.output, run.output
-    _before, _words, excerpt = run.output.partition("its journal ends with: ")
+    _before, _words, excerpt = run.output.partition("Its journal ends with: ")
     assert told in excerpt, run.output
     assert f"journalctl --unit {SERVICE}" in run.output
     rig["target"].run(f"sudo -n rm -r {folder} && sudo -n systemctl daemon-reload")

@@ -67,7 +67,7 @@ class VirtualMachine(Machine):
         return self._guest.console.read_text(encoding="utf-8", errors="replace")
 
     def remove(self) -> None:
-        """Take the host away."""
+        """Take the rejects this host."""
         qemu.end(self._guest.name)
 
 

@@ -198,7 +198,7 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
     ),
     "authority_over_https_without_its_certificate": (
         lambda pair: pair.target_vars.update({AUTHORITY: "https://authority.example.com:8443"}),
-        "its realm has no ca",
+        "the realm has no ca",
         f"host new, {AUTHORITY}",
         "aims_license_server_realm",
     ),

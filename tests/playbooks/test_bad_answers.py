@@ -80,11 +80,11 @@ def altered(lab: Lab, request: dict[str, Any], good: bytes) -> bytes:
 
 KINDS: dict[Falsify, str] = {
     of_a_foreign_realm: "of the foreign realm",
-    of_a_foreign_realm_that_says_it_is_ours: "was not signed by the realm key",
+    of_a_foreign_realm_that_says_it_is_ours: "is not signed by the expected realm key",
     for_another_machine: "for another machine",
     to_another_request: "answers another request than the one that is pending",
     the_newest_of_this_license: "was applied before|is for another machine",
-    altered: "The response was altered",
+    altered: "The response was changed",
 }
 
 

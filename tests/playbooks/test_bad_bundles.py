@@ -228,7 +228,7 @@ def test_bundle_that_may_not_be_read(pair: Rehearsal) -> None:
     bundle = bundle_of(pair)
     (bundle / PLAIN).chmod(0)
     refusal = pair.refused(owner=True)
-    assert refusal.tells("Permission denied", str(bundle / PLAIN), "mend its permissions")
+    assert refusal.tells("Permission denied", str(bundle / PLAIN), "fix its permissions")
 
 
 def test_license_that_is_not_installed(pair: Rehearsal) -> None:

@@ -68,7 +68,7 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "activate_over_https_without_its_certificate": (
         "activate",
         {"licenses": [LICENSE], "authority": "https://authority.example.com"},
-        "its realm has no ca",
+        "the realm has no ca",
         "https://authority.example.com",
         "aims_license_server_realm",
     ),
@@ -123,7 +123,7 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "info_relative_home": ("info", {"home": "opt/x", "root": "/"}, "not an absolute path", "home", "Write it as"),
     "info_relative_root": ("info", {"root": "hosts/old"}, "'hosts/old' is not an absolute path", "root", "full path"),
-    "info_missing_root": ("info", {"root": "/nowhere"}, "The alternate root is not there", "/nowhere", "Create it"),
+    "info_missing_root": ("info", {"root": "/nowhere"}, "The alternate root does not exist", "/nowhere", "Create it"),
     "install_nonsense_for_an_authority": (
         "server_install",
         {"authority": "nonsense"},
@@ -136,7 +136,7 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         {"authority": "offline", "licenses": []},
         "'offline' names no ledger",
         "authority",
-        "Give 'ledger:",
+        "Use 'ledger:",
     ),
 }
 

@@ -103,11 +103,11 @@ DAMAGES: dict[str, tuple[Spoil, str, str, str]] = {
     "list_for_the_fences": (set_in_config(fenced=[8]), "damaged", CONFIG, RESTORE),
     "text_for_the_realm": (set_in_config(realm="mine"), "not a realm", CONFIG, ""),
     "number_for_the_profiles": (set_in_config(profiles=8), "not a list", CONFIG, ""),
-    "truncated_lock": (truncate(LOCK), "changed since it was activated, or is half-written", LOCK, RESTORE),
+    "truncated_lock": (truncate(LOCK), "is half-written, or was changed after the activation", LOCK, RESTORE),
     "lost_lock": (lose(LOCK), "The nodelock is missing", LOCK, RESTORE),
-    "lost_ver": (lose(VER), "changed since it was activated, or is half-written", LOCK, RESTORE),
+    "lost_ver": (lose(VER), "is half-written, or was changed after the activation", LOCK, RESTORE),
     "truncated_ver": (truncate(VER), "half-written or damaged", VER, RESTORE),
-    "altered_lic": (alter(LIC, '"seats":8', '"seats":9'), "changed since it was activated", LOCK, RESTORE),
+    "altered_lic": (alter(LIC, '"seats":8', '"seats":9'), "was changed after the activation", LOCK, RESTORE),
     "truncated_lic": (truncate(LIC), "truncated or damaged", LIC, "whole original license file"),
     "lost_lic": (lose(LIC), "A nodelock has no license file", LOCK, RESTORE),
     "lic_under_another_number": (
@@ -195,19 +195,19 @@ def test_read_only_home_of_the_source(pair: Rehearsal) -> None:
         path.chmod(path.stat().st_mode & ~0o222)
     refusal = pair.refused(owner=True)
     assert refusal.problem
-    assert refusal.tells("home cannot be written", str(home), "become: true")
+    assert refusal.tells("home is not writable", str(home), "become: true")
 
 
 def test_read_only_nodelocks_of_the_source(pair: Rehearsal) -> None:
     (pair.home("old") / "Nodelocks").chmod(0o555)
     refusal = pair.refused(owner=True)
-    assert refusal.tells("home cannot be written: Nodelocks", str(pair.home("old")), "become: true")
+    assert refusal.tells("home is not writable: Nodelocks", str(pair.home("old")), "become: true")
 
 
 def test_read_only_place_for_the_home_of_the_target(pair: Rehearsal) -> None:
     pair.root("new").chmod(0o555)
     refusal = pair.refused(owner=True)
-    assert refusal.tells("home cannot be written", str(pair.root("new")), "become: true")
+    assert refusal.tells("home is not writable", str(pair.root("new")), "become: true")
 
 
 @pytest.mark.parametrize("mode", [0o555, 0])
@@ -237,7 +237,7 @@ def test_target_whose_home_leads_out_of_its_root(pair: Rehearsal) -> None:
     pair.home("new").parent.mkdir(parents=True)
     pair.home("new").symlink_to(pair.home("old"))
     refusal = pair.refused()
-    assert refusal.tells("leads out of it by a symbolic link", str(pair.root("new")), "real directory")
+    assert refusal.tells("leads out of this root", str(pair.root("new")), "real directory")
 
 
 def test_target_with_a_home_of_a_newer_version(pair: Rehearsal) -> None:
@@ -246,7 +246,7 @@ def test_target_with_a_home_of_a_newer_version(pair: Rehearsal) -> None:
     described = json.loads(package.read_text(encoding="utf-8"))
     package.write_text(json.dumps({**described, "version": "99.0.0"}), encoding="utf-8")
     refusal = pair.refused()
-    assert refusal.tells("Version 99.0.0 is installed", str(pair.home("new")), "newer version here too")
+    assert refusal.tells("Version 99.0.0 is installed", str(pair.home("new")), "newer version of the collection")
 
 
 # Modules that are called without the roles, which would catch these earlier.

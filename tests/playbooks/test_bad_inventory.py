@@ -42,7 +42,7 @@ def test_mistake_in_what_all_hosts_share_is_told_for_each(pair: Rehearsal) -> No
         del pair.common[AUTHORITY]
     refusal = pair.refused()
     for host in ("old", "new"):
-        assert refusal.tells("No authority is given", f"host {host}, {AUTHORITY}", "Use 'ledger:")
+        assert refusal.tells("No authority is set", f"host {host}, {AUTHORITY}", "Use 'ledger:")
 
 
 @pytest.mark.parametrize("playbook", ["rollback", "rehearse", "reconcile"])

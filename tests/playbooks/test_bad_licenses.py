@@ -220,8 +220,8 @@ def half(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "what", "todo"),
     [
-        (missing, "no authority's ledger here", "authority init"),
-        (directory, "no authority's ledger here", "authority init"),
+        (missing, "no ledger of an authority here", "authority init"),
+        (directory, "no ledger of an authority here", "authority init"),
         (text, "The ledger cannot be", "Check"),
         (half, "The ledger cannot be", "Check"),
         (empty, "not a ledger", "authority init"),
@@ -285,7 +285,7 @@ def test_module_spent_budget(released: Rehearsal) -> None:
 def test_module_ledger_that_is_missing(installed: Rehearsal) -> None:
     installed.ledger.unlink()
     refusal = installed.refused_task("new", "activate", licenses=[wanted(installed, SESSION)])
-    assert refusal.tells("no authority's ledger here", str(installed.ledger), "authority init")
+    assert refusal.tells("no ledger of an authority here", str(installed.ledger), "authority init")
 
 
 def test_module_offline_without_a_realm(installed: Rehearsal) -> None:

@@ -20,8 +20,8 @@ OTHER = {SERVER: SESSION, SESSION: CLIENT, CLIENT: SERVER}
 ASKED = "asked"
 GIVEN_UP = "given up"
 BACK = "back"
-WHOLE = "Take the whole original response file again"
-ORIGINAL = "Take the original file again"
+WHOLE = "Use the complete original response file"
+ORIGINAL = "Use the original file"
 THE_RESPONSE = "Give the response to request"
 
 
@@ -140,17 +140,17 @@ RESPONSES: dict[str, tuple[Make, str, str]] = {
     ),
     "altered": (
         lambda pair, stage, number: edited(good(pair, stage, number), serial=999),
-        "The response was altered",
+        "The response was changed",
         ORIGINAL,
     ),
     "altered_by_one_byte": (
         lambda pair, stage, number: good(pair, stage, number).replace(b'"outcome":"g', b'"outcome":"G'),
-        "The response was altered",
+        "The response was changed",
         ORIGINAL,
     ),
     "unsigned": (
         lambda pair, stage, number: json.dumps({**json.loads(good(pair, stage, number)), "signatures": {}}).encode(),
-        "was not signed by the realm key",
+        "is not signed by the expected realm key",
         ORIGINAL,
     ),
     "of_a_foreign_realm": (
@@ -162,7 +162,7 @@ RESPONSES: dict[str, tuple[Make, str, str]] = {
         lambda pair, stage, number: signed(
             pair, "foreign.db", good(pair, stage, number), realm=json.loads(good(pair, stage, number))["body"]["realm"]
         ),
-        "was not signed by the realm key",
+        "is not signed by the expected realm key",
         ORIGINAL,
     ),
     "for_another_machine": (
@@ -251,7 +251,7 @@ def test_response_that_is_too_long(asked: Rehearsal) -> None:
 def test_response_that_is_a_directory(asked: Rehearsal) -> None:
     file = asked.offline_file(SESSION, "response")
     file.mkdir()
-    assert asked.refused().tells("Is a directory", str(file), "put the real file in its place")
+    assert asked.refused().tells("Is a directory", str(file), "Replace it by the real file")
 
 
 def test_response_that_is_a_link(asked: Rehearsal) -> None:
@@ -264,7 +264,7 @@ def test_response_that_may_not_be_read(asked: Rehearsal) -> None:
     place(asked, {SESSION: good(asked, ASKED, SESSION)})
     file = asked.offline_file(SESSION, "response")
     file.chmod(0)
-    assert asked.refused(owner=True).tells("Permission denied", str(file), "mend its permissions")
+    assert asked.refused(owner=True).tells("Permission denied", str(file), "fix its permissions")
 
 
 def test_request_that_waits_is_made_once(asked: Rehearsal) -> None:

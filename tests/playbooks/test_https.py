@@ -87,7 +87,7 @@ def test_without_the_services_certificate_nothing_begins(https: Https, tmp_path:
     other = run("init", "--ledger", str(tmp_path / "other.db"), "--host", "localhost", "--json")
     realm = lab.inventory["all"]["vars"]["aims_license_server_realm"]
     before = lab.everything()
-    for ca, said in ((None, "its realm has no ca"), (json.loads(other.stdout)["ca"], "is not the authority of realm")):
+    for ca, said in ((None, "the realm has no ca"), (json.loads(other.stdout)["ca"], "is not the authority of realm")):
         realm["ca"] = ca
         lab.write_inventory()
         refused = lab.play("migrate")

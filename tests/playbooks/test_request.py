@@ -200,7 +200,7 @@ Make = Callable[[Lab], Twist]
 LIES: dict[str, tuple[Make, str]] = {
     "altered": (
         lambda lab: lambda asked, honest: results({name: edited(one) for name, one in honest.items()}),
-        "The response was altered",
+        "The response was changed",
     ),
     "truncated": (
         lambda lab: lambda asked, honest: results({name: one[:200] for name, one in honest.items()}),

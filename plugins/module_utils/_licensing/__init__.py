@@ -12,9 +12,9 @@ import sys
 
 VERSION = "0.1.0"
 
-# Every module and command comes by here first; an older Python would stop at some line's syntax instead.
+# Every module and command imports this file first. Without this check, an older Python fails with a syntax error.
 if sys.version_info < (3, 9):  # noqa: UP036
     raise ImportError(
         f"Python 3.9 or newer is needed on the host; {sys.executable} is {sys.version.split()[0]}. "
-        "Install a newer one and name it in ansible_python_interpreter."
+        "Install a newer Python and set ansible_python_interpreter to it."
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts, IP addresses and ports: the one place where they are read and written; no I/O, and no name is looked up."""
+"""Parses and renders hosts, IP addresses and ports. No I/O and no name lookup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .errors import LicensingError, refuse, shown
+from .errors import LicensingError, quoted, refuse
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
@@ -19,9 +19,9 @@ _HOST_AND_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 
 
 def parse_host(text: str, where: str = "host") -> str:
-    """Return a host name (ASCII, in lower case) or IP address in its one form, or refuse.
+    """Return a host name (ASCII, lower case) or IP address in normal form, or refuse.
 
-    An address with a zone is refused: a zone means something to one machine only, and a certificate cannot name it.
+    An address with a zone is refused: a zone is valid on one machine only, and a certificate cannot have it.
     """
     host = text.strip().lower().rstrip(".")
     try:
@@ -29,32 +29,32 @@ def parse_host(text: str, where: str = "host") -> str:
             raise ValueError("a zone")
         return str(ipaddress.ip_address(host))
     except ValueError:
-        # Digits and dots that are no address are no name either: a resolver would guess.
+        # Digits and dots that are not an address are not a name either, because resolvers treat them differently.
         if not _NAME.match(host) or re.fullmatch(r"[0-9.]+", host):
             todo = "Write a name such as authority.example.com (in ASCII), or an IP address without a zone."
-            raise refuse(f"{shown(text)} is not a host.", where, todo) from None
+            raise refuse(f"{quoted(text)} is not a host.", where, todo) from None
     return host
 
 
 def parse_ip(text: object, where: str) -> str:
-    """Return an IP address to listen on in its one form, or refuse; it may have a zone, which is this machine's own."""
+    """Return an IP address to listen on in normal form, or refuse. It may have a zone of this machine."""
     try:
-        # A number would be read as an address too, and what stands after a % may be anything for Python.
+        # Python also accepts numbers as addresses, and any text after a %.
         if not isinstance(text, str) or not text.isprintable() or not re.fullmatch(r"[0-9A-Fa-f:.]+(%[\w.-]+)?", text):
             raise ValueError("no text")
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise refuse(
-            f"{shown(text)} is not an IP address.",
+            f"{quoted(text)} is not an IP address.",
             where,
-            "Write an address of this host, such as 192.0.2.10 or ::; leave clients empty for all of them.",
+            "Use an address of this host, such as 192.0.2.10 or ::. Leave clients empty for all addresses.",
         ) from None
 
 
 def parse_port(text: str, default: int) -> int:
     """Return a port, or the default for an empty text.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is not a port
     """
     port = int(text) if text else default
     if not 0 < port < 65536:
@@ -63,10 +63,10 @@ def parse_port(text: str, default: int) -> int:
 
 
 def parse_host_and_port(text: str, default: int, where: str) -> tuple[str, int]:
-    """Return what ``HOST[:PORT]`` names; an IPv6 address stands in brackets.
+    """Return host and port of ``HOST[:PORT]``. An IPv6 address is in brackets.
 
     :raises ValueError: it has another form
-    :raises LicensingError: the host is none
+    :raises LicensingError: the host is invalid
     """
     match = _HOST_AND_PORT.fullmatch(text.strip())
     if match is None:
@@ -75,9 +75,9 @@ def parse_host_and_port(text: str, default: int, where: str) -> tuple[str, int]:
 
 
 def parse_service(text: str, default: int) -> tuple[str, int]:
-    """Return host and port of ``https://host[:port]``, with nothing after it but a slash.
+    """Return host and port of ``https://host[:port]``. Only a slash may follow.
 
-    :raises ValueError: it has another form, or its host is none
+    :raises ValueError: it has another form, or its host is invalid
     """
     address = text.strip()
     try:
@@ -91,7 +91,7 @@ def parse_service(text: str, default: int) -> tuple[str, int]:
 
 
 def _host_of(text: str, where: str) -> str:
-    """The host of an address; brackets stand around an IPv6 address, and nothing else."""
+    """Return the host of an address. An IPv6 address, and only that, is in brackets."""
     if not text.startswith("["):
         return parse_host(text, where)
     host = parse_host(text[1:-1], where)
@@ -101,7 +101,7 @@ def _host_of(text: str, where: str) -> str:
 
 
 def bracketed(host: str) -> str:
-    """Return a host as it stands before a port: an IPv6 address in brackets."""
+    """Return a host for use before a port: an IPv6 address gets brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
@@ -111,21 +111,21 @@ def with_port(host: str, port: int) -> str:
 
 
 def service_url(host: str, port: int, default: int) -> str:
-    """Return ``https://host[:port]`` in its one form."""
+    """Return ``https://host[:port]`` in normal form: without the default port."""
     return f"https://{bracketed(host)}" if port == default else f"https://{with_port(host, port)}"
 
 
-# The ports cannot be configured (docs/domain.md#license-server-on-linux). Using 3401 for the management is our choice.
+# The ports are fixed (docs/domain.md#license-server-on-linux). Port 3401 for the management is our choice.
 CLIENTS_PORT = 3400
 MANAGEMENT_PORT = 3401
 
 
 @dataclass(frozen=True)
 class Listen:
-    """The addresses that the license server listens on, each at its port.
+    """The addresses that the license server listens on.
 
-    :ivar clients: where clients take their seats; all addresses of the host if empty
-    :ivar management: where the console and the metrics are; they ask nobody who he is
+    :ivar clients: IP address for clients; empty for all addresses of the host
+    :ivar management: IP address for console and metrics, which need no login
     """
 
     clients: str = ""
@@ -133,11 +133,11 @@ class Listen:
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Listen:
-        """Read ``{clients, management}``, each an IP address, or refuse."""
-        given = data if isinstance(data, Mapping) else {}
+        """Read ``{clients, management}``. Refuse invalid IP addresses."""
+        values = data if isinstance(data, Mapping) else {}
         addresses: dict[str, str] = {}
         for name in ("clients", "management"):
-            text = given.get(name, getattr(cls, name))
+            text = values.get(name, getattr(cls, name))
             if text == "" and name == "clients":
                 continue
             addresses[name] = parse_ip(text, f"{where}, {name}")
@@ -145,10 +145,10 @@ class Listen:
 
     @property
     def reachable(self) -> Listen:
-        """The addresses to reach the server under from its own host."""
-        loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others may listen
+        """The addresses for connections from the server's own host."""
+        loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
         return Listen(loopback.get(self.clients, self.clients), loopback.get(self.management, self.management))
 
     def as_dict(self) -> dict[str, str]:
-        """Give the addresses as ``{clients, management}``."""
+        """Return ``{clients, management}``."""
         return {"clients": self.clients, "management": self.management}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands ``licman`` and ``authority``.
 
-``licman`` knows the two commands that the vendor documents (docs/domain.md#license-server-on-linux), and our own.
+``licman`` has the two documented commands of the vendor (docs/domain.md#license-server-on-linux) and our own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .manager.port import Activation, Change, Deactivation, LicenseManager, Main
 from .model import NODELOCKS, Profile, digits, parse_code, parse_number, parse_profile
 from .overview import Overview, ServerView
 from .server.command import licsrv
-from .system import untold
+from .system import unhandled
 from .terminal import Unprinted, check_folder, complain, unwritten
 from .terminal import print_json as _print_json
 from .terminal import read_file as _read_file
@@ -46,7 +46,7 @@ _EXIT_CODES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``licman …`` or ``authority …``; return the exit code."""
+    """Run ``licman``, ``licsrv`` or ``authority``. Return the exit code."""
     commands: dict[str, Callable[[Sequence[str]], int]] = {"licman": licman, "licsrv": licsrv, "authority": authority}
     if not arguments or arguments[0] not in commands:
         complain("usage: licman … | licsrv … | authority …")
@@ -55,10 +55,10 @@ def main(arguments: Sequence[str]) -> int:
         try:
             return commands[arguments[0]](arguments[1:])
         except OSError as error:
-            raise untold(error) from error
+            raise unhandled(error) from error
     except Unprinted as error:
         complain(
-            f"The result cannot be printed: {error}. What the command does is done; run it again to see how things are."
+            f"The result cannot be printed: {error}. The command itself has succeeded; run it again to see the result."
         )
         return UNPRINTED
     except LicensingError as error:
@@ -77,7 +77,7 @@ def _tell_problems(error: LicensingError, as_json: bool) -> None:
 
 
 def licman(arguments: Sequence[str]) -> int:
-    """Manage one license server."""
+    """Run the command ``licman``. Return the exit code."""
     options = _licman_parser().parse_args(arguments)
     check = client_commands.chosen(options)
     if check is not None:
@@ -93,7 +93,7 @@ def licman(arguments: Sequence[str]) -> int:
             raise refuse(f"License {number} is not installed here.", options.home, "Add --add-license to install it.")
         profile = None if options.profile is None else parse_profile(options.profile, "--profile")
         license = DeclaredLicense(number, _code(options.activation_code), profile, nodelock=options.type)
-        # A person may take his time to type it.
+        # A person may need time to type the code.
         freshness.renew()
         activation = Activation([license], emergency=[number] if options.emergency else [])
         change = manager.activate(activation, _channel(options, overview.server))
@@ -102,9 +102,9 @@ def licman(arguments: Sequence[str]) -> int:
         change = manager.deactivate(deactivation, _channel(options, overview.server))
         if change.again is not None:
             raise refuse(
-                "The license is not served any more, and not yet given back: the command was held up.",
+                "The license is fenced but not given back yet, because the command took too long.",
                 options.home,
-                "Repeat this command; the license is given back once.",
+                "Repeat this command. It gives the license back only once.",
             )
     elif options.nodelock_update is not None:
         change = manager.update([parse_number(options.nodelock_update)], _channel(options, overview.server))
@@ -125,28 +125,30 @@ def _licman_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--nodelock-activate", metavar="NUMBER")
     what.add_argument("--nodelock-deactivate", metavar="NUMBER")
-    what.add_argument("--nodelock-update", metavar="NUMBER", help="fetch the license file as the authority has it now")
+    what.add_argument("--nodelock-update", metavar="NUMBER", help="fetch the current license file from the authority")
     what.add_argument("--profile-add", metavar="NAME")
     what.add_argument("--profile-remove", metavar="NAME")
     what.add_argument("--maintenance", choices=("on", "off"))
-    what.add_argument("--fingerprint", action="store_true", help="show the identity of this machine by component")
+    what.add_argument("--fingerprint", action="store_true", help="show the fingerprint of this machine by component")
     client_commands.add_arguments(parser, what)
-    what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, requests, who has seats")
+    what.add_argument("--overview", action="store_true", help="show licenses, profiles, users, requests and clients")
     what.add_argument("--version", action="version", version=VERSION)
-    parser.add_argument("--type", choices=NODELOCKS, default="machine", help="protection of the nodelock")
+    parser.add_argument(
+        "--type", choices=NODELOCKS, default="machine", help="kind of the nodelock (default: %(default)s)"
+    )
     parser.add_argument("--activation-code", metavar="CODE", help="the code, or - to read it from standard input")
-    parser.add_argument("--add-license", action="store_true", help="install the license where it is not yet")
-    parser.add_argument("--emergency", action="store_true", help="activate for a few days what a lost machine holds")
+    parser.add_argument("--add-license", action="store_true", help="install the license if it is not installed")
+    parser.add_argument("--emergency", action="store_true", help="activate a license of a lost machine for a few days")
     parser.add_argument("--license", metavar="NUMBER", help="the license of the profile")
-    parser.add_argument("--profile", metavar="NAME", help="the profile that the activated license gets")
+    parser.add_argument("--profile", metavar="NAME", help="profile name for the activated license")
     parser.add_argument("--default", action="store_true", help="mark the added profile Default")
     parser.add_argument("--response", metavar="FILE", help="response file to load for a pending request")
-    parser.add_argument("--request-dir", metavar="DIR", default=".", help="where offline request files are written")
+    parser.add_argument("--request-dir", metavar="DIR", default=".", help="folder for offline request files")
     parser.add_argument(
-        "--drain", type=float, metavar="SECONDS", help="with --maintenance on: wait for seats in use, else go back"
+        "--drain", type=float, metavar="SECONDS", help="with --maintenance on: wait for seats in use, or leave it again"
     )
     parser.add_argument(
-        "--authority", help="https://HOST[:PORT], offline or ledger:PATH; the installed server's own unless given"
+        "--authority", help="https://HOST[:PORT], offline or ledger:PATH (default: that of the installed server)"
     )
     parser.add_argument("--home", default="/opt/aims-license-server")
     parser.add_argument("--root", default="", help="alternate root")
@@ -164,20 +166,20 @@ def _show(data: dict[str, Any], options: argparse.Namespace) -> int:
 
 
 def _channel(options: argparse.Namespace, server: ServerView) -> Channel:
-    """Open the way to the authority; what needs none works without one."""
+    """Open the channel to the authority. The default is offline."""
     authority = options.authority or server.authority or "offline"
     if check_authority(authority) == OFFLINE and not options.response:
-        # A license that is to be given back is fenced before its request can be written.
+        # Check now, because a license is fenced before its request can be written.
         check_folder(Path(options.request_dir).absolute())
     return open_channel(authority, open_ledger_channel, _responses(options), realm=server.realm)
 
 
-def _code(given: str | None) -> str:
-    if given is None:
+def _code(text: str | None) -> str:
+    if text is None:
         raise refuse(
-            "No activation code is given.", "--activation-code", "Give it, or - to read it from standard input."
+            "The activation code is missing.", "--activation-code", "Add it, or - to read it from standard input."
         )
-    return parse_code(_line() if given == "-" else given, "--activation-code")
+    return parse_code(_line() if text == "-" else text, "--activation-code")
 
 
 def _responses(options: argparse.Namespace) -> dict[str, bytes]:
@@ -187,7 +189,7 @@ def _responses(options: argparse.Namespace) -> dict[str, bytes]:
 
 def _add_profile(manager: LicenseManager, overview: Overview, options: argparse.Namespace) -> Change:
     if not options.license:
-        raise refuse("No license is given for the profile.", "--license", "Add --license aaa.bbb.ccc.ddd.")
+        raise refuse("The license of the profile is missing.", "--license", "Add --license aaa.bbb.ccc.ddd.")
     added = Profile(parse_profile(options.profile_add), parse_number(options.license), options.default)
     others = [view.profile for view in overview.profiles if view.name != added.name]
     return manager.set_profiles(ProfileChange([*others, added]))
@@ -200,8 +202,8 @@ def _tell(change: Change, options: argparse.Namespace) -> int:
         try:
             Folder(folder).write(f"{digits(number)}.request", request, PRIVATE)
         except LicensingError as error:
-            what = f"The request for license {number} is made and waits on this host"
-            again = "The same command writes the same request again, also into another folder."
+            what = f"The request for license {number} is pending on this host"
+            again = "The same command writes the same request again, also to another folder."
             raise unwritten(error, what, again) from error
         written.append(str(folder / f"{digits(number)}.request"))
     if options.json:
@@ -232,7 +234,7 @@ def _print_overview(overview: Overview) -> None:
 
 
 def authority(arguments: Sequence[str]) -> int:
-    """Run a rehearsal authority."""
+    """Run the command ``authority``. Return the exit code."""
     from .authority.command import authority as run
 
     return run(arguments)

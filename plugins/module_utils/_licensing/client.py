@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a call reaches a running license server: the seats that clients take, and what its management tells.
+"""Client of a running license server: seats on the clients' port, and data from the management port.
 
-The API is described in docs/api.md. Standard library only: the modules on the hosts use it.
+docs/api.md describes the API. Uses only the standard library, because modules run this on the hosts.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .system import advice, reason
 
 TIMEOUT = 10.0
 _LIMIT = 8 << 20
-# Characters of the longest text that is used of an answer.
+# Maximum length of a text in an answer, in characters.
 _TEXT = 1000
 
 
 class Refused(LicensingError):
-    """The license server answered, and said no.
+    """The license server refused the call.
 
-    :ivar code: why, in a word, such as ``no_seat`` or ``maintenance``
+    :ivar code: the refusal's code, such as ``no_seat`` or ``maintenance``
     """
 
     def __init__(self, code: str, problem: Problem) -> None:
@@ -38,11 +38,11 @@ class Refused(LicensingError):
 
 
 class NoAnswer(LicensingError):
-    """No license server answered."""
+    """The license server did not answer."""
 
 
 class Unable(LicensingError):
-    """This machine could not ask, which says nothing about the license server."""
+    """This machine could not make the call. This says nothing about the license server."""
 
 
 def _is_text(value: object) -> bool:
@@ -66,7 +66,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_process(value: object) -> bool:
-    # A signal to process 1, or to a negative number, would reach others.
+    # A signal to process 0, 1 or a negative number would reach other processes.
     return _is_count(value) and value not in (0, 1)
 
 
@@ -74,7 +74,7 @@ def _is_lease(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
 
 
-# What is used of each answer (docs/api.md): whoever listens at a port may answer anything.
+# The members that are used of each answer (docs/api.md). Any program may listen at the port, so they are checked.
 _CLIENT = dict.fromkeys(("client", "address", "user", "profile", "license", "since"), _is_text)
 _SEAT = {"seat": _is_text, "profile": _is_text, "license": _is_text, "lease_seconds": _is_lease, "since": _is_text}
 _KEPT = {"seat": _is_text, "lease_seconds": _is_lease, "maintenance": _is_flag}
@@ -92,11 +92,11 @@ _REFUSED = {"code": _is_text, "problem": {"what": _is_told, "where": _is_words, 
 
 
 def _fits(value: object, shape: Any) -> bool:
-    """Whether a JSON value has the members of a shape; it may have others too."""
+    """Whether a JSON value has the members of a shape. Additional members are allowed."""
     if isinstance(shape, dict):
         return isinstance(value, dict) and all(_fits(value.get(name), part) for name, part in shape.items())
     if isinstance(shape, list):
-        return isinstance(value, list) and all(_fits(one, shape[0]) for one in value)
+        return isinstance(value, list) and all(_fits(entry, shape[0]) for entry in value)
     return bool(shape(value))
 
 
@@ -104,7 +104,7 @@ class _Server:
     """One port of a license server.
 
     :param address: IP address or name
-    :param timeout: seconds to wait for a connection, and for each part of an answer
+    :param timeout: seconds to wait for the connection, and for each part of an answer
     """
 
     def __init__(self, address: str, port: int, timeout: float = TIMEOUT) -> None:
@@ -128,25 +128,25 @@ class _Server:
 
     def _failed(self, failure: Failure) -> LicensingError:
         if failure.own is not None:
-            what = f"This machine cannot ask the license server: {reason(failure.own)}."
+            what = f"This machine cannot call the license server: {reason(failure.own)}."
             return Unable([Problem(what, self.where, advice(failure.own))])
         if failure.is_answered:
             return self._stranger()
         problem = Problem(
             f"The license server does not answer: {failure}.",
             self.where,
-            "See whether it runs (systemctl status aims-license-server), and read its Logging/LicenseServer.log.",
+            "Check that it runs (systemctl status aims-license-server), and read its Logging/LicenseServer.log.",
         )
         return NoAnswer([problem])
 
     def _stranger(self) -> LicensingError:
         return refuse(
-            "What answers is not our license server.", self.where, "See which process listens there (ss -ltnp)."
+            "The answer is not from our license server.", self.where, "Check which process listens there (ss -ltnp)."
         )
 
 
 def _writable(answer: Answer) -> Mapping[str, Any] | None:
-    """The members of an answer; none of it where it has what cannot be written, such as half a character."""
+    """Return the members of an answer, or None if they cannot be encoded, such as half a surrogate pair."""
     members = answer.members()
     try:
         json.dumps(members, ensure_ascii=False).encode()
@@ -156,39 +156,39 @@ def _writable(answer: Answer) -> Mapping[str, Any] | None:
 
 
 class SeatClient(_Server):
-    """Takes, holds and releases seats as a client of the license server does."""
+    """Takes, renews and releases seats, as a client of the license server."""
 
     def __init__(self, address: str, port: int = CLIENTS_PORT, timeout: float = TIMEOUT) -> None:
         super().__init__(address, port, timeout)
 
     @staticmethod
     def new_id() -> str:
-        """Return the id of a seat to be. Taking it again under the same id takes no second one."""
+        """Return a random id for a new seat. Repeating a take with this id takes no second seat."""
         return secrets.token_hex(16)
 
     def take(self, seat: str, profile: str | None, user: str, client: str) -> dict[str, Any]:
-        """Take a seat; return ``{seat, profile, license, lease_seconds, since}``.
+        """Take a seat. Return ``{seat, profile, license, lease_seconds, since}``.
 
         :param seat: the id, from :meth:`new_id`
-        :param profile: None takes the first valid Default
-        :raises Refused: none is to be had
+        :param profile: the profile name; None for the first valid Default
+        :raises Refused: no seat is granted
         """
         return self._ask("PUT", f"/v1/seats/{quote(seat)}", _SEAT, {"profile": profile, "user": user, "client": client})
 
     def heartbeat(self, seat: str) -> dict[str, Any]:
-        """Keep a seat for another lease; return ``{seat, lease_seconds, maintenance}``.
+        """Renew the lease of a seat. Return ``{seat, lease_seconds, maintenance}``.
 
-        :raises Refused: the seat is gone
+        :raises Refused: the seat has ended
         """
         return self._ask("POST", f"/v1/seats/{quote(seat)}/heartbeat", _KEPT)
 
     def release(self, seat: str) -> dict[str, Any]:
-        """Give a seat back; return ``{seat, released}``."""
+        """Release a seat. Return ``{seat, released}``."""
         return self._ask("DELETE", f"/v1/seats/{quote(seat)}", _RELEASED)
 
 
 class Management(_Server):
-    """Reads what a license server tells of itself."""
+    """Reads the management port of a license server."""
 
     def __init__(self, address: str, port: int = MANAGEMENT_PORT, timeout: float = TIMEOUT) -> None:
         super().__init__(address, port, timeout)
@@ -198,11 +198,11 @@ class Management(_Server):
         return self._ask("GET", "/v1/status", _STATUS)
 
     def overview(self) -> dict[str, Any]:
-        """Return the overview as the server writes it, with the seats in use."""
+        """Return the server's overview as JSON values, with the seats in use."""
         return self._ask("GET", "/v1/overview", _OVERVIEW)
 
     def usage(self) -> Usage:
-        """Return the seats in use, of which home, and the first of those who hold them."""
+        """Return the seats in use, the home's id, and the newest clients."""
         seen = self.overview()
         return Usage(
             {license["number"]: license["in_use"] for license in seen["licenses"]},
@@ -213,14 +213,14 @@ class Management(_Server):
         )
 
     def holders(self) -> Usage:
-        """Return how many seats are in use, and the first of those who hold them."""
+        """Return the number of seats in use, and the newest clients."""
         page = self.clients()
         return Usage(clients=tuple(map(ClientView.of_row, page["clients"])), clients_total=page["total"])
 
     def clients(self, after: str | None = None, limit: int = 100) -> dict[str, Any]:
-        """Return ``{clients, next, total}``: who holds seats, a page of them.
+        """Return a page of clients with seats, ``{clients, next, total}``.
 
-        :param after: what the page before gave as ``next``
+        :param after: ``next`` of the previous page
         """
         query = {"limit": str(limit), **({} if after is None else {"after": after})}
         return self._ask("GET", f"/v1/clients?{urlencode(query)}", _PAGE)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``licman`` does with a running license server: its status, and seats taken by hand."""
+"""The commands of ``licman`` for a running license server: its status, and seats."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _FIRST = ""
 def add_arguments(parser: argparse.ArgumentParser, what: Any) -> None:
     """Add the options.
 
-    :param what: the group of those that exclude each other
+    :param what: the group of mutually exclusive commands
     """
     what.add_argument("--status", action="store_true", help="show whether the server runs")
     take = {"nargs": "?", "const": _FIRST, "metavar": "PROFILE"}
-    what.add_argument("--seat-take", **take, help="take a seat; without PROFILE on the first valid Default")
+    what.add_argument("--seat-take", **take, help="take a seat (default: of the first valid Default)")
     what.add_argument("--seat-hold", **take, help="take a seat, hold it for --seconds or until interrupted, release it")
     what.add_argument("--seat-release", metavar="SEAT", help="release the seat that --seat-take printed")
-    parser.add_argument("--user", metavar="DOMAIN\\user", help="who takes the seat; this host and login unless given")
+    parser.add_argument("--user", metavar="DOMAIN\\user", help="user of the seat (default: this host and login)")
     parser.add_argument("--seconds", type=float, metavar="N", help="how long to hold the seat")
-    parser.add_argument("--server", metavar="ADDRESS", help="the license server; that of the home unless given")
+    parser.add_argument("--server", metavar="ADDRESS", help="the license server (default: that of the home)")
 
 
 def chosen(options: argparse.Namespace) -> Callable[[argparse.Namespace], dict[str, Any]] | None:
-    """Return what the options ask for, or None if it is not one of these commands."""
+    """Return the selected command, or None if it is not one of these."""
     if options.status:
         return _status
     if options.seat_take is not None:
@@ -73,7 +73,7 @@ def _seat(server: SeatClient, options: argparse.Namespace, profile: str) -> dict
 
 
 def _hold(options: argparse.Namespace) -> dict[str, Any]:
-    """Hold a seat for a time, or until SIGINT or SIGTERM; it is released in either case."""
+    """Hold a seat for a time, or until SIGINT or SIGTERM, then release it."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: ended.set())
@@ -94,5 +94,5 @@ def _hold(options: argparse.Namespace) -> dict[str, Any]:
 def _release(options: argparse.Namespace) -> dict[str, Any]:
     released = SeatClient(_address(options)).release(options.seat_release)
     if not released["released"]:
-        raise refuse("No seat is held under this id.", options.seat_release, "It was released or has expired already.")
+        raise refuse("No seat has this id.", options.seat_release, "It was already released, or its lease expired.")
     return released

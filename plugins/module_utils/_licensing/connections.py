@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may keep a connection to a service when there are more than it can hold; both services go by this.
+"""Limits the open connections of a service, in total and per network. Both services use it.
 
-A new connection always gets a place. Where its network has all that one network may have, or all are in use, another
-makes way: first one that has been open for moments, or is one of very many new ones, and has not sent a whole call;
-then the one that has been idle for longest; and where every one waits for an answer, the one that came first. So a
-client that sends at once is served, whoever else holds connections open and says nothing.
+A new connection always gets a place. If its network or the service is at its limit, another connection is closed, in
+this order: a connection without a complete call, if it is older than two seconds or most connections are silent; the
+connection that has been idle the longest; the oldest connection. So silent connections cannot block a client that sends
+its call at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-# Seconds within which a client that means well has sent its call.
+# Seconds within which a well-behaved client sends its call.
 _MOMENTS = 2.0
 
 
 def network(address: str) -> str:
-    """Return what stands for a client: its address, or of IPv6 the network, which one client has all of."""
+    """Return a client's key: its IPv4 address, or its IPv6 /64 network, because a client may own all of that."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -34,9 +34,10 @@ def network(address: str) -> str:
 
 @dataclass
 class _Place:
-    """One open connection, and when it came.
+    """An open connection.
 
-    :ivar groups: the books it stands in: that of all connections, and that of its network
+    :ivar since: the time of its start, by the clock
+    :ivar groups: the group of all connections, and the group of its network
     """
 
     client: str
@@ -46,11 +47,11 @@ class _Place:
 
 
 class _Group:
-    """Connections that share a limit, each in the order in which it came to be there.
+    """Connections that share a limit. Each collection is in the order of insertion.
 
-    :ivar open: all of them
-    :ivar silent: those that have not sent a whole call yet
-    :ivar idle: those that wait for another call
+    :ivar open: all connections
+    :ivar silent: connections that have not sent a complete call
+    :ivar idle: answered connections that wait for another call
     """
 
     def __init__(self) -> None:
@@ -65,9 +66,9 @@ class _Group:
 
 
 class Places:
-    """The places for connections, in all and for each network. What is done for one takes the same time for any number.
+    """The open connections of a service, with limits in total and per network. All calls take constant time.
 
-    :ivar evicted: how many connections had to make way
+    :ivar evicted: number of connections that were closed for others
     """
 
     def __init__(self, limit: int, each: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -83,9 +84,9 @@ class Places:
         return len(self._places)
 
     def take(self, key: object, address: str, close: Callable[[], object]) -> None:
-        """Give a new connection a place, closing another one where that is needed.
+        """Add a new connection. At a limit, close another connection.
 
-        :param close: cuts the connection; it may call :meth:`leave`
+        :param close: closes the connection; it may call :meth:`leave`
         """
         client = network(address)
         mine = self._of.get(client)
@@ -99,7 +100,7 @@ class Places:
             group.open[key] = group.silent[key] = None
 
     def heard(self, key: object) -> None:
-        """Note that a whole call came over a connection."""
+        """Note that a connection has sent a complete call."""
         for group in self._groups(key):
             group.silent.pop(key, None)
             group.idle.pop(key, None)
@@ -111,7 +112,7 @@ class Places:
                 group.idle[key] = None
 
     def leave(self, key: object) -> None:
-        """Free the place of a connection that is closed; it may be free already."""
+        """Remove a closed connection, if it is still known."""
         for group in self._groups(key):
             group.remove(key)
         place = self._places.pop(key, None)
@@ -125,7 +126,7 @@ class Places:
     def _evict(self, group: _Group) -> None:
         first = next(iter(group.silent), None)
         late = first is not None and self._places[first].since < self._clock() - _MOMENTS
-        # Where most are new and silent, those are the flood, however fresh.
+        # If most connections are silent, they are a flood, even if they are new.
         flood = late or 2 * len(group.silent) > len(group.open)
         chosen = first if flood else next(iter(group.idle or group.open))
         close = self._places[chosen].close

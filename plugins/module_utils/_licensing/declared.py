@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory declares of a host: its licenses and profiles. No I/O."""
+"""The licenses and profiles that the inventory declares for a host. No I/O."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from .errors import LicensingError, Problem, refuse, shown, unsecret
+from .errors import LicensingError, Problem, quoted, redact, refuse
 from .model import MACHINE, NODELOCKS, Profile, free_name, parse_code, parse_date, parse_number, parse_profile
 
 
 @dataclass(frozen=True)
 class DeclaredLicense:
-    """One license as the inventory declares it for a host.
+    """A license as the inventory declares it for a host.
 
-    :ivar activation_code: None where it is not to be asked for: what is pending of it is finished
+    :ivar activation_code: None if no request is to be made; a pending exchange is still finished
     :ivar transfers_spent: the days of earlier transfers that no ledger of ours knows, as ISO dates
     """
 
@@ -30,10 +30,11 @@ class DeclaredLicense:
 
 
 def read_declared_licenses(entries: object, where: str, without_codes: bool = False) -> tuple[DeclaredLicense, ...]:
-    """Read the declared licenses of a host; refuse with every problem of the list at once.
+    """Read the declared licenses of a host.
 
     :param entries: a list of ``{number, activation_code, profile, default, nodelock}``
-    :param without_codes: whether the codes may be left out
+    :param without_codes: whether the codes are optional
+    :raises LicensingError: entries are invalid; lists all problems
     """
     if not isinstance(entries, (list, tuple)):
         raise refuse(
@@ -57,7 +58,10 @@ def read_declared_licenses(entries: object, where: str, without_codes: bool = Fa
 
 
 def read_numbers(entries: object, where: str) -> tuple[str, ...]:
-    """Read a list of license numbers; refuse with every problem at once."""
+    """Read a list of license numbers.
+
+    :raises LicensingError: numbers are invalid or repeated; lists all problems
+    """
     numbers: list[str] = []
     problems: list[Problem] = []
     for at, entry in enumerate(entries if isinstance(entries, (list, tuple)) else [entries]):
@@ -65,7 +69,7 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
             numbers.append(parse_number(entry, f"{where}[{at}]"))
         except LicensingError as error:
             problems.extend(error.problems)
-    problems.extend(_repeats(numbers, "License", "given", where))
+    problems.extend(_repeats(numbers, "License", "listed", where))
     if problems:
         raise LicensingError(problems)
     return tuple(numbers)
@@ -81,7 +85,7 @@ def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
         )
     problems: list[Problem] = []
-    unknown = sorted(unsecret(key) if isinstance(key, str) else shown(key) for key in entry if key not in _WANTED_KEYS)
+    unknown = sorted(redact(key) if isinstance(key, str) else quoted(key) for key in entry if key not in _WANTED_KEYS)
     if unknown:
         problems.append(
             Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
@@ -102,12 +106,12 @@ def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
     nodelock = entry.get("nodelock") or MACHINE
     if nodelock not in NODELOCKS:
         problems.append(
-            Problem(f"{shown(nodelock)} is not a nodelock.", f"{where}.nodelock", "Use machine or personal.")
+            Problem(f"{quoted(nodelock)} is not a nodelock.", f"{where}.nodelock", "Use machine or personal.")
         )
     default = entry.get("default")
     if default is not None and not isinstance(default, bool):
         problems.append(
-            Problem(f"{shown(default)} is neither true nor false.", f"{where}.default", "Use true or false.")
+            Problem(f"{quoted(default)} is neither true nor false.", f"{where}.default", "Use true or false.")
         )
     if problems:
         raise LicensingError(problems)
@@ -116,7 +120,7 @@ def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
 
 def _read_days(days: object, where: str) -> tuple[str, ...]:
     if not isinstance(days, (list, tuple)):
-        raise refuse(f"{shown(days)} is not a list of days.", where, "Write a list of dates, such as [2026-03-01].")
+        raise refuse(f"{quoted(days)} is not a list of days.", where, "Write a list of dates, such as [2026-03-01].")
     return tuple(sorted({parse_date(day, where) for day in days}))
 
 
@@ -132,9 +136,10 @@ def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Pro
 
 
 def read_profiles(entries: object, where: str, known: Iterable[str] | None = None) -> tuple[Profile, ...]:
-    """Read declared profiles ``[{name, license, default}]``; refuse with every problem at once.
+    """Read declared profiles ``[{name, license, default}]``.
 
-    :param known: license numbers that may be named; any number where None
+    :param known: license numbers that a profile may name; None allows any number
+    :raises LicensingError: profiles are invalid or repeated; lists all problems
     """
     if not isinstance(entries, (list, tuple)):
         raise refuse("The declared profiles are not a list.", where, "Declare a list of {name, license, default}.")
@@ -158,7 +163,7 @@ def read_profiles(entries: object, where: str, known: Iterable[str] | None = Non
                 Problem(
                     f"Profile {profile.name} names license {profile.license}, which is not installed.",
                     place,
-                    "Install the license first, or name one that is.",
+                    "Install the license first, or name an installed license.",
                 )
             )
         profiles.append(profile)
@@ -169,7 +174,7 @@ def read_profiles(entries: object, where: str, known: Iterable[str] | None = Non
 
 
 def check_names(profiles: Iterable[Profile], where: str = "profiles") -> None:
-    """Refuse profiles of which two have one name."""
+    """Refuse profiles that share a name."""
     problems = _repeats([profile.name for profile in profiles], "Profile", "declared", where)
     if problems:
         raise LicensingError(problems)
@@ -178,9 +183,10 @@ def check_names(profiles: Iterable[Profile], where: str = "profiles") -> None:
 def keep_profiles(
     current: Sequence[Profile], licenses: Sequence[DeclaredLicense], further: Sequence[Profile]
 ) -> tuple[Profile, ...]:
-    """Leave the profiles as they are, in their order; below come those of declared licenses that have none.
+    """Return the current profiles in their order, followed by profiles for declared licenses that have none.
 
-    Of what is declared for these, a name that another license has is left to that license.
+    If a declared name already belongs to a profile of another license, that profile keeps it, and the declared license
+    gets a free name.
     """
     names, having = {profile.name for profile in current}, {profile.license for profile in current}
     declared = named(licenses, further)
@@ -192,6 +198,6 @@ def keep_profiles(
 
 
 def named(licenses: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:
-    """Return the profiles that are declared by a name, those of the licenses first."""
+    """Return the profiles that are declared by name: those of the licenses first, then further ones."""
     own = [Profile(license.profile, license.number, license.default) for license in licenses if license.profile]
     return [*own, *further]

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signed documents: licenses, requests and responses, and the keys that sign them.
 
-A document is JSON: ``{"format", "kind", "body", "signatures"}``. What is signed is its canonical form (sorted keys, no
-blanks, UTF-8) without the signatures; each signature names the part its signer plays: ``realm``, ``host`` or ``code``.
-Keys are Ed25519. The vendor's formats are not public (docs/domain.md#not-public); these are our own.
+A document is JSON: ``{"format", "kind", "body", "signatures"}``. Signatures cover its canonical form (sorted keys, no
+spaces, UTF-8) without the signatures. Each signature has the role of its signer: ``realm``, ``host`` or ``code``. Keys
+are Ed25519. The vendor's formats are not public (docs/domain.md#not-public); these are our own.
 
-Two files are the same document if they have the same :attr:`Document.identity`, the digest of what :func:`sign` writes:
-mail programs and editors change line ends, indentation and byte order marks, and no signature covers those. Nothing
-compares the bytes of two documents.
+Two files are the same document if they have the same :attr:`Document.identity`: the digest of the document as
+:func:`sign` writes it. Documents are never compared by their bytes, because mail programs and editors change line ends,
+indentation and byte order marks, which no signature covers.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ RESPONSE = "response"
 MAX_BYTES = 64 * 1024
 _ROUNDS = 2_000
 _SIGNATURE = 64
-# Looked up at once: who has given up its rights may not be able to load them any more.
+# Loaded at import: a process that drops its rights later may be unable to load codecs.
 _MARKED = {
     codecs.BOM_UTF8: codecs.lookup("utf-8-sig"),
     codecs.BOM_UTF16_LE: codecs.lookup("utf-16"),
     codecs.BOM_UTF16_BE: codecs.lookup("utf-16"),
 }
-# scrypt's cost of one derivation of a code: 16 MB and some 0.05 s. A guess costs as much.
+# The cost of deriving a key from a code, and so of each guess: 16 MB and about 0.05 s.
 _SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 1 << 26, "dklen": 32}
-# What follows a realm's public key where the codes of its licenses are derived by scrypt.
+# This byte follows the public key of a realm that derives the keys of codes by scrypt.
 _BY_SCRYPT = b"\x02"
 _PUBLIC = 32
-# Levels of lists and mappings in a document; a response with its license has six.
+# Maximum nesting of a document. A response with its license has six levels.
 _DEEPEST = 50
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document as it was read; nothing in it is to be trusted before :meth:`check`."""
+    """A document that was read. Do not trust it before :meth:`check`."""
 
     kind: str
     body: Mapping[str, Any]
@@ -64,22 +64,22 @@ class Document:
 
     @cached_property
     def normal(self) -> bytes:
-        """The document's file content as :func:`sign` writes it, whatever the bytes that it was read from."""
+        """The document's normal form: its file content as :func:`sign` writes it."""
         return _whole(self.kind, self.body, {part: _rewritten(text) for part, text in self.signatures.items()})
 
     @cached_property
     def identity(self) -> str:
-        """What tells this document from every other one, however its file was changed on the way."""
+        """The digest of the normal form. It stays the same if only the file's formatting changes."""
         return digest(self.normal)
 
     @cached_property
     def signed(self) -> str:
-        """The digest of what is signed; documents that differ in it say something else, whoever signed them."""
+        """The digest of the signed content, independent of the signatures."""
         return digest(canonical(self.kind, self.body))
 
     @property
     def has_whole_signatures(self) -> bool:
-        """Whether each signature has the form of one; no key is looked at."""
+        """Whether each signature has the form of a signature. No key is checked."""
         try:
             return all(len(_unbase64(text)) == _SIGNATURE for text in self.signatures.values())
         except ValueError:
@@ -88,18 +88,18 @@ class Document:
     def check(self, part: str, public_key: str) -> None:
         """Refuse unless the holder of this key signed the document.
 
-        :param part: ``realm``, ``host`` or ``code``
+        :param part: the signer's role: ``realm``, ``host`` or ``code``
         :param public_key: base64
         """
         if not self.is_signed(part, public_key):
             raise refuse(
-                f"The {self.kind} was altered, or was not signed by the {part} key that it must be signed by.",
+                f"The {self.kind} was changed, or is not signed by the expected {part} key.",
                 self.where,
-                "Take the original file again; do not edit it.",
+                "Use the original file, without editing it.",
             )
 
     def is_signed(self, part: str, public_key: str) -> bool:
-        """Whether the holder of this key signed the document in this part."""
+        """Whether the holder of this key signed the document in this role."""
         ed25519 = _ed25519()
         from cryptography.exceptions import InvalidSignature
 
@@ -139,7 +139,7 @@ def _unbase64(text: object) -> bytes:
 
 
 def _rewritten(signature: str) -> str:
-    """Return a signature in its one form: the last letter of a text in base64 has bits that say nothing."""
+    """Return a signature in normal form, because several base64 texts may decode to the same bytes."""
     try:
         return base64.b64encode(_unbase64(signature)).decode()
     except ValueError:
@@ -147,9 +147,9 @@ def _rewritten(signature: str) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+    """Decode a file: UTF-8 with or without a byte order mark, or UTF-16 with a byte order mark.
 
-    :raises ValueError: it is neither
+    :raises ValueError: it has another encoding
     """
     for mark, codec in _MARKED.items():
         if data.startswith(mark):
@@ -158,23 +158,26 @@ def text_of(data: bytes) -> str:
 
 
 def sign(kind: str, body: Mapping[str, Any], keys: Mapping[str, Ed25519PrivateKey]) -> bytes:
-    """Return the document's file content, signed by each key in the part it is given for."""
+    """Return the document's file content.
+
+    :param keys: role → the key that signs in this role
+    """
     data = canonical(kind, body)
     signatures = {part: base64.b64encode(key.sign(data)).decode() for part, key in keys.items()}
     return _whole(kind, body, signatures)
 
 
 def read(data: bytes, kind: str, where: str) -> Document:
-    """Read a document of one kind, or refuse; no signature is checked yet.
+    """Read a document of one kind, or refuse. No signature is checked.
 
-    :param where: the file or channel it came from, for messages
+    :param where: its file or channel, for messages
     """
-    hint = f"Take the whole original {kind} file again."
+    hint = f"Use the complete original {kind} file."
     if len(data) > MAX_BYTES:
-        raise refuse(f"The {kind} has {len(data)} bytes; at most {MAX_BYTES} are expected.", where, hint)
+        raise refuse(f"The {kind} has {len(data)} bytes; the maximum is {MAX_BYTES}.", where, hint)
     try:
         parsed = json.loads(text_of(data), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
-        # What has no canonical form was signed by nobody: too deep, 1e999, half a surrogate pair.
+        # A document without a canonical form (too deep, 1e999, half a surrogate pair) cannot have been signed.
         _dump({"all": parsed})
         if not _is_shallow(parsed):
             raise ValueError("nested too deep")
@@ -187,7 +190,7 @@ def read(data: bytes, kind: str, where: str) -> Document:
             f"The {kind} has the unknown format {str(parsed['format'])[:40]!r}.", where, f"This version reads {FORMAT}."
         )
     if parsed["kind"] != kind:
-        raise refuse(f"This is a {str(parsed['kind'])[:40]!r} document, not a {kind}.", where, f"Give the {kind} file.")
+        raise refuse(f"This is a {str(parsed['kind'])[:40]!r} document, not a {kind}.", where, f"Use the {kind} file.")
     body, signatures = parsed["body"], parsed["signatures"]
     if not isinstance(body, dict) or not isinstance(signatures, dict):
         raise refuse(f"The {kind} is damaged.", where, hint)
@@ -195,14 +198,14 @@ def read(data: bytes, kind: str, where: str) -> Document:
 
 
 def _is_shallow(parsed: Any) -> bool:
-    # A limit of our own, and not that of the stack: what was read here is written again where less of it is left.
+    # Our own limit, below that of the stack: the document is written again later, with less stack available.
     level = [parsed]
     for _depth in range(_DEEPEST):
         level = [
             inner
-            for one in level
-            if isinstance(one, (dict, list))
-            for inner in (one.values() if isinstance(one, dict) else one)
+            for node in level
+            if isinstance(node, (dict, list))
+            for inner in (node.values() if isinstance(node, dict) else node)
         ]
         if not level:
             return True
@@ -226,7 +229,7 @@ def digest(data: bytes) -> str:
 
 
 def is_known(data: bytes, kind: str, digests: Collection[object]) -> bool:
-    """Whether a file holds the document whose digest or identity is among these."""
+    """Whether the digest or the identity of a document file is among these digests."""
     if digest(data) in digests:
         return True
     try:
@@ -236,7 +239,7 @@ def is_known(data: bytes, kind: str, digests: Collection[object]) -> bool:
 
 
 def are_same(data: bytes, other: bytes, kind: str) -> bool:
-    """Whether two files hold the same document; one that cannot be read is the same as nothing but itself."""
+    """Whether two files have the same document. Unreadable files are the same only if their bytes are."""
     try:
         return data == other or read(data, kind, kind).identity == read(other, kind, kind).identity
     except LicensingError:
@@ -244,7 +247,7 @@ def are_same(data: bytes, other: bytes, kind: str) -> bool:
 
 
 def new_private_key() -> bytes:
-    """Make an Ed25519 key; return it as unencrypted PEM, for a file of mode 0600."""
+    """Create an Ed25519 key. Return it as unencrypted PEM, for a file of mode 0600."""
     ed25519 = _ed25519()
     from cryptography.hazmat.primitives import serialization as s
 
@@ -277,7 +280,7 @@ def public_half(key: Ed25519PrivateKey) -> str:
 
 
 def is_public_half(text: object) -> bool:
-    """Whether this has the form of what :func:`public_half` returns."""
+    """Whether a value has the form of a public key from :func:`public_half`."""
     try:
         return isinstance(text, str) and len(_unbase64(text)) == _PUBLIC
     except ValueError:
@@ -285,29 +288,27 @@ def is_public_half(text: object) -> bool:
 
 
 def realm_key(key: Ed25519PrivateKey) -> str:
-    """Return what a new realm is known by, base64: the public half of its key, and how codes are derived there.
+    """Return the key text of a new realm, base64: its public key, and a byte for the derivation of codes.
 
-    Both are one text, which every host pins and every document is checked by, so that nobody who passes it on can leave
-    out the second.
+    Both are in one text, which every host pins and every signature is checked with, so that the second cannot get lost.
     """
     return base64.b64encode(_unbase64(public_half(key)) + _BY_SCRYPT).decode()
 
 
 def _split(public_key: str) -> tuple[bytes, bool]:
-    """The bytes of a public key, and whether it is of a realm that derives codes by scrypt."""
+    """Return the bytes of a public key, and whether its realm derives codes by scrypt."""
     raw = _unbase64(public_key)
     by_scrypt = len(raw) == _PUBLIC + len(_BY_SCRYPT) and raw.endswith(_BY_SCRYPT)
     return (raw[:_PUBLIC] if by_scrypt else raw), by_scrypt
 
 
 def key_from_code(number: str, code: str, realm: str = "") -> Ed25519PrivateKey:
-    """Derive the key with which a request proves knowledge of the activation code.
+    """Derive the key with which a request proves the activation code.
 
-    The authority and the license file know the public half only, and so does the host of a rehearsal's ledger. Whoever
-    has that, or a request, can try guesses at the code. So each costs what scrypt costs, and what the ledger of one
-    realm knows of a code is of no use with any other realm.
+    Ledger and license file have only the public half. Whoever has this half, or a request, can try guesses of the code.
+    So scrypt makes each guess expensive, and the realm in the salt makes one realm's keys useless in another.
 
-    :param realm: the realm's key; one of an earlier version has codes derived in the way of that version
+    :param realm: the realm's key text; a realm of an earlier version uses that version's derivation
     """
     seed = _seed(digits(number), code, realm)
     key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
@@ -323,17 +324,17 @@ def _seed(number: str, code: str, realm: str) -> bytes:
         return hashlib.scrypt(code.encode(), salt=salt, **_SCRYPT)
     except (AttributeError, ValueError, OSError):
         raise refuse(
-            "The Python of this machine has no scrypt.",
+            "This machine's Python has no scrypt.",
             f"license {number}",
-            "Use a Python whose OpenSSL has it, outside FIPS mode; without it, no code can be proven.",
+            "Use a Python whose OpenSSL has scrypt, outside FIPS mode. Without it, no activation code can be proven.",
         ) from None
 
 
 @dataclass(frozen=True)
 class Realm:
-    """Whose keys sign: an authority's name and the public half of its key, base64, as :func:`realm_key` gives it.
+    """The identity of an authority: its name and its key text from :func:`realm_key`.
 
-    :ivar ca: the certificate, PEM, that its service's own certificate is checked against; None where it has no service
+    :ivar ca: the CA certificate of its service, PEM; None if it has no service
     """
 
     name: str
@@ -342,16 +343,16 @@ class Realm:
 
     @property
     def id(self) -> str:
-        """Sixteen hex digits that stand for the key."""
+        """Sixteen hexadecimal digits that identify the key."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, str]:
-        """Give the realm as ``{name, id, key}``, and ``ca`` where there is one."""
+        """Return ``{name, id, key}``, and ``ca`` if it has one."""
         return {"name": self.name, "id": self.id, "key": self.key, **({"ca": self.ca} if self.ca else {})}
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Realm:
-        """Read a realm from ``{name, key}`` and perhaps ``ca``, or refuse."""
+        """Read a realm from ``{name, key}`` and optionally ``ca``, or refuse."""
         name = data.get("name") if isinstance(data, Mapping) else None
         key = data.get("key") if isinstance(data, Mapping) else None
         try:
@@ -362,13 +363,13 @@ class Realm:
             raise refuse(
                 "This is not a realm.",
                 where,
-                "Give {name: ..., key: ...} as 'authority init' printed it, the key being 32 bytes in base64.",
+                "Use {name: ..., key: ...} as 'authority init' printed it; key has 32 or 33 bytes in base64.",
             )
         return cls(name, str(key), _certificate(data.get("ca") if isinstance(data, Mapping) else None, where))
 
 
 def _certificate(text: object, where: str) -> str | None:
-    """Return a certificate in PEM, or None for none; refuse anything else."""
+    """Return a certificate in PEM, or None for an empty value. Refuse anything else."""
     if not text:
         return None
     body = text.strip() if isinstance(text, str) else ""
@@ -383,6 +384,6 @@ def _certificate(text: object, where: str) -> str | None:
         raise refuse(
             "The realm's ca is not a certificate.",
             where,
-            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
+            "Use ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
         )
     return f"{body}\n"

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Failpoints: named places at which a test lets the core be killed, or lets the system fail it.
+"""Failpoints: named places where a test kills the process or injects a system error.
 
-A point stands before or after every step that writes, sends or receives. It does nothing unless a test sets ``hook``,
-or starts the process with ``AIMS_LICENSING_FAULT=POINT:OCCURRENCE:kill`` (or an ``errno`` name in the place of
-``kill``), which is read once, when this module is loaded.
+There is a point before or after every step that writes, sends or receives. It does nothing unless a test sets ``hook``,
+or starts the process with ``AIMS_LICENSING_FAULT=POINT:OCCURRENCE:kill`` (or an ``errno`` name instead of ``kill``).
+This variable is read once, at import.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Hook = Callable[[str, str], object]
 
 
 def reach(point: str, what: str = "") -> None:
-    """Pass a point.
+    """Pass a failpoint.
 
-    :param point: the point's name, which stands once in the core
-    :param what: what is worked on there: the name of a file, the number of a license
+    :param point: the name of the point, unique in the core
+    :param what: the object in work, such as a file name or a license number
     """
     if hook is not None:
         hook(point, what)
 
 
 def _armed(text: str) -> Hook | None:
-    """Read ``POINT:OCCURRENCE:kill`` or ``POINT:OCCURRENCE:EIO``; None where no fault is asked for."""
+    """Read ``POINT:OCCURRENCE:kill`` or ``POINT:OCCURRENCE:EIO``. Return None for any other text."""
     point, _colon, rest = text.partition(":")
     count, _colon, fault = rest.partition(":")
     if not point or not count.isdigit():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Atomic, locked, no-follow file work below one folder."""
+"""Atomic file operations in a folder, with locks, never following symbolic links."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from . import faults
-from .errors import LicensingError, refuse, shown
+from .errors import LicensingError, quoted, refuse
 from .system import advice, reason, sync_folder, try_lock
 
 PRIVATE = 0o600
 PUBLIC = 0o644
-# As private as PRIVATE, but for the group of a directory that hands its group on (set-group-ID).
+# Like PRIVATE, but readable for the directory's group if the directory is set-group-ID.
 SHARED = 0o640
 _TEMPORARY = ".tmp-"
 
 
 class Folder:
-    """A folder whose files are read and replaced whole.
+    """A folder whose files are read and replaced as a whole.
 
-    Names are relative, with ``/`` between parts. No part below the folder is ever followed if it is a symbolic
-    link, and nothing outside the folder can be reached. A file that is written is complete or not there at all:
-    it is written beside its place, synced, renamed, and the rename is synced.
+    Names are relative, with ``/`` between parts. Symbolic links below the folder are never followed, and no file
+    outside the folder can be reached. A written file is complete or absent: it is written to a temporary file, synced
+    and renamed, and the rename is synced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,26 +43,26 @@ class Folder:
     def read(self, name: str, limit: int = 1 << 20) -> bytes:
         """Return a file's content.
 
-        :raises LicensingError: it is missing, not a regular file, longer than ``limit`` bytes, or unreadable.
+        :raises LicensingError: the file is missing, not regular, longer than ``limit`` bytes, or unreadable
         """
-        with self._told(name, "read"), self._parent(name) as (folder, last):
+        with self._reporting(name, "read"), self._parent(name) as (folder, last):
             handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
             with os.fdopen(handle, "rb") as stream:
-                found = os.fstat(stream.fileno())
-                if not stat.S_ISREG(found.st_mode):
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode):
                     raise refuse(
                         "This is not a regular file.", self.place(name), "Put the real file back in its place."
                     )
-                if found.st_size > limit:
+                if status.st_size > limit:
                     raise refuse(
-                        f"The file has {found.st_size} bytes; at most {limit} are expected.",
+                        f"The file has {status.st_size} bytes; the maximum is {limit}.",
                         self.place(name),
                         "Put the right file back in its place.",
                     )
                 return stream.read(limit + 1)
 
     def find(self, name: str, limit: int = 1 << 20) -> bytes | None:
-        """Return a file's content, or None where there is no such file."""
+        """Return a file's content, or None if it does not exist."""
         try:
             return self.read(name, limit)
         except LicensingError as error:
@@ -71,22 +71,22 @@ class Folder:
             raise
 
     def has(self, name: str) -> bool:
-        """Whether something of this name exists (a dangling link counts)."""
+        """Whether the name exists. A dangling link counts."""
         return self._lstat(name) is not None
 
     def mode(self, name: str) -> int | None:
-        """Return a file's permission bits, or None where there is none."""
-        found = self._lstat(name)
-        return None if found is None else stat.S_IMODE(found.st_mode)
+        """Return a file's permission bits, or None if it does not exist."""
+        status = self._lstat(name)
+        return None if status is None else stat.S_IMODE(status.st_mode)
 
     def owner(self, name: str) -> int | None:
-        """Return the user id of a file's owner, or None where there is none."""
-        found = self._lstat(name)
-        return None if found is None else found.st_uid
+        """Return the user id of a file's owner, or None if it does not exist."""
+        status = self._lstat(name)
+        return None if status is None else status.st_uid
 
     def _lstat(self, name: str) -> os.stat_result | None:
         try:
-            with self._told(name, "look at"), self._parent(name) as (folder, last):
+            with self._reporting(name, "look at"), self._parent(name) as (folder, last):
                 return os.stat(last, dir_fd=folder, follow_symlinks=False)
         except LicensingError as error:
             if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
@@ -94,9 +94,9 @@ class Folder:
             raise
 
     def names(self, directory: str = "", suffix: str = "") -> list[str]:
-        """Return the names of the files directly in a directory, sorted; none where it is missing."""
+        """Return the sorted names of the files directly in a directory; empty if it does not exist."""
         try:
-            with self._told(directory, "list"):
+            with self._reporting(directory, "list"):
                 base = self.path / directory if directory else self.path
                 if directory and base.is_symlink():
                     raise refuse("This is a symbolic link.", str(base), "Replace it by a real directory.")
@@ -114,12 +114,13 @@ class Folder:
             raise
 
     def walk(self, links: bool = False) -> list[str]:
-        """Return the names of all regular files below the folder, sorted; links are left out unless asked for.
+        """Return the sorted names of all regular files below the folder.
 
-        :raises LicensingError: a directory cannot be read; its files would be missed without a word.
+        :param links: whether to include symbolic links
+        :raises LicensingError: a directory cannot be read
         """
-        found = []
-        with self._told("", "list"):
+        names = []
+        with self._reporting("", "list"):
             for base, directories, files in os.walk(self.path, onerror=_raise, followlinks=False):
                 directories.sort()
                 here = Path(base).relative_to(self.path)
@@ -127,17 +128,19 @@ class Folder:
                     full = Path(base) / name
                     mode = full.lstat().st_mode
                     if not name.startswith(_TEMPORARY) and (stat.S_ISREG(mode) or (links and stat.S_ISLNK(mode))):
-                        found.append((here / name).as_posix())
-        return sorted(found)
+                        names.append((here / name).as_posix())
+        return sorted(names)
 
     def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:
-        """Replace a file, atomically and durably; its directory is made where it is missing, as private as the file."""
+        """Replace a file atomically and durably. Create its directory if missing, as private as the file."""
         around = 0o700 if mode in (PRIVATE, SHARED) else 0o755
-        with self._told(name, "write"), self._parent(name, make=True, mode=around) as (folder, last):
+        with self._reporting(name, "write"), self._parent(name, make=True, mode=around) as (folder, last):
             current = self._lstat(name)
             if current is not None and not stat.S_ISREG(current.st_mode):
                 raise refuse(
-                    "This is not a regular file.", self.place(name), "Move it away; the license server writes here."
+                    "This is not a regular file.",
+                    self.place(name),
+                    "Move it away, because the license server writes here.",
                 )
             if mode == SHARED and not os.fstat(folder).st_mode & stat.S_ISGID:
                 mode = PRIVATE
@@ -166,20 +169,20 @@ class Folder:
         try:
             os.fchmod(handle, mode)
         except PermissionError as error:
-            # The file was made by this very process: whose it is cannot be the reason.
+            # This process created the file, so ownership cannot be the reason.
             raise refuse(
-                f"This file system keeps no modes of files: {reason(error)}.",
+                f"This file system does not store file modes: {reason(error)}.",
                 self.place(name),
-                "Keep it on a file system that does, such as ext4, XFS or Btrfs; vfat and most SMB shares do not.",
+                "Use a file system that stores them, such as ext4, XFS or Btrfs; vfat and most SMB shares do not.",
             ) from error
 
     def sweep(self, seconds: float = 60.0, without: Sequence[str] = ()) -> None:
-        """Remove what writes that were killed have left behind; they may hold secrets.
+        """Remove the temporary files of interrupted writes, because they may have secrets.
 
-        :param seconds: younger files stay: they may belong to a write that is under way
-        :param without: directories of the folder to keep out of, as others may write there
+        :param seconds: minimum age; a younger file may belong to a running write
+        :param without: directories of the folder to skip, because other users may write there
         """
-        with self._told("", "sweep"):
+        with self._reporting("", "sweep"):
             for base, directories, files in os.walk(self.path, followlinks=False):
                 here = Path(base) == self.path
                 directories[:] = sorted(name for name in directories if not (here and name in without))
@@ -191,12 +194,12 @@ class Folder:
                             left.unlink()
 
     def move(self, name: str, to: str) -> None:
-        """Rename a file within the folder, durably, into a private directory where there is none yet.
+        """Rename a file within the folder, durably. Create the target directory, private, if it is missing.
 
-        Nothing happens where the file is already gone.
+        Does nothing if the file does not exist.
         """
         with (
-            self._told(name, "move"),
+            self._reporting(name, "move"),
             self._parent(name) as (source, last),
             self._parent(to, make=True, mode=0o700) as (target, final),
             contextlib.suppress(FileNotFoundError),
@@ -208,9 +211,9 @@ class Folder:
             sync_folder(source)
 
     def remove(self, name: str) -> bool:
-        """Remove a file, durably; say whether there was one."""
+        """Remove a file, durably. Return whether it existed."""
         try:
-            with self._told(name, "remove"), self._parent(name) as (folder, last):
+            with self._reporting(name, "remove"), self._parent(name) as (folder, last):
                 faults.reach("files.remove.begin", name)
                 os.unlink(last, dir_fd=folder)
                 faults.reach("files.remove.unlinked", name)
@@ -221,13 +224,13 @@ class Folder:
                 return False
             raise
 
-    def hand(self, name: str, owner: int, group: int, mode: int | None = None) -> bool:
-        """Set owner, group and perhaps mode of what has this name; say whether it was done.
+    def set_owner(self, name: str, owner: int, group: int, mode: int | None = None) -> bool:
+        """Set owner, group and optionally mode of a file or directory. Return whether it was done.
 
-        It is done to what was opened, so that nobody can put something else in its place meanwhile. A link, or a file
-        that has another name too, which may be anywhere, is left alone, as is what is neither file nor directory.
+        The change applies to the opened file, so that it cannot be replaced in between. Links, files with several hard
+        links, and anything else than files and directories are not changed.
         """
-        with self._told(name, "set the owner of"), self._parent(name) as (folder, last):
+        with self._reporting(name, "set the owner of"), self._parent(name) as (folder, last):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             try:
                 handle = os.open(last, flags, dir_fd=folder)
@@ -236,9 +239,9 @@ class Folder:
                     return False
                 raise
             try:
-                found = os.fstat(handle)
-                alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-                if not alone and not stat.S_ISDIR(found.st_mode):
+                status = os.fstat(handle)
+                alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                if not alone and not stat.S_ISDIR(status.st_mode):
                     return False
                 os.fchown(handle, owner, group)
                 if mode is not None:
@@ -247,28 +250,28 @@ class Folder:
             finally:
                 os.close(handle)
 
-    def hand_all(self, owner: int, group: int, directory: str = "") -> list[str]:
-        """Set owner and group of all files and directories below a directory; return those that were left alone."""
+    def set_owners(self, owner: int, group: int, directory: str = "") -> list[str]:
+        """Set owner and group of all files and directories below a directory. Return the unchanged names."""
         left = []
         base = self.path / directory
-        with self._told(directory, "set the owner of"):
+        with self._reporting(directory, "set the owner of"):
             for place, directories, files, handle in os.fwalk(base, onerror=_raise, follow_symlinks=False):
                 here = Path(place).relative_to(self.path)
                 os.fchown(handle, owner, group)
                 links = [name for name in directories if _is_link(name, handle)]
                 left += [(here / name).as_posix() for name in links]
                 for name in files:
-                    one = (here / name).as_posix()
-                    left += [] if self.hand(one, owner, group) else [one]
+                    full = (here / name).as_posix()
+                    left += [] if self.set_owner(full, owner, group) else [full]
         return left
 
     def make(self, directory: str = "", mode: int = 0o755) -> None:
-        """Make a directory and those above it, whatever the umask; one that exists keeps its mode."""
-        with self._told(directory, "make"):
+        """Create a directory and its parents, regardless of the umask. An existing directory keeps its mode."""
+        with self._reporting(directory, "make"):
             if not directory:
                 missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
                 for path in reversed(missing):
-                    # Another run may be making the same directory; whoever makes it sets its mode.
+                    # Another run may create the same directory at the same time, and sets its mode.
                     with contextlib.suppress(FileExistsError):
                         _make_directory(str(path), mode)
                 return
@@ -277,8 +280,8 @@ class Folder:
 
     @contextlib.contextmanager
     def locked(self, name: str = ".lock", seconds: float = 30.0) -> Iterator[None]:
-        """Hold the folder's lock, waiting for another holder for at most ``seconds``."""
-        with self._told(name, "lock"), self._parent(name) as (folder, last):
+        """Hold the folder's lock. Wait for another holder for at most ``seconds``."""
+        with self._reporting(name, "lock"), self._parent(name) as (folder, last):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             faults.reach("files.lock.open", name)
             handle = os.open(last, flags, PRIVATE, dir_fd=folder)
@@ -287,7 +290,7 @@ class Folder:
             while not try_lock(handle, self.place(name)):
                 if time.monotonic() > until:
                     raise refuse(
-                        f"Another run has held the license server's home for {seconds:g} seconds.",
+                        f"Another run has locked the license server's home for {seconds:g} seconds.",
                         self.place(name),
                         "Wait for it to end, then run this again.",
                     )
@@ -301,7 +304,7 @@ class Folder:
         parts = PurePosixPath(name).parts
         known = parts and "\0" not in name and _is_name(name)
         if not known or name.startswith("/") or any(part in ("..", ".") for part in parts):
-            raise refuse(f"{shown(name)} leads out of its folder.", str(self.path), "Use a name inside the folder.")
+            raise refuse(f"{quoted(name)} leads out of its folder.", str(self.path), "Use a name inside the folder.")
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in parts[:-1]:
@@ -318,7 +321,7 @@ class Folder:
             os.close(folder)
 
     @contextlib.contextmanager
-    def _told(self, name: str, doing: str) -> Iterator[None]:
+    def _reporting(self, name: str, doing: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -326,7 +329,7 @@ class Folder:
 
 
 def _make_directory(name: str, mode: int, folder: int | None = None) -> None:
-    # What the umask took away, a chmod would have to give back; killed before it, the directory would stay as it is.
+    # With the umask, a later chmod would be needed, and a crash before it would leave a wrong mode.
     faults.reach("files.make.begin", name)
     before = os.umask(0)
     try:
@@ -352,7 +355,7 @@ def _is_link(name: str, folder: int) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    """Whether the system can have a file of this name: not with half a character of a pair, which YAML can say."""
+    """Whether the system can encode a file name. YAML can contain half a surrogate pair, which it cannot."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:

@@ -1,15 +1,14 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The identity of a machine: one hash per component, so that a change can be named.
+"""The fingerprint of a machine: one hash per component, so that a report can name the changed component.
 
-The salt is fixed for this product, as in systemd's app-specific machine ids: the hashes of two hosts can be compared,
-they stay the same over a re-installation, and they are of no use to other products.
+The salt is fixed for this product, as in systemd's app-specific machine ids. So hashes of two hosts can be compared,
+survive a re-installation, and are useless for other products.
 
-Earlier versions hashed what the hardware says as it is written there. Where that differs from what tells the machine
-from others (`hardware.py`), a fingerprint has their hashes too, under the component's name with ``-then``: a license
-that was activated with such a hash stays with its machine. Two fingerprints of today are compared by today's hashes
-alone.
+Earlier versions hashed the raw hardware values. If a raw value differs from the normalized one (`hardware.py`), the
+fingerprint also has the raw value's hash, under the component's name with ``-then``, so that old activations still
+match their machine. Two fingerprints of the current version are compared by the current hashes only.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ MACHINE_ID = "machine-id"
 COMPONENTS = (MACHINE_ID, "product-uuid", "board-serial", "mac-addresses", "root-disk")
 _THEN = "-then"
 _FORMS = 2
-# Marks what was read as `hardware.py` reads it. An authority takes ten entries of a fingerprint.
+# Marks a fingerprint of the current version. An authority accepts at most ten entries in a fingerprint.
 _READING, _READ = "reading", f"{2:032x}"
-# Everything that a fingerprint may have.
+# All entries that a fingerprint may have.
 NAMES = frozenset(COMPONENTS) | {
     _READING,
     f"product-uuid{_THEN}",
@@ -50,22 +49,22 @@ CLONED = "cloned"
 OTHER = "other"
 
 
-# What a verdict means for a license that was activated here.
+# The meaning of a verdict for a license that was activated here.
 MEANINGS = {
     SAME: "Nothing has changed.",
-    DRIFTED: "It counts as the same machine, as all else agrees; with one more component changed it would not.",
+    DRIFTED: "It counts as the same machine, because all other components agree. One more change would end that.",
     CLONED: "The machine-id is the same on other hardware: this is a copy of the machine that holds the license.",
-    OTHER: "By its components this is another machine than the one that holds the license.",
+    OTHER: "By its components, this is another machine than the one that holds the license.",
 }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two fingerprints say of each other.
+    """The comparison of two fingerprints.
 
     :ivar verdict: ``same``, ``drifted`` (same machine, one component changed), ``cloned`` (other hardware, same
         machine-id) or ``other``
-    :ivar changed: the components that both have and that differ
+    :ivar changed: the components that differ, of those that both have
     """
 
     verdict: str
@@ -76,13 +75,14 @@ class Comparison:
         return self.verdict in (SAME, DRIFTED)
 
 
-def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
+def compare(first: Mapping[str, str], second: Mapping[str, str]) -> Comparison:
     """Compare two fingerprints by the components that both have.
 
-    One component may drift if at least two others agree: renamed cards, resized machines and kernel updates change
-    components (docs/domain.md#fingerprints-and-copies). The machine-id alone decides where nothing else is known.
+    One component may differ if at least two others agree, because renamed network cards, resized machines and kernel
+    updates change components (docs/domain.md#fingerprints-and-copies). The machine-id alone decides if nothing else is
+    known.
     """
-    agreed = {name: agreement for name in COMPONENTS if (agreement := _agree(name, one, two)) is not None}
+    agreed = {name: agreement for name in COMPONENTS if (agreement := _agree(name, first, second)) is not None}
     both = list(agreed)
     changed = tuple(name for name in both if not agreed[name])
     agreeing = len(both) - len(changed)
@@ -95,24 +95,28 @@ def compare(one: Mapping[str, str], two: Mapping[str, str]) -> Comparison:
     return Comparison(OTHER, changed)
 
 
-def _agree(name: str, one: Mapping[str, str], two: Mapping[str, str]) -> bool | None:
-    """Whether two fingerprints agree in a component; None where one of them has nothing to compare."""
-    if _READING in one and _READING in two:
-        return one[name] == two[name] if name in one and name in two else None
-    if name in one and name in two:
-        return one[name] == two[name] or one[name] in _former(name, two) or two[name] in _former(name, one)
-    # A placeholder says nothing; one that an earlier version took for an identity agrees with itself.
-    known, former = (one.get(name), _former(name, two)) if name in one else (two.get(name), _former(name, one))
+def _agree(name: str, first: Mapping[str, str], second: Mapping[str, str]) -> bool | None:
+    """Whether two fingerprints agree in a component; None if it cannot be compared."""
+    if _READING in first and _READING in second:
+        return first[name] == second[name] if name in first and name in second else None
+    if name in first and name in second:
+        return (
+            first[name] == second[name] or first[name] in _former(name, second) or second[name] in _former(name, first)
+        )
+    # The current version ignores placeholders. An earlier version may have hashed one; it agrees with itself.
+    known, former = (
+        (first.get(name), _former(name, second)) if name in first else (second.get(name), _former(name, first))
+    )
     return known in former if known is not None and former else None
 
 
 def _former(name: str, fingerprint: Mapping[str, str]) -> list[str]:
-    """The hashes that earlier versions had of a component, where they are others."""
+    """Return the hashes of a component by earlier versions, if they differ."""
     return [value for key, value in fingerprint.items() if key.startswith(f"{name}{_THEN}")]
 
 
 def in_words(then: Mapping[str, str], now: Mapping[str, str], changed: Iterable[str]) -> str:
-    """Name components that differ, each with the first digits of its hash then and now."""
+    """Describe changed components, each with the first digits of its old and new hash."""
     return ", ".join(f"{name} ({_digits(name, then)} then, {_digits(name, now)} now)" for name in changed)
 
 
@@ -121,42 +125,42 @@ def _digits(name: str, fingerprint: Mapping[str, str]) -> str:
 
 
 def read_fingerprint(root: str = "") -> dict[str, str]:
-    """Return ``{component: 32 hex digits}`` of this machine, or of what an alternate root holds.
+    """Return the fingerprint of this machine, ``{component: 32 hex digits}``.
 
-    :param root: an alternate root; then only its own files count, that is its machine-id. The same holds in a
-        container, where the hardware is the host's.
-    :raises LicensingError: there is no machine-id.
+    :param root: an alternate root; then only its machine-id counts. In a container, too, only the machine-id counts,
+        because the hardware is the host's.
+    :raises LicensingError: the machine-id is missing, invalid or unreadable
     """
     base = Path(root or "/")
-    # A link out of an alternate root would lend it the identity of this machine.
+    # A link out of the alternate root would give it this machine's identity.
     inside = Path(os.path.realpath(base / "etc/machine-id")).is_relative_to(os.path.realpath(base))
     machine_id = _machine_id(base / "etc/machine-id") if inside else None
-    # systemd takes the id of zeros for none
+    # For systemd, an id of zeros is no id.
     if machine_id is None or not re.fullmatch(r"(?!0{32})[0-9a-f]{32}", machine_id):
         raise refuse(
             "There is no valid machine-id.",
             str(base / "etc/machine-id"),
-            f"Make one, as root: {new_machine_id(root)}",
+            f"Create a machine-id, as root: {new_machine_id(root)}",
         )
-    found = {MACHINE_ID: _hash(MACHINE_ID, machine_id)}
+    fingerprint = {MACHINE_ID: _hash(MACHINE_ID, machine_id)}
     if root or _in_container():
-        return found
-    found[_READING] = _READ
+        return fingerprint
+    fingerprint[_READING] = _READ
     readings = (hardware.product_uuid, hardware.board_serial, hardware.mac_addresses, hardware.root_disk)
     for name, read in zip(COMPONENTS[1:], readings):
         reading = read()
         if reading.value:
-            found[name] = _hash(name, reading.value)
+            fingerprint[name] = _hash(name, reading.value)
         for at, former in enumerate(reading.former[:_FORMS], 1):
-            found[f"{name}{_THEN}{'' if at == 1 else f'-{at}'}"] = _hash(name, former)
-    return found
+            fingerprint[f"{name}{_THEN}{'' if at == 1 else f'-{at}'}"] = _hash(name, former)
+    return fingerprint
 
 
 def new_machine_id(root: str = "") -> str:
-    """Return the command that gives a machine, or an alternate root, a machine-id of its own.
+    """Return the shell command that gives a machine, or an alternate root, a new machine-id.
 
-    systemd-machine-id-setup would take the old one again: from D-Bus, where that keeps it in a file, or from what a
-    hypervisor or container manager says, which may have been cloned too. What is mounted over the file is written to.
+    systemd-machine-id-setup could restore the old id: from D-Bus, or from a hypervisor or container manager, which may
+    have been cloned too. If a file is mounted over /etc/machine-id, the command writes to it.
     """
     file, of_dbus = (shlex.quote(f"{root}/{name}") for name in ("etc/machine-id", "var/lib/dbus/machine-id"))
     return f"rm -f {file} {of_dbus}; tr -d - </proc/sys/kernel/random/uuid >{file} && chmod 444 {file}"
@@ -172,12 +176,12 @@ def _machine_id(place: Path) -> str | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
             return None
-        # One that cannot be read is there: another one would make this another machine.
+        # It exists but is unreadable. A new machine-id would turn this into another machine.
         raise refuse(f"The machine-id cannot be read: {reason(error)}.", str(place), advice(error)) from error
 
 
 def _in_container() -> bool:
     if Path("/run/systemd/container").exists() or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return True
-    # systemd and podman name the container's kind to its first process.
+    # systemd and podman set this variable for a container's first process.
     return bool(os.environ.get("container"))  # noqa: SIM112 - the variable is lower-case

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this machine's hardware says of itself: as it is written there, and what of it tells one machine from another.
+"""Reads the machine's hardware identifiers, raw and normalized.
 
-Firmware writes placeholders where nobody has filled a field in, a virtual function has the address of the card that it
-belongs to, a bond lends its address to its cards, and software sets others: none of that is the machine's own.
+Normalized values leave out values that do not identify the machine: placeholders of the firmware, addresses that a bond
+shares with its cards, addresses of virtual functions, and addresses set by software.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 SYS = Path("/sys")
 BY_UUID = Path("/dev/disk/by-uuid")
 _SIOCETHTOOL, _GPERMADDR, _MAX_ADDRESS = 0x8946, 0x20, 32
-# NET_ADDR_RANDOM: the kernel has made the address up, and makes up another one the next time.
+# NET_ADDR_RANDOM: a random address of the kernel, different after each boot.
 _RANDOM = "1"
-# The card of Hyper-V and Azure beside which a virtual function with the same address comes and goes.
+# The network card of Hyper-V and Azure. A virtual function with the same address may appear beside it.
 _SYNTHETIC = "hv_netvsc"
 _UUIDS = {"03000200-0400-0500-0006-000700080009", "12345678-1234-5678-90ab-cddeefaabbcc"}
 _FILLERS = re.compile(
@@ -31,16 +31,16 @@ _FILLERS = re.compile(
     r"((system|base ?board|board|chassis|motherboard|mb) ?)?(serial( ?(number|no\.?|num))?|s/?n)|"
     r"0?123456789(0|abcdef)?"
 )
-# What earlier versions took for no serial number.
+# The placeholders that earlier versions ignored.
 _FORMER_FILLERS = {"none", "not specified", "to be filled by o.e.m.", "default string", "0"}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One component.
+    """The reading of one component.
 
-    :ivar value: what tells this machine from others, in one form; None where nothing does
-    :ivar former: the forms in which earlier versions of this product took it, where they differ
+    :ivar value: the normalized value; None if nothing identifies the machine
+    :ivar former: the values of earlier versions, if they differ
     """
 
     value: str | None
@@ -48,7 +48,7 @@ class Reading:
 
 
 def text(path: Path) -> str | None:
-    """Return a file's text without blanks around it, or None where there is none."""
+    """Return a file's stripped text; None if it is empty or unreadable."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip() or None
     except OSError:
@@ -56,28 +56,28 @@ def text(path: Path) -> str | None:
 
 
 def product_uuid() -> Reading:
-    """The UUID of the machine or virtual machine."""
+    """Read the UUID of the machine or virtual machine."""
     raw = text(SYS / "class/dmi/id/product_uuid")
     return _reading(None if raw is None or is_filler(raw) or raw.lower() in _UUIDS else raw.lower(), raw)
 
 
 def board_serial() -> Reading:
-    """The serial number of the board."""
+    """Read the serial number of the board."""
     raw = text(SYS / "class/dmi/id/board_serial")
     value = None if raw is None or is_filler(raw) else " ".join(raw.split())
     return _reading(value, None if raw is None or raw.lower() in _FORMER_FILLERS else raw)
 
 
 def is_filler(raw: str) -> bool:
-    """Whether a field of the firmware says nothing of this one machine."""
-    told = " ".join(raw.lower().split())
-    letters = set(re.sub(r"[\W_]", "", told))
-    # Zeros, F's, X's, dots, and the like.
-    return len(letters) <= 1 or _FILLERS.fullmatch(told) is not None
+    """Whether a firmware field is a placeholder."""
+    normal = " ".join(raw.lower().split())
+    letters = set(re.sub(r"[\W_]", "", normal))
+    # One repeated character, such as 0, F, X or a dot.
+    return len(letters) <= 1 or _FILLERS.fullmatch(normal) is not None
 
 
 def mac_addresses() -> Reading:
-    """The addresses that the physical cards were made with, each once."""
+    """Read the permanent addresses of the physical network cards."""
     try:
         cards = [card for card in sorted((SYS / "class/net").iterdir()) if (card / "device").exists()]
     except OSError:
@@ -87,13 +87,13 @@ def mac_addresses() -> Reading:
     former = [",".join(sorted(current))]
     doubled = {address for card in cards if _driver(card) == _SYNTHETIC and (address := text(card / "address"))}
     if doubled:
-        # As it was taken while the virtual functions were there.
+        # The value of earlier versions in the presence of virtual functions.
         former.append(",".join(sorted([*set(current), *doubled])))
     return _reading(",".join(own) or None, *former)
 
 
 def _own_address(card: Path) -> str | None:
-    """The address that a card was made with, or None where software made up the one it has."""
+    """Return a card's permanent address; None if its address is random."""
     permanent = text(card / "bonding_slave/perm_hwaddr") or _permanent(card.name)
     if permanent is not None and _is_address(permanent):
         return permanent.lower()
@@ -111,7 +111,7 @@ def _driver(card: Path) -> str:
 
 
 def _permanent(name: str) -> str | None:
-    """Ask the kernel for a card's permanent address; anybody may."""
+    """Ask the kernel for a card's permanent address. Needs no rights."""
     answer = array.array("B", struct.pack(f"II{_MAX_ADDRESS}s", _GPERMADDR, _MAX_ADDRESS, b""))
     request = struct.pack("16sP16x", name.encode()[:15], answer.buffer_info()[0])
     try:
@@ -124,7 +124,7 @@ def _permanent(name: str) -> str | None:
 
 
 def root_disk() -> Reading:
-    """The UUID of the root file system."""
+    """Read the UUID of the root file system."""
     try:
         device = Path("/").stat().st_dev
         for link in sorted(BY_UUID.iterdir()):
@@ -136,4 +136,4 @@ def root_disk() -> Reading:
 
 
 def _reading(value: str | None, *former: str | None) -> Reading:
-    return Reading(value, tuple(dict.fromkeys(one for one in former if one and one != value)))
+    return Reading(value, tuple(dict.fromkeys(form for form in former if form and form != value)))

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP as a client: TLS contexts, one bounded call, and how long to go on trying.
+"""An HTTP client: TLS contexts, calls with limits, and retries.
 
-Whom a client trusts, which address it calls and what an answer means is the client's own business. Redirects are never
-followed, and a proxy is used only where the endpoint names it.
+Trust, address and meaning of answers are up to the caller. Redirects are never followed. A proxy is used only if the
+endpoint has one.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .errors import refuse
 from .system import is_own
 
 _PART = 16 * 1024
-# What a gateway says does not tell whether the call has arrived.
+# After an error of a gateway, it is unknown whether the call has arrived.
 _GATEWAY = (502, 504)
 
 
 class TooLarge(http.client.HTTPException):
-    """The answer is longer than the endpoint allows."""
+    """The answer is longer than the endpoint's limit."""
 
     def __init__(self, status: int, size: int) -> None:
         super().__init__(f"the reply has over {size} bytes")
@@ -39,13 +39,13 @@ class TooLarge(http.client.HTTPException):
 
 
 def tls_context(ca: str | None = None) -> ssl.SSLContext:
-    """Return what a TLS server is checked by.
+    """Return the TLS context to authenticate a server.
 
-    Unlike with Python's own default, no keys of the connections are written where SSLKEYLOGFILE says, and a place of
-    that name that cannot be written keeps nothing from being reached.
+    Unlike Python's default context, it ignores SSLKEYLOGFILE: connection keys are never logged, and an unwritable log
+    cannot prevent connections.
 
-    :param ca: the only certificate that vouches for it, in PEM; None takes those of the system
-    :raises ssl.SSLError, ValueError: this is no certificate
+    :param ca: the only trusted CA, PEM; None trusts the system's CAs
+    :raises ssl.SSLError, ValueError: ``ca`` is not a certificate
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -57,9 +57,9 @@ def tls_context(ca: str | None = None) -> ssl.SSLContext:
 
 
 def realm_context(ca: str | None, where: str) -> ssl.SSLContext:
-    """Return what a service of a realm is checked by: the realm's certificate alone.
+    """Return the TLS context for a realm's service. It trusts only the realm's CA.
 
-    :raises LicensingError: the realm has none
+    :raises LicensingError: the realm has no valid ``ca``
     """
     try:
         return tls_context(ca or "")
@@ -67,17 +67,17 @@ def realm_context(ca: str | None, where: str) -> ssl.SSLContext:
         raise refuse(
             "The realm's ca is not a certificate.",
             where,
-            "Give ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
+            "Use ca as 'authority init' printed it: one certificate in PEM, from BEGIN to END.",
         ) from None
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """The HTTP proxy that a call takes its way by.
+    """The HTTP proxy of a call.
 
-    :ivar url: as the environment names it
+    :ivar url: the URL from the environment
     :ivar address: ``host[:port]``
-    :ivar login: the value of its authorization header, if it needs one
+    :ivar login: the value of the Proxy-Authorization header, if needed
     """
 
     url: str = field(repr=False)
@@ -86,7 +86,7 @@ class Proxy:
 
 
 def environment_proxy(address: str) -> Proxy | None:
-    """Return the proxy that the environment has for HTTPS to ``host[:port]``, if any."""
+    """Return the environment's proxy for HTTPS to ``host[:port]``, if any."""
     url = urllib.request.getproxies().get("https")
     if not url or urllib.request.proxy_bypass(address):
         return None
@@ -100,14 +100,14 @@ def environment_proxy(address: str) -> Proxy | None:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where calls go, and what bounds each of them.
+    """The server of calls, and the limits of each call.
 
-    :ivar tls: what the server is checked by; None calls in plain
-    :ivar connect: seconds to wait for a connection
-    :ivar silence: seconds to wait for each sign of life after that
-    :ivar whole: seconds for the body of an answer
-    :ivar size: bytes of the longest body
-    :ivar is_length_announced: whether the server always announces how long a good answer is
+    :ivar tls: the TLS context; None for plain HTTP
+    :ivar connect: seconds to wait for the connection
+    :ivar silence: seconds to wait for each part of the answer
+    :ivar whole: seconds for the complete body of an answer
+    :ivar size: maximum size of a body in bytes
+    :ivar is_length_announced: whether the server always sends the length of a good answer
     """
 
     host: str
@@ -121,7 +121,7 @@ class Endpoint:
     proxy: Proxy | None = None
 
     def connection(self) -> http.client.HTTPConnection:
-        """Return a connection that is not open yet."""
+        """Return a connection, not yet open."""
         if self.tls is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=self.connect)
         if self.proxy is None:
@@ -134,7 +134,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked."""
+    """An HTTP request."""
 
     method: str
     path: str
@@ -144,9 +144,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, whole and within bounds.
+    """A complete HTTP answer within the limits.
 
-    :ivar pause: the seconds after which it may be asked again (``Retry-After``), if it says so
+    :ivar pause: ``Retry-After`` in seconds, if present
     """
 
     status: int
@@ -159,7 +159,7 @@ class Answer:
         return self.status == 200
 
     def members(self) -> Mapping[str, Any]:
-        """Return the members of the JSON object that the body is; none where it is anything else."""
+        """Return the members of the body's JSON object; empty if the body is anything else."""
         try:
             data = json.loads(self.content)
         except (ValueError, RecursionError):
@@ -171,9 +171,9 @@ class Answer:
 
 
 class Failure(Exception):
-    """No answer came that can be used. Its text says why.
+    """There is no usable answer. The text is the reason.
 
-    :ivar error: what happened
+    :ivar error: the error that caused it
     :ivar is_sent: whether the call may have arrived
     """
 
@@ -184,30 +184,30 @@ class Failure(Exception):
 
     @property
     def certificate(self) -> str | None:
-        """What is wrong with the server's certificate, if that is the reason."""
+        """The problem of the server's certificate, if that is the cause."""
         return self.error.verify_message if isinstance(self.error, ssl.SSLCertVerificationError) else None
 
     @property
     def own(self) -> OSError | None:
-        """The error, if it is this machine's own and says nothing about the server."""
-        # The numbers of TLS errors are OpenSSL's, not the system's.
+        """The error, if this machine caused it, so that it says nothing about the server."""
+        # The errno of a TLS error is OpenSSL's, not the system's.
         if isinstance(self.error, ssl.SSLError) or not isinstance(self.error, OSError):
             return None
         return self.error if is_own(self.error) else None
 
     @property
     def is_answered(self) -> bool:
-        """Whether something answered, but not to the end, or too long."""
+        """Whether an answer came, but incomplete or too long."""
         return isinstance(self.error, (http.client.IncompleteRead, TooLarge))
 
     @property
     def is_lasting(self) -> bool:
-        """Whether a further attempt is of no use."""
+        """Whether a retry is useless."""
         return self.certificate is not None or (self.own is not None and not self.is_sent)
 
 
 class Connection:
-    """A connection for one call; use as a context manager, which raises :class:`Failure` for whatever fails in it."""
+    """A connection for one call. Use it as a context manager; errors inside become :class:`Failure`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -233,12 +233,12 @@ class Connection:
         self._is_sent = True
 
     def send(self, call: Call) -> None:
-        """Send the call; the connection is open."""
+        """Send the call over the open connection."""
         self._opened.request(call.method, call.path, call.content, dict(call.headers))
 
     def receive(self) -> Answer:
-        """Return the answer to what was sent."""
-        # Closing the connection alone leaves an answer of unknown length open.
+        """Receive the answer to the call."""
+        # Closing only the connection would leave an answer of unknown length open.
         with contextlib.closing(self._opened.getresponse()) as reply:
             return Answer(reply.status, reply.reason, self._body(reply), _pause(reply.getheader("Retry-After")))
 
@@ -249,11 +249,11 @@ class Connection:
         return self._connection
 
     def _body(self, reply: http.client.HTTPResponse) -> bytes:
-        """Read a body to the end that was announced, within size and time."""
+        """Read a body to its announced end, within the limits of size and time."""
         until = time.monotonic() + self._endpoint.whole
         announced = reply.length
         if self._endpoint.is_length_announced and reply.status == 200 and announced is None and not reply.chunked:
-            # The answer was cut off in its headers.
+            # The answer was cut off within its headers.
             raise http.client.IncompleteRead(b"")
         body = bytearray()
         while part := reply.read1(_PART):
@@ -268,9 +268,9 @@ class Connection:
 
 
 def ask(endpoint: Endpoint, call: Call) -> Answer:
-    """Call once, and return the answer whatever its status is.
+    """Make one call. Return the answer, regardless of its status.
 
-    :raises Failure: there is none that can be used
+    :raises Failure: there is no usable answer
     """
     with Connection(endpoint) as connection:
         connection.open()
@@ -280,11 +280,11 @@ def ask(endpoint: Endpoint, call: Call) -> Answer:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to go on trying.
+    """The limits of retries.
 
-    :ivar pauses: seconds between two attempts; there is one attempt more than pauses
-    :ivar busy: the statuses after which a further attempt may be answered
-    :ivar longest: the longest pause that a server may ask for and get
+    :ivar pauses: seconds between two attempts; there is one more attempt than pauses
+    :ivar busy: the HTTP statuses that allow a retry
+    :ivar longest: the longest accepted ``Retry-After`` in seconds
     """
 
     pauses: Sequence[float]
@@ -294,9 +294,9 @@ class Patience:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the last attempt brought.
+    """The result of the last attempt.
 
-    :ivar is_sent: whether the call may have arrived with any of them, and was not refused as too much
+    :ivar is_sent: whether the call may have arrived in any attempt
     """
 
     last: Answer | Failure
@@ -310,9 +310,9 @@ def _sleep(seconds: float) -> None:
 def ask_patiently(
     attempt: Callable[[], Answer], patience: Patience, sleep: Callable[[float], object] = _sleep
 ) -> Outcome:
-    """Make attempts until there is an answer, no further one is of use, or patience ends.
+    """Repeat a call until it has a final answer, a retry is useless, or the limits are reached.
 
-    :param attempt: asks once; raises :class:`Failure`
+    :param attempt: makes one call; may raise :class:`Failure`
     """
     is_sent = False
     pauses = list(patience.pauses)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maintenance mode that a drain has entered: it ends by itself unless it is renewed."""
+"""The lease of a drain: it keeps the server closed, and ends by itself unless it is renewed."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .errors import shown
+from .errors import quoted
 from .model import parse_time, render_time
 
-# How long a drain keeps the server closed after it was last heard of. It is heard of every few seconds; a connection
-# that hangs for half a minute does not end it.
+# How long a drain keeps the server closed after its last renewal. A drain renews its lease every few seconds, so a
+# connection may hang for half a minute.
 LENGTH = timedelta(seconds=60)
-# Times are written in whole seconds, and a clock is corrected now and then.
+# Tolerance for times in whole seconds and small corrections of the clock.
 _SLACK = timedelta(seconds=5)
 _LONGEST_TICKET = 64
 
 
 @dataclass(frozen=True)
 class Lease:
-    """How long a drain keeps new seats from being given, by the clock of its host.
+    """The lease of a drain, by the clock of its host. No new seats are granted while it is valid.
 
-    :ivar ticket: tells this drain from any other
-    :ivar until: when it ends, UTC
+    :ivar ticket: the id of the drain
+    :ivar until: its end, UTC
     """
 
     ticket: str
     until: datetime
 
     def is_valid(self, now: datetime) -> bool:
-        """Whether it lasts. A clock that was set back makes none longer: more is left than any was entered for."""
+        """Whether the lease is valid. A lease that is too long, because the clock was set back, is not."""
         return timedelta() < self.until - now <= LENGTH + _SLACK
 
     def renewed(self, now: datetime) -> Lease:
-        """The same drain's lease, counted from now."""
+        """Return the lease, renewed from now."""
         return replace(self, until=now + LENGTH)
 
     def is_renewed_within(self, seconds: float, now: datetime) -> bool:
-        """Whether it lasts, and was renewed so lately."""
+        """Whether the lease is valid and was renewed within the last seconds."""
         return self.is_valid(now) and self.until - now > LENGTH - timedelta(seconds=seconds)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the lease as it stands in the configuration."""
+        """Return ``{ticket, until}`` for the configuration."""
         return {"ticket": self.ticket, "until": render_time(self.until)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Lease:
-        """Read a lease.
+        """Read a lease from ``{ticket, until}``.
 
-        :raises ValueError: the ticket is none
-        :raises LicensingError: the time is none
+        :raises ValueError: the ticket is invalid
+        :raises LicensingError: the time is invalid
         """
         ticket = data.get("ticket")
         if not isinstance(ticket, str) or not 0 < len(ticket) <= _LONGEST_TICKET:
-            raise ValueError(shown(ticket))
+            raise ValueError(quoted(ticket))
         return cls(ticket, parse_time(data.get("until"), where))

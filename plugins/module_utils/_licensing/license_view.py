@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A license and a profile as a license server shows them.
+"""The views of a license and a profile in an overview.
 
-Whether a license is held, served, fenced, given back or elsewhere is a property here, and is asked nowhere else.
+Only the properties here decide whether a license is held, served, fenced, given back or elsewhere.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class Status(Word):
     KEYLESS_OR_INACTIVE = "Keyless or Inactive"
 
 
-# What protects a license whose nodelock is here and shows no type, as on the vendor's server.
+# The protection of a license whose nodelock does not show its kind, as on the vendor's server.
 NODELOCK_OF_ANY_TYPE = "Nodelock"
-# A nodelock of this machine is here, whether or not the license has expired or waits for its update.
+# The host has a nodelock of this machine. The license may be expired, or its update pending.
 HELD = (Status.ACTIVE, Status.EXPIRED, Status.PENDING_UPDATE)
 
 
 @dataclass(frozen=True)
 class Transfers:
-    """The account of a license's transfers.
+    """The transfers of a license.
 
-    :ivar limit: how many may be spent within ``window_seconds``
-    :ivar spent: when those were spent that still count, UTC
-    :ivar left: how many may be spent now
-    :ivar returns: when the next one comes back, UTC; None if none is spent
+    :ivar limit: maximum of transfers within ``window_seconds``
+    :ivar spent: the times of the transfers that still count, UTC
+    :ivar left: transfers left
+    :ivar returns: the time when the next transfer returns, UTC; None if none is spent
     """
 
     limit: int | None
@@ -66,7 +66,7 @@ class Transfers:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Transfers | None:
-        """Read the account of a response that the authority signed; None where it has none."""
+        """Read the account in an authority's signed response, or return None."""
         account = body.get("account")
         return cls._of(account) if isinstance(account, Mapping) and account else None
 
@@ -89,16 +89,16 @@ class Transfers:
         return cls._of(account.as_dict(now))
 
     def account(self, nodelock: str, where: str) -> Account:
-        """Return the account under the rule of a kind of nodelock."""
+        """Return the account for a kind of nodelock."""
         return Account(nodelock, tuple(parse_time(time, where) for time in self.spent))
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a machine differs from the one that a license was activated on, or asked for.
+    """The difference between this machine and the machine of a license's activation or request.
 
-    :ivar verdict: of :mod:`fingerprint`
-    :ivar changed: the components that differ; ``components`` says it in words, ``means`` what follows
+    :ivar verdict: a verdict of :mod:`fingerprint`
+    :ivar changed: the components that differ; ``components`` describes them, ``means`` explains the verdict
     """
 
     verdict: str
@@ -123,16 +123,17 @@ class Drift:
 
 @dataclass(frozen=True)
 class LicenseView:
-    """A license of a host.
+    """A license in a host's overview.
 
-    :ivar fenced: since when it is not served, UTC; the fence stays after it was given back
-    :ivar until: when its emergency activation ends, UTC; None where it is activated for good
-    :ivar file: None where the license file is still to come, as check mode foresees it; all below is unknown then
-    :ivar invalid: why the license file is not valid today
-    :ivar var: None where nothing shows it
-    :ivar serial: of the response that activated it; those of one authority only rise
-    :ivar holder: the public key that it was activated with
-    :ivar in_use: seats; None where the server does not run
+    :ivar fenced: the time of its fence, UTC; the fence stays after the license was given back
+    :ivar until: the end of its emergency activation, UTC; None for a regular activation
+    :ivar file: the license file's name; None in a forecast without a license file, where all following values are
+        unknown
+    :ivar invalid: the reason why the license is not valid today, or None
+    :ivar var: whether it is a VAR license; None if unknown
+    :ivar serial: the serial of its activation's response; serials of an authority only grow
+    :ivar holder: the public key of its activation's request
+    :ivar in_use: seats in use; None if the server does not run
     """
 
     number: str
@@ -157,22 +158,22 @@ class LicenseView:
 
     @property
     def is_held(self) -> bool:
-        """Whether a nodelock of this machine is here."""
+        """Whether the host has a nodelock of this machine."""
         return self.status in HELD
 
     @property
     def is_served(self) -> bool:
-        """Whether it is held, and not fenced."""
+        """Whether the license is held and not fenced."""
         return self.is_held and not self.fenced
 
     @property
     def is_fenced(self) -> bool:
-        """Whether it is fenced and not given back yet."""
+        """Whether the license is fenced and not given back yet."""
         return bool(self.fenced) and self.has_nodelock
 
     @property
     def is_given_back(self) -> bool:
-        """Whether this host gave it back: its nodelock is gone, and is not another machine's."""
+        """Whether this host has given the license back: it is fenced and has no nodelock."""
         return self.status is Status.INACTIVE and bool(self.fenced) and not self.holder
 
     @property
@@ -190,12 +191,12 @@ class LicenseView:
 
     @property
     def is_emergency(self) -> bool:
-        """Whether it is held for a few days only, as another machine that holds it is lost."""
+        """Whether the license is held by an emergency activation."""
         return self.is_held and bool(self.until)
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether its nodelock is another machine's."""
+        """Whether its nodelock belongs to another machine."""
         return self.drift is not None and self.drift.is_another_machine
 
     @property
@@ -204,18 +205,18 @@ class LicenseView:
 
     @property
     def nodelock(self) -> str | None:
-        """The type of its nodelock, ``machine`` or ``personal``; None where it has none, or nothing shows the type."""
+        """The kind of its nodelock, ``machine`` or ``personal``; None without a nodelock, or if the kind is unknown."""
         word = self.protection.partition(" ")[0].lower()
         return word if word in NODELOCKS else None
 
     @property
     def rank(self) -> int:
-        """Its serial, for comparison: of two hosts' nodelocks the higher one is the newer."""
+        """Its serial, for comparison: of two hosts' nodelocks, the one with the higher serial is newer."""
         return self.serial or 0
 
     @classmethod
     def unknown(cls, number: str) -> LicenseView:
-        """Return a license that a host knows nothing of: it has no nodelock there."""
+        """Return the view of a license that a host does not know: it has no nodelock there."""
         return cls(number, Status.INACTIVE)
 
     @classmethod
@@ -258,7 +259,7 @@ class LicenseView:
 
 @dataclass(frozen=True)
 class ProfileView:
-    """A profile, and how many seats are in use on it; None where the server does not run."""
+    """A profile in a host's overview. ``in_use`` is None if the server does not run."""
 
     name: str
     license: str

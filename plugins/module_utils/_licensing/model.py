@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of the domain: parsing, validation, comparison and rendering; no I/O."""
+"""Values of the domain: parsing, validation, comparison and rendering. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
 
-from .errors import hint, hint_of_ascii, refuse, shown
+from .errors import hint, hint_of_ascii, quoted, refuse
 
 _NUMBER = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}\Z")
 # Documentation shows 5 groups of 5 characters (Linux) and of 6 (Windows dialogs); both are accepted.
@@ -21,7 +21,7 @@ _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}\Z")
 _USER = re.compile(r"[^\\\s\x00-\x1f/]{1,64}\\[^\\\x00-\x1f/]{1,64}\Z")
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
-# A hundred years, and a week in seconds.
+# A hundred years in days, and a week in seconds.
 _DAYS, _LONGEST = 36_500, 604_800
 
 MACHINE = "machine"
@@ -38,25 +38,25 @@ UNKNOWN = "unknown"
 
 
 class Word(str, Enum):
-    """A value that is written as its own word, in results as in messages."""
+    """An enum whose text is its value, in results and in messages."""
 
     def __str__(self) -> str:
         return str(self.value)
 
 
 def parse_number(text: object, where: str = "license number") -> str:
-    """Return the license number ``aaa.bbb.ccc.ddd`` in its one form, or refuse.
+    """Return the license number as ``aaa.bbb.ccc.ddd``, or refuse.
 
-    The twelve digits without dots, as the license file is named, are accepted too.
+    Twelve digits without dots, as in file names, are accepted too.
     """
-    # A number that lost its quotes has twelve digits at most; Python refuses to write very large ones.
+    # A number without quotes in YAML has at most twelve digits. str() fails for very large numbers.
     small = isinstance(text, int) and 0 <= text < 10**12
     raw = str(text).strip() if isinstance(text, str) or small else ""
     if re.fullmatch(r"[0-9]{12}", raw):
         raw = ".".join(raw[at : at + 3] for at in range(0, 12, 3))
     if not _NUMBER.match(raw):
         raise refuse(
-            f"{shown(text)} is not a license number.",
+            f"{quoted(text)} is not a license number.",
             where,
             f"Write it as four groups of three digits, such as 015.120.064.022, in quotes.{hint_of_ascii(text)}",
         )
@@ -69,13 +69,13 @@ def digits(number: str) -> str:
 
 
 def parse_code(text: object, where: str = "activation code") -> str:
-    """Return the activation code in upper case, or refuse without repeating it."""
+    """Return the activation code in upper case, or refuse. The message does not contain the code."""
     raw = text.strip() if isinstance(text, str) else ""
     if not _CODE.match(raw):
         raise refuse(
             "The activation code is not five groups of 5 or 6 letters and digits.",
             where,
-            "Copy the code again as it was supplied, such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE (yours is not shown)."
+            "Copy the code again as supplied, such as AAAAA-BBBBB-CCCCC-DDDDD-EEEEE (yours is not shown)."
             + hint_of_ascii(text),
         )
     return raw.upper()
@@ -83,21 +83,21 @@ def parse_code(text: object, where: str = "activation code") -> str:
 
 def parse_profile(text: object, where: str = "profile") -> str:
     """Return the profile name, or refuse."""
-    # A code in the place of a name would be shown wherever profiles are.
+    # An activation code as a name would be shown wherever profiles are.
     if not isinstance(text, str) or not _PROFILE.match(text) or text != text.strip() or _CODE.match(text):
         raise refuse(
-            f"{shown(text)} is not a profile name.",
+            f"{quoted(text)} is not a profile name.",
             where,
-            "Use 1 to 64 letters, digits, blanks, '.', '_' or '-', beginning with a letter or digit."
+            "Use 1 to 64 letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit."
             + hint_of_ascii(text),
         )
     return text
 
 
 def parse_user(text: object, where: str = "registered user") -> str:
-    """Return a registered user of the form ``DOMAIN\\user`` (docs/domain.md#registered-users), or refuse."""
+    """Return a registered user ``DOMAIN\\user`` (docs/domain.md#registered-users), or refuse."""
     if not isinstance(text, str) or not _USER.match(text) or not text.isprintable():
-        raise refuse(f"{shown(text)} is not a registered user.", where, f"Write it as DOMAIN\\user.{hint(text)}")
+        raise refuse(f"{quoted(text)} is not a registered user.", where, f"Write it as DOMAIN\\user.{hint(text)}")
     return text
 
 
@@ -105,41 +105,43 @@ def parse_date(text: object, where: str) -> str:
     """Return an ISO calendar date ``YYYY-MM-DD``, or refuse."""
     try:
         made = date.fromisoformat(str(text)).isoformat()
-        # Python 3.11 and later read other ISO forms too, such as 20260101.
+        # Python 3.11 and later also accept other ISO forms, such as 20260101.
         if made != str(text):
             raise ValueError("another form")
         return made
     except ValueError:
-        raise refuse(f"{shown(text)} is not a date.", where, "Write it as YYYY-MM-DD.") from None
+        raise refuse(f"{quoted(text)} is not a date.", where, "Write it as YYYY-MM-DD.") from None
 
 
 def date_after(day: date, days: object, where: str) -> str:
-    """Return the ISO date so many days later, or refuse what is no number of days that a license may last."""
+    """Return the ISO date this number of days later. Refuse an invalid number of days."""
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= _DAYS:
-        raise refuse(f"{shown(days)} is not a number of days.", where, f"Use a whole number from 0 to {_DAYS}.")
+        raise refuse(f"{quoted(days)} is not a number of days.", where, f"Use a whole number from 0 to {_DAYS}.")
     return (day + timedelta(days=days)).isoformat()
 
 
 def parse_seconds(seconds: object, where: str) -> float:
-    """Return how long to wait, or refuse: what is not a number would be waited for without an end."""
+    """Return a time to wait in seconds. Refuse invalid values, because NaN would wait for ever."""
     usual = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    # Not a number compares false with anything.
+    # NaN compares false with everything.
     if not usual or not 0 <= float(str(seconds)) <= _LONGEST:
-        raise refuse(f"{shown(seconds)} is not a time to wait.", where, f"Give 0 to {_LONGEST} seconds, a week.")
+        raise refuse(f"{quoted(seconds)} is not a time to wait.", where, f"Use 0 to {_LONGEST} seconds (a week).")
     return float(str(seconds))
 
 
 def parse_seats(seats: object, where: str) -> int:
     """Return a number of seats, or refuse."""
     if not isinstance(seats, int) or isinstance(seats, bool) or not 1 <= seats <= 1_000_000:
-        raise refuse(f"{shown(seats)} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
+        raise refuse(f"{quoted(seats)} is not a number of seats.", where, "Use a whole number from 1 to 1000000.")
     return seats
 
 
 def parse_type(kind: object, where: str) -> str:
-    """Return a license's type, or refuse."""
+    """Return the type of a license, or refuse."""
     if not isinstance(kind, str) or not 1 <= len(kind) <= 100 or not kind.isprintable():
-        raise refuse(f"{shown(kind)} is not a license type.", where, f"Use up to 100 printable characters.{hint(kind)}")
+        raise refuse(
+            f"{quoted(kind)} is not a license type.", where, f"Use up to 100 printable characters.{hint(kind)}"
+        )
     return kind
 
 
@@ -154,27 +156,29 @@ def render_time(moment: datetime) -> str:
 
 
 def parse_time(text: object, where: str) -> datetime:
-    """Return the time that :func:`render_time` wrote, or refuse."""
+    """Parse a time in the form of :func:`render_time`, or refuse."""
     try:
         made = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-        # A rule's window has to fit in before and after; other ways to write a time are not ours.
+        # Adding or subtracting a rule's window must not overflow. Other forms of a time are refused.
         if not _FIRST_YEAR <= made.year <= _LAST_YEAR or render_time(made) != text:
             raise ValueError("another form")
         return made
     except ValueError:
-        raise refuse(f"{shown(text)} is not a time.", where, "It should read YYYY-MM-DDTHH:MM:SSZ.") from None
+        raise refuse(f"{quoted(text)} is not a time.", where, "Write it as YYYY-MM-DDTHH:MM:SSZ.") from None
 
 
 @dataclass(frozen=True)
 class License:
-    """What a license grants, as its signed license file says.
+    """A license, as in its signed license file.
 
     :ivar number: ``aaa.bbb.ccc.ddd``
-    :ivar type: as the overview shows it, such as ``AIMMS - PRO Server``
-    :ivar seats: how many may be in use at once, at least 1
-    :ivar start, expiry, maintenance_expiry: ISO dates; the license is valid from start to the end of expiry
+    :ivar type: the type in the overview, such as ``AIMMS - PRO Server``
+    :ivar seats: how many may be in use at the same time, at least 1
+    :ivar start: ISO date; the first valid day
+    :ivar expiry: ISO date; the last valid day
+    :ivar maintenance_expiry: ISO date; the last day of its maintenance
     :ivar var: whether it is a VAR license
-    :ivar code_key: the public half of the key that the activation code yields, base64
+    :ivar code_key: the public half of the key derived from the activation code, base64
     """
 
     number: str
@@ -187,7 +191,7 @@ class License:
     code_key: str
 
     def problem_on(self, day: date) -> str | None:
-        """Say why the license is not valid on a day, or None if it is."""
+        """Return why the license is not valid on a day; None if it is valid."""
         if day < date.fromisoformat(self.start):
             return f"is not valid before {self.start}"
         if day > date.fromisoformat(self.expiry):
@@ -219,9 +223,9 @@ class License:
 
 @dataclass(frozen=True)
 class Profile:
-    """A name under which clients ask for a license; several may share one license.
+    """A name that clients use to request a license. Profiles may share a license.
 
-    :ivar default: clients that name no profile take the first valid default, top to bottom (docs/domain.md#profiles)
+    :ivar default: clients without a profile get the first valid Default, from top to bottom (docs/domain.md#profiles)
     """
 
     name: str
@@ -229,22 +233,24 @@ class Profile:
     default: bool = False
 
 
-def arrange_profiles(current: Sequence[Profile], wanted: Sequence[Profile], purge: bool = False) -> tuple[Profile, ...]:
-    """Put the wanted profiles first, in their order, and keep or drop the others.
+def arrange_profiles(
+    current: Sequence[Profile], declared: Sequence[Profile], purge: bool = False
+) -> tuple[Profile, ...]:
+    """Put the declared profiles first, in their order, and keep or drop the others.
 
-    A license whose wanted profile has another name is thereby renamed: the profiles that this license had are
-    replaced by those wanted for it. Profiles of licenses that nothing is wanted for stay, below.
+    The declared profiles of a license replace its current ones, which renames them. Profiles of licenses without a
+    declared profile stay below, unless ``purge`` is set.
     """
-    names = {profile.name for profile in wanted}
-    licenses = {profile.license for profile in wanted}
+    names = {profile.name for profile in declared}
+    licenses = {profile.license for profile in declared}
     rest = () if purge else tuple(p for p in current if p.name not in names and p.license not in licenses)
-    return tuple(wanted) + rest
+    return tuple(declared) + rest
 
 
-def free_name(*taken: Sequence[Profile]) -> str:
-    """Return an abstract name for the profile of a license that none is declared for."""
-    # An abstract name, to be renamed afterwards (docs/domain.md#migration-by-hand).
-    names = {profile.name for profiles in taken for profile in profiles}
+def free_name(*used: Sequence[Profile]) -> str:
+    """Return an unused abstract profile name: ``Profile1``, ``Profile2``, …"""
+    # The vendor's manager gives such names too (docs/domain.md#migration-by-hand).
+    names = {profile.name for profiles in used for profile in profiles}
     at = 1
     while f"Profile{at}" in names:
         at += 1
@@ -253,7 +259,7 @@ def free_name(*taken: Sequence[Profile]) -> str:
 
 @dataclass(frozen=True)
 class TransferRule:
-    """How often a nodelock may move: at most ``limit`` times within any ``window``."""
+    """The limit of transfers: at most ``limit`` within any period of length ``window``."""
 
     limit: int
     window: timedelta
@@ -268,7 +274,7 @@ TRANSFER_RULES: Mapping[str, TransferRule] = {
 
 @dataclass(frozen=True)
 class Account:
-    """The transfers that a license has spent, as of some time, under the rule of its nodelock."""
+    """The spent transfers of a license with one kind of nodelock."""
 
     nodelock: str
     times: tuple[datetime, ...] = ()
@@ -278,20 +284,20 @@ class Account:
         return TRANSFER_RULES[self.nodelock]
 
     def within(self, now: datetime) -> tuple[datetime, ...]:
-        """The transfers that still count, oldest first. One that is exactly a window old counts no more."""
+        """Return the transfers that still count, oldest first. A transfer counts for less than a window."""
         return tuple(sorted(moment for moment in self.times if moment > now - self.rule.window))
 
     def left(self, now: datetime) -> int:
-        """How many transfers may still be spent now."""
+        """Return the number of transfers left."""
         return max(0, self.rule.limit - len(self.within(now)))
 
     def returns(self, now: datetime) -> datetime | None:
-        """When the next transfer comes back, or None if none is spent."""
+        """Return the time when the next transfer returns; None if none is spent."""
         counting = self.within(now)
         return counting[0] + self.rule.window if counting else None
 
     def as_dict(self, now: datetime) -> dict[str, Any]:
-        """Give the account as the overview's ``transfers``: limit, window_seconds, spent, left, returns."""
+        """Return ``{limit, window_seconds, spent, left, returns}``, as ``transfers`` in the overview."""
         returns = self.returns(now)
         return {
             "limit": self.rule.limit,
@@ -303,7 +309,7 @@ class Account:
 
     @classmethod
     def from_dict(cls, nodelock: str, data: object, where: str) -> Account:
-        """Read the account that an authority signed."""
+        """Read the account in an authority's response."""
         spent = data.get("spent") if isinstance(data, Mapping) else None
         if not isinstance(spent, list) or len(spent) > 1000:
             raise refuse("The account of transfers is unreadable.", where, "Ask the authority again.")
@@ -312,5 +318,5 @@ class Account:
 
 def parse_version(text: str) -> tuple[int, ...]:
     """Return the release part of a version, such as (1, 2, 0), for comparison."""
-    found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
-    return tuple(int(part) for part in found.group().split(".")) if found else ()
+    match = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
+    return tuple(int(part) for part in match.group().split(".")) if match else ()

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a license server shows, as data (docs/domain.md#what-the-overview-shows).
+"""The overview of a license server, as data (docs/domain.md#what-the-overview-shows).
 
-These values become dictionaries at the Ansible edge only: ``from_dict`` reads what a module returned or a bundle holds,
-and refuses a field of the wrong type by its name; ``as_dict`` gives it back.
+These values become dictionaries only at the edge to Ansible, bundles and HTTP: ``as_dict`` writes them, ``from_dict``
+reads them and refuses fields of a wrong type.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class ClientView:
-    """Who holds a seat, since when (UTC)."""
+    """A client with a seat. ``since`` is the time of the grant, UTC."""
 
     client: str | None
     address: str | None
@@ -49,17 +49,19 @@ class ClientView:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> ClientView:
-        """Take it from a row of the seats' record, or of an answer that was checked."""
+        """Read a client from a row of the seat store, or from a checked answer of a server."""
         return cls(**{item.name: row[item.name] for item in fields_of(cls)})
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The seats that a running server has granted.
+    """The seats in use on a running server.
 
-    :ivar licenses, profiles: how many are in use, by license number and by profile
-    :ivar clients: who holds them, the newest first, not all; ``clients_total`` how many there are
-    :ivar home_id: of the home that the server serves
+    :ivar licenses: seats in use by license number
+    :ivar profiles: seats in use by profile
+    :ivar clients: the newest clients, newest first
+    :ivar clients_total: number of all clients
+    :ivar home_id: the id of the server's home
     """
 
     licenses: Mapping[str, int] = field(default_factory=dict)
@@ -69,7 +71,7 @@ class Usage:
     home_id: str | None = None
 
     def of_licenses(self, numbers: Collection[str] | None) -> Usage:
-        """Return the usage of these licenses only, or with None all of it."""
+        """Return the usage of these licenses; None selects all."""
         if numbers is None:
             return self
         return replace(
@@ -82,12 +84,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class PendingRequest:
-    """An exchange that was begun and is not over.
+    """An open exchange in a host's overview.
 
-    :ivar request_id, made: None where check mode foresees a request that is not made
+    :ivar request_id: the request's id; None in a forecast
+    :ivar made: the request's time, UTC; None in a forecast
     :ivar answered: whether its response is on the host
-    :ivar holder: the public key that it was asked with
-    :ivar here: whether this machine asked; None where it is not known
+    :ivar holder: the public key of the request
+    :ivar here: whether this machine made the request; None if unknown
     """
 
     number: str
@@ -102,7 +105,7 @@ class PendingRequest:
 
     @property
     def is_move(self) -> bool:
-        """Whether it decides who holds the license; an update does not."""
+        """Whether it changes the holder of the license; an update does not."""
         return self.action != UPDATE
 
     @property
@@ -111,7 +114,7 @@ class PendingRequest:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the host was another machine when it asked."""
+        """Whether another machine made the request."""
         return self.drift is not None and self.drift.is_another_machine
 
     @classmethod
@@ -132,21 +135,22 @@ class PendingRequest:
     def as_dict(self) -> dict[str, Any]:
         request = {**asdict(self), "drift": self.drift.as_dict() if self.drift else None}
         if self.request_id is None and self.drift is None and self.here is None:
-            # Of a request that is not made there is no machine to compare.
+            # A forecast has no request whose machine could be compared.
             del request["drift"], request["here"]
         return request
 
 
 @dataclass(frozen=True)
 class ServerView:
-    """A license server, apart from its licenses.
+    """The server in an overview, without its licenses.
 
-    :ivar installed: None where nobody has seen whether it is
-    :ivar version, digest: of the installed package; None where none is installed
-    :ivar backend: whose server it is; what the vendor's does not show is None
-    :ivar running: whether it answers; None where nothing runs it
+    :ivar installed: whether a package is installed; None if unknown
+    :ivar version: version of the installed package, or None
+    :ivar digest: digest of the installed package, or None
+    :ivar backend: ``bundled`` or ``vendor``; values that the vendor's server does not show are None
+    :ivar running: whether the server answers; None if it is unmanaged
     :ivar unit: the systemd unit of the vendor's server
-    :ivar ports: who listens on each port of the vendor's server
+    :ivar ports: the listening process of each port of the vendor's server
     """
 
     installed: bool | None = False
@@ -167,7 +171,7 @@ class ServerView:
 
     @property
     def where(self) -> str:
-        """The home's path on the host, an alternate root before it."""
+        """The home's path on the host, including an alternate root."""
         return f"{self.root}{self.home}"
 
     @property
@@ -225,9 +229,9 @@ def _realm(server: Fields) -> Realm | None:
 
 @dataclass(frozen=True)
 class Overview:
-    """What a license server shows.
+    """The overview of a license server.
 
-    :ivar clients: who holds seats, the newest first, not all; ``clients_total`` how many there are
+    :ivar clients: the newest clients with seats, newest first; ``clients_total`` is the number of all
     :ivar files: names of the files that move with the licenses
     """
 
@@ -244,16 +248,16 @@ class Overview:
         return next((license for license in self.licenses if license.number == number), None)
 
     def request(self, number: str) -> PendingRequest | None:
-        """The exchange of a license that is pending."""
+        """Return the pending request of a license, or None."""
         return next((request for request in self.pending if request.number == number), None)
 
     def move(self, number: str) -> PendingRequest | None:
-        """The exchange of a license that is pending, and that decides who holds it."""
+        """Return the pending activation or deactivation of a license, or None."""
         return next((request for request in self.pending if request.number == number and request.is_move), None)
 
     @property
     def held(self) -> set[str]:
-        """The numbers of the licenses that are held."""
+        """The numbers of the held licenses."""
         return {license.number for license in self.licenses if license.is_held}
 
     @property
@@ -268,11 +272,11 @@ class Overview:
 
     @property
     def numbers(self) -> list[str]:
-        """The licenses that the host has, or has asked for."""
+        """The sorted numbers of all licenses with a license file or a pending request."""
         return sorted({license.number for license in self.licenses} | {request.number for request in self.pending})
 
     def of_licenses(self, numbers: Collection[str] | None) -> Overview:
-        """Return the overview with only these licenses and their profiles, or with None all of it."""
+        """Return the overview with these licenses and their profiles; None selects all."""
         if numbers is None:
             return self
         return replace(
@@ -283,9 +287,9 @@ class Overview:
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> Overview:
-        """Read an overview from what a module returned, or a bundle holds.
+        """Read an overview from a module's result or a bundle.
 
-        :param where: what is read, for the message
+        :param where: the source, for the message
         :raises LicensingError: it is not an overview; the message names the first field that is wrong
         """
         fields = Fields.of(data, KIND, where)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of the pages that the services and the controller show."""
+"""The static files of our web pages and reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pkgutil
 
 
 def read_page_file(package: str, name: str) -> bytes:
-    """Return a file that lies in a package.
+    """Return the content of a file in a package.
 
-    The loader is asked, not the file system: an installed server runs out of an archive.
+    This uses the package's loader, because an installed server runs from an archive.
     """
     content = pkgutil.get_data(package, name)
     if content is None:
@@ -20,11 +20,11 @@ def read_page_file(package: str, name: str) -> bytes:
 
 
 def read_style(package: str, name: str) -> str:
-    """Return a style sheet without the comment that it begins with."""
+    """Return a style sheet without its leading comment."""
     text = read_page_file(package, name).decode()
     return text.partition("*/\n\n")[2] if text.startswith("/*") else text
 
 
 def read_tokens() -> str:
-    """Return the colours and fonts that all pages share, as CSS."""
+    """Return the CSS with the colours and fonts of all pages."""
     return read_style(__package__ or __name__.rpartition(".")[0], "tokens.css")

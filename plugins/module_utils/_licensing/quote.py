@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the authority would answer to an activation."""
+"""The quote: an authority's forecast of an activation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ KIND = Kind("a quote", "Give the results that aims_license_activate returned in 
 
 @dataclass(frozen=True)
 class Quote:
-    """What the authority would answer to an activation. It changes nothing there.
+    """The authority's forecast of an activation. A quote changes nothing at the authority.
 
-    :ivar spends: transfers; None where it was not asked, as offline
-    :ivar live: whether a machine holds the license; None where it was not asked
+    :ivar spends: transfers that the activation would spend; None if the authority was not asked (offline)
+    :ivar live: whether a machine holds the license; None if the authority was not asked
     :ivar holder: the public key of that machine
-    :ivar refusal: why an activation would be refused
-    :ivar until: when an emergency activation would end, UTC; None where none would be granted, or was asked about
-    :ivar emergency_refusal: why none would be granted, where one was asked about
+    :ivar refusal: the reason for a refusal, or None
+    :ivar until: the end of a possible emergency activation, UTC, or None
+    :ivar emergency_refusal: the reason for refusing a requested emergency activation, or None
     """
 
     number: str
@@ -70,7 +70,7 @@ class Quote:
 
     @classmethod
     def from_result(cls, data: object, where: str) -> Quote:
-        """Read it from a result of ``aims_license_activate`` in check mode.
+        """Read a quote from a result of ``aims_license_activate`` in check mode.
 
         :raises LicensingError: it is not one; the message names the first field that is wrong
         """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The libraries that the core needs besides Python's own: one always, the other for the services."""
+"""Checks for the required libraries: cryptography, and for the services tornado."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .errors import LicensingError, Problem, problems_of, refuse
 
 
 def require_cryptography() -> None:
-    """Refuse, naming the packages to install, where ``cryptography`` is missing.
+    """Refuse if the library ``cryptography`` is missing or unusable. The message has the packages to install.
 
-    To be called before it is imported, which is done only where something is signed, checked or sealed.
+    Call this before importing it. It is imported only where documents are signed or checked, or secrets are sealed.
     """
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: F401 - the import is the test
@@ -33,7 +33,7 @@ def require_cryptography() -> None:
 
 
 def require_sealing() -> None:
-    """Refuse where ``cryptography`` is missing, or cannot seal secrets here."""
+    """Refuse if ``cryptography`` is missing or cannot seal secrets here."""
     require_cryptography()
     _try(_seal, "X25519 with ChaCha20-Poly1305")
 
@@ -57,18 +57,18 @@ def _seal() -> None:
 def _try(use: Callable[[], None], named: str) -> None:
     try:
         use()
-    # Which exception it is changes with the library's version, and with what OpenSSL itself says.
+    # The exception depends on the library's version and on OpenSSL.
     except Exception as error:
         raise refuse(
-            f"The cryptography of this machine has no {named}: {str(error) or type(error).__name__}.",
+            f"This machine's cryptography does not support {named}: {str(error) or type(error).__name__}.",
             f"python {sys.executable}",
-            "Where FIPS mode is on (/proc/sys/crypto/fips_enabled is 1), OpenSSL may lack this: use a host without it, "
-            "or a release whose OpenSSL has it.",
+            "In FIPS mode (/proc/sys/crypto/fips_enabled is 1), OpenSSL may lack this. Use a host without FIPS mode, "
+            "or a release whose OpenSSL supports it.",
         ) from None
 
 
 def require_tornado() -> None:
-    """Refuse, naming the packages to install, where ``tornado`` is missing; the services run on it."""
+    """Refuse if the library ``tornado``, which the services need, is missing or unusable."""
     try:
         import tornado.web  # noqa: F401 - the import is the test
     except ImportError:
@@ -83,7 +83,7 @@ def require_tornado() -> None:
 
 
 def _broken(library: str, error: Exception) -> LicensingError:
-    # Whatever a library that is there stumbles over: another version of what it needs, a file that was cut short.
+    # Possible causes are a wrong version of a dependency or a damaged file.
     return refuse(
         f"The Python library '{library}' does not load: {str(error) or type(error).__name__}.",
         f"python {sys.executable}",
@@ -92,5 +92,5 @@ def _broken(library: str, error: Exception) -> LicensingError:
 
 
 def missing(*required: Callable[[], None]) -> list[Problem]:
-    """Return what the given checks of this file refuse, instead of the first of it alone."""
+    """Run all of these checks and return all their problems."""
     return problems_of(required)

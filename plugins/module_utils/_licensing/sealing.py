@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sealing secrets for one reader, so that they can pass through output that others may see.
+"""Seals secrets for one recipient, so that they can pass through output that others may see.
 
-X25519 with a key pair made for one call, HKDF-SHA256 and ChaCha20-Poly1305.
+X25519 with a key pair for one call, HKDF-SHA256 and ChaCha20-Poly1305.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NONCE = bytes(12)
 
 
 class Seal:
-    """A key pair for one call: :attr:`recipient` is given to the other side, which seals with :func:`seal`."""
+    """A key pair for one call. The other side seals for its public half, :attr:`recipient`, with :func:`seal`."""
 
     def __init__(self) -> None:
         require_sealing()
@@ -29,9 +29,9 @@ class Seal:
         self.recipient = _encode(_raw(self._key.public_key()))
 
     def open(self, sealed: str) -> bytes:
-        """Return what was sealed for this recipient.
+        """Open a secret that was sealed for this recipient.
 
-        :raises LicensingError: it was altered, or sealed for somebody else.
+        :raises LicensingError: it was changed, or sealed for another recipient
         """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -41,14 +41,14 @@ class Seal:
             shared = self._key.exchange(X25519PublicKey.from_public_bytes(data[:32]))
             return bytes(_cipher(shared, data[:32]).decrypt(_NONCE, data[32:], None))
         except (InvalidTag, ValueError):
-            todo = "Run this again; where it comes again, look at the host and at the way to it."
+            todo = "Run this again. If the message comes again, check the host and the connection to it."
             raise refuse("A secret is damaged, or was sealed for another run.", "sealed", todo) from None
 
 
 def seal(recipient: str, data: bytes) -> str:
-    """Seal data so that only the recipient can open it; base64.
+    """Seal data so that only the recipient can open it. Return base64.
 
-    :raises LicensingError: the recipient is none.
+    :raises LicensingError: the recipient is not a public key
     """
     require_sealing()
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -58,9 +58,9 @@ def seal(recipient: str, data: bytes) -> str:
     try:
         shared = key.exchange(X25519PublicKey.from_public_bytes(unpacked(recipient, "recipient")))
     except ValueError:
-        todo = "Take a backup by the action plugin of this collection, which makes the key."
-        raise refuse("This is no key to seal for.", "recipient", todo) from None
-    # Each message has a key of its own, so the nonce need not vary.
+        todo = "Use this collection's action plugin for backups, which creates the key."
+        raise refuse("The recipient is not a public key.", "recipient", todo) from None
+    # Each message has its own key, so the nonce can be constant.
     return _encode(public + _cipher(shared, public).encrypt(_NONCE, data, None))
 
 
@@ -80,13 +80,13 @@ def _raw(key: Any) -> bytes:
 
 
 def unpacked(text: object, where: str) -> bytes:
-    """Return bytes that came as base64, or refuse."""
+    """Decode base64, or refuse."""
     try:
         if not isinstance(text, str):
             raise ValueError("no text")
         return base64.b64decode(text, validate=True)
     except ValueError:
-        raise refuse("The content is damaged: it is not base64.", where, "Hand over the whole content.") from None
+        raise refuse("The content is damaged: it is not base64.", where, "Pass the complete content.") from None
 
 
 def _encode(data: bytes) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands have in common: how they print, read what they are given, and tell systemd of themselves."""
+"""Helpers of the commands: printing, reading input, and notifying systemd."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from . import documents
-from .errors import LicensingError, refuse, shown
+from .errors import LicensingError, quoted, refuse
 from .files import Folder
 
-# Files with a similar name that a message has.
+# Maximum number of similar file names in a message.
 _NAMED = 5
 
 
 class Unprinted(Exception):
-    """What a command has to say could not be printed; why, in words."""
+    """The output of a command could not be printed. The text is the reason."""
 
 
 def say(text: str) -> None:
-    """Print a line; what standard output has no letters for is written as Python writes it.
+    """Print a line. Characters that standard output cannot encode become Python escapes.
 
-    Commands print last: what they have done is done, whatever becomes of the words for it.
+    Commands print last, so a failure here does not affect their work.
 
     :raises Unprinted: standard output is closed, its reader is gone, or its disk is full
     """
@@ -47,7 +47,7 @@ def say(text: str) -> None:
 
 
 def _give_up_output() -> None:
-    """Let nothing that is left in the buffer fail once more when the process ends."""
+    """Redirect standard output to the null device, so that buffered output does not fail again at the exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         handle = os.open(os.devnull, os.O_WRONLY)
         os.dup2(handle, sys.stdout.fileno())
@@ -55,33 +55,33 @@ def _give_up_output() -> None:
 
 
 def complain(text: str) -> None:
-    """Print lines on standard error, where anybody reads it."""
+    """Print lines on standard error. Ignore failures."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
 def print_json(data: Any) -> None:
-    """Print data for programs, in ASCII where standard output takes no Unicode."""
+    """Print JSON, in ASCII if standard output does not support Unicode."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     say(json.dumps(data, indent=1, ensure_ascii=not codecs.lookup(encoding).name.startswith("utf")))
 
 
 def check_folder(path: Path) -> None:
-    """Refuse where no file could be written into a folder; to be called before there is anything to write."""
+    """Refuse if a folder is missing or not writable. Call this before any other work."""
     if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
-        todo = "Make it, mend its permissions, or name another one."
-        raise refuse("The folder is not there, or cannot be written.", str(path), todo)
+        todo = "Create it, fix its permissions, or use another folder."
+        raise refuse("The folder does not exist or is not writable.", str(path), todo)
 
 
 def unwritten(error: LicensingError, what: str, todo: str) -> LicensingError:
-    """Return the error for a file that cannot be written after what it tells of was done."""
+    """Return the error for a result file that cannot be written, although the work itself is done."""
     problem = error.problems[0]
     return refuse(f"{what}, but the file cannot be written: {problem.what}", problem.where, f"{problem.todo} {todo}")
 
 
 def read_line() -> str:
-    """Return a line of standard input; nothing where it is no text."""
+    """Return a line of standard input; empty if it is not text."""
     try:
         return sys.stdin.readline()
     except UnicodeDecodeError:
@@ -89,7 +89,7 @@ def read_line() -> str:
 
 
 def read_file(path: str) -> bytes:
-    """Return the content of a document's file."""
+    """Return the content of a document file. If it is missing, the message suggests similar names."""
     file = Path(path).absolute()
     folder = Folder(file.parent)
     data = folder.find(file.name, documents.MAX_BYTES)
@@ -98,16 +98,16 @@ def read_file(path: str) -> bytes:
         like = [name for name in folder.names() if stem and stem in name][:_NAMED]
         if like:
             raise refuse(
-                f"There is no such file, but there is {', '.join(map(shown, like))}.",
+                f"The file does not exist, but there is {', '.join(map(quoted, like))}.",
                 str(file),
-                "Name the file that you mean: browsers and mail programs change the names of what they save.",
+                "Use the right name: browsers and mail programs change the names of saved files.",
             )
         return folder.read(file.name, documents.MAX_BYTES)
     return data
 
 
 def notify(state: str) -> None:
-    """Tell systemd, where it asked to be told (sd_notify(3))."""
+    """Notify systemd, if it runs this process (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address.startswith(("/", "@")):
         sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

@@ -23,8 +23,8 @@ import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
@@ -164,7 +164,7 @@ def read_manifest(folder: Folder) -> tuple[Manifest, bytes]:
     written = read_mapping(folder, MANIFEST, text)
     if written.get("format") not in (FORMAT, FORMAT_WITHOUT_CODE):
         todo = "Use the version of the collection that made it, or a newer one."
-        what = f"The bundle has format {shown(written.get('format'))}, not {FORMAT}."
+        what = f"The bundle has format {quoted(written.get('format'))}, not {FORMAT}."
         raise refuse(what, str(folder.path), todo)
     try:
         return Manifest.from_dict(written, folder.place(MANIFEST)), text

@@ -29,8 +29,8 @@ from pathlib import Path
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import is_carried, is_secret
@@ -161,7 +161,7 @@ def newest_of(bundles: Path, host: str) -> Bundle | None:
     bundle = newest(host_folder(bundles, host))
     if bundle is not None and bundle.manifest.host != host:
         raise refuse(
-            f"The newest bundle is of {shown(bundle.manifest.host)}, not of {host}.",
+            f"The newest bundle is of {quoted(bundle.manifest.host)}, not of {host}.",
             str(bundle.path),
             "Put the bundles of this host back in their place. If the host was renamed, name its bundle "
             "(aims_license_migrate_bundle), or move the folder away and back up again.",

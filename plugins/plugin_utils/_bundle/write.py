@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Callable
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import faults
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import CONFIG, is_carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
@@ -227,7 +227,7 @@ def _fill(
 def _check_file(folder: Folder, file: BundleFile) -> None:
     """Refuse a file that the bundle could not give back as it was."""
     if not is_plain_name(file.name):
-        raise refuse(f"{shown(file.name)} leads out of its folder.", str(folder.path), "Use a name inside the folder.")
+        raise refuse(f"{quoted(file.name)} leads out of its folder.", str(folder.path), "Use a name inside the folder.")
     if file.secret and file.content.startswith(KEY_PREFIX):
         todo = "See who wrote this file; remove it from the home."
         raise refuse("A file of the home poses as the key of a bundle.", file.name, todo)

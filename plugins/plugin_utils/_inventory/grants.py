@@ -17,8 +17,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     LicensingError,
     Problem,
     problems_of,
+    redact,
     refuse,
-    unsecret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     date_after,
@@ -51,11 +51,11 @@ def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
         raise refuse("What the licenses grant is not a mapping.", where, todo)
     problems: list[Problem] = []
     for number, granted in given.items():
-        place = f"{where} of license {unsecret(str(number))}"
+        place = f"{where} of license {redact(str(number))}"
         if not isinstance(granted, Mapping):
             problems.append(Problem("What a license grants is not a mapping.", place, todo))
             continue
-        unknown = sorted(unsecret(str(key)) for key in granted if key not in GRANTED)
+        unknown = sorted(redact(str(key)) for key in granted if key not in GRANTED)
         if unknown:
             known = f"Known keys are {', '.join(GRANTED)}."
             problems.append(Problem(f"Unknown key {', '.join(unknown)}.", place, known))

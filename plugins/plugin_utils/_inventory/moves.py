@@ -14,8 +14,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
     BUNDLED,
@@ -108,7 +108,7 @@ def _side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
     if not isinstance(nodes, (list, tuple)) or not all(isinstance(node, str) for node in nodes):
         problems.append(
             Problem(
-                f"{shown(nodes)} is not a list of hosts.",
+                f"{quoted(nodes)} is not a list of hosts.",
                 host.where(PRO_NODES),
                 "Declare a list of host names; [] if there is no PRO.",
             )
@@ -148,7 +148,7 @@ def _check_home(server: Mapping[str, str]) -> None:
         check_absolute(home)
     elif not re.match(r"[A-Za-z]:\\", home) or not home.isprintable():
         raise refuse(
-            f"{shown(home)} is not a folder of Windows.", "", r"Write it with its drive, such as C:\ProgramData\AIMMS."
+            f"{quoted(home)} is not a folder of Windows.", "", r"Write it with its drive, such as C:\ProgramData\AIMMS."
         )
 
 

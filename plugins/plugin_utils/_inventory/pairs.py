@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
-    unsecret,
+    redact,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
     check_users,
@@ -108,7 +108,7 @@ def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables
             hosts[name].get("aims_license_authority_ledger")
             problems += hosts[name].problems
         elif name:
-            what = f"The authority's host {unsecret(name)} is not in the inventory."
+            what = f"The authority's host {redact(name)} is not in the inventory."
             todo = "Name a host of the group aims_license_authorities."
             problems.append(Problem(what, hosts[target].where(REHEARSE_AUTHORITY), todo))
     return problems
@@ -135,7 +135,7 @@ def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems:
     elif source not in hosts:
         near = difflib.get_close_matches(source[:300], list(hosts), 1)
         todo = f"Add it to the group {SOURCES}" + (f", or did you mean {near[0]}?" if near else ".")
-        problems.append(Problem(f"The source {unsecret(source)} is not in the inventory.", host.where(name), todo))
+        problems.append(Problem(f"The source {redact(source)} is not in the inventory.", host.where(name), todo))
     else:
         return source
     return None

@@ -19,8 +19,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import (
@@ -101,7 +101,9 @@ def _backend(backend: str) -> None:
 
 def _service(name: str) -> None:
     if name and name not in SERVICES:
-        raise refuse(f"{shown(name)} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}.")
+        raise refuse(
+            f"{quoted(name)} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}."
+        )
 
 
 def _listen(given: object) -> dict[str, Any]:
@@ -125,4 +127,4 @@ def _authority(authority: str, realm: object) -> None:
 def check_absolute(path: str) -> None:
     """Refuse what is not the absolute path of a folder."""
     if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "" or not path.isprintable():
-        raise refuse(f"{shown(path)} is not an absolute path of a folder.", "", "Write it with its full path.")
+        raise refuse(f"{quoted(path)} is not an absolute path of a folder.", "", "Write it with its full path.")

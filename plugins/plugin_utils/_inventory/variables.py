@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     Problem,
-    shown,
-    unsecret,
+    quoted,
+    redact,
 )
 
 PREFIX = "aims_license_"
@@ -132,7 +132,7 @@ class HostVariables:
             return None
 
     def _cannot_resolve(self, where: str, error: Exception) -> None:
-        first = unsecret((str(error).strip().splitlines() or [type(error).__name__])[0])
+        first = redact((str(error).strip().splitlines() or [type(error).__name__])[0])
         self.unresolved.add(where)
         self.problems.append(Problem(f"The variable cannot be resolved: {first}", where, "Define what it refers to."))
 
@@ -145,7 +145,7 @@ class HostVariables:
         for name in sorted(self._names - VARIABLES - CONNECTION):
             near = difflib.get_close_matches(name, VARIABLES, 1)
             todo = f"Did you mean {near[0]}?" if near else "Remove it; docs/variables.md lists the variables."
-            problems.append(Problem(f"There is no variable {unsecret(name)}.", f"inventory host {self.host}", todo))
+            problems.append(Problem(f"There is no variable {redact(name)}.", f"inventory host {self.host}", todo))
         return problems
 
 
@@ -167,4 +167,4 @@ def variables_of(host: str, hostvars: Any, templar: Any) -> HostVariables:
 
 def as_text(value: object) -> str:
     """A value that should be a text; what is none is told as what it is."""
-    return value if isinstance(value, str) else shown(value)
+    return value if isinstance(value, str) else quoted(value)

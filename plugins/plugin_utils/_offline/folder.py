@@ -9,7 +9,7 @@ import base64
 import contextlib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.results import Action
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     ACTIVATE,
     DEACTIVATE,
@@ -38,12 +39,15 @@ class Request:
     """A request file that was read from a folder.
 
     :ivar name: the file's, within its folder
+    :ivar id: by which its response names it
+    :ivar action: what it asks for
     """
 
     name: str
     number: str
+    id: str
+    action: str
     content: bytes
-    body: Mapping[str, Any]
 
     @property
     def response_name(self) -> str:
@@ -57,11 +61,11 @@ class Request:
         A file that has the name of a request has that of its own license; any other name says nothing.
         """
         body = documents.read(content, documents.REQUEST, where).body
-        number, action = str(body.get("number")), body.get("action")
+        number, id, action = str(body.get("number")), body.get("id"), body.get("action")
         named = f"{digits(parse_number(number, where))}.request"
-        known = isinstance(body.get("id"), str) and isinstance(body.get("fingerprint"), dict)
+        known = isinstance(id, str) and isinstance(body.get("fingerprint"), dict)
         misnamed = is_request_name(name) and name != named
-        if not known or action not in (ACTIVATE, DEACTIVATE, UPDATE) or misnamed:
+        if not isinstance(id, str) or not known or action not in (ACTIVATE, DEACTIVATE, UPDATE) or misnamed:
             raise refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
         if body.get("realm") != realm.id:
             raise refuse(
@@ -69,7 +73,7 @@ class Request:
                 where,
                 "Hand it to the authority that it was made for.",
             )
-        return cls(name, number, content, body)
+        return cls(name, number, id, str(action), content)
 
 
 _REQUEST = re.compile(r"[0-9]{12}\.request")
@@ -150,14 +154,15 @@ class RequestFolder:
                 found.add(number)
         return found
 
-    def take(self, result: Mapping[str, Any], numbers: Sequence[str]) -> str | None:
-        """Write the requests that a module returned, and put those that are settled among the done ones.
+    def take(self, waiting: Mapping[str, bytes], numbers: Sequence[str]) -> str | None:
+        """Write the requests that wait, and put those that are settled among the done ones.
 
+        :param waiting: number → content of the request
+        :param numbers: the licenses that the host was asked about
         :return: what to do next, in words, or None where nothing waits
         """
         if self._folder.path.is_dir():
             self._folder.sweep()
-        waiting = dict(_returned(request) for request in result["requests"])
         for number in numbers:
             if number not in waiting:
                 self._settle(number)
@@ -172,11 +177,10 @@ class RequestFolder:
                 # The one before it ended in the same call; its response must not be taken for this one's.
                 self._settle(number)
                 self._folder.write(name, request, PRIVATE)
-        return self.next_step(result)
+        return self.next_step(waiting)
 
-    def next_step(self, result: Mapping[str, Any]) -> str | None:
-        """Return what to do next with the requests that a module returned, in words, or None where nothing waits."""
-        waiting = [_returned(request)[0] for request in result["requests"]]
+    def next_step(self, waiting: Collection[str]) -> str | None:
+        """Return what to do next with the requests of these licenses, in words, or None where nothing waits."""
         if not waiting:
             return None
         files = ", ".join(f"{digits(number)}.request" for number in waiting)
@@ -197,17 +201,17 @@ class RequestFolder:
             strange = [name for name in names if _LIKE_RESPONSE.search(name) and name not in useful]
         if not strange:
             return ""
-        return (
-            f" No response to a request that waits is in {', '.join(map(shown, strange))}: put the original file there."
-        )
+        names_quoted = ", ".join(map(quoted, strange))
+        return f" No response to a request that waits is in {names_quoted}: put the original file there."
 
-    def foresee(self, result: Mapping[str, Any]) -> str | None:
-        """Say which requests wait, and which will after the real call; a dry run writes none."""
-        there = {_returned(request)[0] for request in result["requests"]}
-        coming = [str(one["number"]) for one in result["results"] if one["action"] == "pending"]
-        files = sorted(f"{digits(number)}.request" for number in coming if number not in there)
+    def foresee(self, waiting: Collection[str], coming: Collection[str]) -> str | None:
+        """Say which requests wait, and which will after the real call; a dry run writes none.
+
+        :param waiting, coming: license numbers
+        """
+        files = sorted(f"{digits(number)}.request" for number in coming if number not in waiting)
         new = f"{len(files)} request(s) will wait in {self._folder.path}: {', '.join(files)}." if files else None
-        return " ".join(filter(None, [self.next_step(result), new])) or None
+        return " ".join(filter(None, [self.next_step(waiting), new])) or None
 
     def _settle(self, number: str) -> None:
         stem = digits(number)
@@ -239,16 +243,20 @@ class RequestFolder:
         return name
 
 
-def _returned(request: Mapping[str, Any]) -> tuple[str, bytes]:
-    """The number and the content of a request as a host returned it; both name or fill a file here."""
-    number = parse_number(request.get("number"), "request")
-    try:
-        content = base64.b64decode(request["content"], validate=True)
-    except (KeyError, TypeError, ValueError):
-        raise refuse(
-            "The request is incomplete or damaged.", number, "Make it again on the license server's host."
-        ) from None
-    return number, content
+def returned_requests(rows: Sequence[Mapping[str, object]]) -> dict[str, bytes]:
+    """Return the requests of a module's result, number → content.
+
+    :raises LicensingError: one is damaged; number and content name and fill a file here
+    """
+    return dict(map(_returned, rows))
+
+
+def _returned(request: Mapping[str, object]) -> tuple[str, bytes]:
+    number, text = parse_number(request.get("number"), "request"), request.get("content")
+    with contextlib.suppress(ValueError):
+        if isinstance(text, str):
+            return number, base64.b64decode(text, validate=True)
+    raise refuse("The request is incomplete or damaged.", number, "Make it again on the license server's host.")
 
 
 def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Request]:
@@ -256,7 +264,7 @@ def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Reques
 
     Of several copies of one request, the first is read.
     """
-    found: dict[str, Request] = {}
+    requests: dict[str, Request] = {}
     problems: list[Problem] = []
     for name in names:
         try:
@@ -264,12 +272,12 @@ def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Reques
             # Another run may have put it among the done ones since it was listed.
             if content is not None:
                 request = Request.read(name, content, realm, folder.place(name))
-                found.setdefault(request.body["id"], request)
+                requests.setdefault(request.id, request)
         except LicensingError as error:
             problems.extend(error.problems)
     if problems:
         raise LicensingError(problems)
-    return list(found.values())
+    return list(requests.values())
 
 
 def exchange_files(
@@ -288,27 +296,30 @@ def exchange_files(
     result = action.module(task_vars, responses=responses, **filled_in)
     if result.get("failed"):
         return result
-    _check_asked(result["requests"], numbers, action.host(task_vars))
-    if folder is None and result["requests"]:
+    waiting = returned_requests(result["requests"])
+    _check_asked(waiting, numbers, action.host(task_vars))
+    if folder is None and waiting:
         result["next_step"] = (
-            f"{len(result['requests'])} request(s) wait on the host; set requests_dir to have them on the controller."
+            f"{len(waiting)} request(s) wait on the host; set requests_dir to have them on the controller."
         )
     elif folder is None:
         result["next_step"] = None
+    elif action.dry:
+        coming = [row["number"] for row in result["results"] if row["action"] == Action.PENDING]
+        result["next_step"] = folder.foresee(waiting, coming)
     else:
-        result["next_step"] = folder.foresee(result) if action.dry else folder.take(result, numbers)
+        result["next_step"] = folder.take(waiting, numbers)
     return result
 
 
-def _check_asked(requests: Sequence[Mapping[str, Any]], numbers: Sequence[str], host: str) -> None:
+def _check_asked(requests: Mapping[str, bytes], numbers: Sequence[str], host: str) -> None:
     """Refuse what a host returns for licenses that it was not asked about: their place is another pair's."""
-    for request in requests:
-        number, content = _returned(request)
+    for number, content in requests.items():
         asked_for = documents.read(content, documents.REQUEST, f"{host}, license {number}").body.get("number")
         for strange in (number, asked_for):
             if strange not in numbers:
                 raise refuse(
-                    f"{host} returned a request for license {shown(strange)}, which it was not asked about.",
+                    f"{host} returned a request for license {quoted(strange)}, which it was not asked about.",
                     host,
                     "Look at that host: its answer is none of this collection's. Nothing of it was taken over.",
                 )

@@ -22,8 +22,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    redact,
     refuse,
-    unsecret,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import (
     Answer as Reply,
@@ -157,8 +157,8 @@ class Portal:
             if request.name not in answers and request.name not in problems:
                 lost = Problem("The page returned no response to this request.", self._at(request), _AGAIN)
                 problems[request.name] = (lost,)
-        untold = [problem for name, told in problems.items() if name not in answers for problem in told]
-        return list(answers.values()), untold
+        unhandled = [problem for name, told in problems.items() if name not in answers for problem in told]
+        return list(answers.values()), unhandled
 
     def _at(self, request: Request) -> str:
         return f"{self.address}, {request.name}"
@@ -226,7 +226,7 @@ class Portal:
 
 def _shown(proxy: Proxy) -> str:
     """A proxy as the controller's environment names it, without its login."""
-    return plain(unsecret(proxy.url if "//" in proxy.url else f"//{proxy.url}"))
+    return plain(redact(proxy.url if "//" in proxy.url else f"//{proxy.url}"))
 
 
 def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
@@ -256,7 +256,7 @@ def _asked(content: bytes | None, entry: Mapping[str, Any], requests: Sequence[R
         response: Document | None = documents.read(content or b"", documents.RESPONSE, "")
     except LicensingError:
         response = None
-    by_id = {request.body["id"]: request for request in requests}
+    by_id = {request.id: request for request in requests}
     by_number = {request.number: request for request in requests}
     known = response.body.get("request_id") if response else None
     return by_id.get(str(known)) or by_number.get(str(entry.get("number")))

@@ -13,8 +13,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.document
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     Problem,
     problems_of,
+    quoted,
     refuse,
-    shown,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import realm_context
 
@@ -25,14 +25,14 @@ _EMAIL = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.
 
 def check_portal(address: object, where: str) -> str:
     """Return the address of a request page, ``https://host`` or ``https://host:port``, or refuse."""
-    text = (address if isinstance(address, str) else shown(address)).strip().rstrip("/")
+    text = (address if isinstance(address, str) else quoted(address)).strip().rstrip("/")
     try:
         return service_url(*parse_service(text, _HTTPS_PORT), _HTTPS_PORT)
     except ValueError:
         # What stands before an @ is a password, as likely as not.
         named = re.sub("//.*@", "//…@", plain(text))
         raise refuse(
-            f"{shown(named)} is not the address of a request page.",
+            f"{quoted(named)} is not the address of a request page.",
             where,
             "Write it as https://host or https://host:port, without a path.",
         ) from None
@@ -40,9 +40,9 @@ def check_portal(address: object, where: str) -> str:
 
 def check_email(address: object, where: str) -> str:
     """Return an e-mail address, or refuse what cannot be one."""
-    text = (address if isinstance(address, str) else shown(address)).strip()
+    text = (address if isinstance(address, str) else quoted(address)).strip()
     if not _EMAIL.fullmatch(text):
-        raise refuse(f"{shown(plain(text))} is not an e-mail address.", where, "Write it as name@example.com.")
+        raise refuse(f"{quoted(plain(text))} is not an e-mail address.", where, "Write it as name@example.com.")
     return text
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, shown
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, quoted
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Word
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, PersonsStep
 
@@ -46,7 +46,7 @@ def read_ids(value: object, where: str = CONFIRMED) -> tuple[str, ...]:
         return ()
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         todo = 'Write a list of ids as the runbook prints them, such as ["old/deactivate/015.120.064.022"].'
-        raise LicensingError([Problem(f"{shown(value)} is not a list of steps.", where, todo)])
+        raise LicensingError([Problem(f"{quoted(value)} is not a list of steps.", where, todo)])
     return tuple(dict.fromkeys(value))
 
 
@@ -96,7 +96,7 @@ def _unknown(id: str, steps: Sequence[PersonsStep]) -> Problem:
     near = difflib.get_close_matches(id[:300], [step.id for step in steps], 1, 0.5)
     step = next((step for step in steps if step.id in near), None)
     todo = f"Did you mean {step.id} ({step.title} on {step.host})?" if step else "Use an id that the runbook prints."
-    return Problem(f"{shown(id)} is not a step of this move.", CONFIRMED, todo)
+    return Problem(f"{quoted(id)} is not a step of this move.", CONFIRMED, todo)
 
 
 def read_confirmations(data: Any) -> dict[str, Confirmation]:

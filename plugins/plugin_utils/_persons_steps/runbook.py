@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, unsecret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
     Confirmation,
@@ -120,7 +120,7 @@ class Runbook:
     def as_dict(self) -> dict[str, Any]:
         source, target, outage = self.move.source, self.move.target, self.outage
         return {
-            "pair": {"source": unsecret(source.host), "target": unsecret(target.host)},
+            "pair": {"source": redact(source.host), "target": redact(target.host)},
             "platforms": {"source": source.platform.value, "target": target.platform.value},
             "offline": self.move.is_offline,
             "made": self.made,

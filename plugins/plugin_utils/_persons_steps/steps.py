@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import unsecret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Word
 
 
@@ -91,7 +91,7 @@ class Value:
 
     def __post_init__(self) -> None:
         for part in ("label", "text", "variable"):
-            object.__setattr__(self, part, unsecret(getattr(self, part)))
+            object.__setattr__(self, part, redact(getattr(self, part)))
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ class PersonsStep:
 
     def __post_init__(self) -> None:
         for part in ("host", "title", "reason", "shows", "subject", "evidence_file"):
-            object.__setattr__(self, part, unsecret(getattr(self, part)))
+            object.__setattr__(self, part, redact(getattr(self, part)))
         for part in ("path", "commands"):
-            object.__setattr__(self, part, tuple(unsecret(line) for line in getattr(self, part)))
+            object.__setattr__(self, part, tuple(redact(line) for line in getattr(self, part)))
 
     @property
     def id(self) -> str:

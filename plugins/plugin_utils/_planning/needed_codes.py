@@ -8,38 +8,27 @@ A code that stays on the controller is judged there, by what the host shows of t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import NODELOCK_OF_ANY_TYPE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.preflight import another_code
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
-from ansible_collections.aims.licensing.plugins.plugin_utils._codes import CODE
 
 
-def without_needless_codes(
-    licenses: Sequence[Mapping[str, Any]],
-    declared: Sequence[DeclaredLicense],
-    seen: Overview,
-    anew: Collection[str] = (),
-) -> list[dict[str, Any]]:
-    """Return licenses without the codes of those that a host holds as declared, or has asked for.
+def needless_codes(declared: Sequence[DeclaredLicense], seen: Overview, anew: Collection[str] = ()) -> frozenset[str]:
+    """Return the numbers of the licenses whose codes a host does not need: it holds or has asked for them as declared.
 
-    :param declared: the same licenses, as they were read
     :param seen: the host's overview
     :param anew: numbers of licenses that may be asked for again, whatever is pending of them
     :raises LicensingError: with every code that the host does not need, and that is another than its license file says
     """
-    needed = [_needs_code(license, seen, anew) for license in declared]
-    kept = [license for license, needs in zip(declared, needed) if not needs]
+    kept = [license for license in declared if not _needs_code(license, seen, anew)]
     problems = [problem for license in kept for problem in wrong_code(license, [seen])]
     if problems:
         raise LicensingError(problems)
-    return [
-        {key: value for key, value in entry.items() if key != CODE or needs} for entry, needs in zip(licenses, needed)
-    ]
+    return frozenset(license.number for license in kept)
 
 
 def wrong_code(license: DeclaredLicense, overviews: Sequence[Overview]) -> list[Problem]:

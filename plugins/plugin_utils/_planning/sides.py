@@ -30,6 +30,11 @@ def read_carried(fields: Fields) -> Carried:
     return Carried({name: files[name] for name in carried_names(files)}, brought, fields.texts("sources", ()))
 
 
+def read_fingerprint(fields: Fields) -> dict[str, str]:
+    """Read the identity of a machine by component."""
+    return {name: value for name, value in fields.texts_by_name("fingerprint").items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Side:
     """A host of a pair.
@@ -86,7 +91,7 @@ class Side:
         return cls(
             host,
             Overview.from_dict(fields.values.get("overview"), f"{host}, overview"),
-            {name: value for name, value in fields.texts_by_name("fingerprint").items() if value is not None},
+            read_fingerprint(fields),
             fields.texts_by_name("places"),
             tuple(map(read_problem, fields.rows("obstacles", ()))),
             fields.flag("reachable", True),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import unsecret
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Entry, Runbook
@@ -66,7 +66,7 @@ def _title(runbook: Runbook) -> str:
     source, target = runbook.move.source, runbook.move.target
     way = "offline" if runbook.move.is_offline else "online"
     return (
-        f"Runbook {in_words(unsecret(source.host))} -> {in_words(unsecret(target.host))} "
+        f"Runbook {in_words(redact(source.host))} -> {in_words(redact(target.host))} "
         f"({source.platform} to {target.platform}, {way}), {time_in_words(runbook.made)}"
     )
 
@@ -153,7 +153,7 @@ def _check(step: PersonsStep) -> str:
 
 def runbook_page(runbook: Runbook) -> str:
     """Return a runbook as one self-contained HTML page with boxes to tick; it has no script."""
-    source, target = (in_words(unsecret(server.host)) for server in (runbook.move.source, runbook.move.target))
+    source, target = (in_words(redact(server.host)) for server in (runbook.move.source, runbook.move.target))
     rows = _transfers(runbook)
     return ENVIRONMENT.get_template("runbook.html.j2").render(
         title=f"Runbook: {source} to {target}",

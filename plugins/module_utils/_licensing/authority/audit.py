@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a ledger is what its audit log says: the chain holds, and what was done adds up to what is there.
+"""Checks a ledger against its audit log.
 
-The chain alone does not show records that were cut off at its end, nor a table that was changed behind its back.
-Replayed, the log gives every license, holding, transfer and answered request; what the tables have beyond that, or
-lack, was not done by the authority.
+The hash chain detects changed records. It does not detect records that were removed at its end, or a table that was
+changed directly. Therefore the log is replayed into licenses, holdings, transfers and answered requests, and these are
+compared with the tables.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ..model import ACTIVATE, DEACTIVATE, parse_time
 from .ledger import SETTING, Ledger
 from .release import RELEASE
 
-# Ledgers have transfers whose record was made of a later reading of the clock.
+# In some ledgers, the audit record of a transfer has a slightly later time than the transfer.
 _LATER = timedelta(seconds=1)
 
 
 def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the audit log, oldest first, if it and the ledger agree.
+    """Return the audit log, oldest first, if it matches the ledger.
 
-    :raises LicensingError: the log was tampered with, or the tables are not what it says
+    :raises LicensingError: the log was changed, or the tables differ from it
     """
     records = ledger.audit()
     there, said = ledger.contents(), _replayed(records)
     there["transfers"] = _on_the_log(there["transfers"], said["transfers"])
     problems = [
         Problem(
-            f"The ledger's {name} are not what its audit log says: {', '.join(differing[:5])}.",
+            f"The ledger's {name} differ from its audit log: {', '.join(differing[:5])}.",
             ledger.path,
-            "Compare the ledger with its backups: records were cut off, or the ledger was changed by other means.",
+            "Compare the ledger with its backups: audit records are missing, or tables were changed directly.",
         )
         for name in said
         if (differing := _differences(there[name], said[name]))
@@ -45,18 +45,18 @@ def check_ledger(ledger: Ledger) -> list[dict[str, Any]]:
     return records
 
 
-def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
-    return sorted(str(key) for key in {*one, *two} if one.get(key) != two.get(key))
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    return sorted(str(key) for key in {*first, *second} if first.get(key) != second.get(key))
 
 
 def _on_the_log(there: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The transfers, each at the time of its record where this is the same second or the next one."""
-    found = {}
+    """Return the transfers, with the times of their audit records if these differ by at most a second."""
+    result = {}
     for number, transfers in there.items():
         records = said.get(number, [])
         same = len(transfers) == len(records) and all(map(_is_same, transfers, records))
-        found[number] = records if same else transfers
-    return found
+        result[number] = records if same else transfers
+    return result
 
 
 def _is_same(transfer: Sequence[str], record: Sequence[str]) -> bool:
@@ -68,7 +68,7 @@ def _is_same(transfer: Sequence[str], record: Sequence[str]) -> bool:
 
 
 def _replayed(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What the log's records add up to, in the form of :meth:`Ledger.contents`."""
+    """Replay the audit log. Return the result in the form of :meth:`Ledger.contents`."""
     tables = ("licenses", "holdings", "transfers", "responses", "settings")
     said: dict[str, dict[str, Any]] = {name: {} for name in tables}
     for record in records:

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates of an authority's service: a CA of its own, made once, and the server's, renewed from it.
+"""The certificates of an authority's service: a CA, created once, and the server's certificate, renewed regularly.
 
-They lie beside the ledger, in ``PATH.tls``: ``ca.pem``, ``ca.key``, ``server.pem``, ``server.key``. The CA signs the
-one service only; hosts pin it with the realm, so no public CA has a say in who the authority is.
+They are beside the ledger, in ``PATH.tls``: ``ca.pem``, ``ca.key``, ``server.pem``, ``server.key``. The CA signs this
+service's certificate only. Hosts pin the CA with the realm and trust no public CA.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("aims.authority")
 _CA, _CA_KEY, _SERVER, _SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
 _CA_LIFE = timedelta(days=20 * 365)
-# No longer than browsers take; the service renews it by itself.
+# The longest life that browsers accept. The service renews the certificate itself.
 _LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
-# Hosts whose clocks are behind take a new certificate too.
+# Certificates start a day early, so that hosts whose clocks are behind accept them.
 _SKEW = timedelta(days=1)
 # The longest common name that X.509 allows (ub-common-name).
 _NAME = 64
@@ -44,17 +44,17 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 
 
 def own_hosts() -> list[str]:
-    """Return the names under which this machine is likely to be reached, and the loopback's."""
-    found = []
+    """Return this machine's probable names, and those of loopback."""
+    names = []
     for name in (socket.getfqdn(), socket.gethostname()):
-        # A machine may be called anything; what is no name in a certificate is left out.
+        # A machine name may be invalid in a certificate; such names are left out.
         with contextlib.suppress(LicensingError):
-            found.append(parse_host(name))
-    return list(dict.fromkeys([*found, "localhost", "127.0.0.1"]))
+            names.append(parse_host(name))
+    return list(dict.fromkeys([*names, "localhost", "127.0.0.1"]))
 
 
 class Certificates:
-    """The certificates beside one ledger.
+    """The certificates of a ledger.
 
     :param ledger: the ledger's path
     """
@@ -64,34 +64,35 @@ class Certificates:
 
     @property
     def where(self) -> str:
-        """The folder they lie in."""
+        """The folder of the certificates."""
         return str(self._folder.path)
 
     def check_free(self) -> None:
-        """Refuse where there are certificates already: a new ledger shall not take over another one's CA."""
+        """Refuse if the folder has a CA, because a new ledger must not use another ledger's CA."""
         if self._folder.path.is_dir() and self._folder.has(_CA_KEY):
             raise refuse(
-                "There are certificates of another ledger.",
+                "The folder has the certificates of another ledger.",
                 self.where,
-                "Restore the ledger that they belong to, choose another path, or remove them.",
+                "Restore that ledger, choose another path, or remove the certificates.",
             )
 
     def ca(self) -> str | None:
-        """Return the CA's certificate, PEM, or None where there is none yet."""
+        """Return the CA's certificate as PEM, or None if it does not exist yet."""
         if not self._folder.path.is_dir():
             return None
-        found = self._folder.find(_CA)
-        return found.decode("utf-8", "replace") if found is not None else None
+        data = self._folder.find(_CA)
+        return data.decode("utf-8", "replace") if data is not None else None
 
     def make(self, name: str, hosts: Iterable[str], now: datetime) -> bool:
-        """Make the CA where there is none, and the server's certificate where that is due; say whether it was.
+        """Create the CA if it is missing, and the server's certificate if it is due. Return whether it was due.
 
-        It is due where there is none, where it ends within 30 days or has not begun, and where it lacks one of the
-        hosts. Hosts that it has already stay. The CA is made once: hosts pin it. A certificate of it that was lost is
-        put back from the server's chain, or refused.
+        The server's certificate is due if it is missing, ends within 30 days, is not valid yet, or lacks a host. It
+        keeps its existing hosts. The CA is never replaced, because hosts pin it. A lost CA certificate is restored from
+        the server's chain.
 
-        :param name: of the realm, for the certificates' subjects
-        :param hosts: names and addresses; those of this machine where none are given and none are known
+        :param name: the realm's name, for the certificates' subjects
+        :param hosts: names and addresses to add; without any, a new certificate has this machine's
+        :raises LicensingError: the CA's certificate or key is missing or damaged
         """
         require_cryptography()
         if self._folder.path.is_dir():
@@ -100,7 +101,7 @@ class Certificates:
         if _since(ca) > now:
             _LOG.warning(
                 "the CA in %s is not valid before %s: until then hosts refuse this service. Correct this machine's"
-                " clock if it is behind; a new CA would have to be told to every host",
+                " clock if it is behind; a new CA would have to be distributed to every host",
                 self.where,
                 render_time(_since(ca)),
             )
@@ -112,13 +113,13 @@ class Certificates:
             return False
         server = _new_key()
         issued = _server_certificate(server, all_hosts, ca, key, now)
-        # A pair that was cut in two does not match, and is made anew by the next start.
+        # After an interruption, key and certificate do not match, and the next start creates both again.
         self._folder.write(_SERVER_KEY, _key_pem(server), PRIVATE)
         self._folder.write(_SERVER, _pem(issued) + _pem(ca), PUBLIC)
         return True
 
     def load(self, context: ssl.SSLContext) -> None:
-        """Let a TLS context serve with the server's certificate; connections that it has keep theirs."""
+        """Load the server's certificate into a TLS context. Open connections keep the old one."""
         try:
             context.load_cert_chain(self._folder.place(_SERVER), self._folder.place(_SERVER_KEY))
         except (OSError, ssl.SSLError) as error:
@@ -126,18 +127,18 @@ class Certificates:
             raise refuse(
                 f"The server's certificate cannot be used: {reason}.",
                 self._folder.place(_SERVER),
-                "Remove server.pem and server.key there; 'authority serve' makes them anew.",
+                "Remove server.pem and server.key there; 'authority serve' creates new ones.",
             ) from None
 
     def hosts(self) -> list[str]:
-        """Return the names and addresses that the server's certificate is for."""
+        """Return the names and addresses in the server's certificate."""
         ca = self._read(_CA)
         return self._current(ca)[0] if ca is not None else []
 
     def _authority(self, name: str, now: datetime) -> tuple[Certificate, EllipticCurvePrivateKey]:
         ca, key = self._read(_CA), self._key(_CA_KEY)
-        todo = "Restore it from a backup. Hosts pin this CA: with another one each has to be told the new realm."
-        # The CA is whole before the server's files are begun: without any of them, none has been handed out yet.
+        todo = "Restore it from a backup. Hosts pin this CA: with a new CA, every host needs the new realm."
+        # The CA is complete before the server's files are written. Without these, no host has seen the CA yet.
         young = ca is None and not self._folder.has(_SERVER) and not self._folder.has(_SERVER_KEY)
         if young and not self._folder.has(_CA_KEY):
             self._folder.make(mode=0o700)
@@ -153,37 +154,37 @@ class Certificates:
         return ca, key
 
     def _in_chain(self, key: EllipticCurvePrivateKey) -> Certificate | None:
-        """The CA's certificate as it lies behind the server's."""
+        """Return the CA's certificate from the server's chain, or None."""
         from cryptography import x509
 
-        # Versions before 39 read the first certificate of a file only.
+        # cryptography before 39 reads only the first certificate of a file.
         for pem in re.findall(_PEM, self._folder.find(_SERVER) or b""):
             with contextlib.suppress(ValueError, x509.InvalidVersion):
-                found = x509.load_pem_x509_certificate(pem)
-                if _public(found) == _public(key):
-                    return found
+                certificate = x509.load_pem_x509_certificate(pem)
+                if _public(certificate) == _public(key):
+                    return certificate
         return None
 
     def _current(self, ca: Certificate) -> tuple[list[str], Certificate | None]:
-        """The hosts of the server's certificate, and itself; only the hosts where it cannot be used."""
+        """Return the hosts of the server's certificate and the certificate, or None if it is unusable."""
         from cryptography import x509
 
         try:
-            found = self._read(_SERVER)
+            certificate = self._read(_SERVER)
         except LicensingError:
-            found = None
-        if found is None:
+            certificate = None
+        if certificate is None:
             return [], None
         try:
-            names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except (x509.ExtensionNotFound, ValueError):
             return [], None
         hosts, key = [str(entry.value) for entry in names], self._key(_SERVER_KEY)
-        fits = key is not None and _public(key) == _public(found) and _is_issued(found, ca)
-        return hosts, found if fits else None
+        fits = key is not None and _public(key) == _public(certificate) and _is_issued(certificate, ca)
+        return hosts, certificate if fits else None
 
     def _key(self, name: str) -> Any:
-        """A private key, or None where it is missing or damaged."""
+        """Return a private key, or None if it is missing or damaged."""
         from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -212,7 +213,7 @@ def _new_key() -> EllipticCurvePrivateKey:
 
 
 def _public(holder: Any) -> bytes:
-    """The public key of a private key or of a certificate."""
+    """Return the public key (DER) of a private key or certificate."""
     from cryptography.hazmat.primitives import serialization as s
 
     data: bytes = holder.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
@@ -220,7 +221,7 @@ def _public(holder: Any) -> bytes:
 
 
 def _is_issued(certificate: Certificate, ca: Certificate) -> bool:
-    """Whether a CA signed a certificate. Its name alone says nothing: every CA of a realm has the same one."""
+    """Whether a CA signed a certificate. The issuer's name is not enough: all CAs of a realm have the same name."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -250,13 +251,13 @@ def _pem(certificate: Certificate) -> bytes:
 
 
 def _since(certificate: Certificate) -> datetime:
-    # As with the end.
+    # See _until.
     aware = getattr(certificate, "not_valid_before_utc", None)
     return aware if aware is not None else certificate.not_valid_before.replace(tzinfo=timezone.utc)
 
 
 def _until(certificate: Certificate) -> datetime:
-    # Versions before 42 know the end without its time zone only, and later ones warn of that.
+    # cryptography before 42 has the end only without a time zone; later versions warn about that attribute.
     aware = getattr(certificate, "not_valid_after_utc", None)
     return aware if aware is not None else certificate.not_valid_after.replace(tzinfo=timezone.utc)
 

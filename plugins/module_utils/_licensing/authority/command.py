@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command ``authority``: a rehearsal authority, run by hand or as a service."""
+"""The command ``authority``: a rehearsal authority, used by hand or as a service."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STOP_AFTER = "AIMS_AUTHORITY_STOP_AFTER"
 
 
 def authority(arguments: Sequence[str]) -> int:
-    """Run a rehearsal authority; return the exit code."""
+    """Run the command ``authority``. Return the exit code."""
     options = _parser().parse_args(arguments)
     if options.command == "serve":
         return _serve(options)
@@ -55,11 +55,11 @@ def authority(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("authority", description="A rehearsal authority: it issues no real licenses.")
+    parser = argparse.ArgumentParser("authority", description="A rehearsal authority. It issues no real licenses.")
     commands = parser.add_subparsers(dest="command", required=True)
-    init = commands.add_parser("init", help="make a ledger with a key of its own, and certificates for a service")
-    init.add_argument("--name", default="authority", help="the realm's name; REHEARSAL is put before it")
-    serve = commands.add_parser("serve", help="answer requests over HTTPS, and by the request page")
+    init = commands.add_parser("init", help="create a ledger with a new key, and certificates for a service")
+    init.add_argument("--name", default="authority", help="the realm's name; it gets the prefix REHEARSAL")
+    serve = commands.add_parser("serve", help="answer requests over HTTPS and on the request page")
     for command in (init, serve):
         command.add_argument(
             "--host",
@@ -72,22 +72,24 @@ def _parser() -> argparse.ArgumentParser:
             "--emergency-days",
             type=int,
             metavar="DAYS",
-            help="how long to activate a license that a lost machine holds; 7 unless given, 0 for never",
+            help="length of an emergency activation of a license on a lost machine (default: 7; 0: never)",
         )
     _add_serving(serve)
     _add_issuing(commands.add_parser("issue", help="issue a rehearsal license"))
-    _add_reissuing(commands.add_parser("reissue", help="change what a license grants; hosts fetch it by an update"))
-    release = commands.add_parser("release", help="set a license free that a lost machine holds; spends nothing")
+    _add_reissuing(
+        commands.add_parser("reissue", help="change what a license grants; hosts fetch the change by an update")
+    )
+    release = commands.add_parser("release", help="release a license from a lost machine; spends no transfer")
     release.add_argument("number")
-    release.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
-    commands.add_parser("realm", help="print the realm that hosts are to be told")
+    release.add_argument("--reason", required=True, metavar="TEXT", help="the reason, for the audit log")
+    commands.add_parser("realm", help="print the realm, for aims_license_server_realm")
     commands.add_parser("list", help="list the licenses and where they are live")
-    process = commands.add_parser("process", help="turn a request file into its response file")
+    process = commands.add_parser("process", help="answer a request file with a response file")
     process.add_argument("request", metavar="FILE.request")
-    process.add_argument("--out", metavar="DIR", help="where the response goes; beside the request unless given")
-    status = commands.add_parser("status", help="say whether a request file was processed, and change nothing")
+    process.add_argument("--out", metavar="DIR", help="folder for the response (default: that of the request)")
+    status = commands.add_parser("status", help="show whether a request file was processed; changes nothing")
     status.add_argument("request", metavar="FILE.request")
-    commands.add_parser("audit", help="check the audit log, and the ledger against it, and print it")
+    commands.add_parser("audit", help="check the ledger and its audit log, and print the log")
     for name, command in commands.choices.items():
         if name != "serve":
             command.add_argument("--json", action="store_true")
@@ -96,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_serving(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument("--listen", default="", metavar="ADDRESS", help="IP address; all of this machine unless given")
+    serve.add_argument("--listen", default="", metavar="ADDRESS", help="IP address (default: all addresses)")
     serve.add_argument("--port", type=int, default=8443)
-    serve.add_argument("--smtp", metavar="HOST[:PORT]", help="the mail server; without one no mail is sent")
-    serve.add_argument("--smtp-starttls", action="store_true", help="refuse to hand mail over unencrypted")
+    serve.add_argument("--smtp", metavar="HOST[:PORT]", help="the mail server (default: no mail is sent)")
+    serve.add_argument("--smtp-starttls", action="store_true", help="send mail only over an encrypted connection")
     serve.add_argument("--smtp-user", metavar="USER")
     serve.add_argument("--smtp-password-file", metavar="FILE")
     serve.add_argument("--mail-from", metavar="ADDRESS", help="the sender of the mails")
@@ -108,15 +110,15 @@ def _add_serving(serve: argparse.ArgumentParser) -> None:
         type=float,
         default=os.environ.get(STOP_AFTER),
         metavar="SECONDS",
-        help=f"end by itself, for tests (also {STOP_AFTER})",
+        help=f"stop after this time, for tests (also {STOP_AFTER})",
     )
 
 
 def _add_issuing(issue: argparse.ArgumentParser) -> None:
     issue.add_argument("number")
     code = issue.add_mutually_exclusive_group(required=True)
-    code.add_argument("--activation-code", metavar="-", help="- reads the code from standard input")
-    code.add_argument("--code-file", metavar="FILE", help="make a new code and write it to this new file, mode 0600")
+    code.add_argument("--activation-code", metavar="-", help="-: read the code from standard input")
+    code.add_argument("--code-file", metavar="FILE", help="generate a code and write it to this new file, mode 0600")
     issue.add_argument("--type", default="Rehearsal license")
     issue.add_argument("--seats", type=int, default=10)
     today = now_utc().date()
@@ -192,8 +194,8 @@ def _mail_server(options: argparse.Namespace) -> MailServer | None:
         try:
             password = read_file(options.smtp_password_file).decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            todo = "Write the password into it as UTF-8 text."
-            raise refuse("The file holds no password.", options.smtp_password_file, todo) from None
+            todo = "Write the password into this file as UTF-8 text."
+            raise refuse("The file is not a password in UTF-8.", options.smtp_password_file, todo) from None
     sender = options.mail_from or f"authority@{socket.getfqdn()}"
     return read_server(options.smtp, sender, options.smtp_starttls, options.smtp_user, password)
 
@@ -203,21 +205,21 @@ def _issue(options: argparse.Namespace) -> dict[str, Any]:
 
     number = parse_number(options.number)
     if options.activation_code not in (None, "-"):
-        todo = "Give - and hand the code over on standard input: arguments can be seen by every user of this machine."
-        raise refuse("A code is not taken as an argument.", "--activation-code", todo)
+        todo = "Use - and pass the code on standard input: every user of this machine can see arguments."
+        raise refuse("A code must not be an argument.", "--activation-code", todo)
     code = parse_code(read_line()) if options.activation_code else _new_code()
     particulars = (options.type, options.seats, options.start, options.expiry)
     with Ledger(options.ledger) as ledger:
-        # Outside of the change: deriving the key takes its time, and the service waits for the ledger.
+        # Outside of the transaction: deriving the key is slow, and the service waits for the ledger meanwhile.
         license = new_license(ledger.realm, number, code, particulars, options.maintenance_expiry)
     with Ledger(options.ledger) as ledger, ledger.change():
         if ledger.license(number) is not None:
-            # Whoever has its code would find it worth nothing from one moment to the next.
-            todo = "Change what it grants with 'authority reissue', or correct the number; its code stays."
-            raise refuse(f"License {number} was issued already.", options.ledger, todo)
+            # A second issue would make the first code invalid without notice.
+            todo = "Change what it grants with 'authority reissue', which keeps its code, or correct the number."
+            raise refuse(f"License {number} is already issued.", options.ledger, todo)
         ledger.put_license(license, now_utc())
         if options.code_file is not None:
-            # Before the ledger's change is final: a license whose code nobody has is of no use.
+            # Before the commit, because a license without its code is useless.
             _write_code(options.code_file, code)
     return {"number": number, "type": license.type, "seats": license.seats, "expiry": license.expiry}
 
@@ -230,7 +232,7 @@ def _reissue(options: argparse.Namespace) -> dict[str, Any]:
     with Ledger(options.ledger) as ledger, ledger.change():
         before = ledger.license(number)
         if before is None:
-            raise refuse(f"License {number} was not issued.", options.ledger, "Issue it, or correct the number.")
+            raise refuse(f"License {number} is not issued.", options.ledger, "Issue it, or correct the number.")
         license = changed_license(before, **{name: getattr(options, name) for name in names})
         if license != before:
             ledger.put_license(license, now_utc(), "reissue")
@@ -254,7 +256,7 @@ def _write_code(path: str, code: str) -> None:
     file = Path(path).absolute()
     folder = Folder(file.parent)
     if folder.has(file.name):
-        raise refuse("There is a file already.", str(file), "Name a new file for the new code.")
+        raise refuse("The file already exists.", str(file), "Choose a new file for the new code.")
     folder.write(file.name, f"{code}\n".encode(), PRIVATE)
 
 
@@ -289,13 +291,13 @@ def _process(options: argparse.Namespace) -> dict[str, Any]:
     folder = Path(options.out).absolute() if options.out else Path(options.request).absolute().parent
     check_folder(folder)
     with Ledger(options.ledger) as ledger:
-        answer = RequestProcessor(ledger, online=False).consider(request, options.request)
+        answer = RequestProcessor(ledger, online=False).process(request, options.request)
     name = f"{digits(answer.number)}.response"
     try:
         Folder(folder).write(name, answer.content, PRIVATE)
     except LicensingError as error:
         what = f"The {answer.action} request for license {answer.number} was answered: it is {answer.outcome}"
-        again = "Process the same file again: the same response comes, and nothing more is spent."
+        again = "Process the same file again: you get the same response, and nothing more is spent."
         raise unwritten(error, what, again) from error
     return {**_answered(answer), "repeated": answer.repeated, "response": str(folder / name)}
 
@@ -316,13 +318,13 @@ def _status(options: argparse.Namespace) -> dict[str, Any]:
 
     request = read_file(options.request)
     with Ledger(options.ledger) as ledger:
-        answer = RequestProcessor(ledger, online=False).seen(request, options.request)
+        answer = RequestProcessor(ledger, online=False).earlier_answer(request, options.request)
     if answer is not None:
-        todo = "Process the same file again where its response was lost: the same one comes, and nothing more is spent."
+        todo = "If the response is lost, process the file again: you get the same response, and nothing more is spent."
         return {"processed": True, **_answered(answer), "todo": todo}
     body = documents.read(request, documents.REQUEST, options.request).body
-    told = {"number": body["number"], "action": body["action"], "outcome": None, "reason": None, "answered": None}
-    return {"processed": False, **told, "todo": "Nothing was decided and nothing spent: process it."}
+    undecided = {"number": body["number"], "action": body["action"], "outcome": None, "reason": None, "answered": None}
+    return {"processed": False, **undecided, "todo": "Nothing was decided or spent yet. Process it."}
 
 
 def _audit(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making rehearsal licenses."""
+"""Creates and changes rehearsal licenses."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from ..documents import Realm
 from ..errors import refuse
 from ..model import License
 
-# A code of random letters and digits has some 18 different ones, and hardly any that follow each other in the alphabet.
+# A random code has about 18 different characters, and almost no neighbours that follow each other in the alphabet.
 _FEWEST, _MOST_IN_ORDER = 8, 14
 
 
 def check_code(number: str, code: str) -> str:
-    """Return an activation code, or refuse one that somebody made up after a pattern: it can be guessed."""
+    """Return the activation code. Refuse a code with a pattern, because it can be guessed."""
     letters, groups = code.replace("-", ""), code.split("-")
-    in_order = sum(abs(ord(one) - ord(next)) <= 1 for one, next in zip(letters, letters[1:]))
+    in_order = sum(abs(ord(letter) - ord(following)) <= 1 for letter, following in zip(letters, letters[1:]))
     if len(set(letters)) < _FEWEST or len(set(groups)) < len(groups) or in_order >= _MOST_IN_ORDER:
         raise refuse(
-            f"The activation code of license {number} follows a pattern, so that it can be guessed.",
+            f"The activation code of license {number} follows a pattern and can be guessed.",
             f"license {number}",
-            "Use a code of random letters and digits, such as 'authority issue' makes.",
+            "Use a code of random letters and digits, such as 'authority issue' generates.",
         )
     return code
 
 
 def code_key(realm: Realm, number: str, code: str) -> str:
-    """Return what proves the code of a new license in a realm: the public half of the key that the code yields."""
+    """Return the public half of the key derived from code, number and realm. It verifies proofs of the code."""
     return documents.public_half(documents.key_from_code(number, check_code(number, code), realm.key))
 
 
 def new_license(
     realm: Realm, number: str, code: str, particulars: Sequence[Any], maintenance_expiry: str | None = None
 ) -> License:
-    """Return a license to issue, checked.
+    """Return a checked license to issue.
 
     :param particulars: type, seats, start and expiry
     """
@@ -47,9 +47,9 @@ def new_license(
 
 
 def proven_license(number: str, key: str, particulars: Sequence[Any], maintenance_expiry: str | None = None) -> License:
-    """Return a license whose code stays with the caller, checked but for its key.
+    """Return a license whose code the caller keeps. All values but the key are checked.
 
-    :param key: what :func:`code_key` gives for the ledger's realm, to be checked by :func:`check_key`
+    :param key: result of :func:`code_key` for the ledger's realm; check it with :func:`check_key`
     :param particulars: type, seats, start and expiry
     """
     kind, seats, start, expiry = particulars
@@ -59,23 +59,23 @@ def proven_license(number: str, key: str, particulars: Sequence[Any], maintenanc
 
 
 def check_key(license: License) -> License:
-    """Return a license to issue, or refuse one without a key: nobody could activate it, and its code stays for good."""
+    """Return the license. Refuse a license without a valid key, because nobody could ever activate it."""
     if not documents.is_public_half(license.code_key):
         raise refuse(
-            f"License {license.number} comes without the key that proves its activation code.",
+            f"License {license.number} lacks the key that verifies its activation code.",
             f"license {license.number}",
-            "Issue it by a task of aims_license_authority, which derives the key, or by 'authority issue'.",
+            "Issue it with a task of aims_license_authority, which derives the key, or with 'authority issue'.",
         )
     return license
 
 
 def changed_license(license: License, **changes: Any) -> License:
-    """Return a license that grants something else under the same number and code, checked.
+    """Return a checked license with changed grants and the same number and code.
 
-    :param changes: type, seats, start, expiry, maintenance_expiry; what is None stays. Maintenance that ended with the
-        license goes on doing so.
+    :param changes: type, seats, start, expiry, maintenance_expiry; None keeps a value. If maintenance ends with the
+        license, a new expiry applies to both.
     """
-    given = {name: value for name, value in changes.items() if value is not None}
-    if "expiry" in given and license.maintenance_expiry == license.expiry:
-        given.setdefault("maintenance_expiry", given["expiry"])
-    return License.from_dict(vars(replace(license, **given)), f"license {license.number}")
+    changed = {name: value for name, value in changes.items() if value is not None}
+    if "expiry" in changed and license.maintenance_expiry == license.expiry:
+        changed.setdefault("maintenance_expiry", changed["expiry"])
+    return License.from_dict(vars(replace(license, **changed)), f"license {license.number}")

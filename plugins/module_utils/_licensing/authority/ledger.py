@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority's ledger: one SQLite file holding its key, licenses, holdings, transfers, responses and audit log."""
+"""The authority's ledger: a SQLite file with its key, licenses, holdings, transfers, responses and audit log."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from ..files import PRIVATE
 from ..model import ACTIVATE, DEACTIVATE, UPDATE, Account, License, parse_time, render_time
 from ..system import require_locks
 from .certificates import Certificates
-from .ledger_file import RECORDS_OF, SCHEMA, SCHEMA_VERSION, SETTINGS, STRANGERS, name_while_made, sweep, sync
+from .ledger_file import AUDIT_INDEX, SCHEMA, SCHEMA_VERSION, SETTINGS, UNPROVEN_TABLES, sweep, sync, temporary_prefix
 from .policy import EMERGENCY_DAYS, Holding, check_emergency_days
 
 EMERGENCY = "emergency"
 SETTING = "setting"
-# How many requests that proved nothing are remembered by their ids.
+# How many ids of unproven requests are remembered.
 REMEMBERED = 10_000
 REHEARSAL = "REHEARSAL "
 _START = "0" * 64
-# Seconds after which what lies there half made is nobody's any more.
+# Seconds after which an incomplete file is taken to be of a creation that was killed.
 _UNDER_WAY = 60.0
-_ADVICE = "Check its rights, the free space and who else holds it; where it is damaged, restore it from a backup."
+_ADVICE = "Check its permissions, free space and other users of it. If it is damaged, restore it from a backup."
 
 
 class Ledger:
-    """An open ledger. Use as a context manager; changes go through :meth:`change`.
+    """An open ledger. Use it as a context manager, and change it within :meth:`change`.
 
-    :raises LicensingError: the file is missing, not a ledger, or of another version.
+    :raises LicensingError: the file is missing, not a ledger, or of another version
     """
 
     def __init__(self, path: str) -> None:
@@ -49,15 +49,15 @@ class Ledger:
         try:
             there = Path(path).is_file()
             if there and Path(path).stat().st_nlink > 1:
-                # Its creation was killed at its very end, and left its other name.
+                # A creation that was killed at its end leaves the file with a second name.
                 sweep(Path(path).absolute(), lambda found: os.path.samestat(found, Path(path).stat()))
         except OSError as error:
             raise refuse(f"The ledger cannot be reached: {error.strerror}.", path, _ADVICE) from error
         if not there:
             raise refuse(
-                "There is no authority's ledger here.",
+                "There is no ledger of an authority here.",
                 path,
-                "Make one with 'authority init', or correct aims_license_server_authority.",
+                "Create a ledger with 'authority init', or correct aims_license_server_authority.",
             )
         try:
             self._db = self._connect(path)
@@ -71,7 +71,7 @@ class Ledger:
             raise
         if version != SCHEMA_VERSION or found is None:
             self._db.close()
-            todo = "Give the path of the ledger, or make one under another path with 'authority init'."
+            todo = "Use the path of the ledger, or create a ledger at another path with 'authority init'."
             raise refuse("This file is not a ledger of this version.", path, todo)
         certificates = Certificates(path)
         try:
@@ -90,33 +90,33 @@ class Ledger:
     def _connect(path: str) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=15.0, isolation_level=None)
         try:
-            # SQLite looks into a file only when it is first asked for something, be it a setting.
+            # SQLite reads the file only at the first statement.
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
         except (sqlite3.DatabaseError, UnicodeDecodeError):
-            # The latter where SQLite quotes what it cannot read, and Python cannot read that either.
+            # UnicodeDecodeError: SQLite quotes unreadable data in its errors, which Python may fail to decode.
             db.close()
             raise
         return db
 
     @classmethod
     def create(cls, path: str, name: str) -> Ledger:
-        """Make a new ledger with a key of its own.
+        """Create a ledger with a new key.
 
-        :param name: the realm's name; it is given the prefix ``REHEARSAL`` so that nobody takes it for the vendor's
+        :param name: the realm's name; the prefix ``REHEARSAL`` distinguishes it from the vendor's authority
         """
         realm = name if name.startswith(REHEARSAL) else f"{REHEARSAL}{name}"
         Realm.from_dict({"name": realm, "key": "A" * 43 + "="}, "realm name")
         pem = documents.new_private_key()
         public = documents.realm_key(documents.load_private_key(pem, path))
         place = Path(path).absolute()
-        temporary = place.with_name(f"{name_while_made(place)}{secrets.token_hex(6)}")
+        temporary = place.with_name(f"{temporary_prefix(place)}{secrets.token_hex(6)}")
         try:
-            sweep(place, lambda found: time.time() - found.st_mtime > _UNDER_WAY)
+            sweep(place, lambda status: time.time() - status.st_mtime > _UNDER_WAY)
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE))
             faults.reach("ledger.create.made", path)
             db = cls._connect(str(temporary))
-            db.executescript(SCHEMA + STRANGERS + RECORDS_OF)
+            db.executescript(SCHEMA + UNPROVEN_TABLES + AUDIT_INDEX)
             db.execute("INSERT INTO realm VALUES (?, ?, ?)", (realm, pem, public))
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.close()
@@ -125,16 +125,14 @@ class Ledger:
             faults.reach("ledger.create.linked", path)
             sync(place.parent)
         except FileExistsError:
-            raise refuse(
-                "There is a file already.", path, "Use the ledger that is there, or choose another path."
-            ) from None
+            raise refuse("The file already exists.", path, "Use the existing ledger, or choose another path.") from None
         except OSError as error:
             raise refuse(
-                f"Cannot make the ledger: {error.strerror}.", path, "Make its folder, or choose another path."
+                f"Cannot create the ledger: {error.strerror}.", path, "Create its folder, or choose another path."
             ) from error
         except sqlite3.Error as error:
             require_locks(place)
-            raise refuse(f"Cannot make the ledger: {error}.", path, _ADVICE) from None
+            raise refuse(f"Cannot create the ledger: {error}.", path, _ADVICE) from None
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -151,26 +149,26 @@ class Ledger:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
-        """Do all that follows as one durable transaction, or nothing of it."""
+        """Run the block as one durable transaction."""
         self._rows("BEGIN IMMEDIATE")
         try:
             yield
             self._rows("COMMIT")
             faults.reach("ledger.committed", self.path)
         except BaseException:
-            # SQLite has rolled back by itself where the disk failed.
+            # After a disk failure, SQLite has already rolled back.
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise
 
     def check_writable(self, dry: bool = False) -> None:
-        """Write to the disk and change nothing of meaning, or refuse as the next change would be refused.
+        """Check that the ledger is writable, by a write that changes nothing of meaning.
 
-        :param dry: write nothing; who may not write, or is kept from it by somebody else, is told so all the same
+        :param dry: write nothing; missing permissions and locks are still detected
         """
         with self.change():
             if not dry:
-                # A row that is replaced by the same stays unwritten; the number of the version does not.
+                # SQLite skips the write of an unchanged row, but always writes the version.
                 self._rows(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -185,29 +183,29 @@ class Ledger:
         return next(iter(self._rows(statement, *values)), None)
 
     def _damaged(self) -> LicensingError:
-        return refuse("The ledger is damaged: what is in one of its tables cannot be read.", self.path, _ADVICE)
+        return refuse("The ledger is damaged: a value in its tables is invalid.", self.path, _ADVICE)
 
     def _blob(self, value: object) -> bytes:
-        # Python takes a number for the size of what it is to make.
+        # bytes(number) would allocate that many bytes.
         if not isinstance(value, bytes):
             raise self._damaged()
         return value
 
     def _mapping(self, text: object) -> dict[str, Any]:
         try:
-            found = json.loads(text) if isinstance(text, str) else None
+            data = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
+            data = None
+        if not isinstance(data, dict):
             raise self._damaged()
-        return found
+        return data
 
     def sign(self, kind: str, body: Mapping[str, Any]) -> bytes:
         """Return a document signed by the realm."""
         return documents.sign(kind, body, {"realm": documents.load_private_key(self._private_key, self.path)})
 
     def licenses(self) -> list[License]:
-        """Return all issued licenses, in order of their numbers."""
+        """Return all issued licenses, sorted by number."""
         rows = self._rows("SELECT body FROM license ORDER BY number")
         return [License.from_dict(self._mapping(body), self.path) for (body,) in rows]
 
@@ -216,7 +214,7 @@ class Ledger:
         return License.from_dict(self._mapping(row[0]), self.path) if row else None
 
     def put_license(self, license: License, now: datetime, event: str = "issue") -> None:
-        """Issue a license, or replace what it grants. To be called within :meth:`change`."""
+        """Issue a license, or replace it. Call this within :meth:`change`."""
         body = dict(vars(license))
         self._rows(
             "INSERT INTO license VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET body = excluded.body",
@@ -240,7 +238,7 @@ class Ledger:
         )
 
     def account(self, number: str, nodelock: str) -> Account:
-        """Return the transfers a license has spent under one kind of nodelock."""
+        """Return the transfers that a license has spent with a kind of nodelock."""
         rows = self._rows("SELECT at FROM transfer WHERE number = ? AND nodelock = ? ORDER BY at", number, nodelock)
         return Account(nodelock, tuple(parse_time(at, self.path) for (at,) in rows))
 
@@ -248,17 +246,17 @@ class Ledger:
         self._rows("INSERT INTO transfer VALUES (?, ?, ?)", number, nodelock, render_time(now))
 
     def response(self, request_id: str) -> tuple[str, bytes] | None:
-        """Return ``(request digest, response)`` of a request that was answered before, as it was signed."""
+        """Return ``(request digest, response)`` of an answered request, or None."""
         row = self._row("SELECT request_digest, content FROM response WHERE request_id = ?", request_id)
         if row is None:
             return None
         digest, content = row[0], self._blob(row[1])
         try:
-            found = documents.read(content, documents.RESPONSE, self.path)
+            response = documents.read(content, documents.RESPONSE, self.path)
         except LicensingError:
             raise self._damaged() from None
-        asked = (found.body.get("request_id"), found.body.get("request_digest"))
-        if asked != (request_id, digest) or not found.is_signed("realm", self.realm.key):
+        asked = (response.body.get("request_id"), response.body.get("request_digest"))
+        if asked != (request_id, digest) or not response.is_signed("realm", self.realm.key):
             raise self._damaged()
         return digest, content
 
@@ -266,22 +264,22 @@ class Ledger:
         self._rows("INSERT INTO response VALUES (?, ?, ?)", request_id, request_digest, content)
 
     def replace_response(self, request_id: str, content: bytes) -> None:
-        """Answer a request otherwise from now on: what it was granted has been withdrawn."""
+        """Replace the response to a request, because its grant was withdrawn."""
         self._rows("UPDATE response SET content = ? WHERE request_id = ?", content, request_id)
 
     def unproven(self, request_id: str) -> str | None:
-        """Return what is remembered of a request that was refused before because it proved nothing."""
-        self._make_strangers()
+        """Return the mark of a refused unproven request, or None."""
+        self._create_unproven()
         row = self._row("SELECT digest FROM unproven WHERE request_id = ?", request_id)
         return row[0] if row else None
 
     def put_unproven(self, request_id: str, mark: str) -> None:
-        """Remember a request that proved nothing; of very many, the oldest are forgotten."""
+        """Remember an unproven request. Beyond REMEMBERED, the oldest are forgotten."""
         self._rows("INSERT INTO unproven (request_id, digest) VALUES (?, ?)", request_id, mark)
         self._rows("DELETE FROM unproven WHERE at <= (SELECT MAX(at) FROM unproven) - ?", REMEMBERED)
 
     def count_unproven(self, hour: str) -> int | None:
-        """Count one more such request; for the first in an hour return how many the last hour with any had."""
+        """Count an unproven request. Return the previous hour's count for the first request of an hour, else None."""
         row = self._row("SELECT hour, requests FROM unproven_count")
         if row and row[0] == hour:
             self._rows("UPDATE unproven_count SET requests = requests + 1")
@@ -290,17 +288,17 @@ class Ledger:
         self._rows("INSERT INTO unproven_count VALUES (?, 1)", hour)
         return int(row[1]) if row else 0
 
-    def _make_strangers(self) -> None:
+    def _create_unproven(self) -> None:
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'unproven_count'"):
-            for statement in filter(str.strip, STRANGERS.split(";")):
+            for statement in filter(str.strip, UNPROVEN_TABLES.split(";")):
                 self._rows(statement)
 
     def emergency_days(self) -> int:
-        """For how many days this authority activates what a lost machine holds, 0 for never."""
+        """Return the length of an emergency activation in days; 0 for none."""
         return int(self._settings().get("emergency_days", EMERGENCY_DAYS))
 
     def set_emergency_days(self, days: int, now: datetime) -> bool:
-        """Change that; return whether it was otherwise before. To be called within :meth:`change`."""
+        """Set the length of an emergency activation. Return whether it changed. Call this within :meth:`change`."""
         if check_emergency_days(days) == self.emergency_days():
             return False
         self._rows(SETTINGS)
@@ -310,17 +308,17 @@ class Ledger:
 
     def _settings(self) -> dict[str, int]:
         there = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'setting'")
-        found = dict(self._rows("SELECT name, value FROM setting")) if there else {}
-        if not all(isinstance(value, int) for value in found.values()):
+        settings = dict(self._rows("SELECT name, value FROM setting")) if there else {}
+        if not all(isinstance(value, int) for value in settings.values()):
             raise self._damaged()
-        return found
+        return settings
 
     def next_serial(self) -> int:
-        """The serial that the next audit record will have."""
+        """Return the serial of the next audit record."""
         return int(self._rows("SELECT COALESCE(MAX(serial), 0) + 1 FROM audit")[0][0])
 
     def record(self, now: datetime, event: str, number: str | None, detail: Mapping[str, Any]) -> None:
-        """Add a record to the audit log; each holds the hash of the one before it."""
+        """Append a record to the audit log. Each record has the hash of the previous record."""
         serial = self.next_serial()
         last = self._row("SELECT hash FROM audit WHERE serial = ?", serial - 1)
         previous = last[0] if last else _START
@@ -328,15 +326,15 @@ class Ledger:
         self._rows("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", *row, _chain(row))
 
     def records(self, number: str, *events: str) -> list[dict[str, Any]]:
-        """Return what the audit log says of a license, oldest first, as ``{at, event, detail}``; unchecked."""
+        """Return a license's audit records, oldest first, as ``{at, event, detail}``. The chain is not checked."""
         rows = self._rows("SELECT at, event, detail FROM audit WHERE number = ? ORDER BY serial", number)
         return [
             {"at": at, "event": event, "detail": self._mapping(text)} for at, event, text in rows if event in events
         ]
 
     def answered(self, number: str, since: datetime, until: datetime, limit: int) -> list[str]:
-        """Return when a license's newest answers within a time were recorded, newest first, and no more than limit."""
-        self._rows(RECORDS_OF)
+        """Return the times of a license's answers within a period, newest first, at most ``limit``."""
+        self._rows(AUDIT_INDEX)
         rows = self._rows(
             "SELECT at FROM audit WHERE number = ? AND at > ? AND at <= ? AND event IN (?, ?, ?, ?) "
             "ORDER BY at DESC LIMIT ?",
@@ -345,7 +343,7 @@ class Ledger:
         return [str(at) for (at,) in rows]
 
     def contents(self) -> dict[str, dict[str, Any]]:
-        """Return what the tables hold, to be compared with what the audit log says.
+        """Return the tables in the form of the replayed audit log.
 
         :return: licenses, holdings and transfers by license number, responses by request id, settings by name
         """
@@ -362,9 +360,9 @@ class Ledger:
         }
 
     def audit(self) -> list[dict[str, Any]]:
-        """Return the audit log, oldest first, after checking its chain.
+        """Check the chain of the audit log, and return the log, oldest first.
 
-        :raises LicensingError: a record was changed, removed or put in between.
+        :raises LicensingError: a record was changed, removed or inserted
         """
         records, previous = [], _START
         rows = self._rows("SELECT serial, at, event, number, detail, previous, hash FROM audit ORDER BY serial")
@@ -373,7 +371,7 @@ class Ledger:
                 raise refuse(
                     f"The audit log is broken at record {row[0]}: it was changed after it was written.",
                     self.path,
-                    "Compare the ledger with its backups; trust nothing from this record on.",
+                    "Compare the ledger with its backups. Do not trust this record or later ones.",
                 )
             previous = row[6]
             records.append(

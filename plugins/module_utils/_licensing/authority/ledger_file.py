@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file of a ledger: its tables, and what its creation leaves behind when it is killed."""
+"""The file of a ledger: its tables, and the cleanup after an interrupted creation."""
 
 from __future__ import annotations
 
@@ -25,33 +25,32 @@ CREATE TABLE response (request_id TEXT PRIMARY KEY, request_digest TEXT NOT NULL
 CREATE TABLE audit (serial INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, number TEXT,
                     detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
 """
-# Ledgers of the first version lack it; made with the first change.
-RECORDS_OF = "CREATE INDEX IF NOT EXISTS record_of ON audit (number, at)"
-# Tables that ledgers of the first version lack; made with the first change that needs them.
-STRANGERS = """
+# Ledgers of the first version lack this index; the first change creates it.
+AUDIT_INDEX = "CREATE INDEX IF NOT EXISTS record_of ON audit (number, at)"
+# Ledgers of the first version lack these tables; the first change that needs them creates them.
+UNPROVEN_TABLES = """
 CREATE TABLE IF NOT EXISTS unproven (at INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS unproven_count (hour TEXT PRIMARY KEY, requests INTEGER NOT NULL);
 """
 SETTINGS = "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
-# Records of the audit log beyond those named like the action that was asked for.
 
 
-def name_while_made(place: Path) -> str:
-    """How the names begin that a ledger has while it is made."""
+def temporary_prefix(place: Path) -> str:
+    """Return the prefix of a ledger's name during its creation."""
     return f".tmp-{place.name}-"
 
 
 def sweep(place: Path, is_left: Callable[[os.stat_result], bool]) -> None:
-    """Remove what creations of a ledger have left that were killed; it holds a private key.
+    """Remove the files of killed creations of a ledger, because they have a private key.
 
-    They make files: a folder or a link of such a name is somebody else's, and stays.
+    Folders and links with such a name are not ours and stay.
     """
-    begins = name_while_made(place)
+    begins = temporary_prefix(place)
     for left in place.parent.iterdir():
         if left.name.startswith(begins):
             with contextlib.suppress(FileNotFoundError):
-                found = left.lstat()
-                if stat.S_ISREG(found.st_mode) and is_left(found):
+                status = left.lstat()
+                if stat.S_ISREG(status.st_mode) and is_left(status):
                     left.unlink()
 
 

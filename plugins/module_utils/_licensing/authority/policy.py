@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a license may be activated on a machine, and what that spends: a pure function.
+"""Judges activations: whether a license may be activated on a machine, and how many transfers that spends. Pure.
 
-The rules are those of the vendor (docs/domain.md#nodelock-rules): a machine nodelock may be transferred 3 times per
-365 days and not become a personal one; a personal nodelock 3 times per 24 hours, never offline, and may become a
-machine one. A license that cannot be deactivated is activated elsewhere for 7 days; that this can be had once in
-365 days is a rule of ours.
+The rules are the vendor's (docs/domain.md#nodelock-rules). A machine nodelock has 3 transfers per 365 days and cannot
+become a personal nodelock. A personal nodelock has 3 transfers per 24 hours, works only online, and can become a
+machine nodelock. A license on a lost machine gets an emergency activation for 7 days. Our own rule: one emergency
+activation per 365 days.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ EMERGENCY_WINDOW = timedelta(days=365)
 
 @dataclass(frozen=True)
 class Holding:
-    """Where a license is or last was.
+    """The machine that holds a license, or held it last.
 
-    :ivar live: whether it is held now; otherwise the machine gave it back
-    :ivar host_key: the public key it was activated with, base64
+    :ivar live: whether the machine holds it now; otherwise the license was given back or released
+    :ivar host_key: the public key of the activation's request, base64
     """
 
     live: bool
@@ -40,7 +40,9 @@ class Holding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """:ivar refusal: why not, or None
+    """The judgement of an activation.
+
+    :ivar refusal: the reason for a refusal, or None
     :ivar spends: transfers that the activation spends, 0 or 1
     """
 
@@ -59,9 +61,9 @@ def judge(
 ) -> Verdict:
     """Judge the activation of a license on a machine.
 
-    :param holding: where it is or last was, None if it was never activated
-    :param account: the transfers spent under the nodelock that is asked for
-    :param ask_only: for a quote: judge as if the present holder had given the license back
+    :param holding: the current or last holding; None if it was never activated
+    :param account: the transfers spent with the requested kind of nodelock
+    :param ask_only: for a quote: judge as if the current holder had given the license back
     """
     where = f"license {license.number}"
     same = holding is not None and compare(holding.fingerprint, fingerprint).is_same_machine
@@ -88,7 +90,7 @@ def judge(
 
 
 def check_emergency_days(days: int, where: str = "--emergency-days") -> int:
-    """Return for how many days an authority may grant an emergency activation, or refuse."""
+    """Return the length of an emergency activation in days. Refuse an invalid one."""
     if not 0 <= days <= _MOST_EMERGENCY_DAYS:
         todo = f"Use 1 to {_MOST_EMERGENCY_DAYS}, or 0 for no emergency activations."
         raise refuse(f"An emergency activation cannot last {days} days.", where, todo)
@@ -105,11 +107,11 @@ def judge_emergency(
     online: bool,
     now: datetime,
 ) -> tuple[Problem | None, datetime]:
-    """Judge an activation for a few days of a license that a lost machine holds; it spends nothing.
+    """Judge an emergency activation of a license that a lost machine holds. It spends no transfer.
 
-    :param earlier: when the license had one before
-    :param days: how long this authority grants it for, 0 for never
-    :return: why not, or None; and when it ends
+    :param earlier: the times of its earlier emergency activations
+    :param days: the length in days; 0 for none
+    :return: the reason for a refusal, or None; and the end of the emergency activation
     """
     where, until = f"license {license.number}", now + timedelta(days=days)
     todo = "Have the authority's owner release the license."
@@ -120,11 +122,11 @@ def judge_emergency(
         if not days:
             return Problem("This authority grants no emergency activations.", where, todo)
         if not live:
-            what = f"License {license.number} is not live on another machine, so that there is no emergency."
+            what = f"License {license.number} is not live on another machine, so there is no emergency."
             return Problem(what, where, "Activate it as usual.")
         if latest is not None and latest > now - EMERGENCY_WINDOW:
             had, next_one = render_time(latest), render_time(latest + EMERGENCY_WINDOW)
-            what = f"License {license.number} had its emergency activation at {had}; the next can be at {next_one}."
+            what = f"License {license.number} had an emergency activation at {had}. The next is possible at {next_one}."
             return Problem(what, where, todo)
         unfit = _unfit(license, holding, nodelock, online, now)
         return Problem(unfit[0], where, unfit[1]) if unfit else None
@@ -135,7 +137,7 @@ def judge_emergency(
 def _unfit(
     license: License, holding: Holding | None, nodelock: str, online: bool, now: datetime
 ) -> tuple[str, str] | None:
-    """Say why a license cannot have this kind of nodelock now, whoever holds it, and what to do."""
+    """Return why a license cannot have this kind of nodelock now, on any machine, and the remedy; or None."""
     invalid = license.problem_on(now.date())
     if invalid:
         early = now.date().isoformat() < license.start

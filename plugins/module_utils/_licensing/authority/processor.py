@@ -1,15 +1,15 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request desk: a request document in, a signed response document out.
+"""Processes requests: a request document in, a signed response document out.
 
-Activation, deactivation, update and quote are one exchange. A request id that was answered before gets the very same
-response, and nothing happens twice. Only a grant of what was given back or released since is refused from then on: the
-machine may be restored from a time when it had asked and not heard.
+Activation, deactivation, update and quote are the same exchange. A repeated request id gets the same response, and
+nothing happens twice. The exception is a grant whose license was given back or released since: its id is refused,
+because the machine may be restored from a moment between request and response.
 
-A request that proves nothing - neither the license's code nor the key of the machine that holds it or held it last - is
-refused in words that depend on the request alone, so that the refusal need not be stored: signed again, it has the very
-same bytes. What is kept of it is its id, among a bounded number of such ids, and a count.
+A request is unproven if it proves neither the license's code nor the key of the machine that holds or last held it. Its
+refusal depends on the request alone, so it is not stored: signed again, it has the same bytes. Only its id, among a
+bounded number of ids, and a count are stored.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from ..model import (
     render_time,
 )
 from .ledger import EMERGENCY, Ledger
-from .pace import check_pace
 from .policy import Holding, Verdict, judge, judge_emergency
+from .rate_limit import check_rate
 from .release import given_back_problem, released_problem, released_since, withdraw
 
 _FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.compile(r"[0-9a-f]{32}\Z")
@@ -48,15 +48,16 @@ _FINGERPRINT_NAME, _FINGERPRINT_VALUE = re.compile(r"[a-z0-9-]{1,40}\Z"), re.com
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request was answered.
+    """The answer to a request.
 
     :ivar content: the response file
-    :ivar action, number: what was asked, of which license
+    :ivar action: the requested action
+    :ivar number: the license number
     :ivar outcome: ``granted`` or ``refused``
-    :ivar reason: of a refusal
-    :ivar proven: whether the request proved to come from somebody who may know about the license
-    :ivar issued: when it was answered first; None of a request that proved nothing
-    :ivar repeated: whether that was before, so that this is the very same response again
+    :ivar reason: the reason for a refusal, ``{what, where, todo}``
+    :ivar proven: whether the request proved the code or the holder's key
+    :ivar issued: the time of the first answer (UTC, ISO 8601); None for an unproven request
+    :ivar repeated: whether the request was answered before
     """
 
     content: bytes
@@ -70,59 +71,59 @@ class Answer:
 
 
 class RequestProcessor:
-    """Answers requests out of one ledger.
+    """Answers requests from one ledger.
 
-    :param online: whether requests come from the machines themselves, not as files that a person carries
-    :param clock: gives the time, UTC
+    :param online: whether machines send the requests themselves, instead of a person who carries files
+    :param clock: returns the time, UTC
     """
 
     def __init__(self, ledger: Ledger, online: bool, clock: Callable[[], datetime] = now_utc) -> None:
         self._ledger = ledger
         self._online = online
         self._clock = clock
-        self._nobody = documents.public_half(documents.load_private_key(documents.new_private_key(), "key"))
+        self._random_key = documents.public_half(documents.load_private_key(documents.new_private_key(), "key"))
 
     def answer(self, data: bytes, where: str = "request") -> bytes:
-        """Answer a request; return the content of the response file. See :meth:`consider`."""
-        return self.consider(data, where).content
+        """Answer a request. Return the content of the response file. See :meth:`process`."""
+        return self.process(data, where).content
 
-    def consider(self, data: bytes, where: str = "request") -> Answer:
-        """Answer a request, granting or refusing.
+    def process(self, data: bytes, where: str = "request") -> Answer:
+        """Answer a request by a grant or a refusal.
 
-        :raises LicensingError: the request is not one that can be answered: damaged, of another realm, or under an id
-            that another request was answered under; or its license is asked for too often. Nothing is recorded then.
+        :raises LicensingError: the request is damaged, for another realm, or reuses the id of another request; or the
+            license's rate limit is exceeded. Nothing is recorded then.
         """
         request = documents.read(data, documents.REQUEST, where)
         body = self._checked(request)
-        license = self._known(request)
+        license = self._proven_license(request)
         if body["action"] == QUOTE:
             content = self._ledger.sign(documents.RESPONSE, self._quote(request, license, self._clock()))
-            return self._told(content, license is not None)
+            return self._answer_of(content, license is not None)
         with self._ledger.change():
             proven = self._is_proven(request, license)
             earlier = self._earlier(request, proven)
             if earlier is not None:
                 return earlier
-            # Read once: what is recorded of one answer is all of one second, which the audit compares.
+            # One reading of the clock, because the audit compares the times of an answer's records.
             now = self._clock()
             if proven:
-                check_pace(self._ledger, parse_number(body["number"]), now)
+                check_rate(self._ledger, parse_number(body["number"]), now)
                 acts = {ACTIVATE: self._activate, DEACTIVATE: self._deactivate, UPDATE: self._update}
                 content = self._ledger.sign(documents.RESPONSE, acts[body["action"]](request, now))
                 self._ledger.put_response(body["id"], request.identity, content)
             else:
-                content = self._ledger.sign(documents.RESPONSE, self._stranger(request))
+                content = self._ledger.sign(documents.RESPONSE, self._unproven_refusal(request))
                 self._remember(request, now)
-        return self._told(content, proven)
+        return self._answer_of(content, proven)
 
-    def seen(self, data: bytes, where: str = "request") -> Answer | None:
-        """Return the answer that a request got before, or None where it was never processed; nothing is answered.
+    def earlier_answer(self, data: bytes, where: str = "request") -> Answer | None:
+        """Return the earlier answer to a request, or None. The request is not processed.
 
-        :raises LicensingError: as :meth:`consider` does
+        :raises LicensingError: as :meth:`process` does
         """
         request = documents.read(data, documents.REQUEST, where)
         self._checked(request)
-        license = self._known(request)
+        license = self._proven_license(request)
         with self._ledger.change():
             return self._earlier(request, self._is_proven(request, license))
 
@@ -132,17 +133,17 @@ class RequestProcessor:
         if remembered is None:
             return None
         identity, _blank, signed = remembered.partition(" ")
-        # Its proof by the code was damaged on the way, and here is the original.
+        # The earlier copy had a damaged proof of the code, and this is the original.
         if identity != request.identity and signed == request.signed and proven:
             return None
         if identity != request.identity:
-            todo = "Take the original request file again."
-            raise refuse("Another request was answered under this id.", request.where, todo)
-        content = known[1] if known else self._ledger.sign(documents.RESPONSE, self._stranger(request))
-        return self._told(content, proven=known is not None, repeated=True)
+            todo = "Use the original request file."
+            raise refuse("Another request with this id was already answered.", request.where, todo)
+        content = known[1] if known else self._ledger.sign(documents.RESPONSE, self._unproven_refusal(request))
+        return self._answer_of(content, proven=known is not None, repeated=True)
 
     @staticmethod
-    def _told(content: bytes, proven: bool, repeated: bool = False) -> Answer:
+    def _answer_of(content: bytes, proven: bool, repeated: bool = False) -> Answer:
         body = documents.read(content, documents.RESPONSE, "response").body
         told = (body["action"], body["number"], body["outcome"], body["reason"])
         return Answer(content, *told, proven, body["issued"], repeated)
@@ -153,17 +154,17 @@ class RequestProcessor:
         holding = self._ledger.holding(parse_number(request.body["number"]))
         return holding is not None and holding.host_key == request.body["host_key"]
 
-    def _stranger(self, request: Document) -> Mapping[str, Any]:
-        """The refusal of a request that proves nothing; it says the same whether or not there is such a license."""
+    def _unproven_refusal(self, request: Document) -> Mapping[str, Any]:
+        """Return the refusal of an unproven request. It does not reveal whether the license exists."""
         problem = _unknown(request) if request.body["action"] == ACTIVATE else _not_live(request)
-        # No serial and no time: the same request is to get the same bytes without anything being stored for it.
+        # No serial and no time, so that a repeated request gets the same bytes without a stored response.
         return {**self._body(request, "refused", problem.as_dict(), None), "serial": 0}
 
     def _remember(self, request: Document, now: datetime) -> None:
         self._ledger.put_unproven(request.body["id"], f"{request.identity} {request.signed}")
         earlier = self._ledger.count_unproven(render_time(now)[:13])
         if earlier is not None:
-            # One record an hour, whoever asks however often: strangers do not make the log grow.
+            # At most one audit record per hour, so that unproven requests cannot fill the log.
             detail = {**self._detail(request, "refused", 0), "unproven": True, "earlier": earlier}
             self._ledger.record(now, request.body["action"], parse_number(request.body["number"]), detail)
 
@@ -180,7 +181,7 @@ class RequestProcessor:
             and isinstance(fingerprint, dict)
             and 1 <= len(fingerprint) <= 10
             and all(isinstance(value, str) and _FINGERPRINT_VALUE.match(value) for value in fingerprint.values())
-            # Names are repeated in the response and in the audit log: a stranger shall not make them long.
+            # Response and audit log repeat these names, so their length is limited.
             and all(_FINGERPRINT_NAME.match(name) for name in fingerprint)
         )
         if not well_formed:
@@ -199,14 +200,14 @@ class RequestProcessor:
             raise _damaged(where)
         return {**body, "number": number}
 
-    def _known(self, request: Document) -> License | None:
-        """The license, if the request proves knowledge of its code. Which of the two failed is not told.
+    def _proven_license(self, request: Document) -> License | None:
+        """Return the license if the request proves its code, else None.
 
-        Where there is no such license the proof is checked all the same, against a key that nobody has: it takes as
-        long.
+        For an unknown license, the proof is checked against a random key, so that the time does not reveal whether the
+        license exists.
         """
         license = self._ledger.license(parse_number(request.body["number"]))
-        signed = request.is_signed("code", license.code_key if license else self._nobody)
+        signed = request.is_signed("code", license.code_key if license else self._random_key)
         return license if signed else None
 
     def _judge(self, request: Document, license: License, now: datetime) -> Verdict:
@@ -226,7 +227,7 @@ class RequestProcessor:
         if license is None:
             return self._refusal(request, _unknown(request), now)
         if request.body.get("emergency"):
-            return self._bridge(request, license, now)
+            return self._activate_emergency(request, license, now)
         verdict = self._judge(request, license, now)
         if verdict.refusal:
             return self._refusal(request, verdict.refusal, now)
@@ -236,8 +237,8 @@ class RequestProcessor:
         self._ledger.put_holding(license.number, Holding(True, body["fingerprint"], body["host_key"], body["nodelock"]))
         return self._granted(request, license, verdict.spends, now)
 
-    def _bridge(self, request: Document, license: License, now: datetime) -> Mapping[str, Any]:
-        """Activate for a few days what a lost machine holds. By the ledger that machine goes on holding it."""
+    def _activate_emergency(self, request: Document, license: License, now: datetime) -> Mapping[str, Any]:
+        """Grant an emergency activation. In the ledger, the lost machine remains the holder."""
         problem, until = self._judge_emergency(request, license, now)
         if problem:
             return self._refusal(request, problem, now)
@@ -257,37 +258,37 @@ class RequestProcessor:
 
     def _deactivate(self, request: Document, now: datetime) -> Mapping[str, Any]:
         number = parse_number(request.body["number"])
-        holding, license = self._held(request), self._ledger.license(number)
+        holding, license = self._current_holding(request), self._ledger.license(number)
         if license is None or holding is None:
             last = self._ledger.holding(number)
-            # Where nobody holds it, the nodelock that is to be given back is worth nothing, and may go.
-            refused = self._refusal(request, self._lost(request), now)
+            # If no machine holds the license, the response says so, and the host may remove its void nodelock.
+            refused = self._refusal(request, self._not_held(request), now)
             return {**refused, "live": last is not None and last.live}
         self._ledger.put_holding(number, Holding(False, holding.fingerprint, holding.host_key, holding.nodelock))
         withdraw(self._ledger, number, holding.host_key, now, given_back_problem(number, render_time(now)))
         return self._granted(request, license, 0, now)
 
     def _update(self, request: Document, now: datetime) -> Mapping[str, Any]:
-        """Hand the license file as it is now to the machine that holds the license; nothing else changes."""
+        """Send the current license file to the machine that holds the license. Nothing else changes."""
         license = self._ledger.license(parse_number(request.body["number"]))
-        if license is None or self._held(request) is None:
-            return self._refusal(request, self._lost(request), now)
+        if license is None or self._current_holding(request) is None:
+            return self._refusal(request, self._not_held(request), now)
         return self._granted(request, license, 0, now)
 
-    def _held(self, request: Document) -> Holding | None:
-        """The holding of a license that is live on the machine which asks, by its key and its fingerprint."""
+    def _current_holding(self, request: Document) -> Holding | None:
+        """Return the holding if the requesting machine, by key and fingerprint, holds the license; else None."""
         holding = self._ledger.holding(parse_number(request.body["number"]))
         here = (
             holding is not None
             and holding.live
             and holding.host_key == request.body["host_key"]
-            # A home that was copied has the key too; what it gave back would stay live on the first machine.
+            # A copied home has the same key. It must not give back a license that the original machine holds.
             and compare(holding.fingerprint, request.body["fingerprint"]).is_same_machine
         )
         return holding if here else None
 
-    def _lost(self, request: Document) -> Problem:
-        """Why the machine that held a license last does not hold it now."""
+    def _not_held(self, request: Document) -> Problem:
+        """Return the reason why the last holder does not hold the license now."""
         number = parse_number(request.body["number"])
         since = released_since(self._ledger, number)
         return released_problem(number, since) if since else _not_live(request)
@@ -300,8 +301,8 @@ class RequestProcessor:
         emergency = {}
         if request.body.get("emergency"):
             problem, until = self._judge_emergency(request, license, now)
-            told = {"until": None, "reason": problem.as_dict()} if problem else {"until": render_time(until)}
-            emergency = {"emergency": told}
+            answer = {"until": None, "reason": problem.as_dict()} if problem else {"until": render_time(until)}
+            emergency = {"emergency": answer}
         return {
             **emergency,
             **self._body(request, outcome, verdict.refusal.as_dict() if verdict.refusal else None, now),
@@ -363,13 +364,13 @@ class RequestProcessor:
 
 
 def _damaged(where: str) -> LicensingError:
-    return refuse("The request is incomplete or damaged.", where, "Make it again on the license server's host.")
+    return refuse("The request is incomplete or damaged.", where, "Create it again on the license server's host.")
 
 
 def _has_signatures(request: Document) -> bool:
-    """Whether a request has no signatures but those that are looked at, each with the length of one.
+    """Whether a request has only the signatures that are checked, each with a signature's length.
 
-    They are part of what it is: with one that nobody checks, somebody else could make another request of it.
+    Signatures are part of a request's identity. An unchecked signature would let anybody make another request of it.
     """
     parts = {"host", "code"} if request.body["action"] in (ACTIVATE, QUOTE) else {"host"}
     return parts.issuperset(request.signatures) and request.has_whole_signatures

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a request travels to an authority and its response back."""
+"""The channel interface, the embedded and offline channels, and the choice of a channel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Callable, Protocol
 from .. import faults
 from ..addresses import parse_service, service_url
 from ..documents import Realm
-from ..errors import refuse, shown
+from ..errors import quoted, refuse
 
 LEDGER = "ledger:"
 OFFLINE = "offline"
@@ -21,11 +21,11 @@ HTTPS_PORT = 443
 
 
 class Channel(Protocol):
-    """A way to an authority.
+    """A channel to an authority: it carries requests there and responses back.
 
     :ivar online: whether a request is answered in the same call
-    :ivar realm: whose answers come this way, where the channel itself can tell
-    :ivar where: the other end, for messages
+    :ivar realm: the authority's realm, if the channel knows it
+    :ivar where: the authority's address or the folder of response files, for messages
     """
 
     online: bool
@@ -33,23 +33,24 @@ class Channel(Protocol):
     where: str
 
     def exchange(self, number: str, request: bytes) -> bytes | None:
-        """Hand over a request; return the response, or None while it has to be fetched by hand.
+        """Send a request. Return the response, or None while a person has to fetch it.
 
-        The same request may be handed over any number of times.
+        Sending the same request again is safe.
         """
 
     def probe(self, dry: bool = False) -> None:
-        """Refuse where the authority cannot be reached, or could not answer a request now. It is asked for nothing.
+        """Check that the authority is reachable and could answer a request. Sends no request.
 
-        :param dry: change no byte on this machine
+        :param dry: write nothing on this machine
+        :raises LicensingError: the authority is unreachable or cannot answer
         """
 
 
 class Embedded:
-    """An authority that is a function call away.
+    """An authority in the same process.
 
-    :param answer: gives the response to a request
-    :param check: refuses where no answer could be recorded now; told whether it may not write
+    :param answer: returns the response to a request
+    :param check: raises if the ledger could not record an answer; its argument is whether to write nothing
     """
 
     online = True
@@ -69,15 +70,15 @@ class Embedded:
         return response
 
     def probe(self, dry: bool = False) -> None:
-        """Have the authority write to its ledger: one that can only be read answers no request."""
+        """Check that the ledger is writable, because an authority with a read-only ledger answers no request."""
         self._check(dry)
 
 
 class OfflineFiles:
-    """Request files that a person carries to the authority, and the response files that came back.
+    """Request files that a person takes to the authority, and the response files that came back.
 
     :param responses: license number → content of its response file
-    :param where: the folder that they were found in
+    :param where: the folder of the response files, for messages
     """
 
     online = False
@@ -92,13 +93,14 @@ class OfflineFiles:
         return self._responses.get(number)
 
     def probe(self, dry: bool = False) -> None:
-        """Do nothing: a request file is only written."""
+        """Do nothing: offline, a run only writes request files."""
 
 
 def check_authority(authority: str | None) -> str:
-    """Return the authority's address in order, or refuse.
+    """Return the authority's address in normal form.
 
     :param authority: ``ledger:/absolute/path``, ``https://host[:port]`` or ``offline``
+    :raises LicensingError: it is none of these
     """
     text = (authority or "").strip()
     is_ledger = text.startswith(f"{LEDGER}/") and len(text) > len(LEDGER) + 1 and text.isprintable()
@@ -107,7 +109,7 @@ def check_authority(authority: str | None) -> str:
     if text.lower().startswith(HTTPS):
         return service_url(*service_address(text), HTTPS_PORT)
     raise refuse(
-        f"{shown(authority)} is not an authority." if text else "No authority is given.",
+        f"{quoted(authority)} is not an authority." if text else "No authority is set.",
         "authority",
         "Use 'ledger:/absolute/path/authority.db' or 'offline', or 'https://host:8443' of an authority's service "
         "(variable aims_license_server_authority).",
@@ -115,24 +117,24 @@ def check_authority(authority: str | None) -> str:
 
 
 def service_address(authority: str) -> tuple[str, int]:
-    """Return host and port of an authority's service, or refuse what is not ``https://host[:port]``."""
+    """Return host and port of an authority's address. Refuse any other form than ``https://host[:port]``."""
     try:
         return parse_service(authority, HTTPS_PORT)
     except ValueError:
-        # What stands before an @ is a password, as likely as not.
+        # The text before an @ may contain a password.
         named = re.sub(r"//.*@", "//…@", authority.strip())
         raise refuse(
-            f"{shown(named)} is not the address of an authority's service.",
+            f"{quoted(named)} is not the address of an authority's service.",
             "authority",
             "Write it as 'https://host:8443': a host name or IP address and the port, nothing else.",
         ) from None
 
 
 def ledger_path(authority: str | None) -> str:
-    """Return the path of the ledger that an authority's address names, or refuse any other kind of authority."""
+    """Return the ledger's path from an authority's address. Refuse any other kind of authority."""
     text = check_authority(authority)
     if not text.startswith(LEDGER):
-        raise refuse(f"{shown(text)} names no ledger.", "authority", "Give 'ledger:/absolute/path/authority.db'.")
+        raise refuse(f"{quoted(text)} names no ledger.", "authority", "Use 'ledger:/absolute/path/authority.db'.")
     return text[len(LEDGER) :]
 
 
@@ -145,10 +147,10 @@ def open_channel(
 ) -> Channel:
     """Return the channel to an authority.
 
-    :param open_ledger: what opens the ledger at a path (given by the floor above, which knows the authority's side)
-    :param responses: for ``offline``, the response files at hand by license number
-    :param folder: for messages, where these were found
-    :param realm: the realm that is pinned or given; a service proves with its ``ca`` that it is the authority
+    :param open_ledger: opens the ledger at a path; passed by a floor that may import ``authority/``
+    :param responses: for ``offline``, content of the response files by license number
+    :param folder: the folder of these files, for messages
+    :param realm: the pinned or declared realm; its ``ca`` authenticates the authority's service
     """
     text = check_authority(authority)
     if text == OFFLINE:
@@ -161,21 +163,22 @@ def open_channel(
 
 
 def check_realm(authority: str, realm: Realm | None) -> Realm | None:
-    """Return the realm, or refuse one without the certificate that an authority over HTTPS is checked against."""
+    """Return the realm. Over HTTPS, refuse a realm without ``ca``, because the service could not be authenticated."""
     if authority.startswith(HTTPS) and (realm is None or realm.ca is None):
         raise refuse(
-            "The authority's service cannot be checked: its realm has no ca.",
+            "The authority's service cannot be authenticated: the realm has no ca.",
             authority,
-            "Give the realm with its ca (aims_license_server_realm), as 'authority init' or 'authority realm' prints "
-            "it.",
+            "Declare the realm with its ca (aims_license_server_realm), as 'authority init' or 'authority realm' "
+            "prints it.",
         )
     return realm
 
 
 def merged(pinned: Realm | None, given: Realm | None) -> Realm | None:
-    """Return the realm to deal with: the pinned one with the certificate that was given last, or the one there is.
+    """Combine the pinned and the declared realm: the pinned key with the declared certificate.
 
-    The key alone says which realm it is; where the two differ in it, the given one is returned, to be refused later.
+    If one of them is None, return the other. The key alone identifies a realm. If the keys differ, return the declared
+    realm; a later check refuses it.
     """
     if pinned is None or given is None or pinned.key != given.key:
         return given or pinned

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The channel to an authority's service: the request POSTed over TLS, against the realm's own certificate.
+"""The channel to an authority's service: HTTPS, authenticated by the realm's own CA.
 
-What fails on the way is tried again a few times with the very same bytes: the authority answers a request that it has
-answered before with the very same response, so that asking twice is asking once.
+A call that fails is retried a few times with the same bytes. This is safe, because the authority answers a repeated
+request with the same response.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ STATUS = "/v1/status"
 _CONNECT, _SILENCE = 10.0, 30.0
 _PAUSES = (1.0, 2.0, 4.0)
 _TOO_MANY = 429
-# A response carries one license file and one account of transfers: some 3 KB.
+# Bytes. A response has one license file and one account of transfers, about 3 KB.
 _LIMIT = 256 * 1024
 
 
 class Https:
     """An authority behind ``https://host:port``.
 
-    :param realm: its ``ca`` is the only certificate that the service's is checked against
-    :param pauses: seconds between two attempts; there is one attempt more than pauses
-    :param sleep: waits that long
-    :raises LicensingError: there is no realm with a usable ``ca``
+    :param realm: its ``ca`` is the only trusted CA
+    :param pauses: seconds between two attempts; there is one more attempt than pauses
+    :param sleep: waits for a number of seconds
+    :raises LicensingError: the realm has no usable ``ca``
     """
 
     online = True
@@ -64,15 +64,15 @@ class Https:
     def exchange(self, number: str, request: bytes) -> bytes | None:
         """Return the response to a request.
 
-        :raises LicensingError: the service refused to look at it, is not the realm's, or did not answer; the message
+        :raises LicensingError: the service rejected the call, failed authentication or did not answer; the message
             says whether the outcome is unknown
         """
         return self._ask(number, Call("POST", REQUESTS, request, {"Content-Type": "application/json"}))
 
     def probe(self, dry: bool = False) -> None:
-        """Ask the service whether it could answer a request now.
+        """Check that the service is reachable and could answer a request.
 
-        :raises LicensingError: it could not, is not there, or is not the realm's
+        :raises LicensingError: it is unreachable, cannot answer, or failed authentication
         """
         self._ask(None, Call("GET", STATUS))
 
@@ -102,34 +102,34 @@ class Https:
         problem = _problem(answer)
         if problem is None:
             raise refuse(
-                f"The service answered {answer.status} and no response of an authority.",
+                f"The service answered {answer.status} without a response of an authority.",
                 self.where,
-                "Correct the address: it must be an authority's service, not a proxy or another web server.",
+                "Correct the address: it must lead to an authority's service, not to a proxy or another web server.",
             )
         raise LicensingError([problem])
 
     def _impossible(self, failure: Failure) -> LicensingError:
         if failure.own is not None:
-            what = f"This machine cannot ask the authority: {reason(failure.own)}."
+            what = f"This machine cannot call the authority: {reason(failure.own)}."
             return refuse(what, self.where, advice(failure.own))
         return refuse(
             f"The service is not the authority of realm {self.realm.id if self.realm else '?'}: {failure.certificate}.",
             self.where,
-            "Correct the address (it must be one of the service's --host names), or give the realm's ca as "
-            "'authority serve' keeps it in ca.pem.",
+            "Correct the address (it must be one of the service's --host names), or declare the realm's ca: the "
+            "content of ca.pem of 'authority serve'.",
         )
 
     def _unanswered(self, number: str | None, last: Answer | Failure, is_sent: bool) -> LicensingError:
         answer = last if isinstance(last, Answer) else None
         if answer and answer.status == _TOO_MANY and answer.pause is not None:
-            what = f"The authority answers no more requests from here for {answer.pause:.0f} seconds: {answer}."
+            what = f"The authority accepts no requests from this host for {answer.pause:.0f} seconds: {answer}."
             return refuse(what, self.where, "Wait that long, then run the same command again.")
         if is_sent and number is not None:
             return refuse(
-                f"No answer came to the request for license {number}, and whether the authority acted on it is "
-                f"unknown: {last}.",
+                f"The authority did not answer the request for license {number}. It is unknown whether the authority "
+                f"processed it: {last}.",
                 self.where,
-                "Run the same command again: it asks under the same id, and nothing is spent twice.",
+                "Run the same command again. It repeats the request under the same id, so no transfer is spent twice.",
             )
         problem = _problem(answer) if answer else None
         if problem is not None:
@@ -142,7 +142,7 @@ class Https:
 
 
 def _problem(answer: Answer) -> Problem | None:
-    """The problem that the service's error holds; words of a service whose certificate was checked."""
+    """Return the problem in an error answer, or None. The service is authenticated, so its text can be shown."""
     said = answer.members().get("problem")
     if not isinstance(said, Mapping):
         return None

@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The home of a license server on disk: its files, its journal of exchanges, and what it shows."""
+"""The license server's home on disk: files, journal of exchanges, and overview."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the manager can set for a license server, ``Config/server.json``."""
+"""The configuration of a license server, ``Config/server.json``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SERVICES = (SYSTEMD, PROCESS, UNMANAGED)
 
 @dataclass(frozen=True)
 class Config:
-    """What the manager can set, replaced as a whole.
+    """The configuration of a license server. The manager replaces it as a whole.
 
-    :ivar authority: where requests go: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None until
-        installed with one
-    :ivar realm: whose responses are honoured, pinned at the first activation
-    :ivar maintenance: whether maintenance mode lasts until somebody leaves it
-    :ivar drain: the maintenance mode that a drain has entered, which ends by itself
-    :ivar fenced: license number → time (UTC, ISO) since which it is no longer served
-    :ivar service: what runs the license server: ``systemd``, ``process`` (by us, until the next boot) or ``none``
+    :ivar authority: the address that requests go to: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None
+        until an installation sets it
+    :ivar realm: the realm whose responses the server honours, pinned at the first activation
+    :ivar maintenance: whether a person has set maintenance mode, which lasts until a person leaves it
+    :ivar drain: the lease of a drain; it acts as maintenance mode and ends by itself
+    :ivar fenced: license number → time of its fence (UTC, ISO 8601)
+    :ivar service: the service manager: ``systemd``, ``process`` (our own process, until the next boot) or ``none``
     """
 
     authority: str | None = None
@@ -46,14 +46,14 @@ class Config:
     drain: Lease | None = None
 
     def is_closed(self, now: datetime | None = None) -> bool:
-        """Whether no new seats are to be given: in maintenance mode, or while a drain lasts.
+        """Whether the server grants no new seats: in maintenance mode, or while a drain lasts.
 
-        :param now: the time, UTC; that of this machine unless told
+        :param now: the time, UTC; by default this machine's
         """
         return self.maintenance or (self.drain is not None and self.drain.is_valid(now or now_utc()))
 
     def as_dict(self) -> dict[str, Any]:
-        # Who does not know of drains takes one for maintenance mode, which keeps new seats from being given too.
+        # A version that does not know drains reads maintenance mode, which also stops new seats.
         drain = {"drain": {**self.drain.as_dict(), "alone": not self.maintenance}} if self.drain else {}
         return {
             **drain,

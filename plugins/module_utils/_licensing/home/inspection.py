@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the license manager shows (docs/domain.md#what-the-overview-shows), assembled from a home."""
+"""Builds the overview (docs/domain.md#what-the-overview-shows) from a home."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PENDING = {
 
 
 def drift(installed: Installed, fingerprint: Mapping[str, str]) -> Comparison | None:
-    """How this machine differs from the one a license was activated on, or None where it does not."""
+    """Return how this machine differs from the machine that the license was activated on; None if it does not."""
     if installed.nodelock is None:
         return None
     difference = compare(installed.nodelock.fingerprint, fingerprint)
@@ -39,7 +39,7 @@ def drift(installed: Installed, fingerprint: Mapping[str, str]) -> Comparison | 
 
 
 def drift_since_asked(intent: Intent, fingerprint: Mapping[str, str]) -> Comparison | None:
-    """How this machine differs from the one that a pending activation was made for, or None where it does not."""
+    """Return how this machine differs from the machine of a pending activation; None if it does not."""
     if intent.action != ACTIVATE:
         return None
     difference = compare(intent.document.body["fingerprint"], fingerprint)
@@ -47,10 +47,11 @@ def drift_since_asked(intent: Intent, fingerprint: Mapping[str, str]) -> Compari
 
 
 def overview_of(home: Home, state: State, usage: Usage | None, files: Sequence[str] | None = None) -> Overview:
-    """Return what the manager shows of a state.
+    """Return the overview of a state.
 
-    :param usage: the seats that the server has granted; without it ``in_use`` is None, and clients are none
-    :param files: the names of the files that move with the licenses, for a caller who may not look for them himself
+    :param usage: the seats that the server has granted; without it, ``in_use`` is None and there are no clients
+    :param files: the names of the files that move with the licenses; by default read from the home. The server passes
+        them, because its user may not list these folders.
     """
     if files is None:
         files = [name for name in home.folder.walk(links=True) if is_carried(name)] if home.state() == OURS else []
@@ -71,9 +72,9 @@ def overview_of(home: Home, state: State, usage: Usage | None, files: Sequence[s
 
 
 def _server(home: Home, config: Config, answers: bool) -> ServerView:
-    """Return the server apart from its licenses.
+    """Return the overview's part about the server itself.
 
-    :param answers: whether it runs; told where something runs it
+    :param answers: whether the server answers; without a service manager, ``running`` is None unless it does
     """
     ours = home.state() == OURS
     package = home.package() if ours else None
@@ -136,7 +137,7 @@ def _request(intent: Intent, fingerprint: Mapping[str, str]) -> PendingRequest:
 
 
 def drift_of(difference: Comparison, then: Mapping[str, str], now: Mapping[str, str]) -> Drift:
-    """Return a difference as the overview shows it."""
+    """Return a difference of two fingerprints as the overview shows it."""
     return Drift(
         difference.verdict,
         tuple(difference.changed),

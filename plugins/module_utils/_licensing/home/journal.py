@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Intents: the request of an exchange is on disk before it is sent, its response before it is applied.
+"""The journal of exchanges: a request is on disk before it is sent, a response before it is applied.
 
-One exchange per license can be open. Its request stays byte for byte the same until its outcome is known, so that
-asking again is asking under the same id (invariants I3 and I5).
+A license has at most one open exchange. Its request stays the same to the byte until its outcome is known, so a retry
+uses the same id (invariants I3 and I5).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _CLOSED = "Journal/closed"
 
 @dataclass(frozen=True)
 class Intent:
-    """An exchange whose outcome has not been applied yet.
+    """An open exchange: its outcome has not been applied yet.
 
     :ivar action: ``activate``, ``deactivate`` or ``update``
-    :ivar request: the request's file content
-    :ivar response: the archived response's file content, or None while there is none
+    :ivar request: the content of the request file
+    :ivar response: the content of the archived response file; None before the response
     """
 
     number: str
@@ -47,12 +47,12 @@ class Intent:
 
 
 def unsettled(intents: Mapping[str, Intent]) -> dict[str, Intent]:
-    """Return the exchanges while which a nodelock may be half-written: all but updates, which leave it alone."""
+    """Return the open exchanges that may leave a nodelock half-written: all but updates, which do not write it."""
     return {number: intent for number, intent in intents.items() if intent.action != UPDATE}
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:
-    """Whether a request of this home has what its response is compared with."""
+    """Whether a request has all values that its response is checked against."""
     texts = [body.get(name) for name in ("id", "made", "realm", "host_key")]
     machine = body.get("fingerprint")
     return (
@@ -70,7 +70,10 @@ class Journal:
         self._folder = folder
 
     def open(self) -> dict[str, Intent]:
-        """Return the open exchanges by license number; refuse with every unreadable one."""
+        """Return the open exchanges by license number.
+
+        :raises LicensingError: a file cannot be read; lists all such files
+        """
         found: dict[str, Intent] = {}
         problems: list[Problem] = []
         for name in self._folder.names(_OPEN, ".request"):
@@ -105,7 +108,7 @@ class Journal:
         )
 
     def _response(self, number: str, request_id: str) -> bytes | None:
-        # A close that was interrupted between its two moves leaves the response among the closed ones.
+        # If a close was interrupted between its two moves, the response is already in the closed folder.
         stem = digits(number)
         data = self._folder.find(f"{_OPEN}/{stem}.response")
         if data is not None:
@@ -113,19 +116,22 @@ class Journal:
         try:
             return self._folder.find(f"{_CLOSED}/{stem}-{request_id}.response")
         except LicensingError as error:
-            # The server's user may not look there, and what it grants does not depend on it.
+            # The server's user cannot read that folder, and granting seats does not depend on it.
             if isinstance(error.__cause__, PermissionError):
                 return None
             raise
 
     def begin(self, number: str, request: bytes) -> Intent:
-        """Write the intent of an exchange, durably; a second one for the license is refused."""
+        """Write a request to the journal and sync it.
+
+        :raises LicensingError: the license has an open exchange already (invariant I5)
+        """
         name = f"{digits(number)}.request"
         if self._folder.has(f"{_OPEN}/{name}"):
             raise LicensingError(
                 [
                     Problem(
-                        f"A request for license {number} is pending already; a second one would strand it.",
+                        f"A request for license {number} is pending already. A second request would strand it.",
                         self._folder.place(f"{_OPEN}/{name}"),
                         "Process the pending request, or load its response.",
                     )
@@ -136,17 +142,17 @@ class Journal:
         return self._read(name)
 
     def answered(self, intent: Intent, response: bytes) -> None:
-        """Archive a response, durably, before anything of it is applied."""
+        """Archive a response and sync it, before it is applied (invariant I5)."""
         self._folder.write(f"{_OPEN}/{digits(intent.number)}.response", response, SHARED)
         faults.reach("journal.archived", intent.number)
 
     def close(self, intent: Intent) -> None:
-        """Put an exchange whose outcome is applied among the closed ones."""
+        """Move a finished exchange to the closed folder."""
         stem = digits(intent.number)
         for kind in ("response", "request"):
             self._folder.move(f"{_OPEN}/{stem}.{kind}", f"{_CLOSED}/{stem}-{intent.request_id}.{kind}")
         faults.reach("journal.closed", intent.number)
 
     def was_closed(self, number: str, request_id: str) -> bool:
-        """Whether the response to this request was applied before."""
+        """Whether the response to this request has been applied."""
         return self._folder.has(f"{_CLOSED}/{digits(number)}-{request_id}.response")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A license that is installed in a home, and the nodelock that makes it this machine's."""
+"""An installed license, and the nodelock that binds it to a machine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..model import Account, License, parse_time
 class Nodelock:
     """The response that activated a license on a machine.
 
-    :ivar serial: the authority's running number of the exchange
-    :ivar until: when an emergency activation ends; None for any other
+    :ivar serial: the authority's sequence number of the exchange
+    :ivar until: the end of an emergency activation; None for a regular activation
     """
 
     type: str
@@ -31,20 +31,23 @@ class Nodelock:
     until: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
-        """Whether this was an emergency activation that has ended."""
+        """Whether this is an emergency activation that has ended."""
         return self.until is not None and now >= self.until
 
 
 @dataclass(frozen=True)
 class Installed:
-    """A license file in the home, with its nodelock where there is one."""
+    """A license file in the home, with its nodelock if it has one."""
 
     license: License
     nodelock: Nodelock | None
 
 
 def read_nodelock(document: Document) -> Nodelock:
-    """Read the nodelock that an activation's response carries, or refuse; its signature is not checked here."""
+    """Read the nodelock in the response to an activation. The signature is not checked here.
+
+    :raises LicensingError: the nodelock is damaged
+    """
     body = document.body
     machine, serial = body.get("fingerprint"), body.get("serial")
     if not isinstance(machine, dict) or not isinstance(serial, int):

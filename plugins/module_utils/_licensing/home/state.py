@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The home of a bundled license server as it was read at one moment."""
+"""The state of a bundled license server's home at one moment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ from .store import FOREIGN, OURS, Home
 
 
 def is_here(installed: Installed, fingerprint: Mapping[str, str]) -> bool:
-    """Whether a license has a nodelock, and that nodelock is this machine's."""
+    """Whether the license has a nodelock of this machine."""
     return installed.nodelock is not None and compare(installed.nodelock.fingerprint, fingerprint).is_same_machine
 
 
 @dataclass(frozen=True)
 class State:
-    """The home as it was read at one moment."""
+    """The state of a home at one moment.
+
+    :ivar installed: installed licenses by number
+    :ivar intents: open exchanges by license number
+    :ivar fingerprint: this machine's, by component
+    :ivar now: the time of reading, UTC
+    """
 
     config: Config
     installed: Mapping[str, Installed]
@@ -40,7 +46,7 @@ class State:
         return number not in self.intents and found is not None and not over and is_here(found, self.fingerprint)
 
     def holds(self, number: str) -> bool:
-        """Whether a license is active here, whether or not an update of it is pending."""
+        """Whether a license is active here, regardless of a pending update."""
         return self.giving_up([number]).is_active(number)
 
     def is_served(self, number: str) -> bool:
@@ -48,21 +54,22 @@ class State:
         return self.holds(number) and number not in self.config.fenced
 
     def giving_up(self, numbers: Sequence[str]) -> State:
-        """Return the home without the updates that are pending for these licenses.
+        """Return the state without the pending updates of these licenses.
 
-        Who gives a license up needs no newer file of it, and an update does not decide who holds it.
+        A deactivation needs no newer license file, and an update does not change who holds a license.
         """
         intents = {n: one for n, one in self.intents.items() if n not in numbers or one.action != UPDATE}
         return replace(self, intents=intents)
 
     def concerned(self, numbers: Sequence[str]) -> list[str]:
-        """Return which of these licenses are active here, or have an exchange that is pending."""
+        """Return those of these licenses that are active here or have an open exchange."""
         return [number for number in numbers if self.is_active(number) or number in self.intents]
 
     def superseded(self, numbers: Sequence[str]) -> list[str]:
-        """Return which of these licenses have a pending update that their activation makes needless.
+        """Return those of these licenses whose pending update is superseded by an activation.
 
-        It brings the newest file; and fenced or for a few days, a license is still to be activated.
+        These are fenced licenses and emergency activations: they have to be activated anyway, and an activation brings
+        the newest license file.
         """
         waiting = [n for n in numbers if n in self.intents and self.intents[n].action == UPDATE]
         locks = {n: self.installed[n].nodelock for n in waiting if n in self.installed}
@@ -70,17 +77,17 @@ class State:
         return [n for n in waiting if n in self.config.fenced or n in bridged]
 
     def is_bridged(self, number: str) -> bool:
-        """Whether a license is active by an emergency activation that has not ended."""
+        """Whether a license is served by an emergency activation."""
         found = self.installed.get(number)
         ends = found is not None and found.nodelock is not None and found.nodelock.until is not None
         return ends and self.is_active(number) and number not in self.config.fenced
 
     def satisfies(self, declared: DeclaredLicense) -> bool:
-        """Whether a license is active as declared, so that the authority need not be asked.
+        """Whether a license is active as declared, so that no request to the authority is needed.
 
-        It is asked for a personal nodelock that is to become a machine one, and for a fenced license: only the
-        authority knows whether that was given back (invariant I1). So it is for an emergency activation, which is to
-        become a real one as soon as it can. Without its code a license is never asked for: served is all it can be.
+        A request is needed to change a personal nodelock into a machine nodelock; for a fenced license, because only
+        the authority knows whether it was given back (invariant I1); and to replace an emergency activation by a
+        regular one as soon as possible. Without an activation code there is no request, so being served is enough.
         """
         found = self.installed.get(declared.number)
         lock = found.nodelock if found else None
@@ -90,22 +97,22 @@ class State:
         return served and lock is not None and lock.type == declared.nodelock and lock.until is None
 
     def due_of_others(self, numbers: Sequence[str], online: bool) -> list[Intent]:
-        """Of the exchanges that are :meth:`due`, those of other licenses: a call finishes these first."""
+        """Return those of the :meth:`due` exchanges that belong to other licenses. A call finishes these first."""
         return [intent for intent in self.due(numbers, online) if intent.number not in numbers]
 
     def due(self, numbers: Sequence[str], online: bool) -> list[Intent]:
-        """The open exchanges to finish before any of these licenses is asked for.
+        """Return the open exchanges to finish before a request for any of these licenses.
 
-        Online that is every one, so that no two licenses are in doubt at a time (invariant I3).
+        Online these are all open exchanges, so that at most one license has an unknown outcome (invariant I3).
         """
         others = [number for number in self.intents if number not in numbers] if online else []
         return [self.intents[number] for number in [*others, *numbers] if number in self.intents]
 
 
 def read_state(home: Home, now: datetime) -> State:
-    """Read a home; one that nothing was installed in is empty.
+    """Read a home. A home without an installation gives an empty state.
 
-    :raises LicensingError: the folder is another product's, or something in it is damaged
+    :raises LicensingError: the folder belongs to another product, or a file in it is damaged
     """
     fingerprint = read_fingerprint(home.root)
     owner = home.state()

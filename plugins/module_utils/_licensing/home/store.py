@@ -8,16 +8,16 @@
     .aims-licensing.json   marks the home as ours: product, format, home id
     Bin/                   the installed package and its commands
     Config/server.json     authority, realm, profiles in their order, users, maintenance mode, fenced licenses
-    Config/host.key        the private key this home signs requests with
+    Config/host.key        the private key that signs this home's requests
     Config/carried.json    digests of the files that came with licenses from another host
     Licenses/N.lic         the signed license files
-    Nodelocks/N.lock       the signed response that activated N here; N.ver holds the digests of both
-    Journal/               pending requests and their responses; closed/ keeps the past ones
-    Seats/                 the seats that the running service has granted
-    Logging/               what the running service did
+    Nodelocks/N.lock       the signed response that activated N here; N.ver has the digests of N.lic and N.lock
+    Journal/               pending requests and their responses; closed/ keeps finished exchanges
+    Seats/                 the seats that the running server has granted
+    Logging/               the log of the running server
     ApplicationKeys/       private keys of published applications
 
-The folder names are the vendor's (docs/domain.md#identifiers-and-files); the contents are our own.
+The folder names are the vendor's (docs/domain.md#identifiers-and-files); the formats are our own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from .. import documents
-from ..errors import LicensingError, Problem, refuse, shown
+from ..errors import LicensingError, Problem, quoted, refuse
 from ..files import PRIVATE, PUBLIC, SHARED, Folder
 from ..model import License, digits
 from ..places import below
@@ -49,9 +49,9 @@ PACKAGE = "Bin/package.json"
 LOCK = ".lock"
 DIRECTORIES = ("Bin", "Config", "Licenses", "Logging", "Nodelocks", "Journal", "Seats", "ApplicationKeys")
 PRIVATE_DIRECTORIES = ("Config", "Journal", "Seats", "ApplicationKeys")
-# What the running service, which is a user of its own, writes and reads.
+# The folders that the service's user writes to.
 SERVICE_DIRECTORIES = ("Seats", "Logging")
-# Held by the server of this home for as long as it runs.
+# The lock file that this home's server holds while it runs.
 SEATS_LOCK = "Seats/lock"
 READ_DIRECTORIES = ("Config", "Journal", "Nodelocks")
 _SECRET_PARTS = (HOST_KEY, "ApplicationKeys/")
@@ -65,8 +65,8 @@ FOREIGN = "foreign"
 class Home:
     """The home of one license server, possibly under an alternate root.
 
-    :param home: its path as the server itself sees it
-    :param root: the alternate root it lies under, or ""
+    :param home: its path as the server sees it
+    :param root: the alternate root that contains it, or ""
     """
 
     def __init__(self, home: str, root: str = "") -> None:
@@ -80,7 +80,7 @@ class Home:
 
     def state(self) -> str:
         """Whether the home is absent, ours or another product's (invariant I9)."""
-        # First, because it also tells who may not look.
+        # Read first, because this also detects missing permissions.
         if self.folder.has(MARKER):
             self._read_marker()
             return OURS
@@ -104,7 +104,7 @@ class Home:
             raise self._foreign()
         if data.get("format") != HOME_FORMAT:
             raise refuse(
-                f"The home has format {shown(data.get('format'))}; this version knows format {HOME_FORMAT}.",
+                f"The home has format {quoted(data.get('format'))}. This version reads format {HOME_FORMAT}.",
                 self.folder.place(MARKER),
                 "Use the version of the collection that made it, or a newer one.",
             )
@@ -112,14 +112,14 @@ class Home:
 
     def _foreign(self) -> LicensingError:
         return refuse(
-            "The home belongs to another product: it holds files but not our marker.",
+            "The home belongs to another product: it has files but not our marker.",
             self.where,
-            "Choose another home for the bundled license server, or set the backend that fits this home. If these are "
-            f"files of a bundled one that were copied here, put them away ({put_away(self.where)}).",
+            "Choose another home for the bundled license server, or set the backend that fits this home. If the files "
+            f"were copied here from a bundled license server, move them away ({put_away(self.where)}).",
         )
 
     def require(self) -> None:
-        """Refuse unless the home is ours and complete enough to be read."""
+        """Refuse unless the home is ours."""
         state = self.state()
         if state == FOREIGN:
             raise self._foreign()
@@ -131,7 +131,7 @@ class Home:
             )
 
     def create(self) -> None:
-        """Make the home, its marker first, or complete one that was left half made."""
+        """Create the home, or complete one whose creation was interrupted. The marker is written first."""
         if self.state() == FOREIGN:
             raise self._foreign()
         self.folder.make()
@@ -143,33 +143,33 @@ class Home:
             self.folder.make(directory, 0o700 if private else 0o755)
             if private and fresh and (self.folder.mode(directory) or 0) & 0o077:
                 raise refuse(
-                    "This file system keeps no modes: everybody could read the keys.",
+                    "This file system does not store file modes, so everybody could read the keys.",
                     self.folder.place(directory),
-                    "Keep the home on a file system that does, such as ext4, XFS or Btrfs.",
+                    "Put the home on a file system that stores them, such as ext4, XFS or Btrfs.",
                 )
 
     @property
     def home_id(self) -> str:
-        """The id that the home was given when it was made."""
+        """The random id of this home, set at its creation."""
         return str(self._read_marker().get("home_id"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the home for a change; refuse where it is not ours."""
+        """Hold the lock of the home. Refuse unless the home is ours."""
         self.require()
         with self.folder.locked():
             self.folder.sweep(without=SERVICE_DIRECTORIES)
             yield
 
     def held(self, dry: bool) -> AbstractContextManager[None]:
-        """Hold the home against other runs; a dry one writes nothing and waits for nobody."""
+        """Return a context that holds the lock of the home; a dry run takes no lock."""
         return nullcontext() if dry else self.locked()
 
     def _json(self, name: str) -> Mapping[str, Any]:
         data = self.folder.read(name)
         try:
             parsed = json.loads(documents.text_of(data))
-            # What cannot be written again, such as half a character, was not written by us.
+            # Text that cannot be encoded again, such as half a surrogate pair, was not written by us.
             json.dumps(parsed, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             parsed = None
@@ -182,7 +182,7 @@ class Home:
         return parsed
 
     def config(self) -> Config:
-        """Read the configuration; that of a home which was only just made is empty."""
+        """Read the configuration. A home without configuration and licenses has an empty one."""
         if not self.folder.has(CONFIG) and not self.folder.names("Licenses", ".lic"):
             return Config()
         where = self.folder.place(CONFIG)
@@ -210,7 +210,7 @@ class Home:
         return found
 
     def unwritable(self) -> list[Problem]:
-        """Say whether any of the places that changes are written to cannot be written."""
+        """Return a problem if a folder or file that runs write to is not writable."""
         names = ("", "Config", "Journal", "Journal/closed", "Licenses", "Nodelocks", LOCK)
         places = [self.folder.path / name for name in names]
         refused = [
@@ -219,17 +219,17 @@ class Home:
             if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else os.R_OK))
         ]
         todo = (
-            "Run as the user that owns it (become: true), mend its permissions, or mount its file system for writing."
+            "Run as the user that owns it (become: true), fix its permissions, or remount its file system read-write."
         )
-        what = f"The license server's home cannot be written: {', '.join(refused)}."
+        what = f"The license server's home is not writable: {', '.join(refused)}."
         return [Problem(what, self.where, todo)] if refused else []
 
     def host_key(self) -> bytes | None:
-        """Return the private key of this home as PEM, or None where nothing was activated yet."""
+        """Return the private key of this home as PEM; None before the first activation."""
         return self.folder.find(HOST_KEY)
 
     def make_host_key(self) -> bytes:
-        """Return the private key of this home, made now where there is none."""
+        """Return the private key of this home as PEM; create it if it is missing."""
         found = self.host_key()
         if found is None:
             found = documents.new_private_key()
@@ -237,9 +237,10 @@ class Home:
         return found
 
     def installed(self, unsettled: Mapping[str, Any]) -> dict[str, Installed]:
-        """Return the licenses in the home by number; refuse with every damaged file at once.
+        """Return the installed licenses by number.
 
-        :param unsettled: numbers whose exchange is still open: their nodelock may be half-written and is left out
+        :param unsettled: numbers with an open exchange; their nodelocks may be half-written and are not read
+        :raises LicensingError: files are damaged or missing; lists all of them
         """
         found: dict[str, Installed] = {}
         problems: list[Problem] = []
@@ -258,8 +259,8 @@ class Home:
                 )
         open_stems = {digits(number) for number in unsettled}
         for name in self.folder.names("Nodelocks", ".ver"):
-            # A deactivation that was cut short between the two has its exchange still open; the end of an emergency
-            # activation has none, but is fenced.
+            # Two cases may leave only the .ver file: an interrupted deactivation, whose exchange is still open, and the
+            # end of an emergency activation, whose license is fenced.
             left = name[:-4] not in open_stems and not self.folder.has(f"Nodelocks/{name[:-4]}.lock")
             if left and name[:-4] not in {digits(number) for number in self.config().fenced}:
                 place = self.folder.place(f"Nodelocks/{name[:-4]}.lock")
@@ -290,19 +291,19 @@ class Home:
         where = self.folder.place(f"Nodelocks/{stem}.lock")
         version = self._json(f"Nodelocks/{stem}.ver") if self.folder.has(f"Nodelocks/{stem}.ver") else {}
         license = self.folder.read(f"Licenses/{stem}.lic")
-        # While a license file is replaced, the digests name the one before it too.
+        # While a license file is being replaced, the digests also name the previous file.
         known = (version.get("lic"), version.get("before"))
         is_whole = documents.is_known(data, documents.RESPONSE, (version.get("lock"),))
         if not is_whole or not documents.is_known(license, documents.LICENSE, known):
             raise refuse(
-                "The nodelock or its license file was changed since it was activated, or is half-written.",
+                "The nodelock or its license file is half-written, or was changed after the activation.",
                 where,
-                "Restore Licenses/, Nodelocks/ from the newest bundle, then run this again.",
+                "Restore Licenses/ and Nodelocks/ from the newest bundle, then run this again.",
             )
         return read_nodelock(documents.read(data, documents.RESPONSE, where))
 
     def put_license(self, number: str, license: bytes, nodelock: bytes) -> None:
-        """Write license file, nodelock and their digests, in this order; may be repeated after a crash."""
+        """Write license file, nodelock and their digests, in this order. Safe to repeat after a crash."""
         stem = digits(number)
         version = {"lock": documents.digest(nodelock), "lic": documents.digest(license)}
         self.folder.write(f"Licenses/{stem}.lic", license, PUBLIC)
@@ -310,10 +311,9 @@ class Home:
         self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
 
     def replace_license(self, number: str, license: bytes) -> None:
-        """Write another license file to a nodelock; may be repeated after a crash.
+        """Replace the license file of a nodelock. Safe to repeat after a crash.
 
-        Digests and license file fit each other before, between and after the writes, so that the license is served
-        all the while.
+        Digests and license file match before, between and after the writes, so the license is served throughout.
         """
         stem = digits(number)
         lock = self.folder.find(f"Nodelocks/{stem}.lock")
@@ -328,27 +328,27 @@ class Home:
             self.folder.write(f"Nodelocks/{stem}.ver", _pretty(version), PUBLIC)
 
     def drop_nodelock(self, number: str) -> None:
-        """Remove the nodelock of a deactivated license; its license file stays, as *Inactive Nodelock*."""
+        """Remove the nodelock of a deactivated license. The license file stays, as *Inactive Nodelock*."""
         stem = digits(number)
         self.folder.remove(f"Nodelocks/{stem}.lock")
         self.folder.remove(f"Nodelocks/{stem}.ver")
 
     def state_files(self) -> list[str]:
-        """Return the names of all files that a bundle must hold to rebuild this home, sorted."""
+        """Return the sorted names of all files that a bundle needs to rebuild this home."""
         return [name for name in self.folder.walk() if not name.startswith(_LEFT_OUT)]
 
 
 def put_away(home: str, stop: bool = False) -> str:
-    """Return the command that puts a home away that is a copy; nothing of it is lost.
+    """Return the shell command that moves a copied home away. Nothing in it is lost.
 
-    :param stop: whether systemd runs a server on it, which goes first
+    :param stop: whether to stop the home's systemd service first
     """
     command = f"mv {shlex.quote(home)} {shlex.quote(f'{home}.copy')}"
     return f"systemctl stop aims-license-server && {command}" if stop else command
 
 
 def is_carried(name: str) -> bool:
-    """Whether a file has to move with the licenses (docs/domain.md#state-that-also-has-to-move)."""
+    """Whether a file moves with the licenses (docs/domain.md#state-that-also-has-to-move)."""
     top, *rest = PurePosixPath(name).parts or ("",)
     if not rest or "/".join((top, *rest)) != name or ".." in rest or rest[-1].startswith(".tmp-"):
         return False
@@ -356,7 +356,7 @@ def is_carried(name: str) -> bool:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a file of the home may leave it only encrypted."""
+    """Whether a file of the home is secret: it may leave the home only encrypted."""
     return name.startswith(_SECRET_PARTS)
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing an activation authority as a service: the package, a unit with a user of its own, and its ledger."""
+"""Installs an activation authority as a service: its package, its unit and user, and its ledger."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from .systemd import Unit, command_line, unit_text
 UNIT = "aims-license-authority.service"
 USER = "aims-authority"
 LEDGER = "/var/lib/aims-license-authority/authority.db"
-# Seconds for a sign of life of a service on this host, and bytes of its realm.
+# Seconds to wait for the service on this host, and the maximum size of its answer in bytes.
 _GLANCE, _LIMIT = 5.0, 1 << 16
 _TOO_MANY = 429
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How an authority is served.
+    """The settings of an authority's service.
 
-    :ivar ledger: its path, in a folder of its own
-    :ivar name: the realm's name; REHEARSAL is put before it
-    :ivar hosts: the names and IP addresses that its certificate is to hold; the machine's own where there are none
-    :ivar listen: an IP address; "" is all of them
-    :ivar emergency_days: for how long it activates what a lost machine holds; None leaves it as the ledger has it
+    :ivar ledger: the ledger's path, in a folder of its own
+    :ivar name: the realm's name; ``authority init`` prefixes it with REHEARSAL
+    :ivar hosts: names and IP addresses for the certificate; by default the machine's own
+    :ivar listen: an IP address; "" means all addresses
+    :ivar emergency_days: length of an emergency activation in days; None keeps the ledger's setting
     :ivar smtp: the mail server, ``host[:port]``; None sends no mail
     """
 
@@ -62,14 +62,16 @@ class Serving:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Serving:
-        """Read the options of the module, or refuse."""
+        """Read the options of the module; refuse invalid ones."""
         hosts = tuple(parse_host(host, "hosts") for host in given["hosts"])
         made = cls(**{**given, "hosts": hosts, "listen": given["listen"] and parse_ip(given["listen"], "listen")})
         if not 0 < made.port < 65536:
             raise refuse(f"{made.port} is not a port.", "port", "Use 1 to 65535.")
-        # Its folder becomes the service user's own.
+        # The installation gives the ledger's folder to the service's user, so it must not be a system folder.
         if not made.ledger.startswith("/") or len(Path(made.ledger).parts) < 4 or ".." in Path(made.ledger).parts:
-            raise refuse(f"{made.ledger!r} is no place for a ledger.", "ledger", f"Name a file such as {LEDGER}.")
+            raise refuse(
+                f"{made.ledger!r} is not a usable path for a ledger.", "ledger", f"Use a path such as {LEDGER}."
+            )
         return made
 
     def arguments(self) -> list[str]:
@@ -92,9 +94,9 @@ class Serving:
 
 @dataclass(frozen=True)
 class Served:
-    """What an installation did, or in a dry run would do.
+    """The result of an installation; in a dry run, its forecast.
 
-    :ivar realm: what hosts are to be told, ``{name, id, key, ca}``; None in a dry run where nothing serves yet
+    :ivar realm: the realm for hosts, ``{name, id, key, ca}``; None in a dry run if no authority answers yet
     """
 
     changes: tuple[HostChange, ...]
@@ -107,10 +109,10 @@ class Served:
 
 
 def install_authority(home: Home, package: Package, serving: Serving, dry: bool = False) -> Served:
-    """Bring a host to serve an authority by systemd, with the package in a home of its own.
+    """Install an authority on this host as a systemd service, with its package in a home of its own.
 
-    :raises LicensingError: with everything that is wrong before anything is touched, or with the end of the service's
-        journal where it does not come up
+    :raises LicensingError: a precondition fails (lists all; nothing was changed), or the service does not start (with
+        the end of its journal)
     """
     stale = stale_files(home, package)
     unit = Unit(UNIT, _unit_text(home, package, serving), USER)
@@ -124,7 +126,7 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
     if not changes or dry:
         return Served(tuple(changes), realm)
     write_package(home, stale)
-    # Stopped first: a unit that was written while the old process goes on would pass for the new one.
+    # Stop first. Otherwise an interrupted run leaves the new unit with the old process, and the next run sees no drift.
     unit.stop()
     unit.write()
     _own(serving)
@@ -133,7 +135,7 @@ def install_authority(home: Home, package: Package, serving: Serving, dry: bool 
 
 
 def remove_authority(home: Home, dry: bool = False) -> Served:
-    """Stop the service and remove its unit; the ledger and the package stay."""
+    """Stop the service and remove its unit. The ledger and the package stay."""
     unit = Unit(UNIT, "", USER)
     if not unit.is_written():
         return Served((), None)
@@ -154,7 +156,7 @@ def _unit_text(home: Home, package: Package, serving: Serving) -> str:
         [*command, "serve", *serving.arguments()],
         [str(Path(serving.ledger).parent)],
         [
-            "# The content of the package: another one is another unit, and restarts it.",
+            "# The digest of the package: a new package changes this unit, which restarts the service.",
             f"Environment=AIMS_LICENSING_DIGEST={package.digest}",
             f"ExecStartPre={command_line(['/bin/sh', '-c', made])}",
         ],
@@ -165,22 +167,22 @@ def _check(home: Home, package: Package, unit: Unit, serving: Serving, restarts:
     problems = missing(require_cryptography, require_tornado)
     if home.state() == FOREIGN:
         home.require()
-    # A removal leaves the package, which is nobody's then.
+    # A removal leaves the package behind; it does not count as an installed version.
     problems += version_problems(home, package) if unit.is_written() else []
     problems += unit.problems() + place_problems(home) + home_problems(home)
     problems += ledger_problems(Path(serving.ledger).parent)
     wrong = address_problems(serving.listen) if restarts else []
     problems += wrong
-    # Any change restarts it, be it elsewhere: whatever its own process holds is free by then.
+    # Any change restarts the service, which frees the ports of its own process.
     asked = restarts and not wrong
     names = lasting_holders(serving.listen, serving.port, unit.main_process()) if asked else []
     if names:
         what = f"Port {serving.port}, which the authority needs, is in use by {', '.join(names)}."
-        problems.append(Problem(what, serving.listen or "this host", "Stop it, or give the authority another port."))
+        problems.append(Problem(what, serving.listen or "this host", "Stop it, or set another port for the authority."))
     folder = Path(serving.ledger).parent
     if folder.is_dir() and any(folder.iterdir()) and _owner(folder) not in (USER, None):
-        todo = "Name a ledger in a folder of its own; the service's user is to own it."
-        problems.append(Problem("The ledger's folder belongs to somebody else.", str(folder), todo))
+        todo = "Use a ledger in a folder of its own, because the service's user has to own that folder."
+        problems.append(Problem("The ledger's folder belongs to another user.", str(folder), todo))
     if problems:
         raise LicensingError(problems)
 
@@ -196,13 +198,13 @@ def _own(serving: Serving) -> None:
     folder = Path(serving.ledger).parent
     Folder(folder).make(mode=0o700)
     user = account(USER)
-    Folder(folder).hand_all(user.pw_uid, user.pw_gid)
+    Folder(folder).set_owners(user.pw_uid, user.pw_gid)
 
 
 def _wait(unit: Unit, serving: Serving) -> Mapping[str, Any]:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        # One that turns this host away may take it again within that time.
+        # A service that rate-limits this host may answer again within that time.
         with contextlib.suppress(LicensingError):
             realm = _ask(serving)
             if realm is not None:
@@ -212,12 +214,12 @@ def _wait(unit: Unit, serving: Serving) -> Mapping[str, Any]:
 
 
 def _ask(serving: Serving) -> Mapping[str, Any] | None:
-    """Ask the service on this host for its realm, over TLS that its own CA vouches for; None without an answer.
+    """Ask the service on this host for its realm, authenticated by its own CA. Return None without an answer.
 
-    :raises LicensingError: it runs, but answers nobody from here for a while
+    :raises LicensingError: the service rate-limits this host, or this machine cannot make the call
     """
     folder = Folder(Path(f"{serving.ledger}.tls"))
-    # What this machine cannot read or reach tells nothing about the service, and is told as it is.
+    # If this machine cannot read the file or make the call, that says nothing about the service: raise the error.
     ca = folder.find("ca.pem")
     if ca is None:
         return None
@@ -225,7 +227,7 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
         context = tls_context(ca.decode("ascii"))
     except (ssl.SSLError, ValueError):
         return None
-    # Its certificate names the hosts that others reach it by, of which the loopback need not be one.
+    # The certificate has the names that other hosts use; loopback may not be among them.
     context.check_hostname = False
     where = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(serving.listen, serving.listen)  # noqa: S104
     endpoint = Endpoint(where, serving.port, tls=context, connect=_GLANCE, silence=_GLANCE, size=_LIMIT)
@@ -236,6 +238,6 @@ def _ask(serving: Serving) -> Mapping[str, Any] | None:
             raise failure.own from None
         return None
     if answer.status == _TOO_MANY:
-        what = "The authority turns this host away: too many calls came from it, or too many that were wrong."
+        what = "The authority rejects this host: it sent too many calls, or too many wrong ones."
         raise refuse(what, UNIT, f"Wait {answer.pause or 600:.0f} seconds, then run this again.")
     return (answer.members() or None) if answer.is_ok else None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be done to a host until a server runs on it as it should, as values; the words come last."""
+"""The changes that bring a host to its declared state, as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class ChangeKind(Enum):
-    """A kind of change, with its words; ``{}`` is what it is about."""
+    """A kind of change. The value is its text; ``{}`` is the object of the change."""
 
     INSTALL = "install {}"
     UPGRADE = "upgrade {}"
@@ -26,14 +26,14 @@ class ChangeKind(Enum):
     START = "start {}"
     SHARE = "set mode and owner of {}"
     RESTART = "restart {}"
-    # It runs, and says nothing.
+    # The service runs but does not answer.
     REVIVE = "restart {}, which does not answer"
     REMOVE_UNIT = "remove the unit {}"
 
 
 @dataclass(frozen=True)
 class HostChange:
-    """One change to a host, and what it is about."""
+    """One change to a host, and its object."""
 
     kind: ChangeKind
     about: str

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing, upgrading and removing the bundled license server's package in a home."""
+"""Installs, upgrades and removes the bundled license server's package in a home."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Package:
-    """The core as one archive that Python runs.
+    """The licensing core as one zip archive that Python runs.
 
-    :ivar digest: of what the archive holds, whatever compressed it
+    :ivar digest: SHA-256 of the archive's contents, independent of the compression
     """
 
     version: str
@@ -60,8 +60,8 @@ class Package:
         return contents_digest(self.content) or documents.digest(self.content)
 
     def files(self, home: Home) -> dict[str, tuple[bytes, int]]:
-        """Return the files of the package in a home, with their modes, in the order of writing."""
-        # The archive's own bytes too: they tell a change of the file from the work of another zlib.
+        """Return the package's files in the order of writing: name in the home → content and mode."""
+        # The digest of the archive itself distinguishes a changed file from one that another zlib compressed.
         told = {"version": self.version, "digest": self.digest, "archive": documents.digest(self.content)}
         described = f"{json.dumps(told)}\n"
         made: dict[str, tuple[bytes, int]] = {ARCHIVE: (self.content, PUBLIC)}
@@ -72,30 +72,30 @@ class Package:
 
 
 def contents_digest(archive: bytes) -> str | None:
-    """Return the SHA-256 of the names and contents of an archive's files; None where it is damaged, or too large.
+    """Return the SHA-256 of the names and contents of an archive's files; None if it is damaged or too large.
 
-    Controllers whose zlib compresses differently make different archives of the same files.
+    Different versions of zlib make different archives from the same files.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             if sum(entry.file_size for entry in opened.infolist()) > _LARGEST:
                 return None
             held = sorted((entry.filename, documents.digest(opened.read(entry))) for entry in opened.infolist())
-    # What a damaged archive raises depends on where it is damaged: its own error, or that of a compression.
+    # A damaged archive raises errors of zipfile or of a compression, depending on the damage.
     except Exception:
         return None
     return documents.digest(json.dumps(held).encode())
 
 
 def _launcher(home: Home, command: str) -> bytes:
-    # The root is what the commands' real place has before the home's real place within its root.
+    # The alternate root is the real path of the commands without the home's path inside the root.
     place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
     options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
         command in ("licman", "licsrv")
     )
     return (
         "#!/bin/sh\n"
-        "# Runs a command of the license server whose home this file lies in.\n"
+        "# Runs a command of the license server whose home contains this file.\n"
         'bin=$(dirname -- "$(readlink -f -- "$0")")\n'
         f'exec {shlex.quote(sys.executable)} "$bin/aims-licensing.pyz" {command} {options}"$@"\n'
     ).encode()
@@ -103,7 +103,7 @@ def _launcher(home: Home, command: str) -> bytes:
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation did, or in a dry run would do."""
+    """The result of an installation; in a dry run, its forecast."""
 
     changes: tuple[HostChange, ...]
     before: Overview
@@ -117,12 +117,12 @@ class Installation:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an installation sets; what is None stays as it is.
+    """The settings of an installation. None keeps the current value.
 
-    :ivar authority: where this server's requests go
-    :ivar realm: whose responses it honours; one that is pinned is never replaced, but may get its certificate
-    :ivar service: what runs the server; at first systemd, or nothing under an alternate root
-    :ivar listen: the addresses of the server
+    :ivar authority: the address that this server's requests go to
+    :ivar realm: the realm to pin; a pinned realm is never replaced, only its ``ca``
+    :ivar service: the service manager; for a new home systemd, or ``none`` under an alternate root
+    :ivar listen: the addresses that the server listens on
     """
 
     authority: str | None = None
@@ -152,15 +152,15 @@ def _overview(home: Home) -> Overview:
 
 
 def install(home: Home, package: Package, settings: Settings, dry: bool = False) -> Installation:
-    """Bring a home to a package and its settings, and its server to run as they say.
+    """Install a package and settings in a home, and bring its server to the declared state.
 
-    All that can be wrong is looked at first: whose the home is, version, rights, space, ports, libraries, systemd.
+    All preconditions are checked first: owner of the home, version, permissions, space, ports, libraries, systemd.
 
-    :raises LicensingError: with everything that is wrong; nothing was changed then, except that a package or a server
-        that does not run is reported after its files were written.
+    :raises LicensingError: a precondition fails (lists all; nothing was changed), or the package or the server does
+        not start (its files are written then)
     """
     before = _overview(home)
-    # An installation that was killed before it wrote its configuration is begun anew.
+    # An installation that was interrupted before it wrote the configuration starts over.
     fresh = not before.server.installed or not home.folder.has(CONFIG)
     current = home.config() if home.state() == OURS else Config()
     config = settings.applied(current, fresh, home.root)
@@ -173,7 +173,7 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
         write_package(home, stale)
         if stale:
             _check_health(home, package)
-        # The configuration comes last: as long as it is the old one, so is what is known to run the server.
+        # The configuration is written last: until then, it names the service manager that runs the old server.
         _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
         faults.reach("install.left", config.service)
         with home.locked():
@@ -193,7 +193,7 @@ def _foreseen(before: Overview, package: Package, config: Config) -> Overview:
 
 
 def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
-    """Stop the server where it was, before it is run otherwise or elsewhere."""
+    """Stop the old server before a change of its service manager or addresses."""
     if old is not None and replaced:
         old.remove()
     elif old is not None and moved:
@@ -201,9 +201,9 @@ def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
 
 
 def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
-    """Write files of a package into a home that is made for it where it is missing."""
+    """Write files of a package into a home. Create the home if it is missing."""
     home.create()
-    # Somebody else may have made a part of the way while this run did.
+    # Another user may have created a parent folder in the meantime.
     problems = home_problems(home)
     if problems:
         raise LicensingError(problems)
@@ -216,7 +216,7 @@ def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
 def _changes(
     package: Package, server: ServerView, current: Config, config: Config, stale: bool
 ) -> tuple[HostChange, ...]:
-    """What is to be done to the files of the home."""
+    """Return the changes to the files of the home."""
     changes = []
     if not server.installed:
         changes.append(HostChange(ChangeKind.INSTALL, package.version))
@@ -240,7 +240,7 @@ def _changes(
 def _service_changes(
     service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
 ) -> tuple[HostChange, ...]:
-    """What is to be done to the service; nothing where it runs as it should."""
+    """Return the changes to the service."""
     changes = service.drift() if service is not None else []
     if service is not None and not changes:
         if status is None:
@@ -251,7 +251,7 @@ def _service_changes(
 
 
 def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
-    """Return the files of a package that are not in a home as they should be, with their modes."""
+    """Return the files of a package that are missing from the home or differ: name → content and mode."""
     files = package.files(home)
     kept = _as_installed(home, package)
     return {
@@ -262,7 +262,7 @@ def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
 
 
 def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
-    """Return archive and description as they are in a home where they are this package, made by another zlib."""
+    """Return the installed archive and description if they differ from the package only by the compression."""
     archive, described = home.folder.find(ARCHIVE, _LARGEST), home.folder.find(PACKAGE)
     try:
         told = json.loads(described or b"")
@@ -276,7 +276,7 @@ def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
 
 
 def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
-    # What belongs to somebody else is written anew, and is root's then.
+    # A file of another user is written again, so that root owns it.
     whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
     return not whose and home.folder.mode(name) == mode and home.folder.find(name, _LARGEST) == content
 
@@ -295,7 +295,7 @@ def _check(
     problems += version_problems(home, package) + place_problems(home) + home_problems(home)
     if service is not None:
         problems += service.problems()
-    # A server of this home that runs, or hangs, holds the ports itself, but not those that it is to have instead.
+    # This home's own server, running or hung, holds its current ports, but not the ones that it is to move to.
     stopped = status is None and (service is None or _is_stopped(service))
     moved = status is not None and status.get("listen") != config.listen.as_dict()
     if moved or (stopped and (service is not None or not (server.version or home.root))):
@@ -310,25 +310,27 @@ def _is_stopped(service: Service) -> bool:
 
 
 def version_problems(home: Home, package: Package) -> list[Problem]:
-    """Say whether a newer version is installed than the package is."""
+    """Return a problem if a newer version than the package is installed."""
     found = home.package() if home.state() == OURS else None
     if found is None or parse_version(found["version"]) <= parse_version(package.version):
         return []
-    todo = "Use the collection's newer version here too, or remove the server first."
+    todo = "Use the newer version of the collection, or remove the server first."
     return [Problem(f"Version {found['version']} is installed; {package.version} is older.", home.where, todo)]
 
 
 def place_problems(home: Home) -> list[Problem]:
-    """Say what keeps files from being written to a home: rights, and space."""
+    """Return problems that prevent an installation in this place: permissions, noexec, space."""
     problems = []
     existing = next(path for path in (home.folder.path, *home.folder.path.parents) if path.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         problems.append(
-            Problem("The home cannot be written.", str(existing), "Run with become: true, or mend its rights.")
+            Problem("The home is not writable.", str(existing), "Run with become: true, or fix its permissions.")
         )
     if os.statvfs(existing).f_flag & os.ST_NOEXEC:
         todo = "Mount it with exec, or choose a home on another file system."
-        problems.append(Problem("Commands cannot run from here: it is mounted noexec.", str(existing), todo))
+        problems.append(
+            Problem("Commands cannot run from here: the file system is mounted noexec.", str(existing), todo)
+        )
     free = shutil.disk_usage(existing).free
     if free < SPACE:
         todo = "Free some space, or choose a home on another file system."
@@ -347,21 +349,21 @@ def _check_health(home: Home, package: Package) -> None:
     if answer.returncode != 0 or package.version not in answer.stdout:
         told = (answer.stderr or answer.stdout).strip().splitlines()
         raise refuse(
-            f"The installed package does not run: {told[-1] if told else 'it says nothing'}.",
+            f"The installed package does not run: {told[-1] if told else 'it printed nothing'}.",
             command[0],
-            "Run this command by hand on the host to see the whole message.",
+            "Run this command by hand on the host to see the complete message.",
         )
 
 
 def remove(home: Home, dry: bool = False) -> Installation:
-    """Stop the server and remove the package; licenses, journal and the rest of the configuration stay as they are.
+    """Stop the server and remove the package. Licenses, journal and the rest of the configuration stay.
 
     :raises LicensingError: a license is active or pending here.
     """
     if home.state() != OURS:
         before = _overview(home)
         return Installation((), before, before)
-    # Held from the look at the licenses on: what another run activates meanwhile would be left without a server.
+    # Take the lock before reading the licenses; otherwise another run could activate a license in between.
     with home.held(dry):
         return _remove(home, dry)
 
@@ -384,7 +386,7 @@ def _remove(home: Home, dry: bool) -> Installation:
         for name in (*COMMANDS, Path(ARCHIVE).name):
             home.folder.remove(f"Bin/{name}")
         home.save(replace(config, service=UNMANAGED))
-        # What says that a package is here goes last, so that a removal which was cut short is taken up again.
+        # The package's description goes last, so that the next run completes an interrupted removal.
         home.folder.remove(PACKAGE)
     server = replace(before.server, installed=False, version=None, digest=None, service=UNMANAGED, running=None)
     change = HostChange(ChangeKind.REMOVE, str(before.server.version))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the license server of a home runs, and which seats it has granted."""
+"""Checks whether a home's license server runs, and reads the seats that it has granted."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..home.store import SEATS_LOCK, Home
 from ..overview import Usage
 from ..system import advice, reason, try_lock
 
-# Seconds that a server on the same host may take to answer.
+# Seconds to wait for a server on the same host.
 GLANCE = 2.0
 
 
 def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, Any] | None:
-    """Return the status of this home's server, or None where it does not run.
+    """Return the status of this home's server; None if it does not run.
 
-    :param timeout: seconds to wait for it
+    :param timeout: seconds to wait for an answer
     """
-    # Imported here, as a server that nothing runs should not cost every module the HTTP library.
+    # Imported here, so that modules on hosts without a server do not load the HTTP library.
     from ..client import Management, Unable
 
     try:
@@ -39,21 +39,21 @@ def running(home: Home, config: Config, timeout: float = GLANCE) -> dict[str, An
 
 
 def is_held(home: Home) -> bool:
-    """Whether a server holds the seats of this home, whether or not it answers.
+    """Whether a server holds the lock of this home's seats, even if it does not answer.
 
-    :raises LicensingError: this machine cannot tell, which says nothing about a server
+    :raises LicensingError: a failure of this machine prevents the check
     """
     place = home.folder.path / SEATS_LOCK
     try:
-        # The service may put anything in this place, such as a pipe that nobody writes to.
+        # The service's user can put anything here, such as a pipe that nobody writes to.
         handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except PermissionError:
-        # Who may not look does not know.
+        # Without permission the state is unknown: assume a server.
         return True
     except OSError as error:
-        what = f"Whether a license server runs here cannot be seen: {reason(error)}."
+        what = f"Cannot check whether a license server runs here: {reason(error)}."
         raise refuse(what, str(place), advice(error)) from error
     try:
         return not try_lock(handle, str(place), shared=True)
@@ -62,11 +62,11 @@ def is_held(home: Home) -> bool:
 
 
 def is_holder(home: Home, process: int) -> bool:
-    """Whether a process has this home's seats open, as its server does; False also where this user may not see it."""
+    """Whether a process has this home's lock file of seats open. False also if this user may not see it."""
     try:
         held = (home.folder.path / SEATS_LOCK).lstat()
         for handle in Path(f"/proc/{process}/fd").iterdir():
-            # Files are closed while they are looked at.
+            # The process may close files in the meantime.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(handle.stat(), held):
                     return True
@@ -76,17 +76,17 @@ def is_holder(home: Home, process: int) -> bool:
 
 
 def signal_holder(home: Home, process: int, number: int) -> bool:
-    """Signal a process if it is the server of this home; return whether it was, and is sent the signal.
+    """Signal a process if it is this home's server. Return whether the signal was sent.
 
-    :raises LicensingError: it may not be signalled
+    :raises LicensingError: this user may not signal it
     """
     try:
-        # What is looked at is what is signalled, though numbers of processes are used again.
+        # A pidfd makes sure that the checked process is the signalled one, even if its number is reused.
         pinned = os.pidfd_open(process) if hasattr(os, "pidfd_open") else None
     except ProcessLookupError:
         return False
     except OSError:
-        # A kernel before 5.3, which EL 8 has.
+        # A kernel before 5.3, such as that of EL 8.
         pinned = None
     try:
         if not is_holder(home, process):
@@ -98,7 +98,7 @@ def signal_holder(home: Home, process: int, number: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError as error:
-        what = f"The license server cannot be signalled: {reason(error)}."
+        what = f"Cannot signal the license server: {reason(error)}."
         raise refuse(what, f"process {process}", "Run this as the user that started it.") from error
     finally:
         if pinned is not None:
@@ -107,7 +107,7 @@ def signal_holder(home: Home, process: int, number: int) -> bool:
 
 
 def usage_of(home: Home, config: Config) -> Usage | None:
-    """Return the seats that this home's server has granted, or None where it does not run."""
+    """Return the seats that this home's server has granted; None if it does not run."""
     if config.service == UNMANAGED:
         return None
     from ..client import Management, Unable

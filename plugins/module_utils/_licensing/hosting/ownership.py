@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who besides root can change what root runs: the home, the interpreter, and every folder on the way to them."""
+"""Finds other users than root that could change the code that root runs: home, interpreter and parent folders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINKS = 40
 def account(name: str) -> pwd.struct_passwd:
     """Return a user of this machine.
 
-    :raises LicensingError: the machine does not know it, as where its name service is down
+    :raises LicensingError: the user is unknown, for example because the name service is down
     """
     try:
         return pwd.getpwnam(name)
@@ -32,19 +32,19 @@ def account(name: str) -> pwd.struct_passwd:
         raise refuse(
             f"This machine does not know the user {name}.",
             name,
-            f"See what 'getent passwd {name}' says: a name service (sssd, LDAP) that is down, or a nsswitch.conf "
-            "without 'files', hides the users of the machine itself.",
+            f"Run 'getent passwd {name}'. Local users are hidden if a name service (sssd, LDAP) is down, or if "
+            "nsswitch.conf lacks 'files'.",
         ) from None
 
 
 def home_problems(home: Home) -> list[Problem]:
-    """Say who could become root by what root runs from a home; nothing where this is not root."""
+    """Return a problem for each place where another user could become root. Without root rights, return none."""
     if os.geteuid() != 0:
         return []
     todo = "Give it to root (chown root:root, chmod go-w), or choose another home, such as /opt/aims-license-server."
     places = {home.folder.path / name: None for name in ("Bin", "Config")}
     problems = [
-        Problem(f"{who} can change what root runs or keeps secret in this home.", str(place), todo)
+        Problem(f"{who} can change programs or secrets of root in this home.", str(place), todo)
         for place, who in dict.fromkeys(found for path in places for found in others(path))
     ]
     todo = "Use the system's Python (ansible_python_interpreter), or give this to root (chown root:root, chmod go-w)."
@@ -56,20 +56,20 @@ def home_problems(home: Home) -> list[Problem]:
 
 
 def ledger_problems(folder: Path) -> list[Problem]:
-    """Say who could exchange the folder of a ledger, whose files root gives to the service's user."""
+    """Return a problem for each user that could replace the ledger's folder, which root gives to the service's user."""
     if os.geteuid() != 0:
         return []
-    todo = "Name a ledger in a folder of its own below one that is root's, such as /var/lib."
+    todo = "Use a ledger in a folder of its own, below a folder that belongs to root, such as /var/lib."
     return [
-        Problem(f"{who} can exchange the ledger's folder.", str(place), todo) for place, who in others(folder.parent)
+        Problem(f"{who} can replace the ledger's folder.", str(place), todo) for place, who in others(folder.parent)
     ]
 
 
 def others(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each place on the way to a path that another than root can change, with who can.
+    """Yield each component of a path that another user than root can change, with a description of that user.
 
-    Links are followed as the kernel follows them. A folder that everybody may write to, but each only what is his own
-    (/tmp), protects what root has made in it.
+    Links are followed as the kernel follows them. A world-writable folder with the sticky bit, such as /tmp, protects
+    root's files in it.
     """
     here, parts, links = Path("/"), list(path.absolute().parts[1:]), _LINKS
     yield from _others(here, here.lstat())
@@ -111,7 +111,7 @@ def _name(user: int) -> str:
 
 
 def _has_members(group: int) -> bool:
-    """Whether a group has others in it than root; one that is not known may have."""
+    """Whether a group has other members than root. An unknown group counts as having some."""
     if group == 0:
         return False
     try:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens on a TCP port of this host, as Linux tells it in /proc."""
+"""Finds the processes that listen on a TCP port of this host, from /proc."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LISTEN = "0A"
 
 
 def address_problems(address: str) -> list[Problem]:
-    """Say whether an address cannot be listened on because it is none of this host's.
+    """Return a problem if an address does not belong to this host.
 
-    :param address: an IP address, or "" for all of them, which every host has
+    :param address: an IP address; "" means all addresses and is always fine
     """
     if not address:
         return []
@@ -35,18 +35,18 @@ def address_problems(address: str) -> list[Problem]:
         pass
     except OSError as error:
         if is_own(error):
-            what = f"Whether {address} is an address of this host cannot be seen: {reason(error)}."
+            what = f"Cannot check whether {address} is an address of this host: {reason(error)}."
             return [Problem(what, "this host", advice(error))]
-    todo = "Give an address that 'ip address' shows there, or leave it empty for all of them or the usual one."
+    todo = "Use an address that 'ip address' shows there, or leave it empty for the default."
     return [Problem(f"{address} is not an address of this host.", "this host", todo)]
 
 
 def holders(address: str, port: int, proc: Path = Path("/proc"), without: int = 0) -> list[str]:
-    """Return who keeps a server from listening on an address, such as ``nginx (process 812)``; none if it is free.
+    """Return the processes that occupy a port, such as ``nginx (process 812)``; empty if the port is free.
 
-    :param address: an IP address, or "" for all of them
-    :param without: the process of the server itself, which lets go of it; 0 is none
-    :return: what the kernel lets this user see of a process: at least that there is one
+    :param address: an IP address; "" means all addresses
+    :param without: a process to ignore, such as the server itself; 0 ignores none
+    :return: name and number of each process; a general text for processes that this user may not see
     """
     wanted = ipaddress.ip_address(address) if address else None
     inodes = {
@@ -71,7 +71,7 @@ def _listeners(proc: Path) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.I
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    # Words of 32 bits in the order of the machine's bytes; an IPv4 address in IPv6's form means the former.
+    # /proc has 32-bit words in the machine's byte order. An IPv4-mapped IPv6 address counts as IPv4.
     words = [bytes.fromhex(text[at : at + 8]) for at in range(0, len(text), 8)]
     raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
     found = ipaddress.ip_address(raw)
@@ -80,14 +80,14 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _sockets(proc: Path) -> Iterator[tuple[str, int, str]]:
-    """Yield the inode of each open socket with the number and name of its process."""
+    """Yield inode, process number and process name of each open socket."""
     for process in proc.iterdir():
         if process.name.isdigit():
-            # Processes end while they are looked at, and those of other users may not be.
+            # Processes may end in the meantime, and those of other users are not readable.
             with contextlib.suppress(OSError):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 for handle in (process / "fd").iterdir():
                     with contextlib.suppress(OSError):
-                        target = os.readlink(handle)  # noqa: PTH115 - what it reads is no path
+                        target = os.readlink(handle)  # noqa: PTH115 - the target is not a path
                         if target.startswith("socket:["):
                             yield target[8:-1], int(process.name), name

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs a home's license server: systemd, a process of its own, or nothing."""
+"""The service managers of a home's license server: systemd, or a process of our own."""
 
 from __future__ import annotations
 
@@ -32,46 +32,46 @@ UNIT = "aims-license-server.service"
 USER = "aims-license"
 SERVER = "the license server"
 ARCHIVE = "Bin/aims-licensing.pyz"
-# Seconds that a service may take to answer after it was started.
+# Seconds that a service may take to answer after its start.
 PATIENCE = 30.0
-# Seconds that a process which is ending may hold its ports.
+# Seconds that an ending process may hold its ports.
 _ENDING = 2.0
-# What HARDENING hides: ProtectHome and PrivateTmp.
-_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
-# In a folder of root's: what the service's user could exchange, root would write through.
+# Folders that HARDENING hides from the service (ProtectHome, PrivateTmp).
+_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - refused, not used
+# In a folder of root, because root writes it: the service's user could replace a file in its own folders by a link.
 _FINGERPRINT = "/run/aims-license-server.fingerprint"
 
 
 class Service(Protocol):
-    """Runs the license server of one home, whose package and configuration are in place."""
+    """A service manager for one home. Package and configuration are already in place."""
 
     def problems(self) -> list[Problem]:
-        """Return what keeps it from being set up on this host."""
+        """Return problems that prevent the setup of the service on this host."""
 
     def is_up(self) -> bool:
-        """Whether it runs or is about to, whether or not it answers."""
+        """Whether the server runs or is starting, even if it does not answer."""
 
     def drift(self) -> list[HostChange]:
-        """Return what is to be done until it runs as it should; nothing where it does."""
+        """Return the changes that bring the service to its declared state."""
 
     def bring(self) -> None:
-        """Make it run as wanted: enabled, restarted."""
+        """Set the service up, enable it and start or restart it."""
 
     def restart(self) -> None:
-        """Restart it."""
+        """Restart the server."""
 
     def stop(self) -> None:
-        """Stop it; it may be started again."""
+        """Stop the server. It can be started again."""
 
     def remove(self) -> None:
-        """Stop it for good."""
+        """Stop the server and remove its service."""
 
     def failed(self, how: str) -> LicensingError:
-        """Return the error for a server that does not answer, with what it said last."""
+        """Return the error for a server that does not answer, with its last output."""
 
 
 def service_of(home: Home, config: Config) -> Service | None:
-    """Return what runs a home's license server, or None where nothing does."""
+    """Return the service manager of a home's license server; None if it is unmanaged."""
     if config.service == SYSTEMD:
         return Systemd(home)
     return Process(home, config) if config.service == PROCESS else None
@@ -85,11 +85,11 @@ def wait_until_healthy(
     since: Mapping[str, Any] | None = None,
     seconds: float = PATIENCE,
 ) -> None:
-    """Wait until the server of this home answers, with the package and addresses that it is to have.
+    """Wait until this home's server answers with the declared package and addresses.
 
-    :param digest: of the package; None takes any
-    :param since: the status before a restart, which is no longer to be met
-    :raises LicensingError: it does not within so many seconds; with what it said last
+    :param digest: the digest of the package; None accepts any
+    :param since: the status before a restart, to recognize the old instance
+    :raises LicensingError: the time is over; with the server's last output
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -102,30 +102,30 @@ def wait_until_healthy(
 
 
 def is_current(status: Mapping[str, Any], config: Config, digest: str | None) -> bool:
-    """Whether a running server is of this package and listens where the configuration says."""
+    """Whether a running server has this package and listens on the configured addresses."""
     return digest in (None, status.get("digest")) and status.get("listen") == config.listen.as_dict()
 
 
 def port_problems(config: Config, without: int = 0) -> list[Problem]:
-    """Say which addresses of the server are none of this host's, and which of its ports are taken, and by whom.
+    """Return problems with the server's addresses and ports: not of this host, or in use by another process.
 
-    :param without: the process of the server itself, which lets go of its ports before it takes others; 0 is none
+    :param without: the process of the server itself, which frees its ports first; 0 ignores none
     """
     addresses = config.listen.clients, config.listen.management
     problems = [problem for address in dict.fromkeys(addresses) for problem in address_problems(address)]
     for address, port in zip(addresses, (CLIENTS_PORT, MANAGEMENT_PORT)):
         names = lasting_holders(address, port, without)
         if names:
-            todo = "Stop it, or move it to another port; another license server must be removed first."
+            todo = "Stop it, or move it to another port. Remove another license server first."
             what = f"Port {port}, which a license server needs, is in use by {', '.join(names)}."
             problems.append(Problem(what, address or "this host", todo))
     return problems
 
 
 def lasting_holders(address: str, port: int, without: int = 0) -> list[str]:
-    """Return who holds a port, and does not let go of it within a moment, as a process that is ending does.
+    """Return the processes that occupy a port for longer than an ending process does.
 
-    :param without: the process that is to be restarted; 0 is none
+    :param without: a process to ignore because it is to be restarted; 0 ignores none
     """
     until = time.monotonic() + _ENDING
     while (names := holders(address, port, without=without)) and time.monotonic() < until:
@@ -134,7 +134,7 @@ def lasting_holders(address: str, port: int, without: int = 0) -> list[str]:
 
 
 class _Entry(NamedTuple):
-    """What a file or directory of the home is to be; a group of None is any."""
+    """The declared mode and owner of a file or folder of the home. A group of None allows any."""
 
     name: str
     mode: int
@@ -143,7 +143,7 @@ class _Entry(NamedTuple):
 
 
 class Systemd:
-    """The server as a unit of systemd, with a user of its own that may read the home and write two folders of it."""
+    """The server as a systemd unit. Its own user may read the home and write two of its folders."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -152,7 +152,7 @@ class Systemd:
     def problems(self) -> list[Problem]:
         hidden = [place for place in _HIDDEN if Path(place) in self._home.folder.path.parents]
         todo = "Choose another home, such as /opt/aims-license-server."
-        what = f"A service of systemd does not see what lies under {''.join(hidden)}."
+        what = f"A systemd service cannot see files under {''.join(hidden)}."
         unseen = [Problem(what, self._home.where, todo)] if hidden else []
         return [*missing(require_tornado), *self._unit.problems(), *unseen]
 
@@ -187,28 +187,28 @@ class Systemd:
         return self._unit.failed(how)
 
     def _entries(self) -> list[_Entry]:
-        """What the service needs of the home, and the key that it may not read."""
+        """Return the files that the service needs, and the key that it must not read."""
         names = self._home.folder.names
         entries = [_Entry(name, 0o750, USER, USER) for name in SERVICE_DIRECTORIES]
         entries += [_Entry(name, 0o2750, "root", USER) for name in READ_DIRECTORIES]
         shared = [CONFIG] + [f"{folder}/{name}" for folder in ("Journal", "Nodelocks") for name in names(folder)]
         entries += [_Entry(name, PUBLIC if name.endswith(".ver") else SHARED, "root", USER) for name in shared]
-        # Everybody may read these; so their group is the file system's affair.
+        # Everybody may read these, so the group does not matter.
         entries += [_Entry(name, 0o755, "root") for name in ("Bin", "Licenses")]
         licenses = [f"Licenses/{name}" for name in names("Licenses", ".lic")]
         entries += [_Entry(name, PUBLIC, "root") for name in (MARKER, *licenses)]
         return entries + [_Entry(name, PRIVATE, "root") for name in [HOST_KEY] if self._home.folder.has(name)]
 
     def _share(self) -> None:
-        # The service may put anything into its own two folders at any moment; and it, or another run that ends an
-        # exchange, may remove a file meanwhile.
+        # Meanwhile, the service may create or remove files in its own two folders, and another run may remove files of
+        # an exchange.
         user = account(USER)
         for entry in self._entries():
             group = -1 if entry.group is None else user.pw_gid
-            self._home.folder.hand(entry.name, user.pw_uid if entry.owner == USER else 0, group, entry.mode)
-        # What the service wrote before under another user, as after a restore, stays its own.
+            self._home.folder.set_owner(entry.name, user.pw_uid if entry.owner == USER else 0, group, entry.mode)
+        # After a restore, the service's files may have another user's number; give them to its user.
         for name in SERVICE_DIRECTORIES:
-            self._home.folder.hand_all(user.pw_uid, user.pw_gid, name)
+            self._home.folder.set_owners(user.pw_uid, user.pw_gid, name)
 
 
 def _is_as(home: Path, entry: _Entry) -> bool:
@@ -227,7 +227,7 @@ def _is_as(home: Path, entry: _Entry) -> bool:
 def _unit_text(home: Home) -> str:
     command = [sys.executable, home.folder.place(ARCHIVE)]
     read = [*command, "licman", "--home", home.home, "--fingerprint", "--json"]
-    # By root, because DMI tells product and board numbers to nobody else.
+    # Run by root, because only root can read product and board numbers from DMI.
     written = f"umask 077; {shlex.join(read)} > {_FINGERPRINT} && chgrp {USER} {_FINGERPRINT}"
     fingerprint = ["/bin/sh", "-c", f"{written} && chmod 0640 {_FINGERPRINT}"]
     return unit_text(
@@ -240,7 +240,7 @@ def _unit_text(home: Home) -> str:
 
 
 class Process:
-    """The server as a process that ends with the next boot: for rehearsals and tests without root or systemd."""
+    """The server as a process until the next boot, for rehearsals and tests without root or systemd."""
 
     def __init__(self, home: Home, config: Config) -> None:
         self._home = home
@@ -263,7 +263,7 @@ class Process:
         log = self._home.folder.path / "Logging" / "licsrv.out"
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as output:
-            # The shell ends at once, so that the server is nobody's child who would have to wait for it.
+            # The shell ends at once, so that init adopts the server and nobody has to wait for it.
             subprocess.run(
                 ["/bin/sh", "-c", '"$0" &', self._home.folder.place("Bin/licsrv")],
                 stdin=subprocess.DEVNULL,
@@ -275,14 +275,14 @@ class Process:
             )
 
     def _take_back(self) -> None:
-        """Make the server's two folders root's, where root is to run it: another user's links would lead it astray."""
+        """If root runs the server, give its two folders to root and remove other users' links from them."""
         if os.geteuid() != 0:
             return
         for name in SERVICE_DIRECTORIES:
             self._home.folder.make(name, 0o700)
-            # First the folder, so that nothing more comes into it.
-            self._home.folder.hand(name, 0, 0)
-            for left in self._home.folder.hand_all(0, 0, name):
+            # The folder first, so that other users cannot add files.
+            self._home.folder.set_owner(name, 0, 0)
+            for left in self._home.folder.set_owners(0, 0, name):
                 self._home.folder.remove(left)
 
     def restart(self) -> None:
@@ -293,7 +293,7 @@ class Process:
         until = time.monotonic() + PATIENCE
         while self.is_up():
             if time.monotonic() > until:
-                raise self._stuck(f"does not end within {PATIENCE:g} seconds")
+                raise self._stuck(f"does not stop within {PATIENCE:g} seconds")
             time.sleep(0.05)
 
     def remove(self) -> None:
@@ -303,29 +303,29 @@ class Process:
         status = running(self._home, self._config)
         if status is None:
             if self.is_up():
-                raise self._stuck("does not answer, so that its process is not known")
+                raise self._stuck("does not answer, so its process is unknown")
             return
-        # Whoever answers at the port may name any process.
+        # Any program could answer at the port and name any process.
         if not signal_holder(self._home, int(status["pid"]), number):
             raise refuse(
-                f"Process {status['pid']}, which answers at port {MANAGEMENT_PORT} by its own word, is not seen to "
-                "hold the seats of this home; it is not signalled.",
+                f"Process {status['pid']} claims to answer at port {MANAGEMENT_PORT}, but does not hold the seats of "
+                "this home as far as this user can see. It is not signalled.",
                 self._home.where,
-                "Run this as the user that started the server; see which process listens there (ss -ltnp).",
+                "Run this as the user that started the server. Check which process listens there (ss -ltnp).",
             )
 
     def _stuck(self, how: str) -> LicensingError:
         return refuse(
             f"The license server runs, but {how}.",
             self._home.where,
-            f"End its process by hand (it holds {self._home.folder.place(SEATS_LOCK)} open), then run this again.",
+            f"Stop its process by hand (it has {self._home.folder.place(SEATS_LOCK)} open), then run this again.",
         )
 
     def failed(self, how: str) -> LicensingError:
-        told = self._home.folder.find("Logging/licsrv.out") or b"nothing"
+        told = self._home.folder.find("Logging/licsrv.out") or b"none"
         last = " | ".join(told.decode("utf-8", "replace").strip().splitlines()[-15:])
         return refuse(
-            f"The license server {how}; it said: {last[-2000:]}",
+            f"The license server {how}. Its output: {last[-2000:]}",
             self._home.folder.place("Logging/licsrv.out"),
-            "Mend the cause, then run this again.",
+            "Fix the cause, then run this again.",
         )

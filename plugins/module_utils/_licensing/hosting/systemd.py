@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service that systemd runs: its unit, its user, and what to say when it does not come up."""
+"""A systemd service: its unit, its user, and the errors of its start."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .changes import ChangeKind, HostChange
 
 _UNITS = "etc/systemd/system"
 _USERS = "etc/sysusers.d"
-# systemd itself waits for a start for 90 s; a command that takes longer hangs.
+# Seconds. systemd waits 90 s for a start; a command that takes longer hangs.
 _PATIENCE = 120
 
-# What the service is not allowed to do; `systemd-analyze security` rates it. It keeps the network, and the two
-# folders that it writes to.
+# Restrictions of the service, as rated by `systemd-analyze security`. It keeps the network and the two folders that
+# it writes to.
 HARDENING = """\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -55,7 +55,7 @@ UMask=0077
 
 
 _TEXT = """\
-# Written by aims_license_server_install; changes are undone by its next run. Use a drop-in instead.
+# Written by aims_license_server_install; its next run undoes changes. Use a drop-in instead.
 [Unit]
 Description={description}
 After=network-online.target
@@ -78,11 +78,11 @@ WantedBy=multi-user.target
 
 
 def unit_text(description: str, user: str, start: Sequence[str], writable: Sequence[str], more: Sequence[str]) -> str:
-    """Return the text of a hardened service that tells when it is ready.
+    """Return the unit file of a hardened service that notifies systemd when it is ready.
 
     :param start: the command and its arguments
-    :param writable: the only places that it may write to
-    :param more: further lines of its section [Service]
+    :param writable: the only paths that it may write to
+    :param more: additional lines for the section [Service]
     """
     return _TEXT.format(
         description=description,
@@ -95,7 +95,7 @@ def unit_text(description: str, user: str, start: Sequence[str], writable: Seque
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """Return a command as a unit file has it (systemd.service(5), Command lines): nothing of it is expanded."""
+    """Return a command in the syntax of unit files (systemd.service(5), Command lines). Nothing is expanded."""
     return " ".join(_quoted(argument).replace("$", "$$") for argument in arguments)
 
 
@@ -107,11 +107,11 @@ def _quoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of our own.
+    """A systemd unit of ours.
 
     :ivar name: such as ``aims-license-server.service``
     :ivar text: the unit file's content
-    :ivar user: the user that it runs as, made where there is none
+    :ivar user: the user that it runs as; created if missing
     """
 
     name: str
@@ -124,7 +124,7 @@ class Unit:
         return f'u {self.user} - "aims.licensing" / /usr/sbin/nologin\n'
 
     def problems(self) -> list[Problem]:
-        """Return what keeps systemd from running the service here."""
+        """Return problems that prevent systemd from running the service here."""
         if not self._runs():
             todo = (
                 "Use a host with systemd, or set aims_license_server_service to process (until the next boot) or none."
@@ -135,7 +135,7 @@ class Unit:
         return []
 
     def drift(self) -> list[HostChange]:
-        """Return what is to be done until the service is as it should be; nothing where it is."""
+        """Return the changes that bring the service to its declared state."""
         changes = []
         written = (f"{_UNITS}/{self.name}", self.text), (f"{_USERS}/{self.user}.conf", self._users)
         if any(self._find(name) != text for name, text in written):
@@ -147,15 +147,15 @@ class Unit:
         return changes
 
     def is_between(self) -> bool:
-        """Whether systemd starts the service right now, starts it again after a failure, or ends it."""
+        """Whether the service is starting, restarting after a failure, or stopping."""
         return self._ask("is-active") in ("activating", "deactivating", "reloading")
 
     def is_written(self) -> bool:
-        """Whether there is such a unit, whatever it says."""
+        """Whether the unit file exists, regardless of its content."""
         return os.path.lexists(self.root / _UNITS / self.name)
 
     def main_process(self) -> int:
-        """Return the number of the service's own process, 0 where it does not run."""
+        """Return the number of the service's main process; 0 if it does not run."""
         answer = self._answer(["systemctl", "show", "--property", "MainPID", "--value", self.name]).stdout.strip()
         return int(answer) if answer.isdecimal() else 0
 
@@ -166,7 +166,7 @@ class Unit:
         return place.read_text(encoding="utf-8", errors="replace")
 
     def write(self) -> None:
-        """Write the unit and make its user; a link in its place, as masking makes one, is removed."""
+        """Write the unit and create its user. Replace a link, such as that of a masked unit."""
         folder = Folder(self.root)
         for name, text in ((f"{_UNITS}/{self.name}", self.text), (f"{_USERS}/{self.user}.conf", self._users)):
             if (self.root / name).is_symlink():
@@ -176,9 +176,9 @@ class Unit:
         self._run(["systemctl", "daemon-reload"])
 
     def start(self) -> None:
-        """Enable the service at boot and restart it, or start it.
+        """Enable the service at boot, and start or restart it.
 
-        :raises LicensingError: it does not come up; with the last lines of its journal.
+        :raises LicensingError: the service does not start; the message has the last lines of its journal
         """
         self._run(["systemctl", "unmask", "--runtime", self.name])
         self._run(["systemctl", "reset-failed", self.name], must=False)
@@ -188,7 +188,7 @@ class Unit:
     def restart(self) -> None:
         """Restart the service.
 
-        :raises LicensingError: it does not come up; with the last lines of its journal.
+        :raises LicensingError: the service does not start; the message has the last lines of its journal
         """
         try:
             self._run(["systemctl", "restart", self.name])
@@ -196,37 +196,37 @@ class Unit:
             raise self.failed("does not start") from None
 
     def stop(self) -> None:
-        """Stop the service until it is started again; one that is not there is stopped already."""
+        """Stop the service, if its unit exists."""
         if self.is_written():
             self._run(["systemctl", "stop", self.name])
 
     def remove(self) -> None:
-        """Stop the service and remove its unit; its user stays, as files may be his."""
+        """Stop the service and remove its unit. The user stays, because it may own files."""
         self._run(["systemctl", "disable", "--now", self.name], must=False)
         Folder(self.root).remove(f"{_UNITS}/{self.name}")
         self._run(["systemctl", "daemon-reload"])
 
     def failed(self, how: str) -> LicensingError:
-        """Return the error for a service that is not as it should be, with the last lines of its journal."""
-        # What a busy journal has not taken yet would be what tells the cause.
+        """Return the error for a failed service, with the last lines of its journal."""
+        # A busy journal may not have the last lines yet, and these show the cause.
         self._answer(["journalctl", "--sync"])
         journal = self._answer(["journalctl", "--unit", self.name, "--lines", "15", "--no-pager", "--output", "cat"])
         told = " | ".join(line.strip() for line in journal.stdout.splitlines() if line.strip()) or "nothing"
         return refuse(
-            f"The service {how}; its journal ends with: {told[-2000:]}",
+            f"The service {how}. Its journal ends with: {told[-2000:]}",
             self.name,
-            f"Mend the cause, then run this again. All of it: journalctl --unit {self.name}",
+            f"Fix the cause, then run this again. The complete journal: journalctl --unit {self.name}",
         )
 
     def _ask(self, what: str) -> str:
         answer = self._answer(["systemctl", what, self.name])
-        # It names a state of any unit, be there one or not: without a word it was not reached, or is not there.
+        # systemctl prints a state for any unit, even a missing one. No output means that systemd was not reached.
         if what == "is-active" and not answer.stdout.strip() and self._runs():
             said = answer.stderr.strip().splitlines()
             raise refuse(
-                f"systemd does not say whether the service runs: {said[-1] if said else 'it says nothing'}.",
+                f"Cannot get the state of the service from systemd: {said[-1] if said else 'it printed nothing'}.",
                 self.name,
-                f"Mend systemd first: 'systemctl {what} {self.name}' must answer.",
+                f"Fix systemd first: 'systemctl {what} {self.name}' must answer.",
             )
         return answer.stdout.strip()
 
@@ -238,9 +238,9 @@ class Unit:
         if must and answer.returncode != 0:
             told = (answer.stderr or answer.stdout).strip().splitlines()
             raise refuse(
-                f"'{' '.join(command)}' failed: {told[-1] if told else 'it says nothing'}.",
+                f"'{' '.join(command)}' failed: {told[-1] if told else 'it printed nothing'}.",
                 self.name,
-                "Run this command by hand on the host to see the whole message.",
+                "Run this command by hand on the host to see the complete message.",
             )
 
     @staticmethod

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..errors import refuse, shown
+from ..errors import quoted, refuse
 from .freshness import Freshness
 from .port import LicenseManager
 
@@ -31,4 +31,4 @@ def open_manager(backend: str, home: str, root: str = "", freshness: Freshness |
         from .vendor.manager import open_local
 
         return open_local(home, root, DEFAULT_HOME)
-    raise refuse(f"{shown(backend)} is not a backend.", "backend", "Use 'bundled' or 'vendor'.")
+    raise refuse(f"{quoted(backend)} is not a backend.", "backend", "Use 'bundled' or 'vendor'.")

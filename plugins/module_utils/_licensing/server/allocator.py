@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules by which seats are granted, kept and taken back (docs/api.md tells them to clients)."""
+"""Grants, renews and ends seats. docs/api.md describes the rules for clients."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ log = logging.getLogger("licsrv")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a client asks for when it takes a seat.
+class SeatRequest:
+    """A client's request for a seat.
 
     :ivar profile: None for the first valid Default
     """
@@ -34,46 +34,46 @@ class Wish:
 
 
 class SeatAllocator:
-    """Entitlements seats, keeps them and takes them back; all calls come from one event loop.
+    """Grants, renews and ends seats. All calls come from one event loop.
 
-    :param now: gives the time of a grant as text
+    :param now: returns the current time as text (UTC, ISO 8601)
     """
 
-    def __init__(self, pool: Pool, grants: Entitlements, metrics: Metrics, now: Callable[[], str]) -> None:
+    def __init__(self, pool: Pool, entitlements: Entitlements, metrics: Metrics, now: Callable[[], str]) -> None:
         self.pool = pool
-        self.grants = grants
+        self.entitlements = entitlements
         self.metrics = metrics
         self._now = now
         self._number = 0
-        self._register: SeatStore
-        # Those who wait for a batch, by the number of their seat's record.
+        self._store: SeatStore
+        # Callbacks that wait for a batch, by the number of the seat's record.
         self._takes: dict[int, list[Callable[[Seat | Refusal], None]]] = {}
         self._ends: dict[int, list[Callable[[bool | Refusal], None]]] = {}
         self._failing = False
 
-    def open(self, register: SeatStore) -> None:
-        """Begin with the seats that are on record, each with a full lease.
+    def open(self, store: SeatStore) -> None:
+        """Restore the recorded seats, each with a full lease.
 
         :raises LicensingError: the record cannot be read
         """
-        self._register = register
-        for seat in register.load():
+        self._store = store
+        for seat in store.load():
             self.pool.restore(seat)
             self._number = seat.number
 
-    def take(self, id: bytes, wish: Wish, reply: Callable[[Seat | Refusal], None]) -> None:
-        """Grant a seat; the same wish under the same id gets the same seat.
+    def take(self, id: bytes, request: SeatRequest, reply: Callable[[Seat | Refusal], None]) -> None:
+        """Grant a seat. The same request under the same id gets the same seat.
 
-        :param reply: gets the seat once its record is on disk, or why there is none
-        :raises Refusal: at once, where nothing has to be recorded first
+        :param reply: called with the seat once its record is on disk, or with the refusal
+        :raises Refusal: if the request can be refused without writing
         """
-        snapshot = self.grants.look()
+        snapshot = self.entitlements.current()
         seat = self.pool.find(id)
         if seat is None:
             if self.pool.was_ended(id):
                 raise gone()
-            seat = self._grant(id, wish, snapshot)
-        elif (seat.asked, seat.user) != (wish.profile, wish.user):
+            seat = self._grant(id, request, snapshot)
+        elif (seat.asked, seat.user) != (request.profile, request.user):
             raise conflict()
         if seat.state == TAKING:
             self._takes[seat.number].append(reply)
@@ -84,54 +84,54 @@ class SeatAllocator:
         else:
             raise gone()
 
-    def _grant(self, id: bytes, wish: Wish, snapshot: Snapshot) -> Seat:
-        profile, grant = self._choose(wish, snapshot)
+    def _grant(self, id: bytes, request: SeatRequest, snapshot: Snapshot) -> Seat:
+        profile, grant = self._choose(request, snapshot)
         self._number += 1
         seat = Seat(
             id,
             self._number,
-            wish.profile,
+            request.profile,
             profile.name,
             profile.license,
-            wish.user,
-            wish.client,
-            wish.address,
+            request.user,
+            request.client,
+            request.address,
             self._now(),
         )
         if not self.pool.take(seat, grant.seats):
             raise no_seat(profile.name, grant.number, grant.seats)
         self._takes[seat.number] = []
-        self._register.add(seat)
+        self._store.add(seat)
         return seat
 
-    def _choose(self, wish: Wish, snapshot: Snapshot) -> tuple[Profile, Grant]:
-        """Find the profile under which to grant a wish, and its license."""
+    def _choose(self, request: SeatRequest, snapshot: Snapshot) -> tuple[Profile, Grant]:
+        """Return the profile and the license for a request."""
         _check_open(snapshot)
-        if snapshot.users and wish.user.casefold() not in snapshot.users:
+        if snapshot.users and request.user.casefold() not in snapshot.users:
             raise Refusal(
                 "not_registered",
                 Problem(
-                    f"{wish.user} is not a registered user of this license server.",
+                    f"{request.user} is not a registered user of this license server.",
                     "user",
                     "Have the user registered (aims_license_server_users).",
                 ),
             )
-        if wish.profile is None:
+        if request.profile is None:
             return self._default(snapshot)
-        profile = snapshot.profiles.get(wish.profile)
+        profile = snapshot.profiles.get(request.profile)
         if profile is None:
             raise Refusal(
                 "unknown_profile",
                 Problem(
-                    f"There is no profile {wish.profile}.",
+                    f"There is no profile {request.profile}.",
                     "profile",
-                    "Name one of this license server's profiles, or none for its first valid Default.",
+                    "Name a profile of this license server, or no profile for the first valid Default.",
                 ),
             )
         return profile, _check_served(snapshot.grant(profile.license))
 
     def _default(self, snapshot: Snapshot) -> tuple[Profile, Grant]:
-        """The first Default profile whose license is valid and has a seat free, or the last one that is full."""
+        """Return the first valid Default profile with a free seat; if all are full, the last valid one."""
         valid = None
         for profile in snapshot.profiles.values():
             grant = snapshot.grant(profile.license)
@@ -143,7 +143,7 @@ class SeatAllocator:
             raise Refusal(
                 "not_served",
                 Problem(
-                    "No profile that is marked Default has a valid license.",
+                    "No Default profile has a valid license.",
                     "profile",
                     "Name a profile, or mark one Default (aims_license_profile).",
                 ),
@@ -151,11 +151,11 @@ class SeatAllocator:
         return valid
 
     def heartbeat(self, id: bytes) -> bool:
-        """Keep a seat for another lease; return whether maintenance mode is on.
+        """Renew the lease of a seat. Return whether maintenance mode is on.
 
-        :raises Refusal: gone, or not_served where the home cannot be read; the lease goes on running then
+        :raises Refusal: ``gone``; or ``not_served`` if the home cannot be read, and the lease is not renewed
         """
-        snapshot = self.grants.look()
+        snapshot = self.entitlements.current()
         seat = self.pool.find(id)
         if seat is None or not self._is_held(seat, snapshot):
             raise gone()
@@ -165,7 +165,7 @@ class SeatAllocator:
         return snapshot.maintenance
 
     def _is_held(self, seat: Seat, snapshot: Snapshot) -> bool:
-        """Whether a seat is held; it ends here where its license is served no more."""
+        """Whether a seat is held. End it if its license is not served."""
         if seat.state != HELD:
             return False
         if snapshot.problems:
@@ -176,9 +176,9 @@ class SeatAllocator:
         return False
 
     def release(self, id: bytes, reply: Callable[[bool | Refusal], None]) -> None:
-        """Take a seat back.
+        """Release a seat.
 
-        :param reply: gets whether there was one, once its record is gone; or a refusal, and it is still held
+        :param reply: called with whether the seat existed, once its record is removed; or with a refusal
         """
         seat = self.pool.find(id)
         if seat is None:
@@ -189,7 +189,7 @@ class SeatAllocator:
         self._ends[seat.number].append(reply)
 
     def expire(self) -> int:
-        """End the seats whose lease has run out; return how many."""
+        """End the seats whose lease has expired. Return their number."""
         due = self.pool.due()
         for seat in due:
             self._end(seat)
@@ -197,11 +197,11 @@ class SeatAllocator:
         return len(due)
 
     def revoke(self) -> int:
-        """End the seats of licenses that are served no more, as their clients would be told; return how many.
+        """End the seats of licenses that are not served. Return their number.
 
-        Seats are gone through only while such a license has some: once for a fence, not for each request.
+        The seats are searched only while such a license has seats: once per fence, not for each request.
         """
-        snapshot = self.grants.look()
+        snapshot = self.entitlements.current()
         over = {number for number in self.pool.licenses() if _is_over(snapshot.grant(number))}
         seats = self.pool.held(over) if over and not snapshot.problems else []
         for seat in seats:
@@ -215,15 +215,17 @@ class SeatAllocator:
     def _end(self, seat: Seat) -> None:
         self._ends[seat.number] = []
         self.pool.end(seat)
-        self._register.remove(seat)
+        self._store.remove(seat)
 
     def written(self, batch: Batch) -> None:
-        """Answer those who waited for a batch, which is on disk or has failed."""
+        """Call the callbacks that wait for a batch, which is on disk or has failed."""
         self.metrics.batch(len(batch), batch.seconds, batch.error is None)
         if (batch.error is not None) != self._failing:
             self._failing = not self._failing
             if batch.error is not None:
-                log.error("The seats cannot be recorded: %s. None is granted or released until they can.", batch.error)
+                log.error(
+                    "The seats cannot be recorded: %s. No seat is granted or released until they can.", batch.error
+                )
             else:
                 log.warning("The seats can be recorded again.")
         failed = None if batch.error is None else storage(batch.error)
@@ -233,7 +235,7 @@ class SeatAllocator:
             if failed is None:
                 self.pool.forget(seat)
             elif seat.recorded:
-                # Its record is still there: it is held for another lease, and ended then.
+                # Its record still exists: hold it for another lease, and end it then.
                 self.pool.hold(seat)
             else:
                 self.pool.undo(seat)
@@ -243,19 +245,19 @@ class SeatAllocator:
     def _taken(self, seat: Seat, failed: Refusal | None) -> None:
         seat.recorded = failed is None
         if seat.state != TAKING:
-            # It was released meanwhile; it is freed when the removal of its record has been written.
+            # The seat was released in the meantime. It becomes free when the removal of its record is on disk.
             failed = failed or gone()
         elif failed is None:
             self.pool.hold(seat)
-            failed = self._second_look(seat)
+            failed = self._recheck(seat)
         else:
             self.pool.undo(seat)
         for reply in self._takes.pop(seat.number):
             reply(failed or seat)
 
-    def _second_look(self, seat: Seat) -> Refusal | None:
-        """Take back a seat whose license was fenced, or whose server was closed, while its record was written."""
-        snapshot = self.grants.look()
+    def _recheck(self, seat: Seat) -> Refusal | None:
+        """End a new seat if its license was fenced, or the server closed, while the record was written."""
+        snapshot = self.entitlements.current()
         try:
             _check_open(snapshot)
             _check_served(snapshot.grant(seat.license))
@@ -266,7 +268,7 @@ class SeatAllocator:
 
 
 def _is_over(grant: Grant) -> bool:
-    """Whether the seats of a license end, because it is fenced, expired or not active here."""
+    """Whether a license's seats have to end because it is fenced, expired or not active here."""
     return grant.problem is not None and grant.ends
 
 

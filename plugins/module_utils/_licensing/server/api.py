@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients ask of the license server, and what they are answered (docs/api.md): HTTP and JSON, no framework."""
+"""The API for clients (docs/api.md): HTTP paths and JSON, independent of the web framework."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Callable
 
 from ..errors import LicensingError, Problem, refuse
 from ..model import parse_profile, parse_user
-from .allocator import SeatAllocator, Wish
+from .allocator import SeatAllocator, SeatRequest
 from .pool import Seat
 from .refusals import STATUSES, Refusal
 
-# Bytes that a body may have.
+# Maximum size of a body in bytes.
 MAX_BODY = 4096
 
 _PATH = re.compile(r"/v1/seats/([0-9a-f]{32})(/heartbeat)?")
@@ -23,41 +23,41 @@ _METHODS = {None: "PUT, DELETE", "/heartbeat": "POST"}
 _KEYS = {"profile", "user", "client"}
 _CLIENT = re.compile(r"[!-~]{1,255}")
 
-# Gets the answer: status, body, and the methods that are allowed where the one that was used is not.
+# Sends an answer: status, body, and the allowed methods if the request's method is not allowed.
 Send = Callable[[int, str, str], None]
 
 
 class Api:
-    """Reads requests, has the desk deal with them, and writes the answers.
+    """Reads requests, passes them to the allocator, and writes the answers.
 
-    :ivar waiting: how many requests have no answer yet
-    :ivar answered: how many have
+    :ivar waiting: number of requests without an answer
+    :ivar answered: number of answered requests
     :ivar closing: whether clients are asked to close their connections
     """
 
-    def __init__(self, desk: SeatAllocator) -> None:
-        self._desk = desk
-        self._metrics = desk.metrics
-        self._lease = f"{desk.pool.lease:g}"
+    def __init__(self, allocator: SeatAllocator) -> None:
+        self._allocator = allocator
+        self._metrics = allocator.metrics
+        self._lease = f"{allocator.pool.lease:g}"
         self.waiting = 0
         self.answered = 0
         self.closing = False
 
     def answer(self, method: str, path: str, body: bytes | None, address: str, send: Send) -> None:
-        """Answer a request, now or when what it asks for is on disk.
+        """Answer a request, at once or when its change is on disk.
 
-        :param body: None where it has more than MAX_BODY bytes
-        :param address: of the client
-        :param send: is called once
+        :param body: None if it has more than MAX_BODY bytes
+        :param address: the client's IP address
+        :param send: called once with the answer
         """
         self.waiting += 1
         try:
-            found = _PATH.fullmatch(path)
-            if found is None:
+            match = _PATH.fullmatch(path)
+            if match is None:
                 raise _not_found()
             if body is None:
                 raise _too_large()
-            id, rest = found[1], found[2]
+            id, rest = match[1], match[2]
             if rest and method == "POST":
                 self._heartbeat(id, send)
             elif method == "PUT" and not rest:
@@ -69,10 +69,10 @@ class Api:
         except Refusal as refusal:
             self._refuse(refusal, send)
 
-    def turn_away(self, send: Send) -> None:
-        """Refuse a request that a web page had a browser send."""
+    def reject_page(self, send: Send) -> None:
+        """Refuse a request that a browser sends for a web page."""
         self.waiting += 1
-        self._refuse(_of_page(), send)
+        self._refuse(_from_page(), send)
 
     def _take(self, id: str, body: bytes, address: str, send: Send) -> None:
         counts = self._metrics.takes
@@ -83,7 +83,7 @@ class Api:
                 self._refuse(answer, send)
                 return
             counts["granted"] += 1
-            # Each of these is a form in which nothing has to be escaped.
+            # None of these values can contain characters that JSON escapes.
             self._send(
                 send,
                 f'{{"seat": "{id}", "profile": "{answer.profile}", "license": "{answer.license}", '
@@ -91,20 +91,20 @@ class Api:
             )
 
         try:
-            self._desk.take(bytes.fromhex(id), _wish(body, address), reply)
+            self._allocator.take(bytes.fromhex(id), _read_request(body, address), reply)
         except Refusal as refusal:
             reply(refusal)
 
     def _heartbeat(self, id: str, send: Send) -> None:
         counts = self._metrics.heartbeats
         try:
-            maintenance = self._desk.heartbeat(bytes.fromhex(id))
+            maintenance = self._allocator.heartbeat(bytes.fromhex(id))
         except Refusal as refusal:
             counts[refusal.code] = counts.get(refusal.code, 0) + 1
             raise
         counts["kept"] += 1
-        told = "true" if maintenance else "false"
-        self._send(send, f'{{"seat": "{id}", "lease_seconds": {self._lease}, "maintenance": {told}}}')
+        flag = "true" if maintenance else "false"
+        self._send(send, f'{{"seat": "{id}", "lease_seconds": {self._lease}, "maintenance": {flag}}}')
 
     def _release(self, id: str, send: Send) -> None:
         counts = self._metrics.releases
@@ -117,7 +117,7 @@ class Api:
             counts["released" if answer else "not_held"] += 1
             self._send(send, f'{{"seat": "{id}", "released": {"true" if answer else "false"}}}')
 
-        self._desk.release(bytes.fromhex(id), reply)
+        self._allocator.release(bytes.fromhex(id), reply)
 
     def _send(self, send: Send, body: str) -> None:
         self.waiting -= 1
@@ -134,8 +134,8 @@ class Api:
         )
 
 
-def _wish(body: bytes, address: str) -> Wish:
-    """Read what a client asks for, or refuse."""
+def _read_request(body: bytes, address: str) -> SeatRequest:
+    """Read a client's request for a seat, or refuse."""
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError):
@@ -155,20 +155,18 @@ def _wish(body: bytes, address: str) -> Wish:
             raise refuse(f"{user!r} is not a registered user.", "user", "Write it as DOMAIN\\user.")
         if not isinstance(client, str) or not _CLIENT.fullmatch(client):
             raise refuse(
-                f"{client!r} is not a client's name.", "client", "Use 1 to 255 ASCII characters without blanks."
+                f"{client!r} is not a client's name.", "client", "Use 1 to 255 ASCII characters without spaces."
             )
     except LicensingError as error:
         raise Refusal("malformed", error.problems[0]) from None
-    return Wish(profile, user, client, address)
+    return SeatRequest(profile, user, client, address)
 
 
 def _wrong_method(method: str, allowed: str) -> Refusal:
-    return Refusal(
-        "method_not_allowed", Problem(f"{method[:20]} is not a method of this.", "request", f"Use {allowed}.")
-    )
+    return Refusal("method_not_allowed", Problem(f"{method[:20]} is not allowed here.", "request", f"Use {allowed}."))
 
 
-def _of_page() -> Refusal:
+def _from_page() -> Refusal:
     what = "A web page sent this request: it has Origin, Referer or Sec-Fetch- headers."
     return Refusal("web_page", Problem(what, "request", "Take seats with a client of the license server."))
 
@@ -177,7 +175,7 @@ def _not_found() -> Refusal:
     return Refusal(
         "not_found",
         Problem(
-            "There is nothing under this path.",
+            "This path does not exist.",
             "request",
             "Use /v1/seats/ID or /v1/seats/ID/heartbeat; ID is 32 lower-case hexadecimal digits.",
         ),

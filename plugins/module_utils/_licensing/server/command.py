@@ -16,13 +16,13 @@ _STOP_AFTER = "AIMS_LICSRV_STOP_AFTER"
 
 
 def licsrv(arguments: Sequence[str]) -> int:
-    """Run the license server in the foreground until it is stopped; return the exit code."""
+    """Run the license server in the foreground until it stops. Return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     require_cryptography()
     require_tornado()
-    # Not before: the event loop and the database would cost every other command their time too.
-    from .process import start_anew
+    # Imported here, because the event loop and the database would slow down the start of every other command.
+    from .process import restart_process
     from .service import Options, serve
 
     made = Options(
@@ -33,7 +33,7 @@ def licsrv(arguments: Sequence[str]) -> int:
         fingerprint_file=options.fingerprint_file,
     )
     if serve(made):
-        start_anew()
+        restart_process()
     return 0
 
 
@@ -41,24 +41,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "licsrv",
         description="Run a license server.",
-        epilog="SIGTERM and SIGINT stop it, SIGHUP starts it anew. Exit codes: 0 stopped, 1 refused, 2 wrong usage.",
+        epilog="SIGTERM and SIGINT stop it, SIGHUP restarts it. Exit codes: 0 stopped, 1 refused, 2 wrong usage.",
     )
     parser.add_argument("--home", default="/opt/aims-license-server")
     parser.add_argument("--root", default="", help="alternate root")
-    parser.add_argument("--fingerprint-file", metavar="FILE", help="this machine's fingerprint, as root has written it")
+    parser.add_argument("--fingerprint-file", metavar="FILE", help="this machine's fingerprint, written by root")
     parser.add_argument(
         "--lease",
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help="how long a seat is held without a sign of life (%(default)g)",
+        help="how long a seat is held without a heartbeat (default: %(default)g)",
     )
     parser.add_argument(
         "--stop-after",
         type=_seconds,
         default=os.environ.get(_STOP_AFTER) or None,
         metavar="SECONDS",
-        help=f"stop by itself after so long (also {_STOP_AFTER}); for tests",
+        help=f"stop after this time (also {_STOP_AFTER}); for tests",
     )
     parser.add_argument("--version", action="version", version=VERSION)
     return parser
@@ -66,9 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> float:
     try:
-        found = float(text)
+        seconds = float(text)
     except ValueError:
-        found = 0.0
-    if not 0.1 <= found <= 31_536_000:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 31_536_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 31536000")
-    return found
+    return seconds

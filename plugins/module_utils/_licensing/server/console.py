@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The console: one page on the management port that shows the overview and keeps itself up to date.
+"""The console: a page on the management port that shows the overview and refreshes itself.
 
-The page and its files lie below ``console_files``. It reads ``/v1/overview``, ``/v1/status`` and, where a filter looks
-for clients that the overview leaves out, ``/v1/clients``; it sends nothing else and fetches from nowhere else.
+Its files are in ``console_files``. It reads ``/v1/overview`` and ``/v1/status``, and with a filter also
+``/v1/clients``, because the overview has only the newest clients. It makes no other request.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ FILES = {
     "parts.js": "text/javascript; charset=utf-8",
 }
 HEADERS = {
-    # The three directives at the end do not fall back to default-src.
+    # The last three directives do not fall back to default-src.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Asked for anew with its Etag each time, so that an upgraded server shows its own page at once.
+    # Browsers revalidate with the ETag, so that an upgraded server shows its new page at once.
     "Cache-Control": "no-cache",
 }
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:\s]+))(?::\d{1,5})?")
 
 
 def routes() -> list[Any]:
-    """Return tornado's URL specifications of the page and its files: GET and HEAD, anything else is a 405."""
+    """Return tornado's URL specifications of the page and its files. They allow GET and HEAD."""
     from tornado.routing import URLSpec
 
-    from .http import reader
+    from .http import read_only_handler
 
-    class File(reader()):  # type: ignore[misc]  # made where it is called
+    class File(read_only_handler()):  # type: ignore[misc]  # the base is created at run time
         """One file of the page."""
 
         def initialize(self, name: str) -> None:
@@ -64,28 +64,28 @@ def routes() -> list[Any]:
 
 
 def machine_names() -> frozenset[str]:
-    """Return this machine's name, in full and short, as a browser may address it; asks no name server."""
+    """Return this machine's full and short name, in lower case. No name server is asked."""
     name = socket.gethostname().lower().rstrip(".")
     return frozenset({name, name.partition(".")[0]} - {""})
 
 
 def is_expected_host(host_header: str | None, names: Iterable[str]) -> bool:
-    """Whether a request names this machine: by an IP address, as localhost, or by one of its names.
+    """Whether a Host header names this machine: by IP address, as localhost, or by one of its names.
 
-    Without this check a web page anywhere could read the management port through a visitor's browser, by a name of
-    its own that it lets point here after it was loaded (DNS rebinding). Such a request carries that name.
+    This check prevents DNS rebinding: a foreign web page could change its own name's address to this machine's, and
+    read the management port through a visitor's browser. Such a request has that foreign name in Host.
 
-    :param host_header: the request's Host header; a missing one is refused, for every browser sends it
-    :param names: what :func:`machine_names` returns
+    :param host_header: the request's Host header; None is refused, because every browser sends it
+    :param names: this machine's names, from :func:`machine_names`
     """
-    found = _HOST.fullmatch(host_header or "")
-    if found is None:
+    match = _HOST.fullmatch(host_header or "")
+    if match is None:
         return False
-    name = (found["v6"] or found["name"]).lower()
+    name = (match["v6"] or match["name"]).lower()
     try:
-        return ipaddress.ip_address(name).version == (6 if found["v6"] else 4)
+        return ipaddress.ip_address(name).version == (6 if match["v6"] else 4)
     except ValueError:
-        return found["v6"] is None and name.rstrip(".") in {"localhost", *names}
+        return match["v6"] is None and name.rstrip(".") in {"localhost", *names}
 
 
 def _content(name: str) -> bytes:

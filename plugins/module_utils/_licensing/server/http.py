@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The license server's side of HTTP, on tornado.
+"""HTTP for the license server's two ports, based on tornado.
 
-The clients' port is built on the framework's interface for messages, one step below its request handlers: an API of
-a few fixed answers needs none of the templates, cookies and entity tags that those bring, and every seat would pay
-for them. Classes are made in functions, because what they derive from is imported only where a server runs.
+The clients' port uses tornado's message interface, one level below request handlers: the API has a few fixed answers,
+and templates, cookies and entity tags would slow down every request. Classes are defined inside functions, because
+tornado is imported only where a server runs.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, HTTPServerConnectionDelegate
     from tornado.iostream import IOStream
 
-# Seconds that a connection may be idle or send its headers, and that a body may take.
+# Seconds that a connection may be idle or take to send its headers, and that a body may take.
 _IDLE = 60
 _BODY = 10
-# Bytes. A body that is too large is read up to this, so that the refusal reaches the client; more is cut off.
+# Bytes. A body that is too large is read up to this size, so that the refusal reaches the client.
 _MAX_READ = 1 << 20
 _MAX_HEADERS = 8192
 _CHUNK = 8192
-# Headers that browsers send for pages, beside those that begin with Sec-Fetch-.
-_OF_PAGES = frozenset({"origin", "referer"})
+# Headers that browsers send for web pages, besides those that begin with Sec-Fetch-.
+_PAGE_HEADERS = frozenset({"origin", "referer"})
 
 
 def server(callback: Any, connections: int) -> HTTPServer:
     """Return a server for one port.
 
-    :param callback: what requests go to, as tornado takes it
-    :param connections: how many may be open at a time; a quarter of them from one address or, of IPv6, one network
+    :param callback: tornado's handler of requests
+    :param connections: maximum of open connections; a quarter of them from one IPv4 address or one IPv6 network
     """
     from tornado import httpserver, httputil
 
-    class Heard(httputil.HTTPMessageDelegate):
-        """Passes a message on, and notes when it is whole."""
+    class TrackedMessage(httputil.HTTPMessageDelegate):
+        """Forwards a message and notes when it is complete."""
 
         def __init__(self, key: Any, message: HTTPMessageDelegate) -> None:
             self.key = key
@@ -61,24 +61,24 @@ def server(callback: Any, connections: int) -> HTTPServer:
             places.heard(self.key)
             self.message.finish()
 
-    class Limited(httpserver.HTTPServer):
-        """Gives each connection a place, and has another one make way where there are too many."""
+    class LimitedServer(httpserver.HTTPServer):
+        """Limits connections: closes another connection if there are too many."""
 
         def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-            # Here, and not with the first message: that is looked for later, when many more may have been accepted.
+            # Here, not at the first message: by then, many more connections may have been accepted.
             places.take(stream, str(address[0]), stream.close)
             super().handle_stream(stream, address)
 
-        def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> Heard:
+        def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> TrackedMessage:
             places.answered(server_conn.stream)
-            return Heard(server_conn.stream, super().start_request(server_conn, request_conn))
+            return TrackedMessage(server_conn.stream, super().start_request(server_conn, request_conn))
 
         def on_close(self, server_conn: Any) -> None:
             super().on_close(server_conn)
             places.leave(server_conn.stream)
 
     places = Places(connections, max(1, connections // 4))
-    return Limited(
+    return LimitedServer(
         callback,
         chunk_size=_CHUNK,
         max_header_size=_MAX_HEADERS,
@@ -88,37 +88,36 @@ def server(callback: Any, connections: int) -> HTTPServer:
     )
 
 
-def reader() -> Any:
-    """Return a request handler for what is only read.
+def read_only_handler() -> Any:
+    """Return the base class of read-only request handlers.
 
-    The framework parses a form before it looks at the method, in a time that may grow with the square of its size.
-    Nothing that is only read has a body, so whatever comes as one is passed over.
+    Tornado parses a form before it checks the method, in quadratic time at worst. Read-only requests need no body, so
+    these handlers discard it.
     """
     from tornado.web import RequestHandler, stream_request_body
 
     @stream_request_body
-    class Reader(RequestHandler):
-        """Passes over bodies."""
+    class ReadOnlyHandler(RequestHandler):
+        """Discards bodies."""
 
         def data_received(self, chunk: bytes) -> None:
-            """Keep nothing."""
+            """Discard a part of the body."""
 
-    return Reader
+    return ReadOnlyHandler
 
 
-def is_of_page(headers: Iterable[str]) -> bool:
-    """Whether a request's headers are those of a web page that a browser shows.
+def is_from_page(headers: Iterable[str]) -> bool:
+    """Whether the headers show that a browser sends the request for a web page.
 
-    A page anywhere could take every seat through a visitor's browser, by a name of its own that it lets point here
-    after it was loaded (DNS rebinding). Browsers name the page in each request that does more than read; programs have
-    no page to name. The name that a request is sent to tells nothing here: clients reach a license server by any name
-    that its network gives it, which the machine itself does not know.
+    This check prevents DNS rebinding: a foreign web page could take all seats through a visitor's browser. Browsers
+    name the page in each request that does more than read; other programs do not. The Host header does not help here,
+    because clients may use any alias of the license server, and the machine does not know its aliases.
     """
-    return any(name in _OF_PAGES or name.startswith("sec-fetch-") for name in map(str.lower, headers))
+    return any(name in _PAGE_HEADERS or name.startswith("sec-fetch-") for name in map(str.lower, headers))
 
 
 def clients(api: Api) -> HTTPServerConnectionDelegate:
-    """Return what the requests of clients go to."""
+    """Return the handler of the clients' port."""
     from tornado import httputil
 
     class Request(httputil.HTTPMessageDelegate):
@@ -129,11 +128,11 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
             self.method = self.path = ""
             self.body = b""
             self.size = 0
-            self.is_of_page = False
+            self.is_from_page = False
 
         def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
             self.method, self.path = start_line.method, start_line.path
-            self.is_of_page = is_of_page(headers)
+            self.is_from_page = is_from_page(headers)
 
         def data_received(self, chunk: bytes) -> None:
             self.size += len(chunk)
@@ -141,11 +140,11 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
                 self.body += chunk
 
         def finish(self) -> None:
-            # Where the framework's own requests take the address from.
+            # Tornado's own requests take the address from here too.
             address = str(getattr(getattr(self.connection, "context", None), "remote_ip", ""))
             body = self.body if self.size <= MAX_BODY else None
-            if self.is_of_page:
-                api.turn_away(self.send)
+            if self.is_from_page:
+                api.reject_page(self.send)
             else:
                 api.answer(self.method, self.path, body, address, self.send)
 
@@ -161,7 +160,7 @@ def clients(api: Api) -> HTTPServerConnectionDelegate:
             self.connection.finish()
 
     class Clients(httputil.HTTPServerConnectionDelegate):
-        """Makes a request of each message that comes in."""
+        """Creates a request for each message."""
 
         def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Request:
             return Request(request_conn)

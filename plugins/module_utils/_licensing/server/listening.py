@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the license server listens."""
+"""The listening sockets of the license server."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..errors import refuse
 # Seconds that an answer may stay unread before its connection is closed.
 _UNREAD = 30
 _BACKLOG = 1024
-# A kernel without IPv6, or with it switched off, says one of these.
+# The errors of a kernel without IPv6, or with IPv6 disabled.
 _NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 
 def bind(address: str, port: int) -> list[socket.socket]:
     """Return listening sockets.
 
-    :param address: an IP address; empty for all of the host, of both families or the one that there is
-    :raises LicensingError: the port is in use, or the address is not this host's
+    :param address: an IP address; empty for all addresses, IPv4 and, if available, IPv6
+    :raises LicensingError: the port is in use, or the address does not belong to this host
     """
     where = f"{address or 'all addresses'}, port {port}"
     made: list[socket.socket] = []
-    wanted = [(socket.AF_INET6 if ":" in address else socket.AF_INET, address)]
+    families = [(socket.AF_INET6 if ":" in address else socket.AF_INET, address)]
     if not address:
-        wanted = [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104 - the clients of a network
+        families = [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104 - the clients of a network
     try:
-        for family, name in wanted:
+        for family, name in families:
             try:
                 made.append(_listen(family, name, port))
             except OSError as error:
@@ -39,16 +39,16 @@ def bind(address: str, port: int) -> list[socket.socket]:
             return made
         raise OSError(errno.EAFNOSUPPORT, "no address family can be used")
     except OSError as error:
-        for one in made:
-            one.close()
+        for listener in made:
+            listener.close()
         if error.errno == errno.EADDRINUSE:
             raise refuse(
-                f"Port {port} is in use.", where, f"Stop what listens there (ss -ltnp sport = :{port})."
+                f"Port {port} is in use.", where, f"Stop the program that listens there (ss -ltnp sport = :{port})."
             ) from error
         raise refuse(
             f"The license server cannot listen: {error.strerror}.",
             where,
-            "Name an address of this host (aims_license_server_listen).",
+            "Use an address of this host (aims_license_server_listen).",
         ) from error
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The management port: status, overview, clients and metrics as data, and the console's page. It changes nothing."""
+"""The read-only management port: status, overview, clients, metrics, and the console."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
     from tornado.web import Application
 
-# How many clients a page of them may hold.
+# Maximum number of clients on a page.
 _PAGE = 1000
 
 
 def _refusals() -> dict[int, tuple[str, Problem]]:
-    """Return code and problem by status."""
+    """Return code and problem by HTTP status."""
     return {
         400: (
             "malformed",
             Problem(
-                "This is not a page of the clients.",
+                "This is not a page of clients.",
                 "query",
-                "Use limit=1 to 1000, and after as the page before gave it.",
+                "Use limit=1 to 1000, and for after the value of next from the previous page.",
             ),
         ),
         403: (
             "not_here",
             Problem(
-                "The request names another machine than this one.",
+                "The Host header names another machine.",
                 "header Host",
                 "Use this machine's name or one of its IP addresses.",
             ),
         ),
-        404: ("not_found", Problem("There is nothing under this path.", "request", "See docs/api.md.")),
-        405: ("method_not_allowed", Problem("The management port can only be read.", "request", "Use GET.")),
+        404: ("not_found", Problem("This path does not exist.", "request", "See docs/api.md.")),
+        405: ("method_not_allowed", Problem("The management port is read-only.", "request", "Use GET.")),
         500: ("failed", Problem("The license server failed.", "request", "Read its Logging/LicenseServer.log.")),
     }
 
 
 def application(running: Running) -> Application:
-    """Return what the requests to the management port go to."""
+    """Return the handlers of the management port."""
     from tornado.routing import URLSpec
     from tornado.web import Application
 
-    from .http import reader
+    from .http import read_only_handler
 
-    class Handler(reader()):  # type: ignore[misc]  # made where it is called
-        """Answers in JSON, errors too."""
+    class Handler(read_only_handler()):  # type: ignore[misc]  # the base is created at run time
+        """Base of the handlers: answers and errors are JSON."""
 
         def set_default_headers(self) -> None:
             self.set_header("Content-Type", "application/json")
@@ -86,14 +86,14 @@ def application(running: Running) -> Application:
             self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.finish(running.metrics())
 
-    class Nothing(Handler):
+    class NotFound(Handler):
         def refuse_all(self) -> None:
             self.send_error(404)
 
-        # Each when the body has come: a client that is still sending would not see the answer.
+        # Answer after the body has arrived: a client that is still sending would not see the answer.
         get = head = post = put = delete = patch = options = refuse_all
 
-    class Stranger(Handler):
+    class WrongHost(Handler):
         def refuse_all(self) -> None:
             self.send_error(403)
 
@@ -102,7 +102,7 @@ def application(running: Running) -> Application:
     class Management(Application):
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
             if not is_expected_host(request.headers.get("Host"), names):
-                return self.get_handler_delegate(request, Stranger)
+                return self.get_handler_delegate(request, WrongHost)
             return super().find_handler(request, **options)
 
     def overview() -> dict[str, Any]:
@@ -114,12 +114,12 @@ def application(running: Running) -> Application:
         URLSpec(r"/metrics", Metrics),
         *routes(),
     ]
-    # Requests are not logged: a page that looks every few seconds would fill the log.
-    return Management(specs, default_handler_class=Nothing, log_function=lambda handler: None)
+    # Requests are not logged, because a console that refreshes every few seconds would fill the log.
+    return Management(specs, default_handler_class=NotFound, log_function=lambda handler: None)
 
 
 def _number(text: str) -> int:
-    """Read a number that SQLite can compare, or have the request answered with 400."""
+    """Read a number within SQLite's range; otherwise answer 400."""
     from tornado.web import HTTPError
 
     if not (text.isascii() and text.isdigit() and len(text) < 19):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the license server counts, in the text form of Prometheus."""
+"""The license server's metrics in Prometheus text format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class Histogram:
-    """Counts values up to each of a few bounds."""
+    """A histogram with fixed upper bounds."""
 
     def __init__(self, bounds: Iterable[float]) -> None:
         self.bounds = tuple(bounds)
@@ -29,10 +29,10 @@ class Histogram:
 
 
 class Metrics:
-    """The counters of one run of the server; all begin at zero when it starts.
+    """The counters of a running server. They start at zero.
 
-    :ivar takes: by result: ``granted``, or the code of the refusal
-    :ivar revoked: seats that ended because their license is no longer served
+    :ivar takes: number by result: ``granted``, or the refusal's code
+    :ivar revoked: seats that ended because their license is not served
     """
 
     def __init__(self) -> None:
@@ -46,14 +46,14 @@ class Metrics:
         self.seconds = Histogram(_SECONDS)
 
     def batch(self, size: int, seconds: float, recorded: bool) -> None:
-        """Count a transaction of the seats' record."""
+        """Count a transaction of the seat store."""
         self.sizes.add(size)
         self.seconds.add(seconds)
         self.failures += not recorded
 
 
 def render(families: Iterable[tuple[str, str, str, Iterable[tuple[str, float]]]]) -> str:
-    """Render families of ``(name, kind, help, samples)``; a sample is what follows the name, and the value."""
+    """Render families of ``(name, kind, help, samples)``. A sample is ``(labels or suffix, value)``."""
     lines = []
     for name, kind, text, samples in families:
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
@@ -61,13 +61,13 @@ def render(families: Iterable[tuple[str, str, str, Iterable[tuple[str, float]]]]
     return "\n".join(lines) + "\n"
 
 
-def by(label: str, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    """Yield a sample per value of a label."""
+def labelled(label: str, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Yield a sample for each value of a label."""
     for name, value in values.items():
         yield f'{{{label}="{_escaped(name)}"}}', value
 
 
-def of(histogram: Histogram) -> Iterator[tuple[str, float]]:
+def histogram_samples(histogram: Histogram) -> Iterator[tuple[str, float]]:
     """Yield the samples of a histogram."""
     for bound, count in zip(histogram.bounds, histogram.counts):
         yield f'_bucket{{le="{bound:g}"}}', count

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seats that are held, in memory: how many of each license and profile, and whose lease has run out.
+"""The seats in use, in memory: their number by license and profile, and their leases.
 
-No I/O, and no walk over the seats: every call costs the same however many are held.
+No I/O. Except for :meth:`Pool.held`, the cost of a call does not grow with the number of seats.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections import OrderedDict
 from collections.abc import Container
 from typing import Callable
 
-# A seat is TAKING until its record is on disk, and ENDING until the record's removal is. It counts all the time.
+# A seat is TAKING until its record is on disk, and ENDING until its record is removed. It counts in all three states.
 TAKING = "taking"
 HELD = "held"
 ENDING = "ending"
 
-# How many ended seats are remembered by their ids, so that a take that was delayed on the way revives none of them.
+# How many ids of ended seats are remembered, so that a delayed take does not revive an ended seat.
 REMEMBERED = 20_000
 
 
 class Seat:
     """One seat of a license.
 
-    :ivar id: the 16 bytes that the client chose; who knows them holds the seat
-    :ivar number: the running number of its record; never used twice
-    :ivar asked: the profile that the client asked for; None for the first valid Default
-    :ivar profile: the profile under which it was granted
-    :ivar since: when it was granted, UTC, as in answers
+    :ivar id: 16 bytes, chosen by the client; they authorize calls about this seat
+    :ivar number: the number of its record; numbers only grow
+    :ivar asked: the requested profile; None for the first valid Default
+    :ivar profile: the granted profile
+    :ivar since: the time of the grant (UTC, ISO 8601)
     :ivar recorded: whether its record is on disk
-    :ivar seen: the last sign of life, by the pool's clock
+    :ivar seen: the time of the last heartbeat, by the pool's clock
     """
 
     __slots__ = (
@@ -78,16 +78,16 @@ class Seat:
 class Pool:
     """All seats of one license server.
 
-    :param lease: seconds that a seat is held without a sign of life
-    :param clock: gives seconds that only go forward
+    :param lease: seconds that a seat is held without a heartbeat
+    :param clock: a monotonic clock, in seconds
     """
 
     def __init__(self, lease: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.lease = lease
         self._clock = clock
-        self._stood_still = 0.0
+        self._suspended = 0.0
         self._seats: dict[bytes, Seat] = {}
-        # The oldest sign of life first.
+        # The oldest heartbeat first.
         self._alive: OrderedDict[int, Seat] = OrderedDict()
         self._ended: OrderedDict[bytes, None] = OrderedDict()
         self._licenses: dict[str, int] = {}
@@ -97,15 +97,15 @@ class Pool:
         return len(self._seats)
 
     def find(self, id: bytes) -> Seat | None:
-        """Return the seat of an id, whatever its state, or None."""
+        """Return the seat with this id in any state, or None."""
         return self._seats.get(id)
 
     def was_ended(self, id: bytes) -> bool:
-        """Whether a seat of this id has ended, as far as that is remembered."""
+        """Whether a remembered seat with this id has ended."""
         return id in self._ended
 
     def in_use(self, license: str) -> int:
-        """How many seats of a license are taken, over all profiles that share it."""
+        """Return the number of seats of a license that are in use, over all its profiles."""
         return self._licenses.get(license, 0)
 
     def licenses(self) -> dict[str, int]:
@@ -117,9 +117,9 @@ class Pool:
         return dict(self._profiles)
 
     def take(self, seat: Seat, limit: int) -> bool:
-        """Count a new seat if its license has one free; it is TAKING until :meth:`hold`.
+        """Add a seat if its license has a free one. Its state is TAKING until :meth:`hold`.
 
-        :param limit: how many the license grants
+        :param limit: number of seats that the license grants
         """
         if self.in_use(seat.license) >= limit:
             return False
@@ -129,51 +129,51 @@ class Pool:
         return True
 
     def restore(self, seat: Seat) -> None:
-        """Hold a seat that was recorded before a restart, whatever its license grants now."""
+        """Hold a seat that was recorded before a restart, even beyond the license's limit."""
         self._count(seat, 1)
         self._seats[seat.id] = seat
         seat.recorded = True
         self.hold(seat)
 
     def hold(self, seat: Seat) -> None:
-        """Give a seat its full lease: it is recorded, has shown a sign of life, or could not be ended."""
+        """Give a seat a full lease: after its recording, a heartbeat, or a failed end."""
         seat.state = HELD
-        seat.seen = self._clock() - self._stood_still
+        seat.seen = self._clock() - self._suspended
         self._alive[seat.number] = seat
         self._alive.move_to_end(seat.number)
 
     def due(self) -> list[Seat]:
-        """Return the held seats whose lease has run out, the longest first."""
-        until = self._clock() - self._stood_still - self.lease
-        found = []
+        """Return the held seats with an expired lease, the oldest first."""
+        until = self._clock() - self._suspended - self.lease
+        due = []
         for seat in self._alive.values():
             if seat.seen > until:
                 break
-            found.append(seat)
-        return found
+            due.append(seat)
+        return due
 
     def held(self, licenses: Container[str]) -> list[Seat]:
-        """Return the held seats of some licenses, going through all there are."""
+        """Return the held seats of some licenses. Searches all seats."""
         return [seat for seat in self._alive.values() if seat.license in licenses]
 
-    def forgive(self, seconds: float) -> None:
-        """Leave time out of all leases, because nobody could show a sign of life in it."""
-        self._stood_still += seconds
+    def extend_leases(self, seconds: float) -> None:
+        """Extend all leases by a time in which the server could not receive heartbeats."""
+        self._suspended += seconds
 
     def end(self, seat: Seat) -> None:
-        """Let a seat go; it counts until :meth:`forget`, because its record is still on disk."""
+        """Begin to end a seat. It counts until :meth:`forget`, because its record is still on disk."""
         seat.state = ENDING
         self._alive.pop(seat.number, None)
 
     def forget(self, seat: Seat) -> None:
-        """Free the place of a seat whose record is gone, and remember its id as ended."""
+        """Free a seat whose record is removed, and remember its id as ended."""
         self.undo(seat)
         self._ended[seat.id] = None
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 
     def undo(self, seat: Seat) -> None:
-        """Free the place of a seat that was never granted; its id may be used again."""
+        """Free a seat that was never granted. Its id may be used again."""
         self._alive.pop(seat.number, None)
         del self._seats[seat.id]
         self._count(seat, -1)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a license server needs from its host: its log, its identity, its lock, and whom to tell that it runs."""
+"""The server process: its log, its lock, the machine's fingerprint, and process limits."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from ..system import advice, try_lock
 
 LOG = "Logging/LicenseServer.log"
 _LOG_BYTES = 1 << 20
-# The vendor's server keeps as many (docs/domain.md#identifiers-and-files).
+# As many as the vendor's server keeps (docs/domain.md#identifiers-and-files).
 _LOG_FILES = 10
-# Seconds to wait for the seats: who only looks whether a server runs holds them for a moment.
+# Seconds to wait for the lock of the seats, because a check for a running server takes it for a moment.
 _MOMENT = 1.0
 _FILES = 65536
-_LET = "Let the service's user write this folder (aims_license_server_install does)."
+_LET = "Give the service's user write access to this folder (aims_license_server_install does so)."
 
 
 @contextlib.contextmanager
 def logging_to(home: Home) -> Iterator[None]:
-    """Log to the home, with the host's own time of day, and warnings and errors to standard error too."""
-    # A log that cannot be written, as on a full disk, is no reason to stop.
+    """Log to the home, in local time; warnings and errors also to standard error."""
+    # A failing log, for example on a full disk, must not stop the server.
     logging.raiseExceptions = False
     place = home.folder.path / LOG
     _require_own(home)
@@ -49,7 +49,7 @@ def logging_to(home: Home) -> Iterator[None]:
         )
     except OSError as error:
         raise refuse(
-            f"The log cannot be written: {error.strerror}.",
+            f"Cannot write the log: {error.strerror}.",
             str(place),
             _LET if isinstance(error, PermissionError) else advice(error),
         ) from error
@@ -57,7 +57,7 @@ def logging_to(home: Home) -> Iterator[None]:
     console.setLevel(logging.WARNING)
     for handler in (file, console):
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
-    # What keeps the server from starting is told on standard error by the command itself.
+    # The command itself prints errors of the start to standard error.
     used: dict[str, list[logging.Handler]] = {
         "licsrv": [file, console],
         "licsrv.start": [file],
@@ -78,19 +78,19 @@ def logging_to(home: Home) -> Iterator[None]:
 
 
 def _require_own(home: Home) -> None:
-    """Refuse where root would write into folders of another user, who may put a link in the place of any file."""
+    """As root, refuse folders of another user, who could replace any file by a link."""
     others = [name for name in SERVICE_DIRECTORIES if home.folder.owner(name) not in (None, 0)]
     if os.geteuid() == 0 and others:
         raise refuse(
-            f"{others[0]} belongs to another user, where root would write.",
+            f"{others[0]} belongs to another user, so root must not write there.",
             home.folder.place(others[0]),
-            "Start the server by systemd, or as that user (runuser -u USER).",
+            "Start the server with systemd, or as that user (runuser -u USER).",
         )
 
 
 @contextlib.contextmanager
-def alone(home: Home) -> Iterator[None]:
-    """Hold the home's seats; two servers would both grant them."""
+def seats_locked(home: Home) -> Iterator[None]:
+    """Hold the lock of the home's seats, because a second server would grant them again."""
     place = home.folder.path / SEATS_LOCK
     try:
         home.folder.make("Seats", 0o700)
@@ -108,7 +108,7 @@ def alone(home: Home) -> Iterator[None]:
                 time.sleep(0.02)
                 continue
             raise refuse(
-                "A license server runs for this home already.", home.where, "Stop it first, or leave it at that."
+                "A license server is already running for this home.", home.where, "Stop it first, or keep it running."
             )
         yield
     finally:
@@ -118,26 +118,26 @@ def alone(home: Home) -> Iterator[None]:
 def fingerprint(root: str, file: str | None) -> dict[str, str]:
     """Return this machine's fingerprint.
 
-    :param file: where it was written by root, who may read more of the hardware than the service's user
-    :raises LicensingError: there is none
+    :param file: a file with the fingerprint, written by root, because only root can read all hardware identifiers
+    :raises LicensingError: the file has no fingerprint
     """
     if file is None:
         return read_fingerprint(root)
     place = Path(file).absolute()
     try:
-        found = json.loads(Folder(place.parent).read(place.name))
+        values = json.loads(Folder(place.parent).read(place.name))
     except (ValueError, RecursionError):
-        found = None
-    whole = isinstance(found, dict) and all(
-        name in NAMES and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in found.items()
+        values = None
+    whole = isinstance(values, dict) and all(
+        name in NAMES and re.fullmatch(r"[0-9a-f]{32}", str(value)) for name, value in values.items()
     )
-    if not whole or not found:
+    if not whole or not values:
         raise refuse("This is not a fingerprint.", str(place), "Write it as root with 'licman --fingerprint --json'.")
-    return dict(found)
+    return dict(values)
 
 
-def allow_files() -> int:
-    """Let the process have as many open files as its host allows, within reason; return how many."""
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as the host allows, up to 65536. Return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
@@ -145,20 +145,20 @@ def allow_files() -> int:
     return allowed
 
 
-def collect_rarely() -> None:
-    """Have the garbage collector go over the seats that are held once in a great while, not after every few takes.
+def tune_collector() -> None:
+    """Make the garbage collector run rarely, because it would walk over all seats.
 
-    What was made until now stays for good. What requests leave behind goes with the last reference to it; for the
-    rest, the collector looks at what is new ten times less often, and at everything a thousand times less often.
+    Existing objects are never collected. New objects are checked ten times less often than by default, and all objects
+    a thousand times less often. Reference counting frees the objects of requests without the collector.
     """
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
 
 
-def start_anew() -> None:
-    """Replace this process by a new one of the same command, which may be of a newer package."""
-    # Asked for once more before it can hear of it, the new process would end.
+def restart_process() -> None:
+    """Replace this process by a new process of the same command, possibly of a newer package."""
+    # A second SIGHUP would end the new process before it has its own handler.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Python 3.9 does not tell its own options; what it does tell starts the same server.
+    # Python 3.9 does not know its own options; without them, the same server starts.
     command = getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]
     os.execv(sys.executable, [sys.executable, *command[1:]])  # noqa: S606 - our own command

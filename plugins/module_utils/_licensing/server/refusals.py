@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The refusals of the clients' port: the code is for programs, the problem for people."""
+"""The refusals of the clients' port. The code is for programs, the problem for people."""
 
 from __future__ import annotations
 
 from ..errors import Problem
 
-# The codes of refusals, with the status that they are answered with.
+# Code of a refusal → HTTP status.
 STATUSES = {
     "malformed": 400,
     "not_registered": 403,
@@ -26,7 +26,7 @@ STATUSES = {
 
 
 class Refusal(Exception):
-    """The answer is no.
+    """A request is refused.
 
     :ivar code: one of STATUSES
     """
@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 
 def conflict() -> Refusal:
-    """The id is somebody else's."""
+    """The id belongs to a seat with another profile or user."""
     return Refusal(
         "conflict",
         Problem("The seat's id is in use for another profile or user.", "seat", "Choose a new id at random."),
@@ -46,25 +46,25 @@ def conflict() -> Refusal:
 
 
 def no_seat(profile: str, license: str, seats: int) -> Refusal:
-    """The license grants no more."""
+    """All seats of the license are in use."""
     return Refusal(
         "no_seat",
         Problem(
             f"All {seats} seats of license {license} are in use.",
             f"profile {profile}",
-            "Try again when one has been released.",
+            "Try again after a client has released a seat.",
         ),
     )
 
 
 def maintenance() -> Refusal:
-    """No new seats for the time being."""
+    """Maintenance mode is on: no new seats."""
     return Refusal(
         "maintenance",
         Problem(
             "The license server is in maintenance mode.",
             "license server",
-            "Try again when its maintenance is over; seats that are held stay so.",
+            "Try again after the maintenance. Seats in use are kept.",
         ),
     )
 
@@ -74,7 +74,7 @@ def gone() -> Refusal:
     return Refusal(
         "gone",
         Problem(
-            "The seat is gone: released, not kept alive, or its license is no longer served.",
+            "The seat has ended: it was released, its lease expired, or its license is not served.",
             "seat",
             "Take a seat under a new id.",
         ),
@@ -82,12 +82,12 @@ def gone() -> Refusal:
 
 
 def storage(error: Exception) -> Refusal:
-    """Nothing could be written."""
+    """The seat store cannot be written."""
     return Refusal(
         "storage",
         Problem(
             f"The license server cannot record its seats: {error}.",
             "license server",
-            "Free or mend its disk; try again then.",
+            "Free some space or repair its disk, then try again.",
         ),
     )

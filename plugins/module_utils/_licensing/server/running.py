@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a running license server tells of itself."""
+"""The status, overview and metrics of a running license server."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from ..home.store import PRODUCT, Home
 from ..model import now_utc
 from ..overview import ClientView, Overview, Usage
 from .allocator import SeatAllocator
-from .metrics import by, of, render
+from .metrics import histogram_samples, labelled, render
 from .seat_store import SeatStore
 
-# How many clients the overview holds.
+# Maximum number of clients in the overview.
 SHOWN = 100
 
 
 @dataclass(frozen=True)
 class Running:
-    """A license server, for those who look at it.
+    """A running license server, as the management port shows it.
 
-    :ivar digest: of the package that it was started from, or None
-    :ivar listen: the addresses that it was started with
-    :ivar instance: tells this start from any other, as one may follow within a second
+    :ivar digest: digest of the package that it was started from, or None
+    :ivar listen: the addresses that it listens on
+    :ivar instance: a random id of this start, because a restart may happen within the same second
     """
 
     home: Home
     home_id: str
-    desk: SeatAllocator
-    register: SeatStore
+    allocator: SeatAllocator
+    store: SeatStore
     listen: Listen
     digest: str | None
     started: str
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def status(self) -> dict[str, Any]:
-        """Return what tells whether the server runs, and which."""
-        snapshot = self.desk.grants.look()
+        """Return status and identity of the server."""
+        snapshot = self.allocator.entitlements.current()
         return {
             "product": PRODUCT,
             "version": VERSION,
@@ -58,7 +58,7 @@ class Running:
             "started": self.started,
             "instance": self.instance,
             "maintenance": snapshot.maintenance,
-            "seats": len(self.desk.pool),
+            "seats": len(self.allocator.pool),
             "listen": self.listen.as_dict(),
             "ready": not snapshot.problems,
         }
@@ -66,68 +66,70 @@ class Running:
     def overview(self) -> Overview:
         """Return the overview with the seats in use.
 
-        :raises LicensingError: the home or the record of the seats cannot be read
+        :raises LicensingError: the home or the seat store cannot be read
         """
-        snapshot, pool = self.desk.grants.look(), self.desk.pool
+        snapshot, pool = self.allocator.entitlements.current(), self.allocator.pool
         if snapshot.problems:
             raise LicensingError(snapshot.problems)
-        shown = tuple(ClientView.of_row(row) for row in self.register.clients(None, SHOWN))
+        shown = tuple(ClientView.of_row(row) for row in self.store.clients(None, SHOWN))
         usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool))
-        state = State(snapshot.config, snapshot.installed, snapshot.intents, self.desk.grants.fingerprint, now_utc())
-        # The service may not look into the folder of the keys.
+        state = State(
+            snapshot.config, snapshot.installed, snapshot.intents, self.allocator.entitlements.fingerprint, now_utc()
+        )
+        # The service's user cannot list the folder of the keys.
         return overview_of(self.home, state, usage, files=())
 
     def clients(self, after: int | None, limit: int) -> dict[str, Any]:
-        """Return a page of those who hold seats, the newest first.
+        """Return a page of the clients with seats, the newest first.
 
-        :raises LicensingError: the record of the seats cannot be read
+        :raises LicensingError: the seat store cannot be read
         """
-        rows = self.register.clients(after, limit)
+        rows = self.store.clients(after, limit)
         following = str(rows[-1]["number"]) if len(rows) == limit else None
-        return {"clients": [_without_number(row) for row in rows], "next": following, "total": len(self.desk.pool)}
+        return {"clients": [_without_number(row) for row in rows], "next": following, "total": len(self.allocator.pool)}
 
     def metrics(self) -> str:
         """Return the metrics in the text form of Prometheus."""
-        snapshot, pool, counted = self.desk.grants.look(), self.desk.pool, self.desk.metrics
+        snapshot, pool, counted = self.allocator.entitlements.current(), self.allocator.pool, self.allocator.metrics
         granted = {n: g.seats if g.problem is None else 0 for n, g in snapshot.licenses.items()}
         licenses, profiles = pool.licenses(), pool.profiles()
         families = (
-            ("build_info", "gauge", "The version that runs.", [(f'{{version="{VERSION}"}}', 1)]),
+            ("build_info", "gauge", "The running version.", [(f'{{version="{VERSION}"}}', 1)]),
             ("ready", "gauge", "Whether the home can be read.", [("", not snapshot.problems)]),
             ("maintenance", "gauge", "Whether maintenance mode is on.", [("", snapshot.maintenance)]),
             ("clients_total", "gauge", "Seats that are held.", [("", len(pool))]),
             (
                 "license_seats_granted",
                 "gauge",
-                "Seats that a license grants here now.",
-                by("license", granted),
+                "Seats that a license grants here.",
+                labelled("license", granted),
             ),
             (
                 "license_seats_in_use",
                 "gauge",
                 "Seats in use by license.",
-                by("license", {**dict.fromkeys(granted, 0), **licenses}),
+                labelled("license", {**dict.fromkeys(granted, 0), **licenses}),
             ),
             (
                 "profile_seats_granted",
                 "gauge",
-                "Seats that the license of a profile grants here now; profiles may share it.",
-                by("profile", {p.name: granted.get(p.license, 0) for p in snapshot.profiles.values()}),
+                "Seats that the license of a profile grants here; profiles may share a license.",
+                labelled("profile", {p.name: granted.get(p.license, 0) for p in snapshot.profiles.values()}),
             ),
             (
                 "profile_seats_in_use",
                 "gauge",
                 "Seats in use by profile.",
-                by("profile", {**dict.fromkeys(snapshot.profiles, 0), **profiles}),
+                labelled("profile", {**dict.fromkeys(snapshot.profiles, 0), **profiles}),
             ),
-            ("takes_total", "counter", "Answers to takes by result.", by("result", counted.takes)),
-            ("heartbeats_total", "counter", "Answers to heartbeats by result.", by("result", counted.heartbeats)),
-            ("releases_total", "counter", "Answers to releases by result.", by("result", counted.releases)),
-            ("expired_total", "counter", "Seats that ended without a sign of life.", [("", counted.expired)]),
+            ("takes_total", "counter", "Answers to takes by result.", labelled("result", counted.takes)),
+            ("heartbeats_total", "counter", "Answers to heartbeats by result.", labelled("result", counted.heartbeats)),
+            ("releases_total", "counter", "Answers to releases by result.", labelled("result", counted.releases)),
+            ("expired_total", "counter", "Seats that ended without a heartbeat.", [("", counted.expired)]),
             ("revoked_total", "counter", "Seats that ended with their license.", [("", counted.revoked)]),
             ("commit_failures_total", "counter", "Batches that could not be recorded.", [("", counted.failures)]),
-            ("commit_changes", "histogram", "Changes of a batch that was recorded at once.", of(counted.sizes)),
-            ("commit_seconds", "histogram", "Seconds that recording a batch took.", of(counted.seconds)),
+            ("commit_changes", "histogram", "Changes per recorded batch.", histogram_samples(counted.sizes)),
+            ("commit_seconds", "histogram", "Seconds to record a batch.", histogram_samples(counted.seconds)),
         )
         return render((f"licsrv_{name}", kind, text, samples) for name, kind, text, samples in families)
 

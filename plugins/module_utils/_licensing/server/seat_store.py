@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of the seats on disk: a client is told of a change only after it is there.
+"""The seats on disk. A client gets its answer only after its change is on disk.
 
-Changes that come together, or while others are being written, are written in one transaction (group commit): a sync
-of the disk is paid once for all of them. A thread writes, so that a slow disk holds up nobody who waits for something
-else. A disk that syncs in less time than it takes to change threads is written to from the event loop itself.
+Changes that arrive together, or during another transaction, share one transaction (group commit) and so one sync of
+the disk. A thread writes, so that a slow disk does not delay other requests. If the disk syncs faster than a switch of
+threads takes, the event loop writes itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CREATE TABLE seats (
 );
 PRAGMA user_version = 1;
 """
-# In the order of the columns. Numbers only grow, so new rows lie together on the last pages, and few pages are synced.
+# In the order of the columns. Numbers only grow, so new rows share the last pages, and few pages are synced.
 _INSERT = "INSERT INTO seats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM seats WHERE number = ?"
 _READ = "SELECT number, id, asked, profile, license, user, client, address, since FROM seats ORDER BY number"
@@ -46,23 +46,23 @@ _CLIENTS = (
     "ORDER BY number DESC LIMIT ?"
 )
 _NEWEST = 1 << 62
-# Seconds to wait for a lock that somebody else has on the record: all who are served wait meanwhile.
+# Seconds to wait for another process's lock on the database. All requests wait meanwhile.
 _PATIENCE = 1.0
-# Seconds in which a transaction has to end, on average, for the event loop to wait for it; what the latest one counts
-# in the average, and how many times as much it may count at most: one that hung says little about the next.
+# The event loop writes itself while transactions take less than _QUICK seconds on average. The average is exponential
+# with _WEIGHT, and a transaction counts at most _MOST times _QUICK, because one that hung says little about the next.
 _QUICK = 0.0005
 _WEIGHT = 0.2
 _MOST = 2
-# While the thread writes, each so many-th transaction is the event loop's nevertheless, to see how long it takes.
+# While the thread writes, the event loop still writes every 16th transaction to measure its time.
 _PROBE = 16
 
 
 @dataclass
 class Batch:
-    """Changes that are written in one transaction.
+    """The changes of one transaction.
 
-    :ivar seconds: that the transaction took
-    :ivar error: why none of the changes is on disk, or None
+    :ivar seconds: duration of the transaction
+    :ivar error: the error of a failed transaction, or None
     """
 
     taken: list[Seat] = field(default_factory=list)
@@ -75,10 +75,10 @@ class Batch:
 
 
 class SeatStore:
-    """The record of one home's seats.
+    """The seat store of a home.
 
-    :param path: of the database
-    :param written: is called in the event loop with each batch, when it is on disk or has failed
+    :param path: path of the database
+    :param written: called in the event loop with each batch, when it is on disk or has failed
     """
 
     def __init__(self, path: Path, written: Callable[[Batch], None]) -> None:
@@ -87,7 +87,7 @@ class SeatStore:
         self._next = Batch()
         self._busy = False
         self._scheduled = False
-        # Numbers whose insertion failed: should the disk bring them back, they are removed.
+        # Numbers whose insertion failed. They are deleted later, because they may be on disk after all.
         self._undone: list[int] = []
         self._pace = 0.0
         self._count = 0
@@ -95,7 +95,7 @@ class SeatStore:
         self._idle = asyncio.Event()
         self._idle.set()
         self._loop = asyncio.get_running_loop()
-        with self._told():
+        with self._readable():
             self._db = _open(path)
             self._reader = sqlite3.connect(
                 f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_PATIENCE
@@ -104,35 +104,35 @@ class SeatStore:
         self._thread.start()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable(self) -> Iterator[None]:
         try:
             yield
-        # SQLite quotes what it cannot read, and Python may be unable to read that either.
+        # SQLite quotes unreadable data in its errors, which Python may fail to decode.
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             require_locks(self._path)
             raise refuse(
                 f"The record of the seats cannot be read: {error}.",
                 str(self._path),
-                "Mend the disk, or move this file and those beside it away: the clients take new seats then.",
+                "Repair the disk, or move this file and the seats.db-* files away; the clients then take new seats.",
             ) from error
 
     def load(self) -> list[Seat]:
-        """Return the seats that are on record, the oldest first.
+        """Return the recorded seats, the oldest first.
 
         :raises LicensingError: the record is damaged
         """
-        with self._told():
-            found = [Seat(row[1], row[0], *row[2:]) for row in self._reader.execute(_READ)]
-        return found
+        with self._readable():
+            seats = [Seat(row[1], row[0], *row[2:]) for row in self._reader.execute(_READ)]
+        return seats
 
     def clients(self, before: int | None, limit: int) -> list[dict[str, Any]]:
-        """Return those who hold seats, the newest first, each with the ``number`` of its record.
+        """Return the clients with seats, the newest first, each with the ``number`` of its record.
 
         :param before: only records with a lower number; None for all
-        :raises LicensingError: the record cannot be read
+        :raises LicensingError: the database cannot be read
         """
         names = ("number", "client", "address", "user", "profile", "license", "since")
-        with self._told():
+        with self._readable():
             rows = self._reader.execute(_CLIENTS, (_NEWEST if before is None else before, limit)).fetchall()
         return [dict(zip(names, row)) for row in rows]
 
@@ -147,7 +147,7 @@ class SeatStore:
         self._schedule()
 
     def _schedule(self) -> None:
-        # Not at once, so that what else came in this turn of the event loop is written with it.
+        # Not at once, so that the batch includes all changes of this turn of the event loop.
         if not self._busy and not self._scheduled:
             self._scheduled = True
             self._idle.clear()
@@ -160,14 +160,14 @@ class SeatStore:
         batch, self._next = self._next, Batch()
         if self._pace < _QUICK or self._count % _PROBE == 0:
             self._commit(batch)
-            # What the thread measures is no measure: it includes waiting for its turn.
+            # Only the event loop's times count; the thread's include waiting for its turn.
             self._pace += _WEIGHT * (min(batch.seconds, _MOST * _QUICK) - self._pace)
             self._end(batch)
         else:
             self._queue.put(batch)
 
     def _run(self) -> None:
-        """Write batches, in the thread, until there is a None."""
+        """Write batches, in the thread, until the queue has a None."""
         while (batch := self._queue.get()) is not None:
             self._commit(batch)
             self._loop.call_soon_threadsafe(self._end, batch)
@@ -176,7 +176,7 @@ class SeatStore:
         begun = time.perf_counter()
         try:
             self._write(batch)
-        # Whatever it is, those who wait are told that nothing was recorded.
+        # After any error, the waiting clients learn that nothing was recorded.
         except Exception as error:
             batch.error = error
             with contextlib.suppress(sqlite3.Error):
@@ -186,13 +186,13 @@ class SeatStore:
     def _write(self, batch: Batch) -> None:
         ended = [(seat.number,) for seat in batch.ended]
         undone = [(number,) for number in self._undone]
-        taken = [
+        rows = [
             (s.number, s.id, s.asked, s.profile, s.license, s.user, s.client, s.address, s.since) for s in batch.taken
         ]
         self._undone += [seat.number for seat in batch.taken]
         self._do("BEGIN IMMEDIATE")
-        if taken:
-            self._do(_INSERT, taken)
+        if rows:
+            self._do(_INSERT, rows)
         if ended or undone:
             self._do(_DELETE, ended + undone)
         self._do("COMMIT")
@@ -215,7 +215,7 @@ class SeatStore:
             self._idle.set()
 
     async def close(self) -> None:
-        """Write what waits, and close the record."""
+        """Write waiting changes and close the database."""
         await self._idle.wait()
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
@@ -225,14 +225,14 @@ class SeatStore:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # Whatever the umask: the record says who works with what.
+    # A private mode regardless of the umask, because the database has users and clients.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE))
     faults.reach("register.opened", path.name)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
     try:
         _prepare(db, path.name)
     except BaseException:
-        # What stays open keeps its lock until it is collected.
+        # An open connection would keep its lock until the garbage collector closes it.
         db.close()
         raise
     return db
@@ -248,6 +248,6 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the unknown format {version}")
-    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise sqlite3.DatabaseError(f"it is damaged ({found})")
+    (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise sqlite3.DatabaseError(f"it is damaged ({result})")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of the license server, from opening its home to the last answer."""
+"""The life of a license server, from opening its home to its last answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .listening import bind
 from .management import application
 from .metrics import Metrics
 from .pool import Pool
-from .process import allow_files, alone, collect_rarely, fingerprint, logging_to
+from .process import fingerprint, logging_to, raise_file_limit, seats_locked, tune_collector
 from .running import Running
 from .seat_store import FILE, SeatStore
 
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("licsrv")
 
-# Open connections at a time.
+# Maximum of open connections on the clients' and on the management port.
 _CLIENTS = 4096
 _VISITORS = 256
-# Seconds that requests under way may take when the server is stopped.
+# Seconds that open requests may take when the server stops.
 _PATIENCE = 5.0
-# Hundredths of a second without a request after which none is taken to be under way.
+# Hundredths of a second without a request, after which no request is expected any more.
 _QUIET = 5
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the server is started.
+    """The options of the server.
 
-    :ivar lease: seconds that a seat is held without a sign of life
-    :ivar stop_after: seconds after which it stops by itself; None for never
-    :ivar fingerprint_file: where root has written this machine's fingerprint, or None to read it
+    :ivar lease: seconds that a seat is held without a heartbeat
+    :ivar stop_after: seconds after which it stops; None for never
+    :ivar fingerprint_file: file with this machine's fingerprint, written by root; None to read the hardware
     """
 
     home: str
@@ -62,14 +62,14 @@ class Options:
 
 
 def serve(options: Options) -> bool:
-    """Run the license server until it is stopped; return whether it is to be started anew.
+    """Run the license server until it stops. Return whether to restart it.
 
     :raises LicensingError: it cannot start
     """
     os.umask(0o077)
     home = Home(options.home, options.root)
     home.require()
-    with logging_to(home), alone(home):
+    with logging_to(home), seats_locked(home):
         try:
             return asyncio.run(_Service(home, options).run())
         except LicensingError as error:
@@ -79,36 +79,36 @@ def serve(options: Options) -> bool:
 
 
 class _Service:
-    """A license server that is running."""
+    """A running license server."""
 
     def __init__(self, home: Home, options: Options) -> None:
         self._home = home
         self._options = options
         self._config = home.config()
-        self._again = False
+        self._restart = False
 
     async def run(self) -> bool:
-        """Serve until a signal or the end of its time; return whether to start anew."""
+        """Serve until a signal or ``stop_after``. Return whether to restart."""
         ended = asyncio.Event()
-        self._heed_signals(ended)
-        desk, register = self._open()
+        self._handle_signals(ended)
+        allocator, store = self._open()
         try:
-            api = Api(desk)
-            servers = self._servers(api, desk, register)
-            collect_rarely()
-            log.warning("Version %s serves %s, %d seats are held.", VERSION, self._home.where, len(desk.pool))
+            api = Api(allocator)
+            servers = self._servers(api, allocator, store)
+            tune_collector()
+            log.warning("Version %s serves %s, %d seats are held.", VERSION, self._home.where, len(allocator.pool))
             notify("READY=1")
-            await self._until(ended, desk)
+            await self._until(ended, allocator)
             notify("STOPPING=1")
             await _close(servers, api)
         finally:
-            await register.close()
-        log.warning("Stopped; %d seats stay held.", len(desk.pool))
-        return self._again
+            await store.close()
+        log.warning("Stopped; %d seats stay held.", len(allocator.pool))
+        return self._restart
 
-    async def _until(self, ended: asyncio.Event, desk: SeatAllocator) -> None:
-        """Keep the seats until the server is to end; what goes wrong with that is raised."""
-        tasks = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._keep_up(desk))]
+    async def _until(self, ended: asyncio.Event, allocator: SeatAllocator) -> None:
+        """Maintain the seats until the server has to stop. Raise errors of the maintenance."""
+        tasks = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._maintain(allocator))]
         done, others = await asyncio.wait(tasks, timeout=self._options.stop_after, return_when=asyncio.FIRST_COMPLETED)
         for task in others:
             task.cancel()
@@ -117,38 +117,38 @@ class _Service:
 
     def _open(self) -> tuple[SeatAllocator, SeatStore]:
         options = self._options
-        grants = Entitlements(self._home, fingerprint(options.root, options.fingerprint_file))
-        desk = SeatAllocator(Pool(options.lease), grants, Metrics(), lambda: render_time(now_utc()))
-        register = SeatStore(self._home.folder.path / FILE, desk.written)
-        desk.open(register)
-        return desk, register
+        entitlements = Entitlements(self._home, fingerprint(options.root, options.fingerprint_file))
+        allocator = SeatAllocator(Pool(options.lease), entitlements, Metrics(), lambda: render_time(now_utc()))
+        store = SeatStore(self._home.folder.path / FILE, allocator.written)
+        allocator.open(store)
+        return allocator, store
 
-    def _servers(self, api: Api, desk: SeatAllocator, register: SeatStore) -> list[HTTPServer]:
+    def _servers(self, api: Api, allocator: SeatAllocator, store: SeatStore) -> list[HTTPServer]:
         """Listen on both ports."""
         listen, package = self._config.listen, self._home.package()
         running = Running(
             home=self._home,
             home_id=self._home.home_id,
-            desk=desk,
-            register=register,
+            allocator=allocator,
+            store=store,
             listen=listen,
             digest=str(package["digest"]) if package else None,
             started=render_time(now_utc()),
         )
-        files = allow_files()
+        files = raise_file_limit()
         sockets = bind(listen.clients, CLIENTS_PORT), bind(listen.management, MANAGEMENT_PORT)
-        # Each connection is an open file; a quarter is left for everything else.
+        # Each connection is an open file. A quarter of the limit remains for other files.
         servers = [
             server(clients(api), min(_CLIENTS, files // 2)),
             server(application(running), min(_VISITORS, files // 4)),
         ]
-        for one, made in zip(servers, sockets):
-            one.add_sockets(made)
+        for port, listeners in zip(servers, sockets):
+            port.add_sockets(listeners)
         return servers
 
-    def _heed_signals(self, ended: asyncio.Event) -> None:
-        def end(again: bool) -> None:
-            self._again = again
+    def _handle_signals(self, ended: asyncio.Event) -> None:
+        def end(restart: bool) -> None:
+            self._restart = restart
             ended.set()
 
         loop = asyncio.get_running_loop()
@@ -156,47 +156,52 @@ class _Service:
             loop.add_signal_handler(number, end, False)
         loop.add_signal_handler(signal.SIGHUP, end, True)
 
-    async def _keep_up(self, desk: SeatAllocator) -> None:
-        """End what has run out, and log what changed in the home, several times in each lease.
+    async def _maintain(self, allocator: SeatAllocator) -> None:
+        """End seats and log changes of the home, several times per lease.
 
-        Time in which the server itself stood still is not held against the clients.
+        Leases do not run while the server itself is suspended.
         """
         pause = min(1.0, self._options.lease / 10)
-        told: tuple[object, bool] = ((), False)
+        logged: tuple[object, bool] = ((), False)
         woken = time.monotonic()
         while True:
             late = time.monotonic() - woken
             if late > pause + self._options.lease / 4:
-                # The host was suspended, or its disk hung: the clients' signs of life wait to be read.
-                desk.pool.forgive(late)
+                # The host was suspended, or its disk hung: heartbeats are still waiting to be read.
+                allocator.pool.extend_leases(late)
             woken = time.monotonic()
-            count = desk.expire()
+            count = allocator.expire()
             if count:
-                log.info("%d seats have ended without a sign of life.", count)
-            count = desk.revoke()
+                log.info("%d seats have ended without a heartbeat.", count)
+            count = allocator.revoke()
             if count:
-                log.warning("%d seats have ended with their licenses, which are served no more.", count)
-            snapshot = desk.grants.look()
+                log.warning("%d seats have ended, because their licenses are no longer served.", count)
+            snapshot = allocator.entitlements.current()
             state = (snapshot.problems, snapshot.maintenance)
-            if state != told:
+            if state != logged:
                 for problem in snapshot.problems:
                     log.error("Nothing is granted: %s", problem)
                 if not snapshot.problems:
-                    log.warning("Seats are granted%s.", ", but for maintenance mode" if snapshot.maintenance else "")
-            told = state
+                    log.warning(
+                        "%s",
+                        "No new seats are granted: maintenance mode is on."
+                        if snapshot.maintenance
+                        else "Seats are granted.",
+                    )
+            logged = state
             await asyncio.sleep(pause)
 
 
 async def _close(servers: list[HTTPServer], api: Api) -> None:
-    """Take no more connections, and answer what has come in."""
-    for one in servers:
-        one.stop()
+    """Accept no more connections, and answer the received requests."""
+    for port in servers:
+        port.stop()
     api.closing = True
     until, quiet = time.monotonic() + _PATIENCE, 0
-    # Requests may have arrived that were not read yet.
+    # Some requests may have arrived, but are not read yet.
     while quiet < _QUIET and time.monotonic() < until:
         answered = api.answered
         await asyncio.sleep(0.01)
         quiet = 0 if api.waiting or api.answered != answered else quiet + 1
-    for one in servers:
-        await one.close_all_connections()
+    for port in servers:
+        await port.close_all_connections()

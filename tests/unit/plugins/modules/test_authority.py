@@ -172,7 +172,7 @@ def test_a_license_without_a_key_is_not_issued(key: str | None, tmp_path: Path) 
     path = tmp_path / "authority.db"
     params = completed({"authority": f"ledger:{path}", "name": "lab", "licenses": [{"number": NUMBERS[0]}]})
     params["licenses"][0]["code_key"] = key
-    with pytest.raises(LicensingError, match="comes without the key that proves its activation code"):
+    with pytest.raises(LicensingError, match="lacks the key that verifies its activation code"):
         issue(SimpleNamespace(params=params, check_mode=False))
     assert not path.exists()
 

@@ -13,7 +13,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import d
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import without_needless_codes
+from ansible_collections.aims.licensing.plugins.plugin_utils._codes import without_codes
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_codes import needless_codes
 from support.worked_example import CODE
 from support.worked_example import SERVER as NUMBER
 
@@ -29,7 +30,7 @@ def sent(seen: list[dict[str, Any]], pending: list[dict[str, Any]], anew: tuple[
     """Whether the code of a license is sent to a host that shows this."""
     declared = [{"number": NUMBER.replace(".", ""), "activation_code": CODE, "profile": "PROServer", **other}]
     overview = read({"server": {"realm": None}, "licenses": seen, "pending": pending})
-    (made,) = without_needless_codes(declared, read_declared_licenses(declared, ""), overview, anew)
+    (made,) = without_codes(declared, needless_codes(read_declared_licenses(declared, ""), overview, anew))
     assert {**made, "activation_code": CODE} == declared[0]
     return "activation_code" in made
 
@@ -66,10 +67,12 @@ def test_a_code_that_stays_on_the_controller_is_judged_there() -> None:
     code_key = documents.public_half(documents.key_from_code(NUMBER, CODE, realm["key"]))
     overview = read({"server": {"realm": realm}, "licenses": [{**HELD, "code_key": code_key}], "pending": []})
     declared = [{"number": NUMBER, "activation_code": CODE}]
-    assert without_needless_codes(declared, read_declared_licenses(declared, ""), overview) == [{"number": NUMBER}]
+    assert without_codes(declared, needless_codes(read_declared_licenses(declared, ""), overview)) == [
+        {"number": NUMBER}
+    ]
     declared[0]["activation_code"] = "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-99999"
     with pytest.raises(LicensingError, match=f"activation code declared for license {NUMBER} is not this license's"):
-        without_needless_codes(declared, read_declared_licenses(declared, ""), overview)
+        needless_codes(read_declared_licenses(declared, ""), overview)
 
 
 @pytest.mark.parametrize("seen", ["text", {}, {"licenses": []}, [], {"licenses": [{"number": NUMBER}], "pending": []}])

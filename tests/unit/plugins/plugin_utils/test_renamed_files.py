@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import terminal
@@ -63,11 +62,7 @@ class Pair:
         change = self.lab.new.manager.activate(
             Activation(wanted(*numbers), realm=self.lab.realm), self.lab.offline(there)
         )
-        return self.folder.take({"requests": self.returned(change)}, numbers)
-
-    @staticmethod
-    def returned(change: Any) -> list[dict[str, str]]:
-        return [{"number": n, "content": base64.b64encode(c).decode()} for n, c in change.requests.items()]
+        return self.folder.take(change.requests, numbers)
 
     def request(self, number: str = SERVER) -> bytes:
         return (self.place / f"{digits(number)}.request").read_bytes()
@@ -149,9 +144,7 @@ def test_responses_to_other_requests_of_the_folder_are_not_called_strange(lab: C
     pair = Pair(lab)
     pair.turn(SERVER, SESSION)
     pair.write(f"{digits(SESSION)}.response.txt", pair.answer(SESSION))
-    step = pair.folder.take(
-        {"requests": [{"number": SERVER, "content": base64.b64encode(pair.request()).decode()}]}, []
-    )
+    step = pair.folder.take({SERVER: pair.request()}, [])
     assert step is not None and "No response" not in step
 
 
@@ -178,7 +171,7 @@ def test_notes_beside_the_requests_are_left_alone(pair: Pair) -> None:
 
 def test_a_command_names_the_file_that_is_meant(tmp_path: Path) -> None:
     (tmp_path / f"{STEM}.response.txt").write_bytes(b"x")
-    with pytest.raises(LicensingError, match=rf"no such file, but there is '{STEM}.response.txt'"):
+    with pytest.raises(LicensingError, match=rf"The file does not exist, but there is '{STEM}.response.txt'"):
         terminal.read_file(str(tmp_path / f"{STEM}.response"))
     with pytest.raises(LicensingError, match="Cannot read it: No such file"):
         terminal.read_file(str(tmp_path / f"{digits(NUMBERS[1])}.response"))

@@ -74,13 +74,13 @@ def test_a_code_that_is_no_argument_is_read_from_standard_input(
     number, code = "015.120.070.001", "K7QXM-R2ZTB-9WPHC-4NDVF-G8SJL"
     issue = ["authority", "issue", number, "--type", "T", "--seats", "3", "--ledger", str(at_hand.lab.ledger_path)]
     assert cli.main([*issue, "--activation-code", code]) == 1
-    (dash,) = re.findall(r"Give (-) and hand", capsys.readouterr().err)
+    (dash,) = re.findall(r"Use (-) and pass", capsys.readouterr().err)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{code}\n".encode())))
     assert cli.main([*issue, "--activation-code", dash]) == 0
     # Issued once more, it is to be changed by the command that the message has.
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{code}\n".encode())))
     assert cli.main([*issue, "--activation-code", dash]) == 1
-    (command,) = re.findall(r"'authority (\w+)', or", capsys.readouterr().err)
+    (command,) = re.findall(r"'authority (\w+)', which", capsys.readouterr().err)
     assert cli.main(["authority", command, number, "--seats", "4", "--ledger", str(at_hand.lab.ledger_path)]) == 0
 
 
@@ -93,8 +93,8 @@ def test_a_ledger_that_is_not_there_is_made_by_the_command_of_its_message(
     for place, new in ((tmp_path / "none.db", tmp_path / "none.db"), (other, tmp_path / "new.db")):
         assert cli.main(["authority", "list", "--ledger", str(place)]) == 1
         message = capsys.readouterr().err
-        assert ("under another path" in message) == (place != new)
-        (command,) = re.findall(r"[Mm]ake one (?:under another path )?with '(authority init)'", message)
+        assert ("at another path" in message) == (place != new)
+        (command,) = re.findall(r"[Cc]reate a ledger (?:at another path )?with '(authority init)'", message)
         execute([f"{command} --ledger {new}"])
         assert cli.main(["authority", "list", "--ledger", str(new)]) == 0
 
@@ -105,7 +105,7 @@ def test_a_code_that_can_be_guessed_is_made_by_the_command_of_the_message(
     issue = ["authority", "issue", "015.120.070.002", "--ledger", str(at_hand.lab.ledger_path)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"AAAAA-AAAAA-AAAAA-AAAAA-AAAAA\n")))
     assert cli.main([*issue, "--activation-code", "-"]) == 1
-    (command,) = re.findall(r"such as '(authority issue)' makes", capsys.readouterr().err)
+    (command,) = re.findall(r"such as '(authority issue)' generates", capsys.readouterr().err)
     assert cli.main([*command.split(), *issue[2:], "--code-file", str(tmp_path / "code")]) == 0
     assert re.fullmatch(r"\w{5}(-\w{5}){4}\n", (tmp_path / "code").read_text(encoding="utf-8"))
 
@@ -145,7 +145,7 @@ def test_a_mail_server_is_taken_once_what_the_message_names_is_added() -> None:
         part = {**options, missing: None, "starttls": True}
         with pytest.raises(LicensingError) as refused:
             read_server("mail.example.com", "authority@example.com", **part)
-        both = re.findall(r"Give --smtp-(user) and --smtp-(password)-file, or neither", str(refused.value))[0]
+        both = re.findall(r"Use both --smtp-(user) and --smtp-(password)-file, or neither", str(refused.value))[0]
         for values in (options, dict.fromkeys(both)):
             part.update({name: values[name] for name in both})
             assert read_server("mail.example.com", "authority@example.com", **part).user == values["user"]

@@ -277,7 +277,7 @@ def test_parts_of_a_home_without_its_marker(pair: Pair) -> None:
     pair.new.folder.mkdir(parents=True)
     copy(pair.old, pair.new, "Licenses", "Nodelocks")
     text = pair.told()
-    assert "it holds files but not our marker" in text and "that were copied here" in text
+    assert "it has files but not our marker" in text and "were copied here" in text
     execute(commands(text, "mv "))
     pair.new.home.create()
     pair.run()

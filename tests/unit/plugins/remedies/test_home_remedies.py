@@ -56,7 +56,7 @@ def test_a_private_key_that_is_in_no_bundle(at_hand: Pair, damage: str) -> None:
 RESTORED = {
     "A nodelock has no license file.": (f"Licenses/{STEM}.lic", None),
     "The nodelock is missing; only its digests are left.": (f"Nodelocks/{STEM}.lock", None),
-    "The nodelock or its license file was changed since it was activated, or is half-written.": (
+    "The nodelock or its license file is half-written, or was changed after the activation.": (
         f"Nodelocks/{STEM}.ver",
         b"{}",
     ),
@@ -88,7 +88,9 @@ def test_what_is_damaged_in_a_home_is_restored_from_its_bundle(pair: Pair, what:
     match = re.search(r"\[(\S+)\] Restore (it|the file|[A-Z][\w/, ]+/) from the newest bundle", text)
     assert match
     named = (
-        [match[1]] if match[2] in ("it", "the file") else [f"{pair.old.folder}/{name}" for name in match[2].split(", ")]
+        [match[1]]
+        if match[2] in ("it", "the file")
+        else [f"{pair.old.folder}/{name}" for name in re.split(", | and ", match[2])]
     )
     if what == "The nodelock is damaged.":
         # Its digests were changed with it, which the next run tells.

@@ -152,13 +152,14 @@ def test_an_emergency_that_has_ended_is_followed_by_the_release(pair: Pair) -> N
     pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel())
     pair.lab.clock.forward(days=8)
     grants = Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
-    problem = grants.look().grant(SERVER).problem
+    problem = grants.current().grant(SERVER).problem
     assert problem is not None and "The emergency activation" in problem.what
     assert problem.todo == "Have the authority's owner release the license, then activate it here."
     release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
     pair.lab.activate(pair.new, SERVER)
     assert (
-        Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock).look().grant(SERVER).problem is None
+        Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock).current().grant(SERVER).problem
+        is None
     )
 
 

@@ -115,7 +115,7 @@ def backed_up(name: str, host: Host, dest: Path) -> dict[str, Any]:
 
 
 def grants(host: Host) -> Any:
-    return Entitlements(host.home, host.manager.fingerprint(), host.clock).look()
+    return Entitlements(host.home, host.manager.fingerprint(), host.clock).current()
 
 
 def todo(host: Host, number: str = SERVER) -> str:
@@ -137,7 +137,7 @@ def test_a_license_without_a_key_is_issued_by_the_task_or_the_command_of_the_mes
 ) -> None:
     path, other = tmp_path / "authority.db", tmp_path / "other.db"
     result = call("aims_license_authority", authority=f"ledger:{path}", licenses=[{"number": SERVER}])
-    assert "comes without the key" in result["msg"]
+    assert "lacks the key" in result["msg"]
     action = importlib.import_module(f"{PLUGINS}.action.{named_in(result['msg'])}").ActionModule
     assert issubclass(Task, action)
     assert Task(path, CODES[SERVER]).done()["issued"] == [SERVER]
@@ -218,7 +218,7 @@ def test_a_profile_of_a_license_that_is_not_installed_gives_seats_again(pair: Pa
     config = pair.new.home.config()
     pair.new.home.save(replace(config, profiles=(*config.profiles, Profile("PROServer", SERVER))))
     told = todo(pair.new)
-    assert told.startswith("Install it, or point the profile at a license that is (")
+    assert told.startswith("Install it, or assign an installed license to the profile (")
     if way == "install":
         done(activated(pair, pair.new, "aims_license_activate", SERVER))
     else:

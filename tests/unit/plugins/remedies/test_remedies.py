@@ -67,10 +67,7 @@ def test_request_files_are_processed_by_the_command_of_the_next_step(at_hand: Pa
     pair = at_hand
     folder = RequestFolder(pair.lab.folder / "offline")
     change = pair.old.manager.deactivate(Deactivation(list(NUMBERS)), pair.lab.offline())
-    requests = [
-        {"number": number, "content": base64.b64encode(content).decode()} for number, content in change.requests.items()
-    ]
-    text = folder.take({"requests": requests, "results": []}, list(NUMBERS))
+    text = folder.take(change.requests, list(NUMBERS))
     assert text
     (command,) = re.findall(r"'(authority process .*?)'", text)
     (asked,) = re.findall(r"'(authority status .*?)'", LOST_RESPONSE)

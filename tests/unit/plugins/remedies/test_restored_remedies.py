@@ -38,7 +38,12 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     open_manager,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import FORMAT, doubt, seals_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import (
+    FORMAT,
+    Manifest,
+    doubt,
+    seals_of,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault, open_secret
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
@@ -94,6 +99,9 @@ def test_a_run_that_encrypts_has_the_password_that_the_message_asks_for(
     assert vault.decrypt(vault.encrypt(b"a key")) == b"a key"
 
 
+LISTED = Manifest(FORMAT, "old", None, None, "2026-01-01T12:00:00Z", "", {}, ())
+
+
 def sealed(place: Path, vault: RunVault) -> Folder:
     """A bundle's folder with what vouches for its manifest."""
     folder = Folder(place)
@@ -108,10 +116,10 @@ def test_a_bundle_is_authenticated_by_a_run_with_the_option_that_the_message_nam
     at: int, password: Path, tmp_path: Path
 ) -> None:
     folder = sealed(tmp_path / "bundle", run_with("--vault-id", str(password)))
-    problem = doubt(folder, {"format": FORMAT}, MANIFEST, run_with())
+    problem = doubt(folder, LISTED, MANIFEST, run_with())
     assert problem is not None
     options = re.findall(r"Run with (--\S+) or (--[a-z-]+)\.", problem.todo)[0]
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, run_with(options[at], str(password))) is None
+    assert doubt(folder, LISTED, MANIFEST, run_with(options[at], str(password))) is None
 
 
 def test_a_bundle_opens_with_the_password_that_it_was_made_with_or_is_made_again(
@@ -127,13 +135,13 @@ def test_a_bundle_opens_with_the_password_that_it_was_made_with_or_is_made_again
     (option,) = re.findall(r"that the bundle was made with \((--\S+)\)", str(refused.value))
     again = run_with(option, f"dev@{password}")
     assert open_secret(again, secret, "bundle") == b"a key"
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, again) is None
+    assert doubt(folder, LISTED, MANIFEST, again) is None
     # The other way: a bundle made by the run with the new password.
     assert "back up again while the host has its licenses" in str(refused.value)
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, renewed) is not None
+    assert doubt(folder, LISTED, MANIFEST, renewed) is not None
     shutil.rmtree(tmp_path / "bundle")
     folder = sealed(tmp_path / "bundle", renewed)
-    assert doubt(folder, {"format": FORMAT}, MANIFEST, renewed) is None
+    assert doubt(folder, LISTED, MANIFEST, renewed) is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_a_ca_that_is_lost_or_damaged_is_restored_from_a_backup(
     assert certificates.ca() == pinned and certificates.hosts() == ["a.example"]
 
 
-@pytest.mark.parametrize("way", ["Restore the ledger that they belong to", "choose another path", "remove them"])
+@pytest.mark.parametrize("way", ["Restore that ledger", "choose another path", "remove the certificates"])
 def test_certificates_of_another_ledger_get_theirs_back_or_are_left_or_removed(
     way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,14 +186,14 @@ def test_certificates_of_another_ledger_get_theirs_back_or_are_left_or_removed(
     capsys.readouterr()
     assert cli.main(["authority", "init", "--ledger", str(ledger)]) == 1
     (named, advised) = re.findall(
-        r"There are certificates of another ledger\. \[(.*?)\] (.*)", capsys.readouterr().err
+        r"The folder has the certificates of another ledger\. \[(.*?)\] (.*)", capsys.readouterr().err
     )[0]
     assert way in advised
     if way.startswith("Restore"):
         backup.rename(ledger)
         assert cli.main(["authority", "realm", "--ledger", str(ledger)]) == 0
         return
-    if way == "remove them":
+    if way == "remove the certificates":
         shutil.rmtree(named)
     else:
         ledger = tmp_path / "another.db"
@@ -289,8 +297,8 @@ def test_a_server_is_stopped_by_the_user_that_started_it(pair: Pair, monkeypatch
             server.stop()
     finally:
         os.seteuid(starter)
-    assert "it is not signalled" in str(refused.value)
-    assert "Run this as the user that started the server;" in str(refused.value)
+    assert "It is not signalled" in str(refused.value)
+    assert "Run this as the user that started the server." in str(refused.value)
     assert server.is_up()
     server.stop()
     assert not server.is_up()

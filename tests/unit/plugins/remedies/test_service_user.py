@@ -67,7 +67,7 @@ def test_folders_that_the_services_user_cannot_write_are_handed_to_it_by_what_th
         place.mkdir(exist_ok=True)
         place.chmod(0o755)
     told = started(pair.old, begin)
-    assert "Let the service's user write this folder (aims_license_server_install does)." in told
+    assert "Give the service's user write access to this folder (aims_license_server_install does so)." in told
     # What the module does of a service, with a stand-in that says yes for systemd.
     (name,) = re.findall(r"aims_license_[a-z_]+", told)
     module = importlib.import_module(f"{plugins.__name__}.{name}")

@@ -126,7 +126,7 @@ def test_a_port_of_a_license_server_that_is_in_use_is_free_once_what_the_command
     with stranger(LISTENER, address, MANAGEMENT_PORT) as process:
         with pytest.raises(LicensingError) as refused:
             bind(address, MANAGEMENT_PORT)
-        (command,) = re.findall(r"Stop what listens there \((ss .*?)\)\.", str(refused.value))
+        (command,) = re.findall(r"Stop the program that listens there \((ss .*?)\)\.", str(refused.value))
         end(process, listens(command, address, MANAGEMENT_PORT))
     for made in bind(address, MANAGEMENT_PORT):
         made.close()
@@ -140,9 +140,7 @@ def test_an_authority_is_served_once_its_port_is_free_or_at_another(way: str, pa
     with stranger(LISTENER, address, port) as process:
         refused = run(*serve, "--port", str(port))
         assert refused.returncode == 1
-        command, option = re.findall(r"See who holds it with '(ss .*?)', or choose another (--\w+)\.", refused.stderr)[
-            0
-        ]
+        command, option = re.findall(r"Find its user with '(ss .*?)', or choose another (--\w+)\.", refused.stderr)[0]
         number = listens(command, address, port)
         if way == option:
             port += 1
@@ -160,7 +158,7 @@ def test_what_is_no_license_server_is_shown_by_the_command_and_ended(pair: Pair)
 
         with pytest.raises(LicensingError) as refused:
             Management(address).status()
-        (command,) = re.findall(r"See which process listens there \((ss .*?)\)\.", str(refused.value))
+        (command,) = re.findall(r"Check which process listens there \((ss .*?)\)\.", str(refused.value))
         end(process, listens(command, address, MANAGEMENT_PORT))
     server = Server(pair.old.home.home, str(pair.old.root), address=address)
     try:
@@ -179,7 +177,7 @@ def test_a_server_that_names_another_process_is_seen_by_the_command_to_be_none(p
     with stranger(PRETENDER, address, MANAGEMENT_PORT, says) as process:
         with pytest.raises(LicensingError) as refused:
             service.stop()
-        (command,) = re.findall(r"see which process listens there \((ss .*?)\)\.", str(refused.value))
+        (command,) = re.findall(r"Check which process listens there \((ss .*?)\)\.", str(refused.value))
         end(process, listens(command, address, MANAGEMENT_PORT))
     service.stop()
 
@@ -187,7 +185,7 @@ def test_a_server_that_names_another_process_is_seen_by_the_command_to_be_none(p
 @needs_command("ip", "iproute2")
 def test_an_address_of_another_host_is_exchanged_for_what_the_command_shows_or_for_none() -> None:
     (problem,) = address_problems("192.0.2.1")
-    (command,) = re.findall(r"Give an address that '(ip \w+)' shows there, or leave it empty", problem.todo)
+    (command,) = re.findall(r"Use an address that '(ip \w+)' shows there, or leave it empty", problem.todo)
     addresses = re.findall(r"inet ([0-9.]+)/", shown(command))
     assert addresses and "192.0.2.1" not in addresses
     for address in [*addresses, ""]:
@@ -205,7 +203,7 @@ def test_a_systemd_that_does_not_answer_is_mended_until_the_command_of_the_messa
     unit = Unit("x.service", "", "x", root=machine.root)
     with pytest.raises(LicensingError) as refused:
         unit.drift()
-    (ask,) = re.findall(r"Mend systemd first: '(systemctl .*?)' must answer\.", str(refused.value))
+    (ask,) = re.findall(r"Fix systemd first: '(systemctl .*?)' must answer\.", str(refused.value))
     assert "Failed to connect to bus" in shown(ask)
     command.write_bytes(whole)
     assert shown(ask).strip() == "inactive"
@@ -222,7 +220,7 @@ def test_a_service_that_does_not_start_is_started_once_what_its_journal_names_is
     unit.write()
     with pytest.raises(LicensingError) as refused:
         unit.start()
-    (command,) = re.findall(r"then run this again\. All of it: (journalctl --unit \S+)$", str(refused.value))
+    (command,) = re.findall(r"then run this again\. The complete journal: (journalctl --unit \S+)$", str(refused.value))
     (cause,) = re.findall(r"cat: '?(\S+?)'?: No such file or directory", shown(command))
     Path(cause).write_text("{}", encoding="utf-8")
     unit.start()
@@ -269,7 +267,7 @@ def test_a_profile_that_gives_no_seat_is_tried_by_hand_until_its_log_and_the_com
         r"Read (\S+) in the home; '(licman --seat-take PROFILE)' tries it by hand\.", str(refused.value)
     )[0]
     (profile,) = set(re.findall(r"Profile (PROServer) gives no seat", str(refused.value)))
-    until(lambda: "but for maintenance mode" in service.host.read(log).decode(), "the line of the log")
+    until(lambda: "maintenance mode is on" in service.host.read(log).decode(), "the line of the log")
     by_hand = command.replace("PROFILE", profile)
     assert "maintenance" in shown(by_hand)
     manager.set_maintenance(Maintenance(False))
@@ -314,7 +312,7 @@ def test_a_server_that_does_not_answer_has_written_why_into_the_log_of_the_messa
     until(lambda: "inactive" in shown("systemctl status aims-license-server"), "the end of the server")
     with pytest.raises(LicensingError) as refused:
         service.seats.take(service.seats.new_id(), "PROSession", ANNA, "workstation")
-    command, log = re.findall(r"See whether it runs \((.*?)\), and read its (\S+)\.$", str(refused.value))[0]
+    command, log = re.findall(r"Check that it runs \((.*?)\), and read its (\S+)\.$", str(refused.value))[0]
     assert "inactive" in shown(command)
     assert "Stopped" in service.host.read(log).decode().splitlines()[-1]
     assert service.install().words[-1] == "start the license server"

@@ -80,7 +80,7 @@ def test_what_is_no_realm_is_given_as_the_authority_printed_it(shown: Any) -> No
 def test_a_ca_that_is_no_certificate_is_given_as_the_authority_printed_it(shown: Any) -> None:
     realm = shown("as 'authority init'")
     text = told(lambda: Realm.from_dict({**realm, "ca": "x"}, VARIABLE))
-    (name,) = re.findall(r"Give (\w+) as 'authority init' printed it: one certificate", text)
+    (name,) = re.findall(r"Use (\w+) as 'authority init' printed it: one certificate", text)
     assert Realm.from_dict({**realm, "ca": "x", name: shown(text)[name]}, VARIABLE).ca
 
 
@@ -128,13 +128,13 @@ def test_a_declared_realm_that_a_host_does_not_honour_is_corrected_to_the_hosts(
 
 def test_an_address_to_listen_at_is_corrected_to_one_of_this_host() -> None:
     text = told(lambda: listening.bind("192.0.2.1", 0))
-    assert "Name an address of this host (aims_license_server_listen)." in text
+    assert "Use an address of this host (aims_license_server_listen)." in text
     with warnings.catch_warnings():
         # Tornado leaves the socket that it could not bind to the collector.
         warnings.simplefilter("ignore", ResourceWarning)
         text = told(lambda: service._sockets("192.0.2.1", 0))
         gc.collect()
-    assert "Give an address of this machine with --listen." in text
+    assert "Use an address of this machine for --listen." in text
     for made in (*listening.bind("127.0.0.1", 0), *service._sockets("127.0.0.1", 0)):
         made.close()
 
@@ -190,6 +190,6 @@ def test_a_service_is_reached_once_its_address_and_its_ca_are_right(
         ):
             text = told(refused)
             assert "Correct the address (it must be one of the service's --host names)" in text
-            (file,) = re.findall(r"'authority serve' keeps it in (\S+\.pem)", text)
+            (file,) = re.findall(r"content of (\S+\.pem) of 'authority serve'", text)
             ca = (tmp_path / f"authority.db.tls/{file}").read_text(encoding="utf-8")
             running.channel(replace(lab.realm, ca=ca)).probe()

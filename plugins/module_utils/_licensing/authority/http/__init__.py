@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority as a web service: its API, its request page, and the mails that this sends."""
+"""The authority as a web service: its API, its request page, and the page's mails."""

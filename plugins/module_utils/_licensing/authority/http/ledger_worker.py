@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desk's clerk: takes requests from the service to the desk, one after the other, off the event loop.
+"""Serializes ledger access on one thread, off the event loop.
 
-What proves nothing is answered slowly, at a time counted from its arrival, so that neither the words nor the time of
-the answer tell whether there is such a license. Nothing waits in a thread for that time to come.
+Answers to unproven requests are delayed to a fixed time after their arrival. So neither text nor time of an answer
+reveals whether a license exists. The delay does not block the thread.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from typing import Callable, TypeVar
 from ...documents import Realm
 from ...errors import LicensingError, Problem
 from ..ledger import Ledger
-from ..pace import TooOften
 from ..processor import Answer, RequestProcessor
+from ..rate_limit import RateLimited
 from .guard import Guard
 from .web import LOG, Call, Refused
 
 _WAITING = 200
-# Seconds that a look at whether the ledger can be written holds for: whoever asks often does not wear the disk.
+# Seconds that a check of the ledger stays valid, so that frequent status calls do not wear the disk.
 _FRESH = 1.0
 T = TypeVar("T")
 
 
 class LedgerWorker:
-    """Asks the desk of one ledger.
+    """Processes requests with one ledger.
 
-    :ivar counts: what was answered, by ``(action, outcome)``
+    :ivar counts: number of answers by ``(action, outcome)``
     """
 
     def __init__(self, path: str, guard: Guard) -> None:
         self._path = path
         self._guard = guard
-        # A connection to SQLite belongs to the thread that opened it.
+        # A SQLite connection belongs to the thread that opened it.
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._waiting = 0
         self._ledger: Ledger | None = None
-        self._desks: dict[bool, RequestProcessor] = {}
+        self._processors: dict[bool, RequestProcessor] = {}
         self._looked = -_FRESH
         self._failing: LicensingError | None = None
         self.realm = Realm("", "")
@@ -53,26 +53,26 @@ class LedgerWorker:
 
         def act() -> Realm:
             self._ledger = Ledger(self._path)
-            self._desks = {online: RequestProcessor(self._ledger, online) for online in (True, False)}
+            self._processors = {online: RequestProcessor(self._ledger, online) for online in (True, False)}
             return self._ledger.realm
 
         self.realm = await self._run(act)
 
     async def close(self) -> None:
-        """Finish what was begun, and close the ledger."""
+        """Finish running work, and close the ledger."""
         if self._ledger is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.close)
         self._thread.shutdown()
 
     async def ask(self, data: bytes, call: Call, online: bool, where: str = "request") -> Answer:
-        """Return the desk's answer to a request.
+        """Return the answer to a request.
 
-        :raises LicensingError: the request is not one that can be answered
-        :raises Refused: the ledger cannot be used now
+        :raises LicensingError: the request is invalid
+        :raises Refused: the ledger is unusable, the rate limit is exceeded, or too many requests are waiting
         """
         try:
-            answer = await self._run(lambda: self._desks[online].consider(data, where))
-        except TooOften as error:
+            answer = await self._run(lambda: self._processors[online].process(data, where))
+        except RateLimited as error:
             self.counts["any", "too_often"] += 1
             raise Refused(429, "too_many", error.problems[0], error.seconds) from None
         except LicensingError as error:
@@ -92,9 +92,9 @@ class LedgerWorker:
         return answer
 
     async def check(self) -> None:
-        """Do nothing where a request can be answered now.
+        """Check that a request could be answered now.
 
-        :raises Refused: the ledger cannot be written
+        :raises Refused: the ledger is not writable, or too many requests are waiting
         """
 
         def act() -> LicensingError | None:
@@ -113,7 +113,7 @@ class LedgerWorker:
 
     async def _run(self, act: Callable[[], T]) -> T:
         if self._waiting >= _WAITING:
-            problem = Problem("The authority has too much to do.", "service", "Run the same command again later.")
+            problem = Problem("The authority is overloaded.", "service", "Run the same command again later.")
             raise Refused(503, "busy", problem, 2)
         self._waiting += 1
         try:
@@ -123,5 +123,5 @@ class LedgerWorker:
 
 
 def _not_now() -> Refused:
-    todo = "Run the same command again later; the authority's owner finds the reason in its journal."
+    todo = "Run the same command again later. The service's journal has the cause, for the authority's owner."
     return Refused(503, "not_now", Problem("The authority cannot answer now.", "ledger", todo), 5)

@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mails from the authority: written by the library that knows the form, handed over to the configured mail server.
+"""Sends the request page's mails to the configured mail server.
 
-A mail is handed over while the page's answer waits for it, for a bounded time, and what the mail server says is the
-outcome. Nothing waits here to be tried again: that is a mail server's business, and every response can be downloaded,
-and had again by the same upload.
+The page's answer waits for the mail server for a limited time and shows the result. There is no queue and no retry:
+retries are the mail server's job, every response can be downloaded, and the same upload gets it again.
 """
 
 from __future__ import annotations
@@ -27,40 +26,40 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from ...addresses import parse_host, parse_host_and_port
-from ...errors import LicensingError, refuse, shown
+from ...errors import LicensingError, quoted, refuse
 from ...http import tls_context
 from ...model import now_utc
 from .web import LOG
 
-# Mails that are handed over at the same time, each in a thread.
+# Maximum of mails that are sent at the same time, each in a thread.
 _AT_ONCE = 16
-# Seconds that a thread outlasts the wait for it, so that the wait decides what was too late.
+# Seconds by which a thread's timeout exceeds the wait for it, so that the wait ends first.
 _MARGIN = 1.0
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 
 
 def check_email(text: str, where: str) -> str:
-    """Return an e-mail address (ASCII, no display name), or refuse."""
+    """Return an e-mail address (ASCII, without display name). Refuse an invalid one."""
     address = text.strip()
     local, at, domain = address.rpartition("@")
     try:
-        # What begins like an encoded word is one to some versions of the library, which then writes what it encodes.
+        # Some versions of the email library decode text that looks like an encoded word.
         if not at or len(address) > 254 or not _LOCAL.match(local) or len(local) > 64 or "=?" in local:
             raise ValueError("local part")
         if parse_host(domain) != domain.lower() or ":" in domain or domain[-1:].isdigit():
             raise ValueError("domain")
     except (ValueError, LicensingError):
-        told = "".join(letter for letter in address[:80] if letter.isprintable())
-        raise refuse(f"{told!r} is not an e-mail address.", where, "Write it as name@example.com.") from None
+        quoted = "".join(letter for letter in address[:80] if letter.isprintable())
+        raise refuse(f"{quoted!r} is not an e-mail address.", where, "Write it as name@example.com.") from None
     return address
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mails are handed over.
+    """The mail server that mails are sent to.
 
-    :ivar starttls: whether to hand over encrypted only, to a server whose certificate the system trusts
-    :ivar sender: the address that they come from
+    :ivar starttls: whether to require TLS with a certificate that the system trusts
+    :ivar sender: the sender's address
     """
 
     host: str
@@ -74,32 +73,32 @@ class MailServer:
 def read_server(
     smtp: str, sender: str, starttls: bool = False, user: str | None = None, password: str | None = None
 ) -> MailServer:
-    """Return the mail server that ``HOST[:PORT]`` names, or refuse.
+    """Read the options for the mail server. Refuse invalid ones.
 
-    :param smtp: the port is 25, or 587 with STARTTLS, unless given; an IPv6 address stands in brackets
+    :param smtp: ``HOST[:PORT]``; the default port is 25, with STARTTLS 587; an IPv6 address is in brackets
     """
     try:
         host, port = parse_host_and_port(smtp, 587 if starttls else 25, "--smtp")
     except ValueError:
         named = re.sub(r".*@", "…@", smtp)
-        raise refuse(f"{shown(named)} is not a mail server.", "--smtp", "Write it as mail.example.com:25.") from None
+        raise refuse(f"{quoted(named)} is not a mail server.", "--smtp", "Write it as mail.example.com:25.") from None
     if user is not None and not starttls:
-        raise refuse("A password is not sent unencrypted.", "--smtp-user", "Add --smtp-starttls.")
+        raise refuse("A password must not be sent unencrypted.", "--smtp-user", "Add --smtp-starttls.")
     if (user is None) != (password is None):
-        todo = "Give --smtp-user and --smtp-password-file, or neither."
+        todo = "Use both --smtp-user and --smtp-password-file, or neither."
         raise refuse("The mail server's user and password belong together.", "--smtp-user", todo)
     if not f"{user}{password}".isascii():
-        todo = "Give the service a user whose name and password are ASCII."
-        raise refuse("Only ASCII can be sent as a mail server's user and password.", "--smtp-user", todo)
+        todo = "Use a mail account whose name and password are ASCII."
+        raise refuse("The mail server's user and password must be ASCII.", "--smtp-user", todo)
     return MailServer(host, port, check_email(sender, "--mail-from"), starttls, user, password)
 
 
 @dataclass(frozen=True)
 class Mail:
-    """What is to be sent.
+    """A mail to send.
 
     :ivar to: an address that :func:`check_email` returned
-    :ivar files: ``(name, content)`` to attach
+    :ivar files: attachments, ``(name, content)``
     """
 
     to: str
@@ -109,13 +108,13 @@ class Mail:
 
 
 class NotSent(Exception):
-    """The mail server did not take a mail. The text says why, for the page's user."""
+    """The mail server did not accept a mail. The text is the reason, for the page's user."""
 
 
 class Mailer:
-    """Hands mails over to the mail server; without one it sends none.
+    """Sends mails, if a mail server is configured.
 
-    :ivar counts: of mails by what became of them: ``sent``, ``failed``
+    :ivar counts: number of mails by outcome: ``sent``, ``failed``
     """
 
     def __init__(self, server: MailServer | None) -> None:
@@ -125,26 +124,26 @@ class Mailer:
 
     @property
     def is_open(self) -> bool:
-        """Whether mails are sent at all."""
+        """Whether a mail server is configured."""
         return self._server is not None
 
     async def send(self, mail: Mail, seconds: float) -> None:
-        """Hand a mail over, off the event loop; return once the mail server has taken it.
+        """Send a mail, off the event loop. Return when the mail server has accepted it.
 
-        :param seconds: how long to wait for that
-        :raises NotSent: it has not
+        :param seconds: maximum time to wait
+        :raises NotSent: the mail server did not accept the mail in time
         """
         error = await self._outcome(mail, seconds)
         if error is None:
             self.counts["sent"] += 1
             return
         self.counts["failed"] += 1
-        # The address is not logged: the journal is not the place to keep who asked for what.
+        # The recipient is not logged, for privacy.
         LOG.warning("a mail was not sent: %s", _reason(error))
         raise NotSent(_words(error))
 
     async def _outcome(self, mail: Mail, seconds: float) -> Exception | None:
-        """Return what kept a mail from being taken, if anything did."""
+        """Send a mail. Return the error, or None."""
         if self._server is None:
             return ConnectionError("there is no mail server")
         if seconds <= 0 or not self._places.acquire(blocking=False):
@@ -160,7 +159,7 @@ class Mailer:
         def work() -> None:
             try:
                 error = handover.run()
-                # The loop is closed where the service has ended meanwhile.
+                # The loop is closed if the service has ended in the meantime.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(settle, error)
                 handover.close()
@@ -168,7 +167,7 @@ class Mailer:
                 self._places.release()
 
         try:
-            # A daemon: a mail server that does not answer keeps no service from ending.
+            # A daemon thread, so that a hanging mail server does not keep the service from stopping.
             threading.Thread(target=work, name="mail", daemon=True).start()
         except RuntimeError as error:
             self._places.release()
@@ -180,9 +179,9 @@ class Mailer:
 
 
 class _Handover:
-    """One mail on its way to the mail server; runs in a thread.
+    """The SMTP session of one mail; runs in a thread.
 
-    :param until: when to give up, by the monotonic clock
+    :param until: the deadline, by the monotonic clock
     """
 
     def __init__(self, server: MailServer, mail: Mail, until: float) -> None:
@@ -192,7 +191,7 @@ class _Handover:
         self._connection: smtplib.SMTP | None = None
 
     def run(self) -> Exception | None:
-        """Hand the mail over; return what kept it from being taken, if anything did."""
+        """Send the mail. Return the error, or None."""
         try:
             self._hand_over()
         except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
@@ -200,7 +199,7 @@ class _Handover:
         return None
 
     def close(self) -> None:
-        """Take leave of the mail server. What fails from here on changes nothing for the mail."""
+        """Close the session. Errors do not matter: the mail is already accepted or refused."""
         if self._connection is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._connection.quit()
@@ -217,11 +216,11 @@ class _Handover:
             self._limit(connection)
             connection.login(server.user, server.password)
         self._limit(connection)
-        # No header says who gets the mail.
+        # The envelope's recipient is explicit, so no header can change it.
         connection.send_message(message, server.sender, [self._mail.to])
 
     def _limit(self, connection: smtplib.SMTP) -> None:
-        """Bound the next step by the time that is left."""
+        """Limit the next step to the remaining time."""
         left = self._left()
         if connection.sock is not None:
             connection.sock.settimeout(left)
@@ -235,7 +234,7 @@ class _Handover:
 
 def _compose(sender: str, mail: Mail) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
-    # The library refuses line ends in headers; addresses are in parts, so that nothing of one is read as more.
+    # The library refuses line ends in headers. Addresses are passed in parts, so that none is parsed as several.
     for header, address in (("From", sender), ("To", mail.to)):
         local, _at, domain = address.rpartition("@")
         message[header] = Address(username=local, domain=domain)
@@ -251,7 +250,7 @@ def _compose(sender: str, mail: Mail) -> EmailMessage:
 
 
 def _words(error: Exception) -> str:
-    """Why a mail was not sent, for the page's user, without particulars of the mail server."""
+    """Return why a mail was not sent, for the page's user, without details of the mail server."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "the mail server refused the address"
     if isinstance(error, (ssl.SSLError, smtplib.SMTPNotSupportedError)):
@@ -264,7 +263,7 @@ def _words(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why a mail was not sent, for the journal."""
+    """Return why a mail was not sent, for the journal."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"the recipient was refused with {', '.join(str(code) for code, _words in error.recipients.values())}"
     if isinstance(error, smtplib.SMTPResponseException):

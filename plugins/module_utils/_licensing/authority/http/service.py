@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority as a service: its ledger behind HTTPS, in the foreground, until it is told to end."""
+"""Runs the authority as an HTTPS service, in the foreground, until a signal."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from .page import ANSWER_SECONDS, Page
 from .web import LOG, Front
 
 _RENEWAL_SECONDS = 24 * 3600
-# systemd waits a little longer for the service to end (TimeoutStopSec).
+# Seconds for open calls at the end. systemd waits a little longer (TimeoutStopSec).
 _GRACE = ANSWER_SECONDS + 1.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve.
+    """The settings of the service.
 
     :ivar ledger: path of the ledger
-    :ivar listen: the IP address to listen on, all of them if empty
-    :ivar port: 0 takes a free one, which is logged
-    :ivar hosts: further names for the certificate
-    :ivar mail: where mails are handed over, None to send none
-    :ivar stop_after: seconds after which to end, None for never
+    :ivar listen: the IP address to listen on; empty for all addresses
+    :ivar port: the port; 0 selects a free port and logs it
+    :ivar hosts: additional names for the certificate
+    :ivar mail: the mail server; None to send no mails
+    :ivar stop_after: seconds after which to stop; None for never
     """
 
     ledger: str
@@ -55,9 +55,9 @@ class Settings:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM, SIGINT or the given time.
+    """Serve until SIGTERM, SIGINT or ``stop_after``.
 
-    :raises LicensingError: it cannot begin; the message says why.
+    :raises LicensingError: the service cannot start
     """
     _log_to_stderr()
     if not 0 <= settings.port < 65536:
@@ -78,20 +78,20 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     guard = Guard()
-    clerk = LedgerWorker(settings.ledger, guard)
+    worker = LedgerWorker(settings.ledger, guard)
     mailer = Mailer(settings.mail)
-    api = Api(clerk, guard, mailer)
-    front = Front({**Page(clerk, mailer).routes(), **api.routes()}, guard.admit)
+    api = Api(worker, guard, mailer)
+    front = Front({**Page(worker, mailer).routes(), **api.routes()}, guard.admit)
     api.connections = lambda: (len(front.places), front.places.evicted)
     server = front.server(context)
     try:
-        await clerk.open()
+        await worker.open()
         sockets = _sockets(settings.listen, settings.port)
         server.add_sockets(sockets)
         port = sockets[0].getsockname()[1]
-        LOG.info("serving realm %s on %s port %d", clerk.realm.name, settings.listen or "all addresses", port)
+        LOG.info("serving realm %s on %s port %d", worker.realm.name, settings.listen or "all addresses", port)
         notify("READY=1")
-        renewing = asyncio.ensure_future(_renew(certificates, clerk.realm.name, settings.hosts, context))
+        renewing = asyncio.ensure_future(_renew(certificates, worker.realm.name, settings.hosts, context))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), settings.stop_after)
         notify("STOPPING=1")
@@ -100,7 +100,7 @@ async def _run(settings: Settings, certificates: Certificates, context: ssl.SSLC
         await front.drained(_GRACE)
         await server.close_all_connections()
     finally:
-        await clerk.close()
+        await worker.close()
     LOG.info("ended")
 
 
@@ -112,9 +112,9 @@ def _sockets(address: str, port: int) -> list[socket.socket]:
         return bind_sockets(port, parse_ip(address, "--listen") if address else None)
     except OSError as error:
         todo = {
-            errno.EADDRINUSE: f"See who holds it with 'ss -ltnp sport = :{port}', or choose another --port.",
-            errno.EACCES: "Ports below 1024 need rights: use 8443, or CAP_NET_BIND_SERVICE.",
-        }.get(error.errno or 0, "Give an address of this machine with --listen.")
+            errno.EADDRINUSE: f"Find its user with 'ss -ltnp sport = :{port}', or choose another --port.",
+            errno.EACCES: "Ports below 1024 need CAP_NET_BIND_SERVICE. Use a higher port, such as 8443.",
+        }.get(error.errno or 0, "Use an address of this machine for --listen.")
         raise refuse(f"Cannot listen: {error.strerror or error}.", where, todo) from None
 
 
@@ -126,7 +126,7 @@ async def _renew(certificates: Certificates, name: str, hosts: tuple[str, ...], 
                 certificates.load(context)
                 LOG.info("renewed the certificate for %s", ", ".join(certificates.hosts()))
         except Exception:
-            # The certificate has 30 days left: the next day's attempt may do better, and the journal says so.
+            # The certificate is valid for up to 30 more days; retry tomorrow.
             LOG.exception("the certificate could not be renewed")
 
 
@@ -138,7 +138,7 @@ def _log_to_stderr() -> None:
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
-    # Whatever strangers send is no event of ours: what the framework says of it would only fill the journal.
+    # The framework logs invalid input of any client, which would fill the journal.
     for name in ("tornado.general", "tornado.access"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in ("tornado.application", "asyncio"):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request page's templates: HTML without script, everything in it escaped unless it is our own style."""
+"""The request page's templates: HTML without script. All values are escaped except our own style sheet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _style() -> str:
 
 @functools.lru_cache(maxsize=1)
 def policy() -> str:
-    """Return what the page may do: be styled by its own style, show the icon, and be sent to where it came from."""
+    """Return the page's Content-Security-Policy: its own style sheet, the icon, and forms to its own origin."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -44,6 +44,6 @@ def _loader() -> Any:
 
 
 def render(name: str, **values: Any) -> bytes:
-    """Return a page."""
+    """Render a page."""
     page: bytes = _loader().load(f"{name}.html").generate(style=_style(), **values)
     return page

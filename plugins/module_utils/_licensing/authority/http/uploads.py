@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a browser's form uploads, read by the framework.
+"""Reads the form that a browser uploads.
 
-The framework's parser takes time that grows with the square of a part's header, and reads as many parts as there are:
-in versions before 6.5.3, one upload of 200 KB keeps it busy for most of a minute. So form, number of parts and length
-of each header are looked at first, in one pass each.
+Tornado's parser needs quadratic time for a part's header and has no limit of parts: before 6.5.3, an upload of 200 KB
+takes most of a minute. So the form's type, the number of parts and the length of each header are checked first.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from typing import Any
 from ...errors import Problem
 from .web import Call, Refused
 
-# The form's own type, with a boundary as RFC 2046 has it.
+# The form's content type, with a boundary as in RFC 2046.
 _FORM = re.compile(r"multipart/form-data; ?boundary=(\"?)([0-9A-Za-z'()+_,./:=?-]{1,70})\1", re.ASCII)
-# A browser writes name, file name and type; a file name has up to 255 bytes, each of up to three in the header.
+# Bytes. A part's header has a name, a file name and a type. The file name has up to 255 bytes, escaped up to 765.
 _HEAD = 1024
 _PARTS = 32
 
 
 def read_upload(call: Call) -> tuple[str, list[tuple[str, bytes]]]:
-    """Return the e-mail address and the files of a form, ``(name, content)``.
+    """Return the e-mail address and the files, ``(name, content)``, of a form.
 
-    :raises Refused: it is not this form, or not one that a browser sends
+    :raises Refused: it is not this page's form as a browser sends it
     """
     from tornado.httputil import HTTPInputError, parse_body_arguments
 
@@ -40,7 +39,7 @@ def read_upload(call: Call) -> tuple[str, list[tuple[str, bytes]]]:
         problem = Problem("The upload cannot be read.", "request", "Send it with the form of this page.")
         raise Refused(400, "malformed", problem) from None
     email = fields.get("email", [b""])[-1].decode("utf-8", "replace").strip()
-    # A browser sends an unnamed empty part where no file was chosen.
+    # Without a chosen file, a browser sends an empty part without a name.
     chosen = [part for part in files.get("request", []) if part.filename or part.body]
     return email, [(_plain(part.filename), bytes(part.body)) for part in chosen]
 

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority's front on Tornado's HTTP server: what bounds a client in size, time and number.
+"""The authority's HTTP server, based on tornado, with limits on size, time and number of calls.
 
-Each connection carries one call and is closed. It is closed earlier where its call is not complete in time, and where
-others need its place (:mod:`connections`). How many there can be, and what one of them can hold in memory, is bounded.
+Each connection has one call and is then closed. It is closed earlier if the call takes too long to arrive, or if other
+connections need its place (:mod:`connections`). The number of connections and the memory of each are limited.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ...errors import LicensingError, Problem
 
 LOG = logging.getLogger("aims.authority")
 JSON = "application/json"
-# Seconds for the TLS handshake and the header, for the body, and for a call as a whole with its answer.
+# Seconds for the TLS handshake and the header, for the body, and for a call including its answer.
 HEADER_SECONDS, BODY_SECONDS, CALL_SECONDS = 10.0, 20.0, 90.0
-# Open connections, in all and of one address or, of IPv6, one network.
+# Maximum of open connections, in total and from one IPv4 address or IPv6 network.
 CONNECTIONS, CONNECTIONS_PER_ADDRESS = 400, 64
 _HEADER_BYTES = 16 * 1024
-# A body that is too long is read to here, so that the client gets to see the answer.
+# Bytes. A body that is too long is read up to this size, so that the client receives the answer.
 _DRAINED = 1024 * 1024
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,11 +40,11 @@ _ALWAYS = {
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request, whole.
+    """A complete HTTP request.
 
     :ivar headers: by name in lower case
-    :ivar address: the client's
-    :ivar arrived: when it was complete, seconds of the monotonic clock
+    :ivar address: the client's IP address
+    :ivar arrived: the time of its completion, by the monotonic clock
     """
 
     method: str
@@ -57,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a call is answered."""
+    """The answer to a call."""
 
     status: int
     body: bytes
@@ -66,10 +66,10 @@ class Reply:
 
 
 class Refused(Exception):
-    """A call that is refused as such, whatever its content.
+    """A call is refused, independent of a ledger.
 
-    :ivar code: for programs
-    :ivar pause: seconds after which it may be repeated
+    :ivar code: a code for programs
+    :ivar pause: seconds to wait before a repetition, or None
     """
 
     def __init__(self, status: int, code: str, problem: Problem, pause: int | None = None) -> None:
@@ -81,33 +81,33 @@ class Refused(Exception):
 
 
 def as_json(status: int, data: object, headers: Mapping[str, str] | None = None) -> Reply:
-    """Return data as a reply."""
+    """Return data as a JSON reply."""
     return Reply(status, json.dumps(data, ensure_ascii=False).encode() + b"\n", JSON, headers or {})
 
 
 def refused_json(call: Call, refused: Refused) -> Reply:
-    """Return a refusal as ``{code, problem}``."""
+    """Return a refusal as a JSON reply ``{code, problem}``."""
     return as_json(refused.status, {"code": refused.code, "problem": refused.problem.as_dict()})
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a path does.
+    """The handlers of a path.
 
-    :ivar methods: HTTP method → what answers it
-    :ivar limit: bytes of the longest body
-    :ivar tell: renders a refusal
+    :ivar methods: HTTP method → handler
+    :ivar limit: maximum size of a body in bytes
+    :ivar render_refusal: renders a refusal
     """
 
     methods: Mapping[str, Callable[[Call], Awaitable[Reply]]]
     limit: int = 0
-    tell: Callable[[Call, Refused], Reply] = refused_json
+    render_refusal: Callable[[Call, Refused], Reply] = refused_json
 
 
 class Front:
-    """Takes calls off connections, and answers them by route.
+    """Accepts calls and passes them to their routes.
 
-    :param admit: raises :class:`Refused` for addresses that call too often
+    :param admit: raises :class:`Refused` for addresses beyond their rate limit
     """
 
     def __init__(self, routes: Mapping[str, Route], admit: Callable[[str], None]) -> None:
@@ -143,28 +143,28 @@ class Front:
         )
 
     def begin(self, key: object, connection: Any) -> Exchange:
-        """Take up a new connection, making room for it."""
+        """Accept a connection. Close another connection if there are too many."""
         made = Exchange(self, key, connection)
         self._open[key] = made
         self.places.take(key, made.address, made.close)
         return made
 
     def end(self, key: object) -> None:
-        """Forget a connection that is closed; it may be forgotten already."""
+        """Forget a closed connection."""
         self.places.leave(key)
         gone = self._open.pop(key, None)
         if gone is not None:
             gone.closed()
 
     async def drained(self, seconds: float) -> None:
-        """Wait until every call that is complete has its answer."""
+        """Wait until all complete calls are answered, at most this long."""
         until = time.monotonic() + seconds
-        while any(not one.reading for one in self._open.values()) and time.monotonic() < until:
+        while any(not exchange.reading for exchange in self._open.values()) and time.monotonic() < until:
             await asyncio.sleep(0.02)
 
 
 class Exchange:
-    """One call on one connection; Tornado calls its methods as the parts arrive."""
+    """One call on one connection. Tornado calls the methods as parts arrive."""
 
     def __init__(self, front: Front, key: object, connection: Any) -> None:
         self._front = front
@@ -182,7 +182,7 @@ class Exchange:
         self._timer = asyncio.get_running_loop().call_later(CALL_SECONDS, self.close)
 
     def headers_received(self, start_line: Any, headers: Any) -> None:
-        """Take the header."""
+        """Read the header."""
         self._method = str(start_line.method)
         self._path = str(start_line.path).partition("?")[0]
         self._headers = {str(name).lower(): str(value) for name, value in headers.get_all()}
@@ -190,18 +190,18 @@ class Exchange:
         self._limit = route.limit if route else 0
 
     def data_received(self, chunk: bytes) -> None:
-        """Take a part of the body; what is too long is thrown away."""
+        """Read a part of the body. Discard a body that is too long."""
         self._long = self._long or len(self._body) + len(chunk) > self._limit
         self._body = b"" if self._long else self._body + chunk
 
     def finish(self) -> None:
-        """Answer: the call is complete."""
+        """Answer the complete call."""
         self.reading = False
         self._front.places.heard(self._key)
         self._task = asyncio.ensure_future(self._answer())
 
     def on_connection_close(self) -> None:
-        """Note that nobody waits for the answer any more. What the call set going goes on."""
+        """Note that the client is gone. The call still runs to its end."""
         self._gone = True
 
     def closed(self) -> None:
@@ -210,7 +210,7 @@ class Exchange:
         self._timer.cancel()
 
     def close(self) -> None:
-        """Cut the connection."""
+        """Close the connection."""
         self._front.end(self._key)
         stream = self._connection.stream
         if stream is not None:
@@ -219,37 +219,39 @@ class Exchange:
     async def _answer(self) -> None:
         call = Call(self._method, self._path, self._headers, self._body, self.address, time.monotonic())
         route = self._front.routes.get(self._path)
-        tell = route.tell if route else refused_json
+        render_refusal = route.render_refusal if route else refused_json
         try:
             reply = await self._routed(call, route)
         except Refused as refused:
-            reply = tell(call, refused)
+            reply = render_refusal(call, refused)
             if refused.pause is not None:
                 reply = Reply(
                     reply.status, reply.body, reply.kind, {**reply.headers, "Retry-After": str(refused.pause)}
                 )
         except LicensingError as error:
-            reply = tell(call, Refused(400, "refused", error.problems[0]))
+            reply = render_refusal(call, Refused(400, "refused", error.problems[0]))
         except Exception:
             LOG.exception("a call of %s could not be answered", self.address)
-            problem = Problem("The authority failed to answer.", self._path[:40], "Tell the authority's owner.")
-            reply = tell(call, Refused(500, "failed", problem))
+            problem = Problem(
+                "The authority failed to answer.", self._path[:40], "Report this to the authority's owner."
+            )
+            reply = render_refusal(call, Refused(500, "failed", problem))
         self._write(reply)
 
     async def _routed(self, call: Call, route: Route | None) -> Reply:
         self._front.admit(call.address)
         if route is None:
             todo = "The request page is at /requests, the service for license servers at /v1/requests."
-            raise Refused(404, "not_found", Problem("There is nothing here.", "address", todo))
+            raise Refused(404, "not_found", Problem("This path does not exist.", "address", todo))
         act = route.methods.get("GET" if call.method == "HEAD" else call.method)
         if act is None:
-            problem = Problem("This is not possible here.", "method", f"Use {', '.join(route.methods)}.")
+            problem = Problem("This method is not allowed here.", "method", f"Use {', '.join(route.methods)}.")
             return as_json(
                 405, {"code": "method", "problem": problem.as_dict()}, {"Allow": ", ".join(sorted(route.methods))}
             )
         if self._long:
-            todo = "Send request files as the license server wrote them; they have about a thousand bytes each."
-            raise Refused(413, "too_large", Problem(f"This is longer than {route.limit} bytes.", "request", todo))
+            todo = "Send unchanged request files of a license server; each has about a thousand bytes."
+            raise Refused(413, "too_large", Problem(f"The body is longer than {route.limit} bytes.", "request", todo))
         return await act(call)
 
     def _write(self, reply: Reply) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ...errors import refuse, unsecret
+from ...errors import redact, refuse
 from ...model import Word
 from ...system import advice, reason
 
@@ -111,7 +111,7 @@ class Licman:
                 _end(process)
             status = process.wait()
         end = End.TIMED_OUT if not in_time else End.KILLED if status < 0 else End.EXITED
-        return Outcome(end, abs(status), redact(decode(output), code)[-_KEPT:])
+        return Outcome(end, abs(status), without_code(decode(output), code)[-_KEPT:])
 
 
 def _environment() -> dict[str, str]:
@@ -170,11 +170,11 @@ def decode(output: bytes) -> str:
     return _ESCAPES.sub("", text).replace("\0", "").replace("\ufeff", "")
 
 
-def redact(text: str, code: str) -> str:
+def without_code(text: str, code: str) -> str:
     """Return a text without an activation code, however the code is written there: spaced, broken, or in part."""
     letters = [re.escape(letter) for letter in code if letter.isalnum()]
     if letters:
         text = re.sub(r"[\W_]*".join(letters), "…", text, flags=re.IGNORECASE)
         for group in code.split("-"):
             text = re.sub(re.escape(group), "…", text, flags=re.IGNORECASE)
-    return unsecret(text)
+    return redact(text)

@@ -142,7 +142,7 @@ def test_a_ledger_is_never_made_over_a_file(tmp_path: Path, lab: CoreLab) -> Non
     before = lab.ledger_path.read_bytes()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for path in (lab.ledger_path, tmp_path / "link", tmp_path / "hosts"):
-        with pytest.raises(LicensingError, match="There is a file already"):
+        with pytest.raises(LicensingError, match="The file already exists"):
             Ledger.create(str(path), "again")
     assert lab.ledger_path.read_bytes() == before
     assert not (tmp_path / "nowhere").exists()
@@ -164,7 +164,7 @@ def test_a_ledger_where_none_can_be_is_not_made(tmp_path: Path, place: str) -> N
         place = "gone/deeper"
     elif place == "locked":
         (tmp_path / "locked").mkdir(0o500)
-    with pytest.raises(LicensingError, match="Cannot make the ledger") as refused:
+    with pytest.raises(LicensingError, match="Cannot create the ledger") as refused:
         Ledger.create(str(tmp_path / place / "authority.db"), "here")
     assert refused.value.problems[0].where == str(tmp_path / place / "authority.db")
     assert (tmp_path / "file").read_bytes() == b"kept"
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
 
 def test_a_ledger_that_is_missing_or_of_another_version_is_refused(tmp_path: Path, lab: CoreLab) -> None:
     for path in (tmp_path / "gone.db", tmp_path):
-        with pytest.raises(LicensingError, match="no authority's ledger here"):
+        with pytest.raises(LicensingError, match="no ledger of an authority here"):
             Ledger(str(path))
     change(lab, "PRAGMA user_version = 7")
     with pytest.raises(LicensingError, match="not a ledger of this version"):

@@ -176,7 +176,7 @@ def test_an_authority_that_turns_this_host_away_is_told_and_left_alone(machine: 
     before = machine.pid
     for _at in range(guard.FAILURES):
         assert machine.call("POST", "/v1/requests", b"garbage") == 400
-    with pytest.raises(LicensingError, match=r"turns this host away.*Wait [0-9]+ seconds") as told:
+    with pytest.raises(LicensingError, match=r"rejects this host.*Wait [0-9]+ seconds") as told:
         machine.install()
     assert told.value.problems[0].where == UNIT
     assert machine.pid == before and machine.call("GET", "/v1/status", source="127.0.0.7") == 200

@@ -168,7 +168,7 @@ def test_an_offline_exchange_waits_with_exit_code_3_and_ends_with_0(shell: Shell
     ledger = Path(shell.ledger).read_bytes()
     unseen = shell.authority("status", str(request))
     assert (unseen["processed"], unseen["action"], unseen["answered"]) == (False, "deactivate", None)
-    assert "process it" in unseen["todo"] and Path(shell.ledger).read_bytes() == ledger
+    assert "Process it" in unseen["todo"] and Path(shell.ledger).read_bytes() == ledger
     answered = shell.authority("process", str(request))
     response = shell.folder / "015120055014.response"
     assert (answered["outcome"], answered["response"]) == ("granted", str(response))
@@ -178,7 +178,7 @@ def test_an_offline_exchange_waits_with_exit_code_3_and_ends_with_0(shell: Shell
     ledger = Path(shell.ledger).read_bytes()
     seen = shell.authority("status", str(request))
     assert (seen["processed"], seen["outcome"], seen["answered"]) == (True, "granted", answered["answered"])
-    assert "the same one comes" in seen["todo"]
+    assert "you get the same response" in seen["todo"]
     again = shell.authority("process", str(request), "--out", str(shell.folder / "new"))
     assert (shell.folder / "new" / response.name).read_bytes() == first
     assert (again["repeated"], again["answered"]) == (True, answered["answered"])
@@ -242,15 +242,15 @@ def test_help_and_version_have_exit_code_0(shell: Shell) -> None:
         (["--nodelock-deactivate", ""], "not a license number"),
         (["--profile-add", "", "--license", SERVER], "not a profile name"),
         (["--profile-remove", ""], "not a profile name"),
-        (["--nodelock-activate", SERVER, "--add-license"], "No activation code is given"),
+        (["--nodelock-activate", SERVER, "--add-license"], "The activation code is missing"),
         (["--nodelock-activate", SERVER, "--activation-code", CODES[SERVER]], "is not installed here"),
         (documented(SERVER, WRONG_CODE), "knows no license"),
         ([*documented(SERVER, CODES[SERVER]), "--profile", "bad/name"], "not a profile name"),
-        ([*documented(SERVER, CODES[SERVER]), "--authority", "https://example.com"], "its realm has no ca"),
-        ([*documented(SERVER, CODES[SERVER]), "--authority", "ledger:/nowhere.db"], "no authority's ledger"),
+        ([*documented(SERVER, CODES[SERVER]), "--authority", "https://example.com"], "the realm has no ca"),
+        ([*documented(SERVER, CODES[SERVER]), "--authority", "ledger:/nowhere.db"], "no ledger of an authority"),
         ([*documented(SERVER, CODES[SERVER]), "--response", "/nowhere/x.response"], "No such file"),
         (["--nodelock-deactivate", SERVER], "is not installed here"),
-        (["--profile-add", "PROServer"], "No license is given"),
+        (["--profile-add", "PROServer"], "The license of the profile is missing"),
         (["--profile-add", "a/b", "--license", SERVER], "not a profile name"),
         (["--profile-add", "PROServer", "--license", SERVER], "which is not installed"),
         (["--profile-remove", "a/b"], "not a profile name"),
@@ -279,7 +279,7 @@ class TestAuthority:
         records = len(shell.authority("audit"))
         arguments = ["issue", "015.120.064.023", "--activation-code", CODES[CLIENT]]
         refused = shell.authority(*arguments, code=REFUSED)
-        assert "not taken as an argument" in refused["problems"][0]["what"]
+        assert "must not be an argument" in refused["problems"][0]["what"]
         assert CODES[CLIENT] not in json.dumps(refused)
         assert len(shell.authority("audit")) == records
 
@@ -292,14 +292,14 @@ class TestAuthority:
         assert code not in json.dumps(issued)
         assert shell.licman("old", *documented("015.120.064.023", "-"), stdin=code)[0] == DONE
         refused = shell.authority("issue", "015.120.064.024", "--code-file", str(file), code=REFUSED)
-        assert "There is a file already" in refused["problems"][0]["what"]
+        assert "The file already exists" in refused["problems"][0]["what"]
         assert file.read_text(encoding="utf-8").strip() == code
 
     def test_a_license_is_issued_once_and_keeps_its_code(self, shell: Shell) -> None:
         before, file = shell.authority("list"), shell.folder / "code"
         for options in (["--code-file", str(file)], ["--activation-code", "-", "--seats", "99"]):
             refused = shell.authority("issue", SERVER, *options, stdin=f"{CODES[CLIENT]}\n", code=REFUSED)
-            assert "was issued already" in refused["problems"][0]["what"]
+            assert "is already issued" in refused["problems"][0]["what"]
             assert "authority reissue" in refused["problems"][0]["todo"]
         assert not file.exists()
         assert shell.authority("list") == before

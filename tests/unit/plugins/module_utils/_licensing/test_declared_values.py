@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import read_grants
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER, CoreLab
 
-SINGLE, ANY, COPIED = "in single quotes", "in quotes: without them", "has the character U+"
+SINGLE, ANY, COPIED = "in single quotes", "in quotes. Without quotes", "has the character U+"
 
 
 @pytest.mark.parametrize(

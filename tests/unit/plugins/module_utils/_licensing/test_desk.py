@@ -121,7 +121,7 @@ def test_a_home_restored_to_a_pending_activation_is_not_granted_again_what_it_ga
     with pytest.raises(LicensingError) as refused:
         lab.activate(lab.new, SERVER)
     assert problems_of(refused) == [
-        f"License {SERVER} was given back at {given_back}, after it was granted by this request."
+        f"License {SERVER} was given back at {given_back}, after this request had been granted."
     ]
     assert lab.new.open_requests() == [] and lab.new.served() == set()
     lab.check_one_holder()
@@ -191,7 +191,7 @@ def test_another_request_under_an_answered_id_is_refused(lab: CoreLab) -> None:
         made_anew(lab, lab.new, id="a" * 32),
         made_anew(lab, lab.old, id="a" * 32, action="deactivate"),
     ):
-        with pytest.raises(LicensingError, match="Another request was answered under this id"):
+        with pytest.raises(LicensingError, match="Another request with this id was already answered"):
             lab.desk().answer(other)
     assert all_files(lab.folder)["authority.db"] == ledger
 

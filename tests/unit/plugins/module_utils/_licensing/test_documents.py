@@ -127,7 +127,7 @@ def test_deep_nesting_is_refused(depth: int, opening: bytes, closing: bytes) -> 
 
 
 def test_a_document_over_the_size_limit_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(LicensingError, match=f"at most {documents.MAX_BYTES} are expected"):
+    with pytest.raises(LicensingError, match=f"the maximum is {documents.MAX_BYTES}"):
         documents.read(b"x" * (documents.MAX_BYTES + 1), documents.REQUEST, "here")
 
 

@@ -93,14 +93,14 @@ def test_a_server_gives_seats_again_once_nobody_renews_the_drain_although_no_fil
     lab.old.home.save(config(lab).__class__(**{**config(lab).__dict__, "drain": Lease("x", now + LENGTH)}))
     clock = [now]
     grants = Entitlements(lab.old.home, lab.old.manager.fingerprint(), lambda: clock[0])
-    assert grants.look().maintenance
+    assert grants.current().maintenance
     clock[0] = now + LENGTH - timedelta(seconds=2)
-    assert grants.look().maintenance
+    assert grants.current().maintenance
     clock[0] = now + LENGTH
-    assert not grants.look().maintenance
+    assert not grants.current().maintenance
     # Nor does a clock that was set back keep it closed.
     clock[0] = now - timedelta(days=1)
-    assert not grants.look().maintenance
+    assert not grants.current().maintenance
 
 
 def test_a_call_that_waited_for_a_seat_goes_back_to_its_controller_first(lab: CoreLab, seats: Seats) -> None:

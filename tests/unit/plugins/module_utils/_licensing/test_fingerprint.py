@@ -107,7 +107,7 @@ def test_an_invalid_machine_id_is_refused_with_the_command_that_makes_one(tmp_pa
     with pytest.raises(LicensingError, match="no valid machine-id") as refused:
         read_fingerprint(machine(tmp_path, content))
     assert refused.value.problems[0].where == f"{tmp_path}/etc/machine-id"
-    assert refused.value.problems[0].todo == f"Make one, as root: {new_machine_id(str(tmp_path))}"
+    assert refused.value.problems[0].todo == f"Create a machine-id, as root: {new_machine_id(str(tmp_path))}"
 
 
 def test_a_missing_machine_id_is_refused(tmp_path: Path) -> None:

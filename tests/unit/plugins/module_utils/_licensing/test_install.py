@@ -201,7 +201,7 @@ def test_everything_that_stands_against_an_installation_is_listed(
         put(bare, Package("0.0.1", CONTENT))
     said = " ".join(problem.what for problem in refused.value.problems)
     assert "0.0.1 is older" in said
-    assert "cannot be written" in said
+    assert "is not writable" in said
     assert "5 MB are free; 100 MB are needed" in said
     assert bare.files() == before
 

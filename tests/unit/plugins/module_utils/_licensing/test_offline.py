@@ -171,18 +171,18 @@ class TestRefused:
     )
     def test_an_altered_response(self, lab: CoreLab, responses: dict[str, bytes], old: bytes, new: bytes) -> None:
         assert old in responses[SESSION]
-        self.refuse(lab, {**responses, SESSION: responses[SESSION].replace(old, new)}, "was altered")
+        self.refuse(lab, {**responses, SESSION: responses[SESSION].replace(old, new)}, "was changed")
 
     def test_a_response_of_a_foreign_realm(self, lab: CoreLab, responses: dict[str, bytes]) -> None:
         with Ledger.create(str(lab.folder / "foreign.db"), "foreign") as foreign:
             its = foreign.sign(documents.RESPONSE, {**body(responses[SERVER]), "realm": foreign.realm.id})
             self.refuse(lab, {**responses, SERVER: its}, f"of the foreign realm '{foreign.realm.id}'.*{lab.realm.id}")
             forged = foreign.sign(documents.RESPONSE, body(responses[SERVER]))
-            self.refuse(lab, {**responses, SERVER: forged}, "was not signed by the realm key")
+            self.refuse(lab, {**responses, SERVER: forged}, "is not signed by the expected realm key")
 
     def test_an_unsigned_response(self, lab: CoreLab, responses: dict[str, bytes]) -> None:
         bare = json.dumps({**json.loads(responses[SERVER]), "signatures": {}}).encode()
-        self.refuse(lab, {**responses, SERVER: bare}, "was not signed by the realm key")
+        self.refuse(lab, {**responses, SERVER: bare}, "is not signed by the expected realm key")
 
     def test_a_response_for_another_machine(self, lab: CoreLab, responses: dict[str, bytes]) -> None:
         with lab.ledger.change():

@@ -26,7 +26,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import signal_holder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone, logging_to
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import (
+    logging_to,
+    seats_locked,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 from support.needs import needs_root
@@ -65,7 +68,7 @@ def open_to_a_group(path: Path) -> None:
 def test_root_installs_nothing_where_another_user_could_exchange_it(place: Path, weaken: Any, name: str) -> None:
     (place / "opt/home").mkdir(parents=True)
     weaken((place / name).resolve())
-    with pytest.raises(LicensingError, match="can change what root runs") as refused:
+    with pytest.raises(LicensingError, match="can change programs or secrets of root") as refused:
         installed(place)
     assert refused.value.problems[0].where == str((place / name).resolve())
     assert list((place / "opt/home").iterdir()) == []
@@ -144,10 +147,10 @@ def test_owner_and_mode_are_set_through_no_name_that_the_services_user_could_exc
     (tmp_path / "home/Seats/folder").symlink_to(tmp_path)
     (tmp_path / "home/Seats/second").hardlink_to(secret)
     os.mkfifo(tmp_path / "home/Seats/pipe")
-    left = folder.hand_all(NOBODY, NOBODY, "Seats")
+    left = folder.set_owners(NOBODY, NOBODY, "Seats")
     assert sorted(left) == ["Seats/folder", "Seats/link", "Seats/pipe", "Seats/second"]
-    assert not folder.hand("Seats/link", NOBODY, NOBODY, 0o666)
-    assert not folder.hand("Seats/second", NOBODY, NOBODY, 0o666)
+    assert not folder.set_owner("Seats/link", NOBODY, NOBODY, 0o666)
+    assert not folder.set_owner("Seats/second", NOBODY, NOBODY, 0o666)
     assert (secret.stat().st_uid, stat.S_IMODE(secret.stat().st_mode)) == (0, 0o600)
     assert tmp_path.stat().st_uid == 0
     for name in ("Seats", "Seats/deeper", "Seats/seats.db"):
@@ -172,7 +175,7 @@ def test_a_name_that_is_exchanged_at_the_last_moment_changes_nothing_elsewhere(
         return looked(handle)
 
     monkeypatch.setattr(os, "fstat", exchange)
-    folder.hand("Seats/seats.db", NOBODY, NOBODY, 0o666)
+    folder.set_owner("Seats/seats.db", NOBODY, NOBODY, 0o666)
     monkeypatch.undo()
     assert secret.stat().st_uid == 0
 
@@ -210,7 +213,7 @@ def test_a_process_is_signalled_only_if_it_holds_the_seats_of_the_home(lab: Core
     home = lab.old.home
     with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
         try:
-            with alone(home):
+            with seats_locked(home):
                 # This one holds the seats; the signal 0 reaches nobody.
                 assert signal_holder(home, os.getpid(), 0)
                 assert not signal_holder(home, stranger.pid, 15)
@@ -231,7 +234,7 @@ def test_what_answers_at_the_port_cannot_have_another_process_killed(
         try:
             process = service.Process(home, home.config())
             for call in (process.stop, process.restart, process.remove):
-                with pytest.raises(LicensingError, match=f"Process {stranger.pid}, .* it is not signalled"):
+                with pytest.raises(LicensingError, match=f"Process {stranger.pid} .* It is not signalled"):
                     call()
             assert stranger.poll() is None
         finally:

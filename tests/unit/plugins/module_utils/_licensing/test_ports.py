@@ -99,5 +99,5 @@ def test_an_address_that_cannot_be_tried_is_not_said_to_be_anothers(monkeypatch:
 
     monkeypatch.setattr(socket, "socket", fail)
     (problem,) = address_problems("127.0.0.1")
-    assert problem.what == "Whether 127.0.0.1 is an address of this host cannot be seen: Too many open files."
+    assert problem.what == "Cannot check whether 127.0.0.1 is an address of this host: Too many open files."
     assert "ulimit -n" in problem.todo

@@ -134,7 +134,7 @@ def test_an_output_that_takes_nothing_is_told_and_what_was_done_is_done_once(com
             done = command.licman(*command.give_back, *json_too, **options)
             assert done.returncode == UNPRINTED and b"The result cannot be printed: " in done.stderr
             done = command.authority("process", f"{STEM}.request", *json_too, **options)
-            assert done.returncode == UNPRINTED and b"What the command does is done" in done.stderr
+            assert done.returncode == UNPRINTED and b"The command itself has succeeded" in done.stderr
             # A refusal is told where it can be.
             done = command.authority("process", "gone", *json_too, **options)
             assert done.returncode == REFUSED and b"No such file" in done.stderr
@@ -152,7 +152,7 @@ def test_a_response_that_cannot_be_written_is_told_with_the_outcome_and_comes_ag
     request, out = command.lab.folder / f"{STEM}.request", command.lab.folder / "out"
     before = command.lab.ledger_path.read_bytes()
     gone = command.authority("process", str(request), "--out", str(out))
-    assert gone.returncode == REFUSED and b"The folder is not there, or cannot be written." in gone.stderr
+    assert gone.returncode == REFUSED and b"The folder does not exist or is not writable." in gone.stderr
     assert command.lab.ledger_path.read_bytes() == before
     (out / f"{STEM}.response").mkdir(parents=True)
     stopped = command.authority("process", str(request), "--out", str(out))
@@ -169,13 +169,11 @@ def test_a_request_that_cannot_be_written_is_told_before_the_license_is_fenced_o
     lab, files = command.lab, command.lab.new.files()
     gone = [*command.give_back[:-1], str(lab.folder / "gone")]
     done = command.licman(*gone)
-    assert done.returncode == REFUSED and b"The folder is not there" in done.stderr
+    assert done.returncode == REFUSED and b"The folder does not exist" in done.stderr
     assert lab.new.files() == files and lab.new.served() == {STEM}
     (lab.folder / f"{STEM}.request").mkdir()
     done = command.licman(*command.give_back)
-    assert (
-        done.returncode == REFUSED and b"is made and waits on this host, but the file cannot be written" in done.stderr
-    )
+    assert done.returncode == REFUSED and b"is pending on this host, but the file cannot be written" in done.stderr
     asked = lab.new.read(f"Journal/{STEM}.request")
     (lab.folder / f"{STEM}.request").rmdir()
     assert command.licman(*command.give_back).returncode == WAITING

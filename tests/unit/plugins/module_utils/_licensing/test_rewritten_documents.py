@@ -37,7 +37,7 @@ def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of
     document = json.loads(request)
     document["signatures"]["code"] = document["signatures"]["host"]
     desk = lab.desk()
-    refused = desk.consider(json.dumps(document).encode())
+    refused = desk.process(json.dumps(document).encode())
     assert (refused.outcome, refused.proven) == ("refused", False)
     other = requests_of(lab, lab.new)
     other._now += timedelta(seconds=1)
@@ -45,12 +45,12 @@ def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of
     forged["body"]["id"] = document["body"]["id"]
     keys = {"host": documents.load_private_key(lab.new.home.make_host_key(), "")}
     keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
-    with pytest.raises(LicensingError, match="Another request was answered under this id"):
+    with pytest.raises(LicensingError, match="Another request with this id was already answered"):
         desk.answer(documents.sign(documents.REQUEST, forged["body"], keys))
-    granted = desk.consider(request)
+    granted = desk.process(request)
     assert (granted.outcome, granted.proven, granted.repeated) == ("granted", True, False)
     assert desk.answer(request) == granted.content and lab.spent() == 0
-    with pytest.raises(LicensingError, match="Another request was answered under this id"):
+    with pytest.raises(LicensingError, match="Another request with this id was already answered"):
         desk.answer(json.dumps(document).encode())
     check_ledger(lab.ledger)
 
@@ -58,14 +58,14 @@ def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of
 def test_a_deactivation_that_was_refused_once_cannot_be_made_another_one_by_a_signature_more(lab: CoreLab) -> None:
     requests = requests_of(lab, lab.new)
     old = requests.deactivate(SERVER, "machine")
-    assert not lab.desk().consider(old).proven
+    assert not lab.desk().process(old).proven
     lab.activate(lab.new, SERVER)
     for part in ("code", "clerk"):
         document = json.loads(old)
         document["signatures"][part] = document["signatures"]["host"]
         with pytest.raises(LicensingError, match="incomplete or damaged"):
             lab.desk().answer(json.dumps(document).encode())
-    assert lab.desk().consider(old).outcome == "refused" and lab.ledger.holding(SERVER).live
+    assert lab.desk().process(old).outcome == "refused" and lab.ledger.holding(SERVER).live
 
 
 def test_a_home_whose_documents_were_rewritten_by_a_tool_is_the_same_home(lab: CoreLab) -> None:
@@ -146,16 +146,16 @@ def test_whatever_happens_to_a_request_the_original_goes_through(
     desk: RequestProcessor = lab.desk(online=False)
     before, spent = lab.ledger.contents(), lab.spent()
     try:
-        answer = desk.consider(bytes(changed))
+        answer = desk.process(bytes(changed))
     except LicensingError:
         assert lab.ledger.contents() == before
     else:
         assert not answer.proven or documents.are_same(bytes(changed), request, documents.REQUEST)
-    granted = desk.consider(request)
+    granted = desk.process(request)
     assert granted.outcome == "granted" and lab.spent() == spent
     if action == "deactivate":
         # The home goes on as if it had its response.
         lab.new.home.drop_nodelock(SERVER)
     elif action == "activate":
         again = requests_of(lab, lab.new).deactivate(SERVER, "machine")
-        assert desk.consider(again).outcome == "granted"
+        assert desk.process(again).outcome == "granted"

@@ -81,7 +81,7 @@ def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
 def test_a_server_that_hangs_is_not_moved_from_under_itself(service: Service) -> None:
     before, runner = service.host.files(), service_of(service.host.home, service.host.home.config())
     assert runner is not None
-    with standing_still(service), pytest.raises(LicensingError, match="runs, but does not answer, so that its process"):
+    with standing_still(service), pytest.raises(LicensingError, match="runs, but does not answer, so its process"):
         runner.stop()
     assert service.host.files() == before
 

@@ -150,7 +150,7 @@ def test_a_home_with_a_marker_that_is_not_ours_is_refused(lab: CoreLab, content:
 
 def test_a_home_of_a_later_format_is_left_to_a_later_version(lab: CoreLab) -> None:
     lab.old.write(".aims-licensing.json", '{"product": "aims.licensing", "format": 2, "home_id": "x"}')
-    refused_everywhere(lab, "The home has format 2; this version knows format 1")
+    refused_everywhere(lab, "The home has format 2. This version reads format 1")
 
 
 @pytest.mark.parametrize("length", [0, 1, 20, 200, -2])
@@ -281,7 +281,7 @@ def test_a_home_may_be_held_by_one_run_only(lab: CoreLab, monkeypatch: pytest.Mo
     moments = iter(range(0, 10_000, 20))
     with lab.old.home.locked():
         monkeypatch.setattr("time.monotonic", lambda: next(moments))
-        with pytest.raises(LicensingError, match="Another run has held the license server's home"):
+        with pytest.raises(LicensingError, match="Another run has locked the license server's home"):
             lab.activate(lab.old)
     assert lab.old.statuses() == {}
 

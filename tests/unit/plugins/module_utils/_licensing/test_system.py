@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerpr
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import SEATS_LOCK, Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.liveness import is_held, running
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.http import tls_context
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import alone
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.process import seats_locked
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
@@ -49,7 +49,7 @@ def test_a_file_system_without_locks_is_named_by_whoever_locks(
     home = lab.old.home
     (home.folder.path / SEATS_LOCK).touch()
     monkeypatch.setattr(fcntl, "flock", failing(number))
-    for call in (lambda: home.locked().__enter__(), lambda: alone(home).__enter__(), lambda: is_held(home)):
+    for call in (lambda: home.locked().__enter__(), lambda: seats_locked(home).__enter__(), lambda: is_held(home)):
         with pytest.raises(LicensingError, match=r"file system cannot lock files: .*\[/.*rpc\.statd") as refused:
             call()
         assert "Another run" not in str(refused.value)
@@ -69,7 +69,7 @@ def test_what_keeps_from_looking_at_a_lock_does_not_pass_for_no_server(
     lab: CoreLab, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "open", failing(number))
-    with pytest.raises(LicensingError, match=f"cannot be seen: {os.strerror(number)}"):
+    with pytest.raises(LicensingError, match=f"runs here: {os.strerror(number)}"):
         is_held(lab.old.home)
 
 
@@ -117,10 +117,10 @@ def test_a_database_on_a_file_system_without_locks_is_not_held_by_somebody_else(
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(errno.EMFILE, "ulimit -n"), (errno.ESTALE, "mount it again"), (errno.ENAMETOOLONG, "shorter")]
+    ("number", "word"), [(errno.EMFILE, "ulimit -n"), (errno.ESTALE, "Mount it again"), (errno.ENAMETOOLONG, "shorter")]
 )
 def test_an_error_of_the_machine_has_advice_that_fits_it(tmp_path: Path, number: int, word: str) -> None:
-    told = system.untold(OSError(number, os.strerror(number), str(tmp_path)))
+    told = system.unhandled(OSError(number, os.strerror(number), str(tmp_path)))
     (problem,) = told.problems
     assert os.strerror(number) in problem.what
     assert word in problem.todo
@@ -159,7 +159,7 @@ def test_an_openssl_without_ed25519_is_told_as_that_and_not_as_a_damaged_key(
         sealing.Seal,
     ]
     for call in calls:
-        with pytest.raises(LicensingError, match=r"cryptography of this machine has no Ed25519: .*fips_enabled"):
+        with pytest.raises(LicensingError, match=r"machine's cryptography does not support Ed25519: .*fips_enabled"):
             call()
 
 
@@ -189,7 +189,7 @@ def test_a_call_that_this_machine_cannot_make_is_no_silent_server(
     lab: CoreLab, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(socket, "socket", failing(number))
-    with pytest.raises(LicensingError, match=f"This machine cannot ask the license server: {os.strerror(number)}"):
+    with pytest.raises(LicensingError, match=f"This machine cannot call the license server: {os.strerror(number)}"):
         running(lab.old.home, lab.old.home.config())
 
 
@@ -211,7 +211,7 @@ def test_a_file_system_that_keeps_no_modes_is_told_and_not_the_rights(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "fchmod", failing(errno.EPERM))
-        with pytest.raises(LicensingError, match=r"keeps no modes of files: .*ext4") as refused:
+        with pytest.raises(LicensingError, match=r"does not store file modes: .*ext4") as refused:
             lab.old.home.folder.write("Config/host.key", b"secret")
     assert "become" not in str(refused.value)
     assert not list((lab.old.home.folder.path / "Config").glob(".tmp-*"))

@@ -81,5 +81,7 @@ def test_a_systemd_that_does_not_answer_does_not_pass_for_a_stopped_service(
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     unit = Unit("x.service", "", "x", root=tmp_path)
     for call in (unit.drift, unit.is_between):
-        with pytest.raises(LicensingError, match="does not say whether the service runs: Failed to connect to bus"):
+        with pytest.raises(
+            LicensingError, match="Cannot get the state of the service from systemd: Failed to connect to bus"
+        ):
             call()

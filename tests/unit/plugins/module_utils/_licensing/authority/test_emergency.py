@@ -51,7 +51,7 @@ def shown(host: Host, number: str = SERVER) -> tuple[Any, Any]:
 
 
 def served(grants: Entitlements, number: str = SERVER) -> bool:
-    return grants.look().grant(number).problem is None
+    return grants.current().grant(number).problem is None
 
 
 def grants_of(host: Host) -> Entitlements:
@@ -89,7 +89,7 @@ def test_it_is_served_until_it_ends_and_not_a_second_longer(lab: CoreLab) -> Non
     assert served(grants)
     # Nothing of the home has changed, and the day is the same.
     lab.clock.forward(seconds=1)
-    grant = grants.look().grant(SERVER)
+    grant = grants.current().grant(SERVER)
     assert grant.ends and grant.problem is not None and f"ended at {UNTIL}" in grant.problem.what
     assert shown(lab.new) == ("Inactive Nodelock", UNTIL)
     assert not served(grants_of(lab.new))
@@ -107,9 +107,9 @@ def test_what_a_clock_that_was_ahead_ended_is_served_when_it_is_right_again(lab:
     assert not served(grants)
     lab.clock.forward(hours=-2)
     assert served(grants)
-    first = grants.look()
+    first = grants.current()
     lab.clock.forward(seconds=59)
-    assert grants.look() is first
+    assert grants.current() is first
     lab.clock.forward(seconds=1)
     assert not served(grants)
 
@@ -169,7 +169,9 @@ def test_there_is_one_in_365_days_whoever_asks(lab: CoreLab) -> None:
     third = lab.host("third", "3" * 32)
     lab.clock.forward(days=365, seconds=-1)
     for host in (lab.new, third):
-        with pytest.raises(LicensingError, match=f"had its emergency activation at .*; the next can be at {DATES[0]}"):
+        with pytest.raises(
+            LicensingError, match=f"had an emergency activation at .* The next is possible at {DATES[0]}"
+        ):
             bridge(lab, host)
     lab.clock.forward(seconds=1)
     bridge(lab, third)
@@ -193,7 +195,7 @@ def test_where_no_other_machine_holds_it_there_is_no_emergency(lab: CoreLab, sta
 def test_without_the_code_there_is_none(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     request = requests_of(lab, lab.new).activate(wanted(SERVER, code=WRONG_CODE)[0], emergency=True)  # type: ignore[arg-type]
-    answer = lab.desk().consider(request)
+    answer = lab.desk().process(request)
     assert (answer.outcome, answer.proven) == ("refused", False)
     assert lab.ledger.records(SERVER, "emergency") == []
 
@@ -313,7 +315,7 @@ def test_how_long_is_the_authoritys_choice_and_never_is_one(lab: CoreLab) -> Non
     check_ledger(lab.ledger)
     with contextlib.closing(sqlite3.connect(lab.ledger_path, isolation_level=None)) as db:
         db.execute("UPDATE setting SET value = 30")
-    with pytest.raises(LicensingError, match=r"The ledger's settings are not what its audit log says: emergency_days"):
+    with pytest.raises(LicensingError, match=r"The ledger's settings differ from its audit log: emergency_days"):
         check_ledger(lab.ledger)
 
 

@@ -329,4 +329,4 @@ def test_a_fleet_behind_one_address_is_served() -> None:
     with pytest.raises(web.Refused) as refused:
         watch.admit("192.0.2.1")
     assert isinstance(refused.value.problem, Problem)
-    assert until(lambda: watch.turned_away, "the count") == 1
+    assert until(lambda: watch.rejected, "the count") == 1

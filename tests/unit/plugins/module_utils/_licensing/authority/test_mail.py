@@ -143,7 +143,10 @@ def test_the_page_says_whether_the_mail_server_has_the_mail(lab: ServiceLab) -> 
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
         # The answer comes after the mail: nothing has to be waited for.
-        assert shown_mail(service, ANNA, ("x", request)) == ("info", f"A mail with the same was sent to {ANNA}.")
+        assert shown_mail(service, ANNA, ("x", request)) == (
+            "info",
+            f"A mail with the same response files was sent to {ANNA}.",
+        )
         assert mail.envelopes == [(FROM, [ANNA])]
 
 

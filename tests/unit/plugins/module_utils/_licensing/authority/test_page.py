@@ -59,7 +59,7 @@ def test_licenses_are_activated_offline_by_way_of_the_page(lab: ServiceLab) -> N
     assert [one["repeated"] for one in again] == [True] * 3
     body, headers = form("", files)
     shown = service.call("POST", "/requests", body, headers)[2].decode()
-    assert shown.count("It was answered before, at ") == 3 and "spends one transfer" not in shown
+    assert shown.count("It was first answered at ") == 3 and "spends one transfer" not in shown
     assert [one["content"] for one in again] == [one["content"] for one in results]
     assert [one["detail"]["online"] for one in audited(service)[3:]] == [False] * 3
 
@@ -69,7 +69,7 @@ def test_licenses_are_activated_offline_by_way_of_the_page(lab: ServiceLab) -> N
     [
         (["--smtp", "mail:99999"], "is not a mail server"),
         (["--smtp", "a b:25"], "is not a host"),
-        (["--smtp", "mail", "--smtp-user", "x"], "not sent unencrypted"),
+        (["--smtp", "mail", "--smtp-user", "x"], "must not be sent unencrypted"),
         (["--smtp", "mail", "--smtp-starttls", "--smtp-user", "x"], "belong together"),
         (["--smtp", "mail", "--smtp-password-file", "/nowhere/password"], "/nowhere/password"),
         (["--smtp", "mail", "--smtp-starttls", "--smtp-user", "ü", "--smtp-password-file", __file__], "ASCII"),
@@ -93,9 +93,9 @@ def test_so_many_uploads_come_from_one_address_and_then_no_more_for_a_while(lab:
     for _at in range(60):
         assert service.call("POST", "/requests", body, headers)[0] == 200
     refused = service.refused(429, "POST", "/requests", body, {**headers, **JSON})
-    assert "Too many uploads" in refused["problem"]["what"]
+    assert "too many uploads" in refused["problem"]["what"]
     status, found, page = service.call("POST", "/requests", body, headers)
-    assert status == 429 and int(found["retry-after"]) > 0 and b"Too many uploads" in page
+    assert status == 429 and int(found["retry-after"]) > 0 and b"too many uploads" in page
     assert service.call("POST", "/requests", body, headers, source="127.0.0.9")[0] == 200
 
 
@@ -135,12 +135,12 @@ def test_uploads_that_are_none_are_refused_in_words(lab: ServiceLab) -> None:
     for status, body, kind, said in (
         (400, good, "application/x-www-form-urlencoded", "cannot be read"),
         (400, good, "multipart/form-data", "cannot be read"),
-        (400, good, "multipart/form-data; boundary=other", "No request file came"),
-        (400, b"", headers["Content-Type"], "No request file came"),
-        (400, b"\xff" * 1000, headers["Content-Type"], "No request file came"),
+        (400, good, "multipart/form-data; boundary=other", "No request file was uploaded"),
+        (400, b"", headers["Content-Type"], "No request file was uploaded"),
+        (400, b"\xff" * 1000, headers["Content-Type"], "No request file was uploaded"),
         (400, many, headers["Content-Type"], "21 files were uploaded"),
-        (400, none, headers["Content-Type"], "No request file came"),
-        (400, empty, headers["Content-Type"], "No request file came"),
+        (400, none, headers["Content-Type"], "No request file was uploaded"),
+        (400, empty, headers["Content-Type"], "No request file was uploaded"),
         (413, long, headers["Content-Type"], "longer than"),
     ):
         refused = service.refused(status, "POST", "/requests", body, {"Content-Type": kind, **JSON})

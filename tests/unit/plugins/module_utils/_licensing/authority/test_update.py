@@ -62,7 +62,7 @@ def update(lab: CoreLab, host: Host, *numbers: str) -> Any:
 
 def seats(host: Host, number: str = SERVER) -> int:
     """What a running license server would grant now."""
-    grant = Entitlements(host.home, read_fingerprint(str(host.root)), host.clock).look().grant(number)
+    grant = Entitlements(host.home, read_fingerprint(str(host.root)), host.clock).current().grant(number)
     return 0 if grant.problem else grant.seats
 
 
@@ -112,13 +112,13 @@ def test_what_is_not_active_here_is_not_updated(lab: CoreLab) -> None:
 
 def test_only_the_machine_that_holds_a_license_gets_its_file(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    stranger = lab.desk().consider(requests_of(lab, lab.new).update(SERVER, "machine"))  # type: ignore[arg-type]
+    stranger = lab.desk().process(requests_of(lab, lab.new).update(SERVER, "machine"))  # type: ignore[arg-type]
     assert (stranger.outcome, stranger.proven) == ("refused", False)
     (lab.new.folder / "Config" / "host.key").write_bytes(lab.old.read("Config/host.key"))
-    clone = lab.desk().consider(requests_of(lab, lab.new).update(SERVER, "machine"))  # type: ignore[arg-type]
+    clone = lab.desk().process(requests_of(lab, lab.new).update(SERVER, "machine"))  # type: ignore[arg-type]
     assert clone.outcome == "refused"
     lab.deactivate(lab.old, SERVER)
-    former = lab.desk().consider(requests_of(lab, lab.old).update(SERVER, "machine"))  # type: ignore[arg-type]
+    former = lab.desk().process(requests_of(lab, lab.old).update(SERVER, "machine"))  # type: ignore[arg-type]
     assert (former.outcome, former.proven) == ("refused", True)
     for answer in (stranger, clone, former):
         assert "license" not in documents.read(answer.content, documents.RESPONSE, "").body
@@ -284,7 +284,7 @@ def test_a_license_is_reissued_by_the_command_and_fetched_by_way_of_the_service(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["015.120.064.099", "--seats", "1"], "was not issued"),
+        (["015.120.064.099", "--seats", "1"], "is not issued"),
         ([SERVER, "--seats", "0"], "is not a number of seats"),
         ([SERVER, "--expiry", "soon"], "is not a date"),
         ([SERVER, "--expiry", "2001-01-01"], "before it starts"),

@@ -66,7 +66,7 @@ def test_a_seat_is_taken_and_released_by_hand(site: Site, licman: Licman) -> Non
     assert licman("--seat-release", seat["seat"]) == (DONE, {"seat": seat["seat"], "released": True})
     assert site.recorded() == {}
     code, told = licman("--seat-release", seat["seat"])
-    assert (code, told["problems"][0]["what"]) == (REFUSED, "No seat is held under this id.")
+    assert (code, told["problems"][0]["what"]) == (REFUSED, "No seat has this id.")
     assert server.status()["seats"] == 0
 
 

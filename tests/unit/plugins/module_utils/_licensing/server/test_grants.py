@@ -44,17 +44,17 @@ def settle(lab: CoreLab) -> None:
 
 
 def served(grants: Entitlements) -> set[str]:
-    return {number for number, grant in grants.look().licenses.items() if grant.problem is None}
+    return {number for number, grant in grants.current().licenses.items() if grant.problem is None}
 
 
 def test_a_home_is_read_once_and_again_only_when_it_changes(lab: CoreLab) -> None:
     lab.activate(lab.old)
     settle(lab)
     grants = grants_of(lab)
-    first = grants.look()
-    assert all(grants.look() is first for _time in range(3))
+    first = grants.current()
+    assert all(grants.current() is first for _time in range(3))
     lab.old.manager.set_maintenance(Maintenance(True))
-    assert grants.look().maintenance
+    assert grants.current().maintenance
 
 
 def test_each_of_many_changes_within_a_moment_is_seen(lab: CoreLab) -> None:
@@ -88,7 +88,7 @@ def test_a_fence_that_comes_while_a_restless_home_is_read_is_seen(lab: CoreLab) 
     settle(lab)
     home = Restless(HOME, str(lab.old.root))
     grants = Entitlements(home, read_fingerprint(str(lab.old.root)), lab.clock)
-    grants.look()
+    grants.current()
     assert home.left == 0, "it was read less often"
     assert served(grants) == set(NUMBERS) - {SESSION}
 
@@ -103,7 +103,7 @@ def test_a_license_expires_at_the_end_of_its_last_day(lab: CoreLab) -> None:
     assert served(grants) == set(NUMBERS)
     lab.clock.now = datetime(2026, 2, 1, tzinfo=timezone.utc)
     assert served(grants) == set(NUMBERS) - {SESSION}
-    problem = grants.look().grant(SESSION).problem
+    problem = grants.current().grant(SESSION).problem
     assert problem is not None
     assert "expired on 2026-01-31" in problem.what
 
@@ -127,7 +127,7 @@ def test_a_pending_deactivation_ends_seats(lab: CoreLab) -> None:
     lab.old.manager.deactivate(Deactivation([CLIENT]), lab.offline())
     grants = grants_of(lab)
     assert served(grants) == set(NUMBERS) - {CLIENT}
-    assert grants.look().grant(CLIENT).ends
+    assert grants.current().grant(CLIENT).ends
 
 
 def test_a_pending_activation_grants_no_new_seats_and_ends_none(lab: CoreLab) -> None:
@@ -136,12 +136,12 @@ def test_a_pending_activation_grants_no_new_seats_and_ends_none(lab: CoreLab) ->
     assert served(grants) == {CLIENT}
     lab.old.manager.activate(Activation(wanted(CLIENT)), lab.offline())
     assert served(grants) == set()
-    assert not grants.look().grant(CLIENT).ends
+    assert not grants.current().grant(CLIENT).ends
 
 
 def test_a_profile_without_its_license_is_told(lab: CoreLab) -> None:
     lab.activate(lab.old, SESSION)
-    problem = grants_of(lab).look().grant(CLIENT).problem
+    problem = grants_of(lab).current().grant(CLIENT).problem
     assert problem is not None
     assert problem.what == f"License {CLIENT} is not installed here."
 
@@ -154,12 +154,12 @@ def test_a_home_that_is_gone_or_damaged_grants_nothing_and_says_why(lab: CoreLab
         kept = lab.old.read(name)
         (lab.old.folder / name).unlink()
         assert served(grants) == set()
-        assert grants.look().problems
+        assert grants.current().problems
         lab.old.write(name, kept)
         assert served(grants) == set(NUMBERS)
     lab.old.folder.rename(lab.old.folder.with_name("moved"))
     assert served(grants) == set()
-    assert grants.look().problems[0].what == "No license server is installed here."
+    assert grants.current().problems[0].what == "No license server is installed here."
 
 
 def test_what_kept_a_home_from_being_read_may_pass_without_a_trace(lab: CoreLab) -> None:
@@ -171,16 +171,16 @@ def test_what_kept_a_home_from_being_read_may_pass_without_a_trace(lab: CoreLab)
     os.close(free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
     try:
-        failed = [grants.look() for _time in range(100)]
+        failed = [grants.current() for _time in range(100)]
         assert all("Too many open files" in one.problems[0].what for one in failed)
         # Reading may take long, and nobody is served meanwhile: it is not done for each who asks.
         assert len({id(one) for one in failed}) < 50
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     wait_until(lambda: served(grants) == set(NUMBERS))
-    first = grants.look()
+    first = grants.current()
     time.sleep(0.3)
-    assert grants.look() is first
+    assert grants.current() is first
 
 
 def test_a_pending_update_changes_nothing_and_a_loaded_one_what_is_granted(lab: CoreLab) -> None:
@@ -192,4 +192,4 @@ def test_a_pending_update_changes_nothing_and_a_loaded_one_what_is_granted(lab: 
         lab.ledger.put_license(replace(lab.license(SESSION), seats=12), lab.clock.now)
     lab.old.manager.update([SESSION], lab.offline(lab.process(asked.requests)))
     assert served(grants) == set(NUMBERS)
-    assert grants.look().grant(SESSION).seats == 12
+    assert grants.current().grant(SESSION).seats == 12

@@ -137,7 +137,7 @@ def test_an_address_of_another_host_is_told(site: Site) -> None:
 
 def test_two_servers_do_not_grant_the_seats_of_one_home(site: Site) -> None:
     server = site.serve()
-    assert "A license server runs for this home already." in failure(site)
+    assert "A license server is already running for this home." in failure(site)
     server.stop()
     assert why(take, site.serve()) == "granted"
 

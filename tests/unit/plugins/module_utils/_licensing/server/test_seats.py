@@ -158,7 +158,7 @@ def test_time_in_which_the_server_stood_still_counts_for_no_lease() -> None:
     seat = new_seat(1, "one")
     pool.restore(seat)
     now[0] = 100.0
-    pool.forgive(95.0)
+    pool.extend_leases(95.0)
     assert pool.due() == []
     now[0] = 105.0
     assert pool.due() == [seat]
