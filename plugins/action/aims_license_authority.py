@@ -10,17 +10,22 @@ realm, which prove nothing by themselves, and mean nothing in another realm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, code_key
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    DeclaredLicense,
+    read_declared_licenses,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import read_grants
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import GRANTED
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.calls import as_options
 
 
 class ActionModule(LicensingAction):
@@ -35,18 +40,15 @@ class ActionModule(LicensingAction):
         bundled = {license.number: license.as_dict() for license in overview.licenses} if overview else {}
         details = read_grants(args.get("details") or {}, "details")
         args.pop(ACCEPT, None)
+        entries = self.licenses(task_vars) or []
+        declared = read_declared_licenses(_without_grants(entries), "licenses")
         licenses: list[dict[str, Any]] = []
-        codes: dict[str, str] = {}
-        with_codes = self.licenses(task_vars) or []
-        for declared, license in zip(with_codes, read_declared_licenses(_without_grants(with_codes), "licenses")):
-            known = {**bundled.get(license.number, {}), **details.get(license.number, {}), **declared}
+        for entry, license in zip(entries, declared):
+            known = {**bundled.get(license.number, {}), **details.get(license.number, {}), **entry}
             licenses.append({"number": license.number, **{key: known[key] for key in GRANTED if key in known}})
-            codes[license.number] = str(license.activation_code)
+        codes = {license.number: str(license.activation_code) for license in declared}
         result = self._issue(task_vars, licenses, codes)
-        if overview is not None and not result.get("failed"):
-            profiles = [asdict(row.profile) for row in overview.profiles if row.license in codes]
-            result["overview"] = {"profiles": profiles, "users": list(overview.users)}
-        return result
+        return result if result.get("failed") else {**result, "activation": _activation(declared, overview)}
 
     def _issue(
         self, task_vars: dict[str, Any], licenses: Sequence[Mapping[str, Any]], codes: Mapping[str, str]
@@ -80,6 +82,16 @@ class ActionModule(LicensingAction):
         keys = {license["number"]: license for license in proven}
         result = call([keys.get(license["number"], license) for license in licenses], realm_id=realm.id)
         return {**result, "changed": made or result.get("changed", False)}
+
+
+def _activation(declared: Sequence[DeclaredLicense], overview: Overview | None) -> dict[str, Any]:
+    """What to activate on a license server that is to be as its bundle shows it, or else as it is declared."""
+    if overview is None:
+        return {"licenses": as_options(declared), "profiles": [], "users": None}
+    numbers = {license.number for license in declared}
+    profiles = [asdict(row.profile) for row in overview.profiles if row.license in numbers]
+    unnamed = [replace(license, profile=None) for license in declared]
+    return {"licenses": as_options(unnamed), "profiles": profiles, "users": list(overview.users)}
 
 
 def _check_codes(codes: Mapping[str, str]) -> None:

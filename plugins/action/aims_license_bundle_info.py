@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, newest_of, read_bundle
 
@@ -16,7 +17,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
 class ActionModule(LicensingAction):
     """Returns what a bundle holds, if it is whole and covers the licenses."""
 
-    options = frozenset({"bundle", "bundles", "host", "licenses", "held", ACCEPT})
+    options = frozenset({"bundle", "bundles", "host", "licenses", "target", ACCEPT})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
@@ -30,7 +31,7 @@ class ActionModule(LicensingAction):
         self.trust(bundle)
         declared = read_declared_licenses(args.get("licenses") or [], "licenses", True)
         numbers = [license.number for license in declared]
-        held = set(args.get("held") or [])
+        held = _held(args.get("target"))
         missing = [number for number in numbers if number not in bundle.known and number not in held]
         if missing:
             todo = "Name a bundle in which they are active, or take them out of the declared licenses for now."
@@ -49,3 +50,10 @@ class ActionModule(LicensingAction):
             "overview": bundle.overview.as_dict(),
             "carried": [file["name"] for file in files],
         }
+
+
+def _held(overview: object) -> set[str]:
+    """The licenses that the target already holds, by its overview."""
+    if not overview:
+        return set()
+    return {license.number for license in Overview.from_dict(overview, "target").licenses if license.is_held}

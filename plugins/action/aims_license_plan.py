@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,25 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.calls import (
+    Activation,
+    as_options,
+    is_source_verified,
+    unfinished,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.checks import copies
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair, quotes_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text, with_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.preview import quote_request
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rehearsal import rehearsal
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import KIND, Side
 
 display = Display()
 
@@ -51,6 +59,8 @@ class ActionModule(LicensingAction):
             "realm",
             "users",
             "hosts_only",
+            "rehearsal",
+            "issued",
             ACCEPT,
             "codes_from",
         }
@@ -58,14 +68,22 @@ class ActionModule(LicensingAction):
     required = frozenset({"source", "target", "licenses"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        args, hosts_only = self._task.args, self.flag("hosts_only")
-        declared = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=hosts_only)
+        args, hosts_only, is_rehearsal = self._task.args, self.flag("hosts_only"), self.flag("rehearsal")
+        without_codes = hosts_only or is_rehearsal
+        declared = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=without_codes)
         further = read_profiles(args.get("profiles") or [], "profiles", [license.number for license in declared])
         source, target = (_side(args[name], name) for name in ("source", "target"))
         pair = Pair(source, target, declared, now_utc(), quotes_of(args.get("quotes") or []), further=further)
+        if is_rehearsal:
+            return self._rehearsal(pair)
         if hosts_only:
             return self._compared(pair)
-        bundles = self.path("bundles")
+        return self._planned(pair)
+
+    def _planned(self, pair: Pair) -> dict[str, Any]:
+        """Return the plan, and what it hands to the modules that carry it out."""
+        args, bundles = self._task.args, self.path("bundles")
+        declared, further, source = pair.declared, pair.further, pair.source
         pair = replace(pair, source=replace(source, obstacles=(*source.obstacles, *self._obstacles(bundles))))
         bundle = self._bundle(source, bundles)
         if bundle is not None:
@@ -74,12 +92,11 @@ class ActionModule(LicensingAction):
             pair = pair.without_source(pair.remembered, is_bridged=self.flag("emergency"))
         elif self.flag("keep_profiles"):
             pair = pair.with_profiles_of_target()
-        users = args.get("users")
-        pair = replace(pair, users=None if users is None else tuple(str(user) for user in users))
+        pair = replace(pair, users=_users(args.get("users")))
         plan = make_plan(pair, against=self._realm_problems(pair))
         files = bundle.manifest.carried if bundle else None
         plan = with_files(plan, pair, files, waived=self.flag("without_files"))
-        text = plan_text(plan, source.host, target.host)
+        text = plan_text(plan, source.host, pair.target.host)
         display.display(text)
         return {
             "changed": False,
@@ -87,6 +104,19 @@ class ActionModule(LicensingAction):
             "text": text,
             "bundle": str(bundle.path) if bundle else "",
             "before": (bundle.overview if bundle else source.overview).as_dict(),
+            "source_overview": (bundle.overview if bundle and args.get("lost") else source.overview).as_dict(),
+            "activation": Activation.of(plan, declared, further, source.host).as_dict(),
+            "unfinished": as_options(unfinished(plan, declared)),
+            "verify_source": is_source_verified(pair.source),
+        }
+
+    def _rehearsal(self, pair: Pair) -> dict[str, Any]:
+        """Return how far the rehearsal of the pair is."""
+        source = pair.source.overview if pair.source.reachable else None
+        flags = {"is_issued": self.flag("issued"), "is_dry": self.dry}
+        return {
+            "changed": False,
+            "rehearsal": rehearsal(pair.numbers, pair.target.overview, source, **flags).as_dict(),
         }
 
     def _bundle(self, source: Side, bundles: Path | None) -> Bundle | None:
@@ -112,12 +142,14 @@ class ActionModule(LicensingAction):
 
     def _compared(self, pair: Pair) -> dict[str, Any]:
         """Refuse hosts of which one is a copy of the other; else return what the authority is to be asked."""
-        source = pair.source
-        problems = copies(pair, assess(pair)) if source.reachable else []
+        problems = copies(pair, assess(pair)) if pair.source.reachable else []
         if problems:
             raise LicensingError(problems)
-        shown = source.overview if source.reachable or self._task.args.get("lost") else None
-        return {"changed": False, "quote": quote_request(pair, shown).as_dict()}
+        shown, lost = pair.source.overview if pair.source.reachable else None, self.path("lost")
+        if lost is not None:
+            shown = self.trust(read_bundle(lost)).overview
+            pair = pair.without_source(shown, is_bridged=self.flag("emergency"))
+        return {"changed": False, "quote": quote_request(pair, shown, self._task.args.get("realm")).as_dict()}
 
     @staticmethod
     def _obstacles(bundles: Path | None) -> list[Problem]:
@@ -133,7 +165,21 @@ class ActionModule(LicensingAction):
 
 
 def _side(option: object, name: str) -> Side:
-    if isinstance(option, Mapping):
-        flags = {flag: boolean(option[flag]) for flag in ("reachable", "returns") if flag in option}
-        option = {**option, **flags}
-    return Side.from_dict(option, name)
+    """A host as a side of the plan, by the result of ``aims_license_info``; without an overview it was not reached."""
+    fields = Fields.of(option, KIND, name)
+    info = fields.part("info").values if fields.values.get("info") else {}
+    known = {key: info[key] for key in ("fingerprint", "places", "obstacles", "carried") if info.get(key)}
+    side = {
+        **known,
+        "host": fields.values.get("host"),
+        "overview": info.get("overview", Overview().as_dict()),
+        "reachable": "overview" in info,
+        "authority": fields.values.get("authority"),
+        "returns": boolean(fields.values.get("returns", False)),
+    }
+    return Side.from_dict(side, name)
+
+
+def _users(users: Any) -> tuple[str, ...] | None:
+    """The declared users; null, which ansible-core before 2.19 may hand over as an empty text, declares nothing."""
+    return None if users is None or users == "" else tuple(str(user) for user in users)

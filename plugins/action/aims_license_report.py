@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
@@ -50,22 +51,25 @@ class ActionModule(LicensingAction):
             "after",
             "verified",
             "dest",
+            "probe",
         }
     )
     required = frozenset({"source", "target", "planned", "after", "dest"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        if self.flag("probe"):
+            return {"changed": False, "verification_due": self._is_verification_due()}
         report = self._report()
         if report.plan.is_settled and not report.moved:
             # Nothing moved, now or before: there is nothing to report.
             return {"changed": False, "up_to_date": True, "report": report.as_dict(), "page": "", "data": ""}
-        dest = self.path("dest")
-        if dest is None:
-            raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
+        dest = self._dest()
         name = _name(report)
         files = {"page": str(dest / f"{name}.html"), "data": str(dest / f"{name}.json")}
-        changed = self._write(Folder(dest), report)
-        result = {"changed": changed, "up_to_date": not changed, **files}
+        up_to_date = _is_up_to_date(Folder(dest), report)
+        if not up_to_date:
+            self._write(Folder(dest), report)
+        result = {"changed": not up_to_date, "up_to_date": up_to_date, **files}
         if report.pending:
             return {"failed": True, "msg": report.next_step, **result}
         _verify(report)
@@ -75,6 +79,23 @@ class ActionModule(LicensingAction):
         if not self.dry:
             display.display(f"Report: {files['page']}")
         return {"report": report.as_dict(), **result}
+
+    def _is_verification_due(self) -> bool:
+        """Whether licenses move in this run, or moved in an earlier run that did not come to its report.
+
+        What is wrong with the report, its own task says.
+        """
+        planned = Fields.of(self._task.args, KIND, self._task.action).part("planned")
+        if not Plan.from_dict(planned.part("plan").values, "planned, plan").is_settled:
+            return True
+        try:
+            report = self._report()
+            due = bool(report.moved) and not _is_up_to_date(Folder(self._dest()), report)
+            if due and not report.pending:
+                _verify(report)
+            return due
+        except (LicensingError, OSError):
+            return False
 
     def _report(self) -> Report:
         """Return the report of what the task's options say."""
@@ -100,23 +121,33 @@ class ActionModule(LicensingAction):
             made=render_time(now_utc()),
         )
 
-    def _write(self, folder: Folder, report: Report) -> bool:
-        """Write the report, unless the one that is there tells the same: it says more of how that came about."""
+    def _dest(self) -> Path:
+        dest = self.path("dest")
+        if dest is None:
+            raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
+        return dest
+
+    def _write(self, folder: Folder, report: Report) -> None:
         name = _name(report)
-        written = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
-        if written is not None and folder.has(f"{name}.html"):
-            data, place = _read(written), folder.place(f"{name}.json")
-            _check_pair(data, report, place)
-            # What is damaged, or of another version, is replaced by what is true now.
-            with contextlib.suppress(LicensingError):
-                if report.repeats(Report.from_dict(data, place)):
-                    return False
         if not self.dry:
             text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
             folder.make(mode=0o700)
             folder.write(f"{name}.json", text.encode(), PRIVATE)
             folder.write(f"{name}.html", report_page(report).encode(), PRIVATE)
-        return True
+
+
+def _is_up_to_date(folder: Folder, report: Report) -> bool:
+    """Whether an earlier report shows the same. It is kept, because it says more of how that came about."""
+    name = _name(report)
+    text = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
+    if text is None or not folder.has(f"{name}.html"):
+        return False
+    data, place = _read(text), folder.place(f"{name}.json")
+    _check_pair(data, report, place)
+    # What is damaged, or of another version, is replaced by what is true now.
+    with contextlib.suppress(LicensingError):
+        return report.repeats(Report.from_dict(data, place))
+    return False
 
 
 def _verify(report: Report) -> None:

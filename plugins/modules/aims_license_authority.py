@@ -57,7 +57,7 @@ options:
   bundle:
     description:
       - A bundle on the controller, for type and seats that nothing else says.
-      - Its profiles and users come back in RV(overview).
+      - Its profiles and users are returned in RV(activation).
     type: path
   look:
     description: Whether to only say what there is to do. Set by the action plugin.
@@ -96,9 +96,13 @@ issued:
   returned: success
   type: list
   elements: str
-overview:
-  description: Profiles and users of the bundle, as far as they belong to the licenses.
-  returned: success and a bundle was given
+activation:
+  description:
+    - What to activate on the source of the rehearsal, as the options C(licenses), C(profiles) and C(users) of
+      M(aims.licensing.aims_license_activate).
+    - With O(bundle), profiles and users are those of the bundle. Otherwise the licenses have the profiles that they
+      declare, and C(users) is null.
+  returned: success
   type: dict
 licenses:
   description: The numbers of all licenses in the ledger.

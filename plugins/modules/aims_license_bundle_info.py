@@ -31,10 +31,10 @@ options:
         are not needed.
     type: list
     elements: dict
-  held:
-    description: Numbers of licenses that need not be covered, such as those that the target has already.
-    type: list
-    elements: str
+  target:
+    description: The target's overview, as of M(aims.licensing.aims_license_info). A license that the target already
+      holds need not be covered.
+    type: dict
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server

@@ -18,16 +18,16 @@ description:
 options:
   source:
     description:
-      - The license server that gives the licenses, as C(host), C(overview), C(fingerprint), C(places), C(obstacles) and
-        C(carried).
-      - With C(reachable=false) it shows nothing, and the plan fails unless nothing is needed from it.
+      - The license server that the licenses come from, as C(host) and C(info), the result of
+        M(aims.licensing.aims_license_info) on it.
+      - Where C(info) has no overview, the host was not reached, and the plan fails unless nothing is needed from it.
     type: dict
     required: true
   target:
     description:
-      - The license server that gets them, likewise.
-      - With C(returns=true) they come back to it, so that it may ask for them where its source is not reachable and
-        nobody can be asked who holds them.
+      - The license server that they go to, likewise, with C(authority), what it asks for activations.
+      - With C(returns=true) they come back to it, so that it may ask for them where its source cannot be reached and
+        no authority says who holds them.
     type: dict
     required: true
   licenses:
@@ -81,6 +81,14 @@ options:
       - Otherwise returns RV(quote).
     type: bool
     default: false
+  rehearsal:
+    description: Only return how far the rehearsal of this pair is, as RV(rehearsal).
+    type: bool
+    default: false
+  issued:
+    description: With O(rehearsal), whether this run issues licenses for it.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -92,8 +100,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Plan
   aims.licensing.aims_license_plan:
-    source: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
-    target: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    source: {host: old, info: "{{ old }}"}
+    target: {host: new, info: "{{ new }}"}
     licenses: "{{ aims_license_server_licenses }}"
     quotes: "{{ quote.results }}"
 """
@@ -116,8 +124,35 @@ plan:
 quote:
   description:
     - What to ask the authority before the plan is made, with M(aims.licensing.aims_license_activate) in check mode.
-    - C(needed) says whether the target lacks any license; C(realm) and C(released_by) are options of that module.
+    - C(needed) says whether the target lacks any license; C(realm), C(released_by) and C(emergency) are options of
+      that module.
   returned: success and O(hosts_only)
+  type: dict
+rehearsal:
+  description:
+    - C(over) says whether the target has any of the licenses, or had it. The source then stays as it is.
+    - C(unprepared) says that check mode has to end here, because only a real run makes what the migration needs.
+  returned: success and O(rehearsal)
+  type: dict
+activation:
+  description:
+    - The options of M(aims.licensing.aims_license_activate) on the target, C(licenses), C(profiles), C(emergency),
+      C(returned), C(users) and C(source).
+    - C(users) is null where the target keeps its own. C(source) is null where it is unknown which files belong there.
+  returned: success
+  type: dict
+unfinished:
+  description: The licenses whose activation the source has to finish first, without their codes.
+  returned: success
+  type: list
+  elements: dict
+verify_source:
+  description: Whether the source can be asked for seats, to verify that it grants none.
+  returned: success
+  type: bool
+source_overview:
+  description: What the source shows, or the bundle of a lost source.
+  returned: success
   type: dict
 text:
   description: The plan as a table.

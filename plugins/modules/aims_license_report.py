@@ -20,11 +20,11 @@ description:
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
   source:
-    description: As of M(aims.licensing.aims_license_plan).
+    description: The license server that the licenses come from, as C(host) and C(overview), what it showed at first.
     type: dict
     required: true
   target:
-    description: As of M(aims.licensing.aims_license_plan).
+    description: The license server that they go to, as C(host).
     type: dict
     required: true
   planned:
@@ -59,6 +59,10 @@ options:
     description: The folder for reports on the controller.
     type: path
     required: true
+  probe:
+    description: Only return whether the target is still to be verified, as RV(verification_due). Nothing is written.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -68,8 +72,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Write the report
   aims.licensing.aims_license_report:
-    source: {host: old, overview: "{{ old.overview }}", fingerprint: "{{ old.fingerprint }}"}
-    target: {host: new, overview: "{{ new.overview }}", fingerprint: "{{ new.fingerprint }}"}
+    source: {host: old, overview: "{{ planned.source_overview }}"}
+    target: {host: new}
     planned: "{{ planned }}"
     activated: "{{ activated }}"
     after: "{{ verified.overview }}"
@@ -88,6 +92,12 @@ data:
 up_to_date:
   description: Whether the report that was there already shows the same.
   returned: success
+  type: bool
+verification_due:
+  description:
+    - Whether it is still to be verified that the target serves. This run moves licenses, or an earlier run moved them
+      and did not come to its report.
+  returned: success and O(probe)
   type: bool
 report:
   description: What the JSON file holds.

@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared
     read_declared,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import check_grants
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import Server, read_server
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     DEFAULT_LEDGER,
     LEDGER,
@@ -36,11 +36,11 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._places import host
 def read_pairs(
     targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Return the pairs of an inventory by target, as plain data: ``{source, target, licenses, profiles, ledger}``.
+    """Return the pairs of an inventory by target, as plain data: ``{migrate, rollback, licenses, profiles, ledger}``.
 
-    Source and target are each a :class:`Server`. The declared licenses and profiles are in their order, with their
-    license numbers in the one form that results have, and without activation codes, which have no place in a result.
-    ``ledger`` is the authority in which a rehearsal issues its licenses.
+    ``migrate`` and ``rollback`` are each ``{source, target}``, two of :class:`Server`; a rollback swaps them. The
+    declared licenses and profiles are in their order, with their license numbers in the form that results have, and
+    without activation codes. ``ledger`` is the authority in which a rehearsal issues its licenses.
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
@@ -51,7 +51,7 @@ def read_pairs(
     if not targets:
         todo = f"Put the new hosts into the group {TARGETS}, each with aims_license_migrate_source."
         problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
-    pairs: dict[str, dict[str, Any]] = {}
+    servers: dict[str, tuple[Server, Server]] = {}
     claimed: dict[str, list[str]] = {}
     wrong: dict[str, list[Problem]] = {}
     numbers: dict[str, list[str]] = {}
@@ -68,7 +68,7 @@ def read_pairs(
             source_server, wrong[source] = read_server(hosts[source])
             # A rollback registers them, once the licenses were given up.
             wrong[source] += check_users(hosts[source])
-            pairs[target] = {"source": source_server.as_dict(), "target": server.as_dict()}
+            servers[target] = (source_server, server)
     problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
     for source, claimants in claimed.items():
         problems += wrong[source] if source not in targets else []
@@ -86,9 +86,17 @@ def read_pairs(
         problems += hosts[name].unknown() + hosts[name].problems
     if problems:
         raise LicensingError(dict.fromkeys(problems))
-    for target, pair in pairs.items():
-        pair.update(plain_declared(hosts[target]), ledger=_ledger(hosts[target], hosts, pair["source"]["authority"]))
-    return pairs
+    return {target: _pair(source, server, hosts) for target, (source, server) in servers.items()}
+
+
+def _pair(source: Server, target: Server, hosts: Mapping[str, HostVariables]) -> dict[str, Any]:
+    declared = hosts[target.host]
+    return {
+        "migrate": {"source": source.as_dict(), "target": target.as_dict()},
+        "rollback": {"source": target.as_dict(), "target": source.as_dict()},
+        **plain_declared(declared),
+        "ledger": _ledger(declared, hosts, source.authority),
+    }
 
 
 def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority: str) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Carried
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
 
-KIND = Kind("a host of a pair", "Give host and overview, and of the rest what aims_license_info returned.")
+KIND = Kind("a host of a pair", "Give host, and as info the result of aims_license_info.")
 
 
 def carried_names(names: Iterable[str]) -> list[str]:

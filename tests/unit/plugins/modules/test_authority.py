@@ -14,11 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.action.aims_license_authority import ActionModule
+from ansible_collections.aims.licensing.plugins.action.aims_license_authority import ActionModule, _activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents, faults
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.command import authority
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import ProfileView
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.modules.aims_license_authority import issue
 from support import worked_example
 from support.worked_example import CLIENT, SERVER, SESSION
@@ -116,6 +119,32 @@ def test_a_ledger_of_an_earlier_version_gets_keys_as_it_knows_them(tmp_path: Pat
         ledger._rows("UPDATE realm SET public_key = ?", plain)
     assert Task(path, *CODES).done()["realm"]["key"] == plain
     assert keys_of(path) == {number: verifier("", at) for at, number in enumerate(NUMBERS)}
+
+
+def test_the_source_of_a_rehearsal_gets_what_is_declared_or_what_its_bundle_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "authority.db"
+    made = Task(path, *CODES).done()["activation"]
+    plain = {"profile": None, "default": False, "nodelock": "machine"}
+    assert made == {"licenses": [{"number": number, **plain} for number in NUMBERS], "profiles": [], "users": None}
+    profiles = (ProfileView("Own", SERVER, default=True), ProfileView("Else", SESSION))
+    overview = Overview(profiles=profiles, users=("AIMS\\anna",))
+    bundle = SimpleNamespace(overview=overview, doubt=lambda vault: None)
+    monkeypatch.setattr(f"{ActionModule.__module__}.read_bundle", lambda path: bundle)
+    monkeypatch.setattr(Task, "vault", None)
+    of_bundle = Task(path, *CODES)
+    of_bundle._task.args["bundle"] = str(tmp_path)
+    made = of_bundle.done()["activation"]
+    assert made["profiles"] == [{"name": "Own", "license": SERVER, "default": True}]
+    assert made["users"] == ["AIMS\\anna"]
+
+
+def test_declared_names_give_way_to_those_of_a_bundle() -> None:
+    declared = [DeclaredLicense(SERVER, CODES[0], "PROServer", default=True)]
+    assert _activation(declared, None)["licenses"][0]["profile"] == "PROServer"
+    (license,) = _activation(declared, Overview())["licenses"]
+    assert (license["profile"], license["default"]) == (None, True)
 
 
 @pytest.mark.parametrize("there", [False, True])

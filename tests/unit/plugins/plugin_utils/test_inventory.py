@@ -81,12 +81,19 @@ def test_the_declared_licenses_are_returned_with_their_numbers_in_one_form_and_w
 
 
 def test_what_the_modules_take_of_a_license_server_is_returned_as_their_options() -> None:
-    assert pair()["source"]["options"] == {
+    assert pair()["migrate"]["source"]["options"] == {
         "home": "/opt/old",
         "root": "",
         "backend": "bundled",
         "authority": LEDGER,
     }
+
+
+def test_a_rollback_swaps_source_and_target() -> None:
+    declared = pair()
+    hosts = {way: [declared[way][side]["host"] for side in ("source", "target")] for way in ("migrate", "rollback")}
+    assert hosts == {"migrate": ["old", "new"], "rollback": ["new", "old"]}
+    assert declared["rollback"]["target"] == declared["migrate"]["source"]
 
 
 def test_a_single_host_has_its_options_and_its_licenses_too() -> None:

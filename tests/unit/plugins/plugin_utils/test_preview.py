@@ -75,5 +75,24 @@ def test_the_realm_of_the_source_is_compared_only_where_the_target_reaches_an_au
         "needed": True,
         "realm": named,
         "released_by": [],
+        "emergency": [],
     }
     assert asked(side("new", authority="offline"), source).realm == {}
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_declared_realm_is_named_in_place_of_that_of_the_source(reachable: bool) -> None:
+    declared = {"name": "REHEARSAL other", "key": REALM["key"]}
+    pair = pair_of(side("old", realm=REALM), side("new"), [DeclaredLicense(NUMBER, None)], {}, None, NOW)
+    shown = pair.source.overview if reachable else None
+    assert quote_request(pair, shown, declared).realm == declared
+
+
+@pytest.mark.parametrize("emergency", [True, False])
+def test_every_license_of_a_lost_source_is_asked_about_as_an_emergency_only_where_that_is_declared(
+    emergency: bool,
+) -> None:
+    bundle = side("old", {"status": "Active", "holder": HOLDER})["overview"]
+    declared = [DeclaredLicense(NUMBER, None)]
+    pair = pair_of({"host": "old"}, side("new"), declared, {}, bundle, NOW, lost=True, emergency=emergency)
+    assert quote_request(pair, pair.remembered).emergency == ((NUMBER,) if emergency else ())

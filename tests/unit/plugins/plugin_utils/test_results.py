@@ -35,7 +35,7 @@ PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 # What the controller's half adds to a module's result, and what it keeps to itself.
 ADDED = {
     "aims_license_activate": {"next_step", "ended"},
-    "aims_license_authority": {"overview"},
+    "aims_license_authority": {"activation"},
     "aims_license_backup": {"bundle", "digest", "kept"},
     "aims_license_deactivate": {"next_step", "started"},
     "aims_license_info": {"status", "status_table"},

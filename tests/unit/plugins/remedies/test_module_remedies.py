@@ -25,6 +25,7 @@ from unittest import mock
 import pytest
 from ansible.module_utils import basic
 from ansible.parsing.vault import VaultSecret
+from ansible_collections.aims.licensing.plugins.action import aims_license_plan
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import cli
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
@@ -130,6 +131,14 @@ def test_an_overview_that_is_none_is_what_the_module_of_the_message_returns(pair
         Overview.from_dict({}, "seen")
     result = done(on(pair.old, named_in(str(refused.value))))
     assert {one.number for one in Overview.from_dict(result["overview"], "seen").licenses} == set(NUMBERS)
+
+
+def test_a_host_of_a_plan_is_given_as_the_module_of_the_message_returns_it(pair: Pair) -> None:
+    with pytest.raises(LicensingError, match="Give host, and as info ") as refused:
+        aims_license_plan._side("old", "source")
+    result = done(on(pair.old, named_in(str(refused.value))))
+    side = aims_license_plan._side({"host": "old", "info": result}, "source")
+    assert side.reachable and set(side.overview.numbers) == set(NUMBERS)
 
 
 def test_a_license_without_a_key_is_issued_by_the_task_or_the_command_of_the_message(
