@@ -127,7 +127,7 @@ RESPONSES: dict[str, tuple[Make, str, str]] = {
     "truncated": (lambda pair, stage, number: good(pair, stage, number)[:300], "truncated or damaged", WHOLE),
     "without_its_end": (lambda pair, stage, number: good(pair, stage, number)[:-2], "truncated or damaged", WHOLE),
     "binary": (lambda pair, stage, number: bytes(range(256)), "truncated or damaged", WHOLE),
-    "some_other_json": (lambda pair, stage, number: b'{"granted": true}', "not a response of a license", WHOLE),
+    "some_other_json": (lambda pair, stage, number: b'{"granted": true}', "not a response document", WHOLE),
     "of_another_format": (
         lambda pair, stage, number: good(pair, stage, number).replace(b"aims-licensing/1", b"aims-licensing/9"),
         "unknown format 'aims-licensing/9'",

@@ -184,7 +184,7 @@ def read(data: bytes, kind: str, where: str) -> Document:
     except (ValueError, RecursionError):
         raise refuse(f"The {kind} is truncated or damaged: it cannot be read.", where, hint) from None
     if not isinstance(parsed, dict) or set(parsed) != {"format", "kind", "body", "signatures"}:
-        raise refuse(f"This is not a {kind} of a license.", where, hint)
+        raise refuse(f"This is not a {kind} document.", where, hint)
     if parsed["format"] != FORMAT:
         raise refuse(
             f"The {kind} has the unknown format {str(parsed['format'])[:40]!r}.", where, f"This version reads {FORMAT}."

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the fields of a mapping that came from elsewhere: each by its type, or refused by its name."""
+"""Reads the fields of a foreign mapping by type. A wrong field is refused by its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Callable, TypeVar
 from .errors import LicensingError, refuse
 
 T = TypeVar("T")
-# Numbers are counts and serials; more digits than these cost time and memory wherever they are written.
+# Numbers are counts and serials; longer ones cost time and memory.
 _LARGEST = 1 << 63
 
 
@@ -22,7 +22,7 @@ class Kind:
     """A kind of document.
 
     :ivar noun: its name, with an article
-    :ivar todo: what to do where a document is of another kind
+    :ivar todo: the remedy for a document of another kind
     """
 
     noun: str
@@ -31,13 +31,13 @@ class Kind:
 
 @dataclass(frozen=True)
 class Fields:
-    """A mapping inside of a document.
+    """A mapping in a document.
 
-    A field that is absent has its default, or is refused where it has none. Null is a value only of fields that may
-    have none. Fields that nobody asks for are ignored.
+    A missing field gets its default, or is refused without one. Null is accepted only by the ``…_or_none`` methods.
+    Other fields are ignored.
 
-    :ivar where: which document it is, for messages
-    :ivar path: where the mapping is in the document, such as ``licenses[2].transfers``
+    :ivar where: the document, for messages
+    :ivar path: the path of the mapping in the document, such as ``licenses[2].transfers``
     """
 
     values: Mapping[str, Any]
@@ -47,21 +47,21 @@ class Fields:
 
     @classmethod
     def of(cls, data: object, kind: Kind, where: str, path: str = "") -> Fields:
-        """Take a mapping; refuse anything else."""
+        """Accept a mapping. Refuse anything else."""
         if not isinstance(data, Mapping):
             raise wrong(kind, where, path or "it", "a mapping")
         return cls(data, kind, where, path)
 
     def has(self, name: str) -> bool:
-        """Whether the field is there, also with null."""
+        """Whether the field exists, even if it is null."""
         return name in self.values
 
     def place(self, name: str) -> str:
-        """Return where a field is, for messages."""
+        """Return the place of a field, for messages."""
         return f"{self.where}, {self.path}.{name}" if self.path else f"{self.where}, {name}"
 
     def refused(self, name: str, expected: str) -> LicensingError:
-        """Make the error for a field that is not what it has to be."""
+        """Return the error for a field with a wrong value."""
         return wrong(self.kind, self.where, f"{self.path}.{name}" if self.path else name, expected)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -71,7 +71,7 @@ class Fields:
         return self._read_or_none(name, _text, "a text")
 
     def time(self, name: str) -> str:
-        """Return a date or time as text; YAML reads one without quotes as a value of its own type."""
+        """Return a date or time as text. YAML reads a date without quotes as a value of its own type."""
         return self._read(name, _time, "a date or a time", None)
 
     def time_or_none(self, name: str) -> str | None:
@@ -84,7 +84,7 @@ class Fields:
         return self._read_or_none(name, _flag, "true or false")
 
     def whole(self, name: str, default: int | None = None) -> int:
-        """Return a whole number from 0."""
+        """Return a whole number, at least 0."""
         return self._read(name, _whole, "a whole number", default)
 
     def whole_or_none(self, name: str) -> int | None:
@@ -97,9 +97,9 @@ class Fields:
         return self._read_or_none(name, _seconds, "a number of seconds")
 
     def word(self, name: str, words: Callable[[str], T], expected: str) -> T:
-        """Return a word of a list.
+        """Return a member of an enumeration.
 
-        :param words: an enumeration of the words
+        :param words: the enumeration
         """
         text = self.text(name)
         try:
@@ -156,9 +156,9 @@ class Fields:
 
 
 def wrong(kind: Kind, where: str, path: str, expected: str) -> LicensingError:
-    """Make the error for a document of another kind, by the first field that shows it.
+    """Return the error for a document of another kind, with its first wrong field.
 
-    The field's value is not repeated: it may be a key.
+    The message does not contain the field's value, because it may be a key.
     """
     return refuse(f"This is not {kind.noun}: {path} is not {expected}.", where, kind.todo)
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service of another product on this machine, looked for by the program that it starts."""
+"""Finds the service of another product on this machine by the program that it starts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _UNIT_FOLDERS = (
     "lib/systemd/system",
 )
 _LONGEST = 1 << 16
-# What may stand before a command (systemd.service(5)).
+# Prefixes of a command (systemd.service(5)).
 _PREFIXES = "@-:+!|"
 _UNIT_OF_PROCESS = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A service as this machine shows it.
+    """A service of another product.
 
-    :ivar unit: its systemd unit, such as ``licsrv.service``; None where none is known
+    :ivar unit: its systemd unit, such as ``licsrv.service``; None if unknown
     :ivar processes: the numbers of its processes
     """
 
@@ -44,11 +44,11 @@ class Daemon:
 
 
 def find_daemon(program: str, root: Path = Path("/"), proc: Path = Path("/proc"), *, is_alive: bool = True) -> Daemon:
-    """Look for the service that runs a program.
+    """Find the service that runs a program.
 
     :param program: the file name of the program that it starts
-    :param root: where unit files are looked for
-    :param is_alive: whether the processes are those of this root
+    :param root: the root folder of the unit files
+    :param is_alive: whether this machine's processes belong to this root
     """
     processes = tuple(_processes(program, proc)) if is_alive else ()
     running = [unit for process in processes for unit in _units_of(proc / str(process) / "cgroup")]
@@ -59,21 +59,21 @@ def find_daemon(program: str, root: Path = Path("/"), proc: Path = Path("/proc")
 def _processes(program: str, proc: Path) -> Iterator[int]:
     for place in sorted(proc.iterdir()):
         if place.name.isdigit():
-            # Processes end while they are looked at. The kernel keeps 15 characters of a name.
+            # Processes may end in the meantime. The kernel keeps 15 characters of a name.
             with contextlib.suppress(OSError):
                 if (place / "comm").read_text(encoding="utf-8", errors="replace").strip() == program[:15]:
                     yield int(place.name)
 
 
 def _units_of(cgroup: Path) -> list[str]:
-    """Return the unit that systemd counts a process to."""
+    """Return the systemd unit of a process."""
     with contextlib.suppress(OSError):
         return _UNIT_OF_PROCESS.findall(cgroup.read_text(encoding="utf-8", errors="replace"))[-1:]
     return []
 
 
 def _units(program: str, root: Path) -> Iterator[str]:
-    """Yield the units that start a program, by the text of their files; those that are masked start nothing."""
+    """Yield the units whose files start a program. Masked units start none."""
     seen: set[str] = set()
     for folder in _UNIT_FOLDERS:
         with contextlib.suppress(OSError):
@@ -85,7 +85,7 @@ def _units(program: str, root: Path) -> Iterator[str]:
 
 
 def _commands(place: Path) -> Iterator[str]:
-    """Yield the program of each ExecStart of a unit file; a link out of the root is followed, as systemd does."""
+    """Yield the program of each ExecStart in a unit file. Links out of the root are followed, as systemd does."""
     try:
         if not place.is_file() or os.path.getsize(place) > _LONGEST:  # noqa: PTH202 - as cheap, and beside is_file
             return

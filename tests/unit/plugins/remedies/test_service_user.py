@@ -58,7 +58,7 @@ def started(host: Host, begin: Any) -> str:
 
 
 @needs_root
-@pytest.mark.parametrize("begin", [process.logging_to, process.alone], ids=["log", "seats"])
+@pytest.mark.parametrize("begin", [process.logging_to, process.seats_locked], ids=["log", "seats"])
 def test_folders_that_the_services_user_cannot_write_are_handed_to_it_by_what_the_message_names(
     pair: Pair, begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

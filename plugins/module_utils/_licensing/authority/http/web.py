@@ -157,7 +157,10 @@ class Front:
             gone.closed()
 
     async def drained(self, seconds: float) -> None:
-        """Wait until all complete calls are answered, at most this long."""
+        """Wait until all complete calls are answered.
+
+        :param seconds: maximum time to wait
+        """
         until = time.monotonic() + seconds
         while any(not exchange.reading for exchange in self._open.values()) and time.monotonic() < until:
             await asyncio.sleep(0.02)
