@@ -111,6 +111,6 @@ def _without_grants(licenses: Any) -> Any:
     if not isinstance(licenses, (list, tuple)):
         return licenses
     return [
-        {key: value for key, value in one.items() if key not in GRANTED} if isinstance(one, Mapping) else one
-        for one in licenses
+        {key: value for key, value in entry.items() if key not in GRANTED} if isinstance(entry, Mapping) else entry
+        for entry in licenses
     ]

@@ -44,14 +44,16 @@ class ActionModule(LicensingAction):
         if path is None:
             raise refuse("No folder of requests is given.", "requests_dir", "Set requests_dir to their folder.")
         folder = Folder(path)
-        found = read_requests(folder, realm, self._names(folder))
+        requests = read_requests(folder, realm, self._names(folder))
         answers = responses_in(folder)
-        waiting = [one for one in found if one.id not in answers and not folder.has(one.response_name)]
+        waiting = [
+            request for request in requests if request.id not in answers and not folder.has(request.response_name)
+        ]
         if self.flag("probe"):
             portal.check()
         if self.dry:
-            return self._told(folder, found, waiting, {}, [])
-        return self._told(folder, found, waiting, *_exchange(portal, folder, waiting))
+            return self._result(folder, requests, waiting, {}, [])
+        return self._result(folder, requests, waiting, *_exchange(portal, folder, waiting))
 
     def _names(self, folder: Folder) -> list[str]:
         """The names of the request files to look at; one that is asked for and not there has nothing to wait for."""
@@ -63,19 +65,19 @@ class ActionModule(LicensingAction):
         stems = [digits(number) for number in read_numbers(numbers, "numbers")]
         return [name for stem in stems for name in there if stem in name]
 
-    def _told(
+    def _result(
         self,
         folder: Folder,
-        found: list[Request],
+        requests: list[Request],
         waiting: list[Request],
         answers: dict[str, Answer],
         problems: list[Problem],
     ) -> dict[str, Any]:
-        """The task's result; what was brought is told also where something else failed."""
+        """Return the task's result: it names the responses that came also where something else failed."""
         names = {request.name for request in waiting}
         brought = [request for request in waiting if self.dry or request.name in answers]
         results = []
-        for request in found:
+        for request in requests:
             answer = answers.get(request.name)
             unanswered = "waiting" if request.name in names else "there"
             results.append(
@@ -96,10 +98,11 @@ class ActionModule(LicensingAction):
             "received": [request.response_name for request in brought],
         }
         if self._task.diff:
-            result["diff"] = _diff(folder, found, waiting, brought)
+            result["diff"] = _diff(folder, requests, waiting, brought)
         if problems:
-            told = LicensingError(problems)
-            result.update(failed=True, msg=str(told), problems=[problem.as_dict() for problem in problems])
+            result.update(
+                failed=True, msg=str(LicensingError(problems)), problems=[problem.as_dict() for problem in problems]
+            )
         return result
 
 
@@ -119,17 +122,17 @@ def _exchange(portal: Portal, folder: Folder, waiting: list[Request]) -> tuple[d
     return answers, problems
 
 
-def _diff(folder: Folder, found: list[Request], waiting: list[Request], brought: list[Request]) -> dict[str, str]:
+def _diff(folder: Folder, requests: list[Request], waiting: list[Request], brought: list[Request]) -> dict[str, str]:
     """The files that are in the folder, before and after."""
-    requests = [request.name for request in found]
-    there = [request.response_name for request in found if request not in waiting]
+    asked = [request.name for request in requests]
+    there = [request.response_name for request in requests if request not in waiting]
     after = [*there, *(request.response_name for request in brought)]
     where = str(folder.path)
     return {
         "before_header": where,
-        "before": "".join(f"{name}\n" for name in sorted([*requests, *there])),
+        "before": "".join(f"{name}\n" for name in sorted([*asked, *there])),
         "after_header": where,
-        "after": "".join(f"{name}\n" for name in sorted([*requests, *after])),
+        "after": "".join(f"{name}\n" for name in sorted([*asked, *after])),
     }
 
 

@@ -148,11 +148,11 @@ class Fields:
         self, name: str, read: Callable[[Any], T | None], expected: str, default: tuple[T, ...] | None
     ) -> tuple[T, ...]:
         entries = self._read(name, _list, "a list", default)
-        found = [read(entry) for entry in entries]
-        for at, value in enumerate(found):
+        values = [read(entry) for entry in entries]
+        for at, value in enumerate(values):
             if value is None:
                 raise self.refused(f"{name}[{at}]", expected)
-        return tuple(value for value in found if value is not None)
+        return tuple(value for value in values if value is not None)
 
 
 def wrong(kind: Kind, where: str, path: str, expected: str) -> LicensingError:

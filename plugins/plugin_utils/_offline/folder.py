@@ -119,7 +119,7 @@ class RequestFolder:
 
     def responses(self, numbers: Sequence[str]) -> list[dict[str, str]]:
         """Return the response files that are there for these licenses, as the modules take them."""
-        found = []
+        responses = []
         if self._folder.path.is_dir():
             answers = responses_in(self._folder)
             for number in numbers:
@@ -130,8 +130,8 @@ class RequestFolder:
                     # It answers nothing that waits here: the host says what is wrong with it.
                     data = self._folder.find(name, documents.MAX_BYTES)
                 if data is not None:
-                    found.append({"number": number, "content": base64.b64encode(data).decode()})
-        return found
+                    responses.append({"number": number, "content": base64.b64encode(data).decode()})
+        return responses
 
     def _waiting_id(self, number: str) -> str | None:
         """The id of the request that waits here for a license, if it can be read."""
@@ -144,15 +144,15 @@ class RequestFolder:
 
     def at_hand(self, numbers: Sequence[str]) -> set[str]:
         """Return the licenses whose response lies here, whatever is in it; a folder that cannot be read shows none."""
-        found = set()
+        numbered = set()
         with contextlib.suppress(LicensingError):
             answers = responses_in(self._folder)
-            found = {number for number in numbers if self._waiting_id(number) in answers}
+            numbered = {number for number in numbers if self._waiting_id(number) in answers}
         for number in numbers:
             with contextlib.suppress(OSError):
                 (self._folder.path / f"{digits(number)}.response").lstat()
-                found.add(number)
-        return found
+                numbered.add(number)
+        return numbered
 
     def take(self, waiting: Mapping[str, bytes], numbers: Sequence[str]) -> str | None:
         """Write the requests that wait, and put those that are settled among the done ones.
@@ -234,7 +234,7 @@ class RequestFolder:
         self._folder.move(f"{stem}.request", f"done/{stem}-{mark}.request")
 
     def _done(self, stem: str, content: bytes) -> str:
-        """A name among the done ones for a response: no other one gives way to it."""
+        """Return a free name for a response among those that were applied."""
         for at in range(1, _LOOKED_INTO):
             name = f"done/{stem}.response" if at == 1 else f"done/{stem}-{at}.response"
             there = self._folder.find(name, documents.MAX_BYTES)
@@ -246,7 +246,7 @@ class RequestFolder:
 def returned_requests(rows: Sequence[Mapping[str, object]]) -> dict[str, bytes]:
     """Return the requests of a module's result, number → content.
 
-    :raises LicensingError: one is damaged; number and content name and fill a file here
+    :raises LicensingError: a request is damaged; number and content name and fill a file here
     """
     return dict(map(_returned, rows))
 
