@@ -70,7 +70,10 @@ bench-fleet: .venv/.dev link  ## time migrations of many pairs over SSH beside o
 	python tools/bench/fleet.py --pairs $(PAIRS)
 
 .PHONY: test
-test: lint unit some-faults integration sanity  ## all of the checks below but the whole of what is long
+test: checks sanity  ## all of the checks below but the whole of what is long
+
+.PHONY: checks
+checks: lint unit some-faults integration
 
 .PHONY: lint
 lint: venv  ## ruff, mypy, shellcheck, ansible-lint
@@ -124,7 +127,8 @@ MOLECULE := COLUMNS=160 MOLECULE_COMMAND_BORDERS=0 molecule
 .PHONY: molecule
 molecule: venv  ## Molecule's scenarios on fresh hosts with systemd, over SSH; wants root, gets what it needs
 	python tests/hosts/image.py --install
-	$(MOLECULE) test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all --exclude vm --exclude rehearse)
+	env $$(python tests/support/module_cache.py) \
+	  $(MOLECULE) test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all --exclude vm --exclude rehearse)
 
 .PHONY: molecule-vm
 molecule-vm: venv  ## Molecule's scenario on virtual machines

@@ -91,13 +91,13 @@ def bounded(call: Callable[[], Run]) -> Run:
 class Rehearsal(Lab):
     """A laboratory whose source has the worked example active, and that can be brought back to that.
 
-    :param folder: everything lies in it; it is made anew
+    :param prepared: a laboratory in that state, of which it is a copy
+    :param folder: everything lies in it
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder / "lab")
+    def __init__(self, prepared: Lab, folder: Path) -> None:
+        vars(self).update(vars(prepared.copy_to(folder / "lab")))
         self._kept = folder / "kept"
-        self.succeeds("rehearse", "--tags", "prepare")
         self.keep(PREPARED)
 
     # -- stages, so that tests can share what costs runs to build

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbooks.bad_input import Rehearsal
 from playbooks.lost_source import KEY, declare
 from support.events import Events
 from support.lab import NUMBERS, USERS, Lab
@@ -24,9 +25,22 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture(scope="session")
-def _rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    made = Lab(tmp_path_factory.mktemp("rehearsed") / "lab")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The worked example active on the source. Shared by the whole session: only copy it."""
+    made = Lab(tmp_path_factory.mktemp("prepared") / "lab")
     must(made.play("rehearse", "--tags", "prepare"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def undamaged(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """A rehearsed pair for tests that leave everything but its inventory unchanged."""
+    return Rehearsal(prepared, tmp_path_factory.mktemp("undamaged"))
+
+
+@pytest.fixture(scope="session")
+def _rehearsed(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    made = prepared.copy_to(tmp_path_factory.mktemp("rehearsed") / "lab")
     task = {
         "name": "Register users, which no license declares",
         "aims.licensing.aims_license_activate": {

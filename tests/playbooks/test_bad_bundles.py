@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib
 from playbooks.bad_input import CLIENT, SERVER, SESSION, Refusal, Rehearsal, digits
+from support.lab import Lab
 
 BACKED_UP = "backed up"
 POORER = "poorer"
@@ -34,9 +35,9 @@ FILES = (MANIFEST, SEAL, CODE, KEY, OVERVIEW, PAGE, PLAIN, ENCRYPTED)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def shared(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A rehearsed pair for the whole module, with a bundle of the source."""
-    made = Rehearsal(tmp_path_factory.mktemp("bundles"))
+    made = Rehearsal(prepared, tmp_path_factory.mktemp("bundles"))
     made.succeeds("backup")
     made.keep(BACKED_UP)
     return made

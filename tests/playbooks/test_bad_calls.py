@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,12 @@ from playbooks.bad_input import MISSING, SERVER, SESSION, Rehearsal
 from playbooks.mistakes import BAD_CODE, COPY_CODE, WRITE_NUMBER
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    """A rehearsed pair; the tests here leave everything but its inventory unchanged."""
-    return Rehearsal(tmp_path_factory.mktemp("inventory"))
-
-
 @pytest.fixture
-def pair(shared: Rehearsal) -> Iterator[Rehearsal]:
+def pair(undamaged: Rehearsal) -> Rehearsal:
     """The rehearsed pair with the inventory of the worked example."""
-    shared.inventory = shared.worked_example()
-    shared.write_inventory()
-    yield shared
+    undamaged.inventory = undamaged.worked_example()
+    undamaged.write_inventory()
+    return undamaged
 
 
 # Modules that are called without the roles, which would catch these earlier.

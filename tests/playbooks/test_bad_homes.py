@@ -15,6 +15,7 @@ from typing import Callable
 
 import pytest
 from playbooks.bad_input import CLIENT, SERVER, SESSION, Rehearsal, digits
+from support.lab import Lab
 
 LIC = f"Licenses/{digits(SESSION)}.lic"
 LOCK = f"Nodelocks/{digits(SESSION)}.lock"
@@ -29,9 +30,9 @@ Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def shared(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A rehearsed pair for the whole module."""
-    made = Rehearsal(tmp_path_factory.mktemp("homes"))
+    made = Rehearsal(prepared, tmp_path_factory.mktemp("homes"))
     yield made
     # permissions that would keep pytest from removing its folders
     made.back_to()

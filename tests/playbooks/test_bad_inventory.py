@@ -5,25 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playbooks.bad_input import CLIENT, SERVER, Rehearsal
 from playbooks.mistakes import AUTHORITY, BAD_CODE, LICENSES, MISTAKES, PROFILES, SOURCE, WRITE_NUMBER, first
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    """A rehearsed pair; the tests here leave everything but its inventory unchanged."""
-    return Rehearsal(tmp_path_factory.mktemp("inventory"))
-
-
 @pytest.fixture
-def pair(shared: Rehearsal) -> Iterator[Rehearsal]:
+def pair(undamaged: Rehearsal) -> Rehearsal:
     """The rehearsed pair with the inventory of the worked example."""
-    shared.inventory = shared.worked_example()
-    shared.write_inventory()
-    yield shared
+    undamaged.inventory = undamaged.worked_example()
+    undamaged.write_inventory()
+    return undamaged
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

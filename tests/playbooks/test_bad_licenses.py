@@ -13,6 +13,7 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import new_machine_id
 from playbooks.bad_input import CLIENT, MISSING, SERVER, SESSION, Rehearsal
+from support.lab import Lab
 
 WRONG_CODE = "ABCDE-FGHIJ-KLMNO-PQRST-UVWXY"
 INSTALLED = "installed"
@@ -21,9 +22,9 @@ RELEASED = "released"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def shared(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A rehearsed pair for the whole module."""
-    return Rehearsal(tmp_path_factory.mktemp("licenses"))
+    return Rehearsal(prepared, tmp_path_factory.mktemp("licenses"))
 
 
 @pytest.fixture

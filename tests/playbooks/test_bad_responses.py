@@ -14,6 +14,7 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.ledger import Ledger
 from playbooks.bad_input import CLIENT, SERVER, SESSION, Rehearsal, digits
+from support.lab import Lab
 
 NUMBERS = (SERVER, SESSION, CLIENT)
 OTHER = {SERVER: SESSION, SESSION: CLIENT, CLIENT: SERVER}
@@ -26,9 +27,9 @@ THE_RESPONSE = "Give the response to request"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def shared(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A rehearsed pair for the whole module, with a second ledger of a foreign realm."""
-    made = Rehearsal(tmp_path_factory.mktemp("responses"))
+    made = Rehearsal(prepared, tmp_path_factory.mktemp("responses"))
     Ledger.create(str(made.folder / "foreign.db"), "Elsewhere").close()
     made.keep("prepared")
     return made

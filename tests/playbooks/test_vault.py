@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from playbooks.bad_input import SESSION, Rehearsal
+from support.lab import Lab
 
 BACKED_UP = "backed up"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def shared(prepared: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A rehearsed pair for the whole module, with a bundle of the source."""
-    made = Rehearsal(tmp_path_factory.mktemp("vault"))
+    made = Rehearsal(prepared, tmp_path_factory.mktemp("vault"))
     made.succeeds("backup")
     made.keep(BACKED_UP)
     return made

@@ -13,6 +13,7 @@ import signal
 import time
 from pathlib import Path
 
+from support import module_cache
 from support.lab import CHECKOUT, Lab
 from support.runs import Run, Started
 
@@ -33,7 +34,7 @@ class Events:
     def start(self, playbook: str, *options: str, **environment: str) -> Started:
         self._log.unlink(missing_ok=True)
         settings = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(CHECKOUT / "tests" / "callback_plugins"),
+            "ANSIBLE_CALLBACK_PLUGINS": f"{CHECKOUT / 'tests' / 'callback_plugins'}:{module_cache.PLUGIN}",
             "AIMS_EVENTS_LOG": str(self._log),
             # What it told before it was killed is to be read.
             "PYTHONUNBUFFERED": "1",
