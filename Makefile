@@ -70,10 +70,10 @@ bench-fleet: .venv/.dev link  ## time migrations of many pairs over SSH beside o
 	python tools/bench/fleet.py --pairs $(PAIRS)
 
 .PHONY: test
-test: checks sanity  ## all of the checks below but the whole of what is long
+test: lint tests sanity  ## all of the checks below but the whole of what is long
 
-.PHONY: checks
-checks: lint unit some-faults integration
+.PHONY: tests
+tests: unit some-faults integration
 
 .PHONY: lint
 lint: venv  ## ruff, mypy, shellcheck, ansible-lint
