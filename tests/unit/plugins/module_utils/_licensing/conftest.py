@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import remove
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.backups import Backups
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.running_server import Service
 
@@ -41,3 +42,8 @@ def service(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     lab.deactivate(lab.old, *[number for number, status in lab.old.statuses().items() if status == "Active"])
     if lab.old.overview["server"]["installed"]:
         remove(lab.old.home)
+
+
+@pytest.fixture
+def backups(tmp_path: Path) -> Backups:
+    return Backups(tmp_path / "bundles")

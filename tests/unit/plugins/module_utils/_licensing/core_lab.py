@@ -342,3 +342,8 @@ def let_others_come_to(path: Path) -> None:
     if os.geteuid() == 0:
         for parent in path.parents:
             parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def actions(change: Any) -> list[str]:
+    """What a call did with each license: ``activated``, ``pending``, …"""
+    return [result.action for result in change.results]
