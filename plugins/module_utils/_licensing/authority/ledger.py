@@ -50,7 +50,7 @@ class Ledger:
             there = Path(path).is_file()
             if there and Path(path).stat().st_nlink > 1:
                 # A creation that was killed at its end leaves the file with a second name.
-                sweep(Path(path).absolute(), lambda found: os.path.samestat(found, Path(path).stat()))
+                sweep(Path(path).absolute(), lambda status: os.path.samestat(status, Path(path).stat()))
         except OSError as error:
             raise refuse(f"The ledger cannot be reached: {error.strerror}.", path, _ADVICE) from error
         if not there:
@@ -65,23 +65,23 @@ class Ledger:
             raise refuse(f"The ledger cannot be opened: {error}.", path, _ADVICE) from None
         try:
             version = self._rows("PRAGMA user_version")[0][0]
-            found = self._row("SELECT name, private_key, public_key FROM realm") if version else None
+            row = self._row("SELECT name, private_key, public_key FROM realm") if version else None
         except LicensingError:
             self._db.close()
             raise
-        if version != SCHEMA_VERSION or found is None:
+        if version != SCHEMA_VERSION or row is None:
             self._db.close()
             todo = "Use the path of the ledger, or create a ledger at another path with 'authority init'."
             raise refuse("This file is not a ledger of this version.", path, todo)
         certificates = Certificates(path)
         try:
-            named = {"name": found[0], "key": found[2], "ca": certificates.ca()}
+            named = {"name": row[0], "key": row[2], "ca": certificates.ca()}
             self.realm = Realm.from_dict(named, f"{certificates.where}/ca.pem")
         except LicensingError:
             self._db.close()
             raise
         try:
-            self._private_key = self._blob(found[1])
+            self._private_key = self._blob(row[1])
         except LicensingError:
             self._db.close()
             raise

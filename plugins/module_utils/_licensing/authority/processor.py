@@ -145,8 +145,8 @@ class RequestProcessor:
     @staticmethod
     def _answer_of(content: bytes, proven: bool, repeated: bool = False) -> Answer:
         body = documents.read(content, documents.RESPONSE, "response").body
-        told = (body["action"], body["number"], body["outcome"], body["reason"])
-        return Answer(content, *told, proven, body["issued"], repeated)
+        parts = (body["action"], body["number"], body["outcome"], body["reason"])
+        return Answer(content, *parts, proven, body["issued"], repeated)
 
     def _is_proven(self, request: Document, license: License | None) -> bool:
         if request.body["action"] == ACTIVATE:

@@ -229,8 +229,8 @@ class SeatAllocator:
             else:
                 log.warning("The seats can be recorded again.")
         failed = None if batch.error is None else storage(batch.error)
-        for seat in batch.taken:
-            self._taken(seat, failed)
+        for seat in batch.added:
+            self._confirm(seat, failed)
         for seat in batch.ended:
             if failed is None:
                 self.pool.forget(seat)
@@ -242,7 +242,7 @@ class SeatAllocator:
             for reply in self._ends.pop(seat.number):
                 reply(failed or True)
 
-    def _taken(self, seat: Seat, failed: Refusal | None) -> None:
+    def _confirm(self, seat: Seat, failed: Refusal | None) -> None:
         seat.recorded = failed is None
         if seat.state != TAKING:
             # The seat was released in the meantime. It becomes free when the removal of its record is on disk.

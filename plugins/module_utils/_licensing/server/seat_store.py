@@ -65,13 +65,13 @@ class Batch:
     :ivar error: the error of a failed transaction, or None
     """
 
-    taken: list[Seat] = field(default_factory=list)
+    added: list[Seat] = field(default_factory=list)
     ended: list[Seat] = field(default_factory=list)
     seconds: float = 0.0
     error: Exception | None = None
 
     def __len__(self) -> int:
-        return len(self.taken) + len(self.ended)
+        return len(self.added) + len(self.ended)
 
 
 class SeatStore:
@@ -138,7 +138,7 @@ class SeatStore:
 
     def add(self, seat: Seat) -> None:
         """Record a seat with the next batch."""
-        self._next.taken.append(seat)
+        self._next.added.append(seat)
         self._schedule()
 
     def remove(self, seat: Seat) -> None:
@@ -187,9 +187,9 @@ class SeatStore:
         ended = [(seat.number,) for seat in batch.ended]
         undone = [(number,) for number in self._undone]
         rows = [
-            (s.number, s.id, s.asked, s.profile, s.license, s.user, s.client, s.address, s.since) for s in batch.taken
+            (s.number, s.id, s.asked, s.profile, s.license, s.user, s.client, s.address, s.since) for s in batch.added
         ]
-        self._undone += [seat.number for seat in batch.taken]
+        self._undone += [seat.number for seat in batch.added]
         self._do("BEGIN IMMEDIATE")
         if rows:
             self._do(_INSERT, rows)
