@@ -43,9 +43,7 @@ _LIMIT = 32 << 20
 _RECORDS = "records"
 _SEEN = MapOf(
     Text(),
-    Record(
-        {}, {"files": Maybe(DIGESTS), "answers": Maybe(Flag()), "runs": Maybe(Flag()), "read_only": ListOf(FILE_NAME)}
-    ),
+    Record({}, {"answers": Maybe(Flag()), "runs": Maybe(Flag()), "read_only": ListOf(FILE_NAME)}),
 )
 
 display = Display()
@@ -68,6 +66,7 @@ class ActionModule(LicensingAction):
             "exceed_transfers",
             "bundles",
             "requests",
+            "nodelocks",
             "seen",
             "dest",
         }
@@ -84,7 +83,8 @@ class ActionModule(LicensingAction):
         name = report_stem(move.source.host, move.target.host)
         folder = Folder(dest)
         record = _read_record(folder, f"{_RECORDS}/{name}.json", move)
-        sights, doubts = sights_of(move, seen, self.path("bundles"), self.path("requests"), self.vault)
+        nodelocks = _nodelocks(args.get("nodelocks") or {})
+        sights, doubts = sights_of(move, seen, nodelocks, self.path("bundles"), self.path("requests"), self.vault)
         for doubt in doubts:
             display.warning(f"The bundle does not count as evidence: {doubt}")
         runbook = make_runbook(
@@ -158,11 +158,20 @@ def _server(option: Any, name: str) -> Server:
     return Server(data["host"], Platform(data["platform"]), data["address"], data["home"])
 
 
+def _nodelocks(option: Any) -> dict[str, dict[str, str]]:
+    try:
+        nodelocks: dict[str, dict[str, str]] = MapOf(Text(), DIGESTS).read(option, "nodelocks")
+    except WrongShape as wrong:
+        todo = "Give the nodelocks that aims_license_info returned, by host."
+        raise refuse("The nodelocks are not those of hosts.", wrong.key or "nodelocks", todo) from None
+    return nodelocks
+
+
 def _seen(option: Any) -> dict[str, Any]:
     try:
         seen: dict[str, Any] = _SEEN.read(option, "seen")
     except WrongShape as wrong:
-        todo = "Write {HOST: {files: {NAME: SHA256}, answers: ..., runs: ...}}, with what is known of each host."
+        todo = "Write {HOST: {answers: ..., runs: ..., read_only: [...]}}, with what is known of each host."
         raise refuse(f"{quoted(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
     return seen
 

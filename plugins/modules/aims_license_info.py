@@ -104,6 +104,12 @@ carried:
     files: {Licenses/extra.cpx: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824}
     brought: {}
     sources: []
+nodelocks:
+  description: The nodelocks' files, as SHA-256 by name. M(aims.licensing.aims_license_runbook) compares them with a
+    bundle.
+  returned: success
+  type: dict
+  sample: {Nodelocks/015120064022.lock: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824}
 fingerprint:
   description: The machine's identity, one salted hash per component.
   returned: success
@@ -160,6 +166,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "overview": manager.overview().as_dict(),
         "carried": carried_files(manager.carried()),
+        "nodelocks": dict(manager.nodelocks()),
         "fingerprint": manager.fingerprint(),
         "places": manager.places(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],

@@ -73,11 +73,14 @@ options:
   requests:
     description: The folder on the controller where responses are archived, as C(HOST/NNNNNNNNNNNN.response).
     type: path
+  nodelocks:
+    description: What M(aims.licensing.aims_license_info) returned as C(nodelocks), by host. Of a host that is not in
+      it, no nodelock is evidence.
+    type: dict
   seen:
     description:
-      - What tasks have seen of the hosts, by their names. C(files) has SHA-256 digests by file name relative to the
-        home, C(answers) whether port 3400 answers, C(runs) whether the service runs, C(read_only) the names of nodelock
-        files that cannot be written.
+      - What tasks have seen of the hosts, by their names. C(answers) is whether port 3400 answers, C(runs) whether the
+        service runs, C(read_only) lists the names of nodelock files that cannot be written.
       - Nothing is known of a host that is not in it.
     type: dict
   dest:

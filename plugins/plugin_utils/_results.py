@@ -234,7 +234,8 @@ RETURNED: Mapping[str, Record] = {
             "obstacles": ListOf(Told(), 1000),
             "carried": Record({"files": DIGESTS, "brought": DIGESTS, "sources": ListOf(LINE)}),
             "places": Record({"home": Maybe(Text(100)), "machine": Maybe(Text(100))}),
-        }
+        },
+        {"nodelocks": DIGESTS},
     ),
     "aims_license_maintenance": Record({"drained": DRAINED, "overview": OVERVIEW_AFTER}, AGAIN),
     "aims_license_profile": Record({"overview": OVERVIEW_AFTER}),

@@ -26,11 +26,17 @@ _LARGEST = 32 << 20
 
 
 def sights_of(
-    move: Move, seen: Mapping[str, Mapping[str, Any]], bundles: Path | None, requests: Path | None, vault: Vault
+    move: Move,
+    seen: Mapping[str, Mapping[str, Any]],
+    nodelocks: Mapping[str, Mapping[str, str]],
+    bundles: Path | None,
+    requests: Path | None,
+    vault: Vault,
 ) -> tuple[dict[str, Sight], list[Problem]]:
     """Return what is seen of each host of a move, and why a bundle does not count.
 
-    :param seen: what tasks have seen of each host: ``{files, answers, runs}``, each as far as it is known
+    :param seen: what tasks have seen of each host: ``{answers, runs}``, each as far as it is known
+    :param nodelocks: the digests of each host's nodelocks by file name; a host without was not looked at
     :param bundles, requests: folders of the controller
     """
     bundled, problems = _bundled(move.source, bundles, vault)
@@ -41,7 +47,7 @@ def sights_of(
     sights = {}
     for server in (move.source, move.target):
         look = seen.get(server.host, {})
-        files = look.get("files")
+        files = nodelocks.get(server.host)
         if files is None and server.platform is Platform.COPY:
             files = _copied(server)
         sights[server.host] = Sight(files, bundled, look.get("answers"), look.get("runs"), present=frozenset(present))

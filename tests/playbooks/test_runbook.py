@@ -145,6 +145,34 @@ def test_the_copy_of_a_source_contradicts_what_was_not_done_and_a_newer_copy_sho
     assert [state(rehearsed, f"old/deactivate/{number}") for number in NUMBERS] == ["done"] * 3
 
 
+def test_nodelocks_on_linux_hosts_are_looked_at(lab: Lab) -> None:
+    declare(lab, {}, {})
+    lab.inventory["all"]["vars"].update(
+        ansible_connection="local", aims_license_server_root=f"{lab.folder}/hosts/{{{{ inventory_hostname }}}}"
+    )
+    lab.write_inventory()
+    homes = {host: lab.root(host) / "usr" / "local" / "Aimms" for host in ("old", "new")}
+    for home in homes.values():
+        for folder_name in ("Licenses", "Nodelocks"):
+            (home / folder_name).mkdir(parents=True)
+    for number in NUMBERS:
+        (homes["old"] / "Licenses" / f"{number.replace('.', '')}.lic").write_text("a license", encoding="utf-8")
+        (homes["old"] / "Nodelocks" / f"{number.replace('.', '')}.lock").write_text("a nodelock", encoding="utf-8")
+    must(lab.play("backup"))
+    must(lab.play("runbook"))
+    deactivate = [f"old/deactivate/{number}" for number in NUMBERS]
+    assert [step["verdict"] for step in runbook(lab)["steps"] if step["id"] in deactivate] == ["not done"] * 3
+    assert state(lab, "old/backup") == "done"
+
+    for lock in homes["old"].glob("Nodelocks/*"):
+        lock.unlink()
+    (homes["new"] / "Nodelocks" / f"{SERVER.replace('.', '')}.lock").write_text("of its own", encoding="utf-8")
+    must(lab.play("runbook"))
+    assert [state(lab, id) for id in [*deactivate, "old/maintenance"]] == ["done"] * 4
+    assert state(lab, f"new/activate/{SERVER}") == "done"
+    assert [row["left"] for row in runbook(lab)["transfers"]] == [2, 3, 3]
+
+
 def state(lab: Lab, id: str) -> str:
     return next(str(step["state"]) for step in runbook(lab)["steps"] if step["id"] == id)
 

@@ -97,7 +97,7 @@ def _outage(runbook: Runbook) -> str:
 
 
 def _transfers(runbook: Runbook) -> list[tuple[object, ...]]:
-    return [(budget.number, in_words(list(budget.spent)), budget.left, budget.returns) for budget in runbook.budgets]
+    return [(budget.number, ", ".join(budget.spent) or DASH, budget.left, budget.returns) for budget in runbook.budgets]
 
 
 def _phases(runbook: Runbook) -> Iterator[tuple[str, list[tuple[int, Entry]]]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -111,6 +112,11 @@ class BundledManager:
 
     def carried(self) -> Carried:
         return carried(self._home)
+
+    def nodelocks(self) -> dict[str, str]:
+        folder = self._home.folder
+        names = folder.names("Nodelocks") if folder.path.is_dir() else []
+        return {f"Nodelocks/{name}": hashlib.sha256(folder.read(f"Nodelocks/{name}")).hexdigest() for name in names}
 
     def files(self) -> list[HomeFile]:
         self._home.require()

@@ -228,5 +228,8 @@ class LicenseManager(Protocol):
     def carried(self) -> Carried:
         """Return which files here move with licenses, and which came; no contents."""
 
+    def nodelocks(self) -> Mapping[str, str]:
+        """Return the SHA-256 of the nodelocks' files by name: what shows that they changed."""
+
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

@@ -26,7 +26,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_page, runbook_text
-from ansible_collections.aims.licensing.tests.unit.plugins.plugin_utils.test_pages import Page
+from ansible_collections.aims.licensing.tests.unit.plugins.plugin_utils.test_pages import DASH, Page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.moves import followed, move, nodelocks, runbook
@@ -82,6 +82,18 @@ def test_what_is_done_is_ticked_and_says_who_confirmed_it() -> None:
     assert len(ticked) == text.count("[x]") == 8
     assert "done: confirmed by admin at 2026-11-27 01:00 UTC" in text
     assert "It began at 2026-11-27 01:00 UTC." in " ".join(text.split())
+
+
+def test_the_days_of_transfers_are_listed() -> None:
+    made = move()
+    days = ("2026-03-01", "2026-04-01")
+    made = replace(made, licenses=(replace(made.licenses[0], transfers_spent=days), *made.licenses[1:]))
+    text, page, _data = rendered(runbook(made))
+    assert [line.split() for line in text.splitlines() if line.startswith(SERVER)] == [
+        [SERVER, "2026-03-01,", "2026-04-01", "1", "2027-03-01"]
+    ]
+    assert Page(page).tables["Transfers"][0]["Spent"] == "2026-03-01, 2026-04-01"
+    assert Page(page).tables["Transfers"][1]["Spent"] == DASH
 
 
 def test_a_void_confirmation_stands_above_all_steps() -> None:

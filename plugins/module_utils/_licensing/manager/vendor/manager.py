@@ -24,7 +24,7 @@ from ..port import Activation, Carried, Change, Deactivation, HomeFile, Maintena
 from .activation import activate, foresee
 from .commands import Commands
 from .host import Host, LinuxHost
-from .layout import LINUX_ROOTS, Layout, find_layout
+from .layout import LINUX_ROOTS, NODELOCKS, Layout, find_layout
 from .reading import foreseen, obstacles_of, overview_of
 from .tree import LocalTree, Tree
 
@@ -67,6 +67,10 @@ class VendorManager:
     def carried(self) -> Carried:
         contents = self.layout.contents(self.layout.carried)
         return Carried({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+
+    def nodelocks(self) -> dict[str, str]:
+        names = [name for name in self.layout.names if name.startswith(f"{NODELOCKS}/")]
+        return {name: hashlib.sha256(content).hexdigest() for name, content in self.layout.contents(names).items()}
 
     def files(self) -> list[HomeFile]:
         names = self.layout.state_files
