@@ -13,7 +13,8 @@ options:
     description:
       - The license server's folder on the host, as the server sees it.
       - With O(backend=vendor), the default stands for the documented folders, C(/usr/local/Aimms) and
-        C(/usr/local/AIMMS).
+        C(/usr/local/AIMMS); on Windows C(%ProgramData%\AIMMS) and
+        C(%ProgramData%\Paragon Decision Technology).
     type: path
     default: /opt/aims-license-server
   root:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import select
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import seal
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import unhandled
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ SERVER: dict[str, Any] = {
     "backend": {"type": "str", "default": "bundled", "choices": ["bundled", "vendor"]},
     "authority": {"type": "str"},
     "fail_unreachable": {"type": "bool", "default": False},
+}
+INFO: dict[str, Any] = {**SERVER, "copy": {"type": "path"}}
+BACKUP: dict[str, Any] = {
+    **INFO,
+    "dest": {"type": "path", "required": True},
+    "allow_poorer": {"type": "bool", "default": False},
+    "recipient": {"type": "str"},
 }
 PROFILES: dict[str, Any] = {
     "type": "list",
@@ -91,6 +100,40 @@ def _is_heard() -> bool:
     poll = select.poll()
     poll.register(1, 0)
     return not any(event & (select.POLLERR | select.POLLHUP) for _output, event in poll.poll(0))
+
+
+def look(manager: LicenseManager) -> dict[str, Any]:
+    """Return the overview, the fingerprint, and what stands in the way of giving licenses up, as a module's result."""
+    return {
+        "changed": False,
+        "overview": manager.overview().as_dict(),
+        "carried": carried_files(manager.carried()),
+        "nodelocks": dict(manager.nodelocks()),
+        "fingerprint": manager.fingerprint(),
+        "places": manager.places(),
+        "obstacles": [problem.as_dict() for problem in manager.obstacles()],
+    }
+
+
+def collect(manager: LicenseManager, recipient: str | None) -> dict[str, Any]:
+    """Return every file of the home as a module's result.
+
+    :param recipient: the key that secrets are sealed for; None leaves them out
+    """
+    files = [
+        {
+            "name": file.name,
+            "mode": f"{file.mode:04o}",
+            "secret": file.secret,
+            "sha256": hashlib.sha256(file.content).hexdigest(),
+            "content": seal(recipient, file.content)
+            if recipient and file.secret
+            else base64.b64encode(file.content).decode(),
+        }
+        for file in manager.files()
+        if recipient or not file.secret
+    ]
+    return {"changed": False, "files": files, "overview": manager.overview().as_dict()}
 
 
 def step_of(module: AnsibleModule) -> Step | None:

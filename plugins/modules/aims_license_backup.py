@@ -35,6 +35,12 @@ options:
         such as one whose files are gone.
     type: bool
     default: false
+  copy:
+    description:
+      - A folder of the controller into which a person copied the data folder of the vendor's license server, for a host
+        that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
+        command was started.
+    type: path
   recipient:
     description: The key that secrets are sealed for. Set by the action plugin.
     type: str
@@ -77,41 +83,15 @@ overview:
   type: dict
 """
 
-import base64
-import hashlib
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import seal
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, manager_of, run
-
-
-def collect(module: AnsibleModule) -> dict[str, Any]:
-    """Return every file of the home; secrets sealed for the recipient."""
-    manager = manager_of(module)
-    recipient = module.params["recipient"]
-    files = [
-        {
-            "name": file.name,
-            "mode": f"{file.mode:04o}",
-            "secret": file.secret,
-            "sha256": hashlib.sha256(file.content).hexdigest(),
-            "content": seal(recipient, file.content) if file.secret else base64.b64encode(file.content).decode(),
-        }
-        for file in manager.files()
-        if recipient or not file.secret
-    ]
-    return {"changed": False, "files": files, "overview": manager.overview().as_dict()}
+from ansible_collections.aims.licensing.plugins.module_utils._module import BACKUP, collect, manager_of, run
 
 
 def main() -> None:
-    spec = {
-        **SERVER,
-        "dest": {"type": "path", "required": True},
-        "allow_poorer": {"type": "bool", "default": False},
-        "recipient": {"type": "str"},
-    }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), collect)
+    run(
+        AnsibleModule(argument_spec=BACKUP, supports_check_mode=True),
+        lambda module: collect(manager_of(module), module.params["recipient"]),
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,13 @@ description:
     transfers left. C(status) says of each license where it stands, as at the end of a run that stopped.
   - Changes nothing. A host without a license server gives an overview with nothing in it.
 author: aims.licensing contributors (@aims)
+options:
+  copy:
+    description:
+      - A folder of the controller into which a person copied the data folder of the vendor's license server, for a host
+        that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
+        command was started.
+    type: path
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.attributes.no_diff
@@ -153,28 +160,12 @@ obstacles:
   sample: []
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aims.licensing.plugins.module_utils._module import SERVER, carried_files, manager_of, run
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """Return the overview, the fingerprint, and what stands in the way of giving licenses up."""
-    manager = manager_of(module)
-    return {
-        "changed": False,
-        "overview": manager.overview().as_dict(),
-        "carried": carried_files(manager.carried()),
-        "nodelocks": dict(manager.nodelocks()),
-        "fingerprint": manager.fingerprint(),
-        "places": manager.places(),
-        "obstacles": [problem.as_dict() for problem in manager.obstacles()],
-    }
+from ansible_collections.aims.licensing.plugins.module_utils._module import INFO, look, manager_of, run
 
 
 def main() -> None:
-    run(AnsibleModule(argument_spec=SERVER, supports_check_mode=True), look)
+    run(AnsibleModule(argument_spec=INFO, supports_check_mode=True), lambda module: look(manager_of(module)))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.system i
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
+from ansible_collections.aims.licensing.plugins.plugin_utils._controller import Controller
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
 
 # The option by which a task fails where its host cannot be reached. Ansible runs no rescue for an unreachable host.
@@ -156,7 +157,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         name = str(self._task.resolved_action or self._task.action)
         module, host = name.rpartition(".")[2], self.host(task_vars)
         try:
-            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+            result = self._run(name, arguments, task_vars)
         except AnsibleConnectionFailure as error:
             if self._task.ignore_unreachable or not self.flag(FAIL_UNREACHABLE):
                 raise
@@ -171,6 +172,15 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         # The interpreter that Ansible has looked for is a fact of the host that it was looked for on.
         key = getattr(self, "_discovered_interpreter_key", None)
         return {**result, "ansible_facts": {key: self._discovered_interpreter}} if key else result
+
+    def _run(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        host, shell = self.host(task_vars), getattr(self._connection, "_shell", None)
+        address = str(self._play_context.remote_addr or host)
+        controller = Controller(host, self._connection, getattr(shell, "SHELL_FAMILY", ""), address)
+        if controller.is_in_charge(arguments):
+            return controller.run(name.rpartition(".")[2], arguments)
+        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        return result
 
 
 class ServerAction(LicensingAction):

@@ -166,6 +166,11 @@ def new_machine_id(root: str = "") -> str:
     return f"rm -f {file} {of_dbus}; tr -d - </proc/sys/kernel/random/uuid >{file} && chmod 444 {file}"
 
 
+def fingerprint_of(machine_id: str) -> dict[str, str]:
+    """Return the fingerprint of a machine that shows only its machine-id, such as the MachineGuid of Windows."""
+    return {MACHINE_ID: _hash(MACHINE_ID, machine_id)}
+
+
 def _hash(name: str, value: str) -> str:
     return hmac.new(_SALT, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()[:32]
 

@@ -23,14 +23,16 @@ PORTS = (3400, 3401)
 class HostView:
     """The service of a license server, as its host shows it.
 
-    :ivar unit: the name of its systemd unit; None where none is known
+    :ivar unit: the name of its systemd unit, or the display name of its Windows service; None where none is known
     :ivar running: whether its process runs; None where nobody can tell
     :ivar ports: who listens on each of its ports; nothing where nobody can tell
+    :ivar service: what runs it, ``systemd`` or ``windows``
     """
 
     unit: str | None = None
     running: bool | None = None
     ports: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    service: str = "systemd"
 
 
 class Host(Protocol):
@@ -66,3 +68,16 @@ class LinuxHost:
     def places(self, home: str) -> dict[str, str | None]:
         machine_id = Path(self._root or "/") / "etc" / "machine-id"
         return {"home": place_of(Path(home)), "machine": place_of(machine_id)}
+
+
+class NoHost:
+    """The machine that a copy of a license server's folder came from: nothing of it is here."""
+
+    def view(self) -> HostView:
+        return HostView()
+
+    def fingerprint(self) -> dict[str, str]:
+        return {}
+
+    def places(self, home: str) -> dict[str, str | None]:
+        return {"home": None, "machine": None}

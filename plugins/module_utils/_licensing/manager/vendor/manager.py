@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from ...channel.base import Channel
@@ -23,10 +24,10 @@ from ...quote import Quote
 from ..port import Activation, Carried, Change, Deactivation, HomeFile, Maintenance, ProfileChange, SeatTrial
 from .activation import activate, foresee
 from .commands import Commands
-from .host import Host, LinuxHost
+from .host import Host, LinuxHost, NoHost
 from .layout import LINUX_ROOTS, NODELOCKS, Layout, find_layout
 from .reading import foreseen, obstacles_of, overview_of
-from .tree import LocalTree, Tree
+from .tree import CopyTree, LocalTree, Tree
 
 # All files of a bundle; they travel in one result.
 _MOST = 256 << 20
@@ -160,3 +161,11 @@ def open_local(home: str, root: str, default: str) -> VendorManager:
     places = {os.path.realpath(place): place for place in reversed([below(root, name) for name in named])}
     trees = [LocalTree(place) for place in reversed(list(places.values()))]
     return VendorManager(trees, LinuxHost(root), Commands(root))
+
+
+def open_copy(folder: Path) -> VendorManager:
+    """Return the manager of a copy of a license server's folder on this machine.
+
+    :raises LicensingError: there is no such folder
+    """
+    return VendorManager([CopyTree(folder)], NoHost())

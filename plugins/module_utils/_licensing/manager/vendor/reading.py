@@ -57,7 +57,7 @@ def obstacles_of(layout: Layout, host: HostView) -> list[Problem]:
     for files in layout.licenses().values():
         problems += _lock_problems(files, layout.where)
     for port, holders in host.ports.items():
-        strangers = [holder for holder in holders if DAEMON not in holder.lower()]
+        strangers = [holder for holder in holders if DAEMON not in holder.lower() and holder != host.unit]
         if strangers:
             what = f"Port {port} is in use by {', '.join(strangers)}, and the license server needs it."
             problems.append(Problem(what, layout.where, "End what listens there, or have it use another port."))
@@ -93,7 +93,7 @@ def _server(layout: Layout, host: HostView) -> ServerView:
         backend="vendor",
         home=layout.where,
         maintenance=None,
-        service="none" if host.unit is None else "systemd",
+        service="none" if host.unit is None else host.service,
         running=host.running,
         listen=None,
         unit=host.unit,
