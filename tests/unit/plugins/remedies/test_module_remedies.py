@@ -107,6 +107,8 @@ def backed_up(name: str, host: Host, dest: Path) -> dict[str, Any]:
             self._task = SimpleNamespace(
                 args={"dest": str(dest)}, check_mode=False, delegate_to=None, action=name, resolved_action=name
             )
+            # Only the vendor's server has its profiles from the inventory.
+            self._templar = None
 
         def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
             return done(on(host, name, dest=str(dest), **filled_in))
