@@ -75,7 +75,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Have the requests answered
+- name: Exchange the requests for responses
   aims.licensing.aims_license_request:
     requests_dir: ./aims-license/offline
     portal: https://authority.example.com:8443

@@ -130,7 +130,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     var: authority.realm
 
-- name: Remove it again
+- name: Remove the license server again
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
     state: absent

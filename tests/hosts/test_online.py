@@ -221,7 +221,7 @@ def test_authority_comes_back(rig: Rig) -> None:
 
 def test_hosts_that_are_rebooted_in_the_middle(rig: Rig, secrets_known: Secrets) -> None:
     """Between giving up and taking both hosts are rebooted, and the controller goes on as if nothing was."""
-    gap = "start|Activate the licenses on the target, with their profiles|1"
+    gap = "start|Activate the licenses and profiles on the target|1"
     before = rig.transfers()
     run = Events(rig).start("migrate", AIMS_EVENTS_HOLD=gap)
     assert held(run), run.wait().output

@@ -19,7 +19,7 @@ from support.runs import Run, must
 from support.unreachable import switch_off
 
 KEY, CPX = "ApplicationKeys/app.key", "Licenses/extra.cpx"
-TAKE = "start|Activate the licenses on the target, with their profiles|1"
+TAKE = "start|Activate the licenses and profiles on the target|1"
 WITHOUT = "aims_license_migrate_without_files=true"
 MISSING = "Files missing on new: "
 

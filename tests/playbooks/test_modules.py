@@ -121,7 +121,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
     assert sorted(f"aims_license_{name}" for name, options in own) == sorted(group["aims_license"])
 
     look = {
-        "name": "Look at the target",
+        "name": "Read the target's overview",
         module("info"): SERVER,
         "delegate_to": "new",
         "delegate_facts": True,
@@ -129,7 +129,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         "vars": {"aims_license_server_root": f"{rehearsed.folder}/hosts/new"},
     }
     keep = {
-        "name": "Keep it",
+        "name": "Keep the result",
         "ansible.builtin.set_fact": {"seen": "{{ seen }}"},
         "delegate_to": "new",
         "delegate_facts": True,

@@ -116,7 +116,7 @@ def test_refused_before_anything_is_touched(rehearsed: Lab, options: tuple[str, 
     rehearsed.write_inventory()
     before = rehearsed.everything()
     lines = stands(rehearsed.play("migrate", *options), "old", "nothing", "move")
-    assert lines[0] == "Stopped at: Ask what activating on the target would spend"
+    assert lines[0] == "Stopped at: Get a quote for the activation on the target"
     assert "knows no license 015.120.064.022 with this activation code" in " ".join(lines)
     assert rehearsed.everything() == before
 
@@ -129,7 +129,7 @@ def test_the_authority_gone_after_everything_was_given_up(rehearsed: Lab) -> Non
     run = started.wait()
     away.rename(rehearsed.ledger)
     held, lines = rehearsed.held("new"), table(run)
-    assert lines[0] == "Stopped at: Activate the licenses on the target, with their profiles"
+    assert lines[0] == "Stopped at: Activate the licenses and profiles on the target"
     for number, cells in rows(lines).items():
         # What was asked for stands as that; the others are asked for next.
         assert cells == ("new", "nothing", "keep") if number in held else cells[0] == "neither"
@@ -222,7 +222,7 @@ def test_a_target_that_is_gone_once_everything_was_given_up(rehearsed: Lab) -> N
     cells = ("not on old, new not reached", "nothing", "stop: needs new")
     run = rehearsed.play("migrate")
     lines = stands(run, *cells)
-    assert lines[0] == "Stopped at: Activate the licenses on the target, with their profiles"
+    assert lines[0] == "Stopped at: Activate the licenses and profiles on the target"
     assert lines[1].startswith("new cannot be reached: Connection timed out. [new] Bring it up")
     assert rehearsed.held("old") == set() and run.recap()["new"]["unreachable"] == 0
     assert stands(rehearsed.play("migrate"), *cells)[0] == "Stopped at: Read the target's overview"
@@ -298,7 +298,7 @@ def test_reconcile_says_it_of_its_one_host(rehearsed: Lab) -> None:
         "activation on new, no response",
         "finish activating: wait for the response",
     )
-    assert lines[0] == "Stopped at: Stop until the responses are here"
+    assert lines[0] == "Stopped at: Stop until the response files arrive"
 
 
 def test_a_module_in_a_play_of_ones_own_keeps_ansibles_way_with_unreachable_hosts(rehearsed: Lab) -> None:

@@ -58,7 +58,7 @@ def request(lab: Lab, page: Page | Authority, *options: str, **changed: Any) -> 
     given = {"requests_dir": str(lab.work / "offline"), "portal": page.address, "realm": page.realm, "email": EMAIL}
     tasks: list[dict[str, Any]] = [
         {
-            "name": "Have the requests answered",
+            "name": "Exchange the requests for responses",
             "aims.licensing.aims_license_request": {**given, **changed},
             "register": "answered",
             "ignore_errors": True,

@@ -24,7 +24,7 @@ TASKS = [
     "Install the license server on the target|1",
     "Back up the source|1",
     "Drain the source and deactivate its licenses|1",
-    "Activate the licenses on the target, with their profiles|1",
+    "Activate the licenses and profiles on the target|1",
     "Take the target out of maintenance mode|1",
     "Verify the pair and write its report|1",
 ]

@@ -31,7 +31,7 @@ from versions.pairs import Column, Pair, Pairs  # noqa: E402
 _ACTIVE = "{{ seen.overview.licenses | selectattr('status', 'eq', 'Active') | map(attribute='number') }}"
 _LOOK: list[dict[str, Any]] = [
     {
-        "name": "Look",
+        "name": "Read the host's state",
         "aims.licensing.aims_license_info": {"home": HOME, "root": "{{ aims_license_server_root }}"},
         "register": "seen",
     },
