@@ -29,7 +29,7 @@ class ActionModule(LicensingAction):
         vault.require()
         dest = self.path("dest")
         if dest is None:
-            raise refuse("No folder for bundles is given.", "dest", "Set dest to a folder on the controller.")
+            raise refuse("No folder for bundles is set.", "dest", "Set dest to a folder on the controller.")
         host = self.host(task_vars)
         host_folder(dest, host)
         seal = Seal()
@@ -73,6 +73,6 @@ def _plain(file: Any, seal: Seal, host: str) -> BundleFile:
     if not whole:
         raise refuse("The file was damaged on its way to the controller.", made.name, "Run this again.")
     if secret is not made.secret:
-        what = "The host hands over a file that is to be sealed, and is not, or the other way round."
-        raise refuse(what, f"{host}, {made.name}", "Look at who changed that host: the module does not do this.")
+        what = "The host returned a file whose encryption does not match its name."
+        raise refuse(what, f"{host}, {made.name}", "Check who changed that host: the module does not do this.")
     return made

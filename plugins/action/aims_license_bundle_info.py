@@ -23,10 +23,10 @@ class ActionModule(LicensingAction):
         args = self._task.args
         path, folder, host = self.path("bundle"), self.path("bundles"), str(args.get("host") or "")
         if path is None and (folder is None or not host):
-            raise refuse("No bundle is named.", "bundle", "Give bundle, or host and bundles.")
+            raise refuse("No bundle is named.", "bundle", "Set bundle, or host and bundles.")
         bundle = read_bundle(path) if path else newest_of(folder, host) if folder else None
         if bundle is None:
-            todo = "Name one by aims_license_migrate_bundle. Without any, set the target up anew (playbook reconcile)."
+            todo = "Set aims_license_migrate_bundle to a bundle of it. If there is none, set up the target from scratch (playbook reconcile)."
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
         self.trust(bundle)
         declared = read_declared_licenses(args.get("licenses") or [], "licenses", True)
@@ -34,7 +34,7 @@ class ActionModule(LicensingAction):
         held = _held(args.get("target"))
         missing = [number for number in numbers if number not in bundle.known and number not in held]
         if missing:
-            todo = "Name a bundle in which they are active, or take them out of the declared licenses for now."
+            todo = "Name a bundle in which the license is active, or remove the license from the inventory for now."
             raise LicensingError(
                 Problem(f"License {number} was not active when the bundle was made.", str(bundle.path), todo)
                 for number in missing

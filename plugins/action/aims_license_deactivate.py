@@ -34,7 +34,9 @@ class ActionModule(LicensingAction):
         """Return the bundle that licenses are given up for; this run opens it, whatever an earlier one could."""
         path = self.path("bundle")
         if path is None:
-            raise refuse("No bundle is given.", "bundle", "Back up the host first and give the bundle's path.")
+            raise refuse(
+                "No bundle is set.", "bundle", "Back up the host first, then set bundle to the path of the bundle."
+            )
         bundle = self.trust(read_bundle(path))
         bundle.require_covers(numbers)
         bundle.require_opens(self.vault)

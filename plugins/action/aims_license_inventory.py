@@ -66,10 +66,10 @@ def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
         return []
     limit = quoted(str(context.CLIARGS.get("subset") or ""))
     known = ", ".join(members[:10]) + (", ..." if len(members) > 10 else "")
-    todo = f"Name hosts of that group: {known}."
+    todo = f"Limit the run to hosts of that group: {known}."
     if group == TARGETS:
-        todo += " Each brings its source along."
-    return [Problem(f"The limit {limit} leaves no host of the group {group}.", "command line", todo)]
+        todo += " Each includes its source."
+    return [Problem(f"The limit {limit} excludes every host of the group {group}.", "command line", todo)]
 
 
 def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,9 +80,9 @@ def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     skipped = ", ".join(str(tag) for tag in task_vars.get("ansible_skip_tags", []))
     given = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
     error = refuse(
-        f"Nothing is done: the tags of this run ({redact(given)}) leave out what this playbook does.",
+        f"The tags of this run ({redact(given)}) skip the whole playbook: nothing was done.",
         "command line",
-        "Run it without them; the only tag of the collection is prepare, of the playbook rehearse.",
+        "Run it without these tags. The collection has only the tag prepare, in the playbook rehearse.",
     )
     # Who imports the playbook into one of his own may mean other parts of that.
     if any(str(name).startswith(COLLECTION) for name in context.CLIARGS.get("args") or ()):

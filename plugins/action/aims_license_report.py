@@ -124,7 +124,7 @@ class ActionModule(LicensingAction):
     def _dest(self) -> Path:
         dest = self.path("dest")
         if dest is None:
-            raise refuse("No folder for reports is given.", "dest", "Set dest to a folder on the controller.")
+            raise refuse("No folder for reports is set.", "dest", "Set dest to a folder on the controller.")
         return dest
 
     def _write(self, folder: Folder, report: Report) -> None:
@@ -157,7 +157,7 @@ def _verify(report: Report) -> None:
         raise refuse(
             f"Not active after the migration: {', '.join(missing)}.",
             report.pair.target,
-            "Run the same command again; it goes on where this run stopped.",
+            "Run the same command again: it continues where this run stopped.",
         )
     problems = report.files.problems(report.pair.source, report.pair.target)
     if problems:

@@ -42,7 +42,11 @@ class ActionModule(LicensingAction):
         portal = Portal(address, realm, email and check_email(email, "email"), _seconds(args.get("timeout", _SECONDS)))
         path = self.path("requests_dir")
         if path is None:
-            raise refuse("No folder of requests is given.", "requests_dir", "Set requests_dir to their folder.")
+            raise refuse(
+                "No folder of requests is set.",
+                "requests_dir",
+                "Set requests_dir to the folder with the request files.",
+            )
         folder = Folder(path)
         requests = read_requests(folder, realm, self._names(folder))
         answers = responses_in(folder)
@@ -142,5 +146,5 @@ def _seconds(timeout: object) -> float:
     except ValueError:
         seconds = 0.0
     if not 1 <= seconds <= 600:
-        raise refuse(f"{timeout!r} is not a time to wait.", "timeout", "Give 1 to 600 seconds.")
+        raise refuse(f"{timeout!r} is not a valid number of seconds.", "timeout", "Use 1 to 600 seconds.")
     return seconds

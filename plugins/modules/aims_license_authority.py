@@ -177,9 +177,9 @@ def _check_realm(ledger: Ledger, realm_id: str | None) -> None:
     """Refuse keys that prove codes in another realm: what they are issued for, nobody could activate."""
     if ledger.realm.id != realm_id:
         raise refuse(
-            f"The ledger is of the realm {ledger.realm.id}, and the licenses are for the realm {realm_id}.",
+            f"The ledger belongs to realm {ledger.realm.id}, but the licenses are for realm {realm_id}.",
             ledger.path,
-            "Another ledger has taken its place meanwhile. Run the same command again.",
+            "The ledger was replaced during the run. Run the same command again.",
         )
 
 

@@ -143,9 +143,9 @@ def give_back(module: AnsibleModule) -> dict[str, Any]:
     home = manager.overview().server.home_id
     if home and module.params["bundle_home_id"] != home:
         raise refuse(
-            "The bundle is of another license server than this.",
+            "The bundle belongs to another license server.",
             module.params["bundle"],
-            "Back up this host (aims_license_backup) and give that bundle.",
+            "Back up this host (aims_license_backup) and use that bundle.",
         )
     given = module.params
     if given["drain_end"]:

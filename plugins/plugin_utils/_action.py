@@ -86,7 +86,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             raise refuse(
                 f"Option {', '.join(missing)} is missing.",
                 self._task.action,
-                f"Give it; 'ansible-doc {self._task.action}' describes the options.",
+                f"Set it; 'ansible-doc {self._task.action}' describes the options.",
             )
 
     @property
@@ -117,7 +117,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         given = self._task.args.get(option)
         if given and "\0" in str(given):
             raise refuse(
-                f"{quoted(given)} is no path.", option, "Write the path of a file or folder on the controller."
+                f"{quoted(given)} is not a path.", option, "Write the path of a file or folder on the controller."
             )
         return Path(str(given)).expanduser().absolute() if given else None
 
@@ -140,7 +140,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         if name is None:
             return given
         if not isinstance(name, str) or name not in task_vars:
-            todo = "Give the name of a variable that lists {number, activation_code}, without braces."
+            todo = "Name a variable that lists {number, activation_code}, without braces."
             raise refuse(f"{quoted(name)} is not a variable of this host.", "codes_from", todo)
         # Templating raises many types over the versions of ansible-core, and none of them may end in a traceback.
         try:

@@ -22,7 +22,7 @@ def host_problem(host: str) -> Problem | None:
     if fits and host.strip() == host != "" and len(os.fsencode(host)) <= _LONGEST:
         return None
     what = f"No folder on the controller can be named after the host {quoted(host)}."
-    todo = "Give it a short name without / and \\ and without a dot in front; ansible_host has its address."
+    todo = "Give it a short name without / and \\ and without a leading dot, and put its address into ansible_host."
     return Problem(what, "inventory", todo)
 
 
@@ -38,9 +38,9 @@ def host_folder(base: Path, host: str) -> Path:
     if unicodedata.normalize("NFC", host) not in {unicodedata.normalize("NFC", name) for name in names}:
         other = next((name for name in names if name.casefold() == host.casefold()), "another host")
         raise refuse(
-            f"The file system takes {host} and {other} for one name.",
+            f"The file system does not distinguish {host} and {other}.",
             str(base),
-            "Rename one of the hosts, or keep this folder on a file system that tells upper from lower case.",
+            "Rename one of the hosts, or keep this folder on a case-sensitive file system.",
         )
     return place
 
@@ -59,8 +59,8 @@ def pair_problem(source: str, target: str) -> Problem | None:
     """Return why no report can be named after a pair, or None."""
     if len(os.fsencode(f"{source}{_PAIR}{target}")) <= _LONGEST:
         return None
-    what = f"The names of {quoted(source)} and {quoted(target)} are too long for the name of their report."
-    return Problem(what, "inventory", f"Give them names of at most {_LONGEST - len(_PAIR)} bytes together.")
+    what = f"The host names {quoted(source)} and {quoted(target)} are too long for the name of their report."
+    return Problem(what, "inventory", f"Use names of at most {_LONGEST - len(_PAIR)} bytes together.")
 
 
 def _require(host: str) -> None:

@@ -270,7 +270,7 @@ def read_result(module: str, host: str, result: Mapping[str, Any]) -> dict[str, 
     try:
         told = _TRANSPORT.read(result, "")
         if told.get("failed"):
-            return {"msg": f"{module} failed and does not say why.", **told, **_FAILED.read(result, "")}
+            return {"msg": f"{module} failed without a message.", **told, **_FAILED.read(result, "")}
         return {"changed": False, **told, **RETURNED[module].read(result, ""), **_warnings(result)}
     except WrongShape as wrong:
         raise strange_answer(host, module, f"{wrong.key or 'its result'} is not {wrong.expected}") from None
@@ -279,9 +279,9 @@ def read_result(module: str, host: str, result: Mapping[str, Any]) -> dict[str, 
 def strange_answer(host: str, module: str, why: str) -> LicensingError:
     """Say that a host returned what no module of the collection returns."""
     return refuse(
-        f"{host} returned no result of {module}: {why}.",
+        f"{host} returned an invalid result of {module}: {why}.",
         host,
-        "Nothing of that result is used. Look at that host, and at what runs there as ansible_python_interpreter: "
+        "The result is not used. Check that host and its ansible_python_interpreter: "
         "something between the module and the controller changes results.",
     )
 

@@ -61,7 +61,10 @@ def serve_authority(rig: Rig, **options: object) -> None:
 
 def source_play(rig: Rig) -> str:
     """A playbook that brings the source to its licenses."""
-    role = {"name": "Reconcile the hosts", "ansible.builtin.include_role": {"name": "aims.licensing.aims_license_server"}}
+    role = {
+        "name": "Reconcile the hosts",
+        "ansible.builtin.include_role": {"name": "aims.licensing.aims_license_server"},
+    }
     return rig.write_play("source", "aims_license_sources", [role])
 
 

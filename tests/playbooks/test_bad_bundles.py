@@ -137,7 +137,7 @@ def test_changed_byte_is_found_by_the_next_backup(pair: Rehearsal) -> None:
 
 
 def test_no_bundle_is_given(pair: Rehearsal) -> None:
-    assert deactivate(pair, None).tells("No bundle is given", "bundle", "Back up the host first")
+    assert deactivate(pair, None).tells("No bundle is set", "bundle", "Back up the host first")
 
 
 def test_bundle_that_is_not_there(pair: Rehearsal) -> None:
@@ -166,7 +166,7 @@ def test_bundle_of_another_host(pair: Rehearsal) -> None:
     bundle = bundle_of(pair)
     set_in_manifest(bundle, pair.secrets(), host="other", home_id="0" * 32)
     refusal = deactivate(pair, bundle)
-    assert refusal.tells("The bundle is of another license server than this", str(bundle), "Back up this host")
+    assert refusal.tells("The bundle belongs to another license server", str(bundle), "Back up this host")
 
 
 def test_bundle_of_the_target(pair: Rehearsal) -> None:

@@ -66,7 +66,7 @@ def test_a_result_of_another_shape_stops_the_run_and_names_host_and_key(rehearse
     turn_hostile(rehearsed, rehearsed.source, change)
     run = rehearsed.play("migrate")
     assert run.code == 2 and "Traceback" not in run.output and "\x1b[2J" not in run.output
-    assert f"old returned no result of aims_license_info: {key}" in " ".join(run.output.split())
+    assert f"old returned an invalid result of aims_license_info: {key}" in " ".join(run.output.split())
     assert rehearsed.held(rehearsed.source) == set(NUMBERS)
 
 

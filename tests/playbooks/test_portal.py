@@ -210,7 +210,7 @@ def test_the_page_of_another_realm_is_told_before_anything_is_fenced(rehearsed: 
         realm = {**authority.realm, "ca": foreign.realm["ca"]}
         walk(rehearsed, authority, aims_license_server_portal=foreign.address, aims_license_server_realm=realm)
         before = rehearsed.everything()
-        refused(rehearsed.play("migrate"), "The page is of the realm 'REHEARSAL Elsewhere'")
+        refused(rehearsed.play("migrate"), "The page belongs to realm 'REHEARSAL Elsewhere'")
         assert rehearsed.everything() == before
 
 
@@ -223,4 +223,4 @@ def test_mistakes_in_the_inventory_are_told_at_once(rehearsed: Lab, authority: A
         assert "A request page is declared without its realm" in said
     without = {key: value for key, value in authority.realm.items() if key != "ca"}
     walk(rehearsed, authority, aims_license_server_portal_email="a@example.com", aims_license_server_realm=without)
-    refused(rehearsed.play("migrate"), "The realm has no certificate to know its request page by")
+    refused(rehearsed.play("migrate"), "The realm has no certificate (ca) to verify the request page with")

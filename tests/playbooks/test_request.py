@@ -245,7 +245,7 @@ LIES: dict[str, tuple[Make, str]] = {
     ),
     "fewer_than_asked": (lambda lab: lambda asked, honest: {"results": []}, "returned no response"),
     "entries_that_are_none": (lambda lab: lambda asked, honest: {"results": [None, 7, "x"]}, "returned no response"),
-    "something_else": (lambda lab: lambda asked, honest: {"granted": True}, "not the reply of an authority's"),
+    "something_else": (lambda lab: lambda asked, honest: {"granted": True}, "not an authority's request page"),
     "one_problem_for_all": (lambda lab: lambda asked, honest: {"problem": PROBLEM}, "is closed."),
 }
 
@@ -309,7 +309,7 @@ def test_a_page_without_the_realms_certificate_gets_nothing(asked: Lab) -> None:
         # Another certificate, and the right one under a name that it does not have.
         for portal in (other.address, page.address.replace("127.0.0.1", "localhost")):
             _run, result = request(asked, page, portal=portal)
-            assert "The page does not prove to be the authority's" in result["msg"] and portal in result["msg"]
+            assert "TLS verification of the request page failed" in result["msg"] and portal in result["msg"]
         assert page.uploads == other.uploads == []
     assert files(asked.work / "offline") == REQUESTS
 
@@ -353,9 +353,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "no certificate",
     ),
     "no_realm": ({"realm": {"name": "x"}}, "This is not a realm"),
-    "timeout": ({"timeout": "soon"}, "is not a time to wait"),
+    "timeout": ({"timeout": "soon"}, "is not a valid number of seconds"),
     "numbers": ({"numbers": ["15"]}, "is not a license number"),
-    "folder": ({"requests_dir": ""}, "No folder of requests is given"),
+    "folder": ({"requests_dir": ""}, "No folder of requests is set"),
     "option": ({"code": "x"}, "Unknown option code"),
 }
 

@@ -295,7 +295,7 @@ def test_a_server_that_has_ended_is_started_by_the_next_reconciliation(served: S
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("aims_license_server_service", "systemdd", "'systemdd' runs no license server."),
+        ("aims_license_server_service", "systemdd", "Unsupported service manager 'systemdd'."),
         ("aims_license_server_listen", {"client": "127.0.0.1"}, "'client: ...' is not an IP address."),
         ("aims_license_server_listen", {"clients": "lic.example.com"}, "'lic.example.com' is not an IP address."),
         ("aims_license_server_listen", {"management": ""}, "'' is not an IP address."),

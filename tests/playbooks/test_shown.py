@@ -72,7 +72,10 @@ def test_what_fails_says_why_and_shows_no_code(rehearsed: Lab) -> None:
     shown = [
         {"name": "Show what failed", "ansible.builtin.debug": {"var": "ansible_failed_task"}},
         {"name": "Show how", "ansible.builtin.debug": {"var": "ansible_failed_result"}},
-        {"name": "Keep the result", "ansible.builtin.set_fact": {"kept": "{{ ansible_failed_task.args }}", "cacheable": True}},
+        {
+            "name": "Keep the result",
+            "ansible.builtin.set_fact": {"kept": "{{ ansible_failed_task.args }}", "cacheable": True},
+        },
         {"name": "Show each", "ansible.builtin.debug": {"var": "item"}, "loop": "{{ kept | dict2items }}"},
     ]
     role = {"name": "Run the role", "ansible.builtin.include_role": {"name": "aims.licensing.aims_license_server"}}

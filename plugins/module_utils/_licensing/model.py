@@ -125,7 +125,9 @@ def parse_seconds(seconds: object, where: str) -> float:
     usual = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     # NaN compares false with everything.
     if not usual or not 0 <= float(str(seconds)) <= _LONGEST:
-        raise refuse(f"{quoted(seconds)} is not a time to wait.", where, f"Use 0 to {_LONGEST} seconds (a week).")
+        raise refuse(
+            f"{quoted(seconds)} is not a valid number of seconds.", where, f"Use 0 to {_LONGEST} seconds (a week)."
+        )
     return float(str(seconds))
 
 

@@ -48,7 +48,7 @@ def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
     ]
     problems += problems_of(checks)
     problems += [
-        Problem(f"Profile {profile} is declared for a license already.", host.where(further), "Keep one of them.")
+        Problem(f"Profile {profile} is already declared for a license.", host.where(further), "Keep one of them.")
         for profile in sorted(_values(declared, "profile") & _values(profiles, "name"))
     ]
     problems += _check_extras(host)

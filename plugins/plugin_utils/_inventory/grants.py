@@ -46,14 +46,14 @@ def _number(value: object) -> object:
 
 def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
     """Return what rehearsal licenses grant, by their numbers in the one form; refuse with every problem at once."""
-    todo = "Write {number: {type: ..., seats: ..., days: ...}}, with what is to be said of it."
+    todo = "Write {number: {type: ..., seats: ..., days: ...}}; each of the three keys is optional."
     if not isinstance(given, Mapping):
-        raise refuse("What the licenses grant is not a mapping.", where, todo)
+        raise refuse("The grants of the rehearsal licenses are not a mapping.", where, todo)
     problems: list[Problem] = []
     for number, granted in given.items():
         place = f"{where} of license {redact(str(number))}"
         if not isinstance(granted, Mapping):
-            problems.append(Problem("What a license grants is not a mapping.", place, todo))
+            problems.append(Problem("The grants of the license are not a mapping.", place, todo))
             continue
         unknown = sorted(redact(str(key)) for key in granted if key not in GRANTED)
         if unknown:

@@ -102,7 +102,7 @@ def _backend(backend: str) -> None:
 def _service(name: str) -> None:
     if name and name not in SERVICES:
         raise refuse(
-            f"{quoted(name)} runs no license server.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}."
+            f"Unsupported service manager {quoted(name)}.", "", f"Use {', '.join(SERVICES[:-1])} or {SERVICES[-1]}."
         )
 
 
@@ -127,4 +127,4 @@ def _authority(authority: str, realm: object) -> None:
 def check_absolute(path: str) -> None:
     """Refuse what is not the absolute path of a folder."""
     if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "" or not path.isprintable():
-        raise refuse(f"{quoted(path)} is not an absolute path of a folder.", "", "Write it with its full path.")
+        raise refuse(f"{quoted(path)} is not an absolute path of a folder.", "", "Write the full path.")

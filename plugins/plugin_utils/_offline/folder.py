@@ -321,7 +321,7 @@ def _check_asked(requests: Mapping[str, bytes], numbers: Sequence[str], host: st
                 raise refuse(
                     f"{host} returned a request for license {quoted(strange)}, which it was not asked about.",
                     host,
-                    "Look at that host: its answer is none of this collection's. Nothing of it was taken over.",
+                    "Check that host: its answer does not come from this collection. Nothing of it was used.",
                 )
         if number != asked_for:
             raise refuse("The request is incomplete or damaged.", number, "Make it again on the license server's host.")

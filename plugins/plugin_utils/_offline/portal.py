@@ -52,7 +52,7 @@ _REPLY = 2 * documents.MAX_BYTES
 _HTTPS_PORT = 443
 _PATIENCE = Patience((0.5, 2.0), busy=(429, 502, 503, 504))
 _TOO_LARGE = 413
-_AGAIN = "Run the same command again: the same requests are handed over, and answered once."
+_AGAIN = "Run the same command again: it uploads the same requests, and each is answered once."
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Portal:
             raise self._unusable(reply)
         if realm["key"] != self._realm.key:
             raise refuse(
-                f"The page is of the realm {plain(realm.get('name'))!r}, not of {self._realm.name!r}.",
+                f"The page belongs to realm {plain(realm.get('name'))!r}, not to {self._realm.name!r}.",
                 self.address,
                 "Correct aims_license_server_portal or aims_license_server_realm.",
             )
@@ -171,11 +171,11 @@ class Portal:
         if reply.status in _PATIENCE.busy:
             return refuse(f"The request page is busy or being restarted (status {reply.status}).", self.address, _AGAIN)
         if reply.status == _TOO_LARGE:
-            return refuse("The request is too large for the page.", self.address, "Take the original request file.")
+            return refuse("The request is too large for the page.", self.address, "Use the original request file.")
         return refuse(
-            f"This is not the reply of an authority's request page (status {reply.status}).",
+            f"The server at this address is not an authority's request page (status {reply.status}).",
             self.address,
-            "Correct the address (aims_license_server_portal): it is that of 'authority serve'.",
+            "Correct the address (aims_license_server_portal): use that of 'authority serve'.",
         )
 
     @staticmethod
@@ -206,21 +206,21 @@ class Portal:
         reason = plain(failure).rstrip(".")
         if failure.certificate is not None:
             return refuse(
-                f"The page does not prove to be the authority's: {failure.certificate}.",
+                f"TLS verification of the request page failed: {failure.certificate}.",
                 self.address,
                 "Check the address, and that aims_license_server_realm has the ca that 'authority init' printed. "
-                "Nothing was handed over.",
+                "Nothing was uploaded.",
             )
         if self._proxy is not None:
             return refuse(
-                f"The request page cannot be reached by way of the proxy {_shown(self._proxy)}: {reason}.",
+                f"The request page cannot be reached through the proxy {_shown(self._proxy)}: {reason}.",
                 self.address,
                 f"Correct https_proxy in the controller's environment, or name the page's host in no_proxy. {_AGAIN}",
             )
         return refuse(
             f"The request page cannot be reached: {reason}.",
             self.address,
-            f"Check the address and the controller's way there (proxies, firewalls). {_AGAIN}",
+            f"Check the address and the route to it from the controller (proxies, firewalls). {_AGAIN}",
         )
 
 

@@ -51,9 +51,9 @@ def check_realm(realm: object, where: str) -> Realm:
     read = Realm.from_dict(realm, where)
     if read.ca is None:
         raise refuse(
-            "The realm has no certificate to know its request page by.",
+            "The realm has no certificate (ca) to verify the request page with.",
             where,
-            "Give {name, key, ca} as 'authority init' printed it (aims_license_server_realm).",
+            "Declare {name, key, ca} as 'authority init' printed them (aims_license_server_realm).",
         )
     realm_context(read.ca, where)
     return read
@@ -78,7 +78,7 @@ def portal_problems(portal: object, email: object, realm: object, where: Callabl
         checks.append(lambda: check_email(email, where(f"{name}_email")))
     if realm is None:
         what = "A request page is declared without its realm."
-        problems.append(Problem(what, of_realm, "Declare {name, key, ca} as 'authority init' printed it."))
+        problems.append(Problem(what, of_realm, "Declare {name, key, ca} as 'authority init' printed them."))
     else:
         checks.append(lambda: check_realm(realm, of_realm))
     return problems + problems_of(checks)

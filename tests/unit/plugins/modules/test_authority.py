@@ -189,7 +189,7 @@ def test_a_key_of_another_realm_is_not_issued(tmp_path: Path) -> None:
     with Ledger.create(str(tmp_path / "other.db"), "lab") as other:
         task.changed_to = other.realm.as_dict()
     result = task.done()
-    assert result["failed"] and "The ledger is of the realm" in result["msg"] and keys_of(path) == {}
+    assert result["failed"] and "The ledger belongs to realm" in result["msg"] and keys_of(path) == {}
     task = Task(path, *CODES)
     task.changed_to = {**other.realm.as_dict(), "key": "AAAA"}
     with pytest.raises(LicensingError, match="This is not a realm"):

@@ -77,7 +77,7 @@ def test_two_hosts_that_a_file_system_takes_for_one_do_not_share_a_folder(
     # Of a file system that does not tell upper from lower case.
     (tmp_path / "old").symlink_to("Old")
     monkeypatch.setattr(_places, "_names", lambda _base: ["Old"])
-    with pytest.raises(LicensingError, match="takes old and Old for one name"):
+    with pytest.raises(LicensingError, match="does not distinguish old and Old"):
         host_folder(tmp_path, "old")
     # One that keeps an umlaut as two letters keeps the same host's folder.
     (tmp_path / "gr\u00fcn").mkdir()

@@ -186,7 +186,7 @@ def test_a_dead_proxy_is_named_with_its_variable_and_without_its_login(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with pytest.raises(
-        LicensingError, match=r"by way of the proxy .*127\.0\.0\.1:9: Connection refused.*no_proxy"
+        LicensingError, match=r"through the proxy .*127\.0\.0\.1:9: Connection refused.*no_proxy"
     ) as told:
         portal(page).check()
     assert "secret" not in str(told.value)

@@ -131,7 +131,7 @@ def test_what_is_listed_has_its_shape(key: str, value: Any) -> None:
         result[key] = value
     with pytest.raises(LicensingError) as refused:
         read_result("aims_license_authority", "old", result)
-    assert f"old returned no result of aims_license_authority: {key}" in str(refused.value)
+    assert f"old returned an invalid result of aims_license_authority: {key}" in str(refused.value)
     assert refused.value.problems[0].where == "old"
 
 
@@ -139,7 +139,7 @@ def test_a_failure_needs_no_result_and_its_message_steers_no_terminal() -> None:
     told = read_result("aims_license_info", "old", {"failed": True, "msg": "no\x1b[2J\nmore", "exception": "x", "y": 1})
     assert told == {"failed": True, "msg": "no\\x1b[2J\nmore"}
     silent = read_result("aims_license_info", "old", {"failed": True})
-    assert silent["msg"] == "aims_license_info failed and does not say why."
+    assert silent["msg"] == "aims_license_info failed without a message."
 
 
 @pytest.mark.parametrize("reason", [float("nan"), 1e400, -1, True, "1"])

@@ -108,7 +108,7 @@ def test_a_page_with_another_certificate_is_checked_by_its_address_and_its_ca(
     authority.check(**{ADDRESS: authority.running.address})
     text = authority.told(**{REALM: other})
     ((variable, name, command),) = re.findall(r"that (\w+) has the (\w+) that '(authority init)' printed\.", text)
-    assert command and "Nothing was handed over." in text
+    assert command and "Nothing was uploaded." in text
     authority.check(**{variable: {**other, name: authority.printed[name]}})
 
 
@@ -128,7 +128,7 @@ def test_a_page_of_another_realm_is_corrected_by_its_address_or_its_realm(author
 def test_what_is_no_request_page_is_corrected_to_the_address_of_the_service(authority: Authority, status: int) -> None:
     with authority.elsewhere(status, b"{}") as address:
         text = authority.told(**{ADDRESS: address})
-    ((variable, command),) = re.findall(r"Correct the address \((\w+)\): it is that of '(authority serve)'", text)
+    ((variable, command),) = re.findall(r"Correct the address \((\w+)\): use that of '(authority serve)'", text)
     assert command.split()[1] in authority.running.process.args
     authority.check(**{variable: authority.running.address})
 

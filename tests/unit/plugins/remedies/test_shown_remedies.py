@@ -334,7 +334,7 @@ def test_an_option_that_is_missing_is_described_by_the_command_of_the_message(pa
     refused = requested(**options)
     assert refused["failed"]
     (missing,) = re.findall(r"Option (\w+) is missing\.", refused["msg"])
-    (command,) = re.findall(r"Give it; '(ansible-doc \S+)' describes the options\.", refused["msg"])
+    (command,) = re.findall(r"Set it; '(ansible-doc \S+)' describes the options\.", refused["msg"])
     described = re.sub(r"\x1b\[[0-9]*m", "", shown(f"{Path(sys.executable).parent}/{command}"))
     assert re.search(rf"^\W+{missing}\b", described, re.MULTILINE)
     assert not requested(**options, **{missing: str(tmp_path)}).get("failed")
@@ -372,7 +372,7 @@ def test_a_run_whose_tags_leave_out_everything_is_made_without_those_of_the_mess
 ) -> None:
     with pytest.raises(LicensingError) as refused:
         played(monkeypatch, *options)
-    (tags,) = re.findall(r"the tags of this run \((.*?)\) leave out .* Run it without them;", str(refused.value))
+    (tags,) = re.findall(r"The tags of this run \((.*?)\) skip .* Run it without these tags\.", str(refused.value))
     names = re.findall(r"--[a-z-]+", tags)
     assert set(options[::2]) <= set(names)
     left = [word for name, value in zip(options[::2], options[1::2]) if name not in names for word in (name, value)]

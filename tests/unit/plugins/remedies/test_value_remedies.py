@@ -94,11 +94,11 @@ def test_a_realm_without_a_ca_is_given_as_the_authority_prints_it(shown: Any) ->
 def test_a_request_pages_realm_is_given_as_the_authority_printed_it(shown: Any) -> None:
     realm = shown("as 'authority init'")
     text = told(lambda: check_realm({**realm, "ca": None}, VARIABLE))
-    (names,) = re.findall(rf"Give {{(.*?)}} as 'authority init' printed it \({VARIABLE}\)", text)
+    (names,) = re.findall(rf"Declare {{(.*?)}} as 'authority init' printed them \({VARIABLE}\)", text)
     given = {name: realm[name] for name in names.split(", ")}
     assert check_realm(given, VARIABLE).ca
     (problem,) = portal_problems("https://localhost", None, None, str)
-    (names,) = re.findall(r"Declare {(.*?)} as 'authority init' printed it", problem.todo)
+    (names,) = re.findall(r"Declare {(.*?)} as 'authority init' printed them", problem.todo)
     assert problem.where == VARIABLE
     assert not portal_problems("https://localhost", None, {name: realm[name] for name in names.split(", ")}, str)
 

@@ -157,8 +157,8 @@ def test_a_manifest_is_not_read_whole_where_it_is_too_long(lab: CoreLab, backups
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"secret": False, "content": "YQ=="}, "is to be sealed, and is not"),
-        ({"name": "Licenses/x.lic"}, "is to be sealed, and is not"),
+        ({"secret": False, "content": "YQ=="}, "encryption does not match its name"),
+        ({"name": "Licenses/x.lic"}, "encryption does not match its name"),
         ({"content": "no seal"}, "damaged on its way"),
         ({"content": None}, "damaged on its way"),
         ({"sha256": "0" * 64}, "damaged on its way"),
