@@ -26,7 +26,10 @@ class ActionModule(LicensingAction):
             raise refuse("No bundle is named.", "bundle", "Set bundle, or host and bundles.")
         bundle = read_bundle(path) if path else newest_of(folder, host) if folder else None
         if bundle is None:
-            todo = "Set aims_license_migrate_bundle to a bundle of it. If there is none, set up the target from scratch (playbook reconcile)."
+            todo = (
+                "Set aims_license_migrate_bundle to a bundle of it. If there is none, set up the target from scratch "
+                "(playbook reconcile)."
+            )
             raise refuse(f"There is no bundle of {host}.", str(folder), todo)
         self.trust(bundle)
         declared = read_declared_licenses(args.get("licenses") or [], "licenses", True)

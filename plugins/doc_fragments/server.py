@@ -46,7 +46,7 @@ options:
     type: bool
     default: false
 notes:
-  - Works on the bundled license server of this collection, which honours rehearsal licenses only. What works on the
+  - Works on the bundled license server of this collection, which accepts rehearsal licenses only. What works on the
     vendor's is in C(docs/vendor.md).
   - "The host needs Python 3.9 or newer and, to sign or check documents, the Python library C(cryptography):
     package C(python3-cryptography) of Debian 12 and EL 9."

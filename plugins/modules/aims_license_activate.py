@@ -10,15 +10,15 @@ module: aims_license_activate
 short_description: Install and activate licenses on a license server
 version_added: "0.1.0"
 description:
-  - Makes the declared licenses active on this machine, online or offline, with their profiles in the order given.
-  - Before the first activation the authority is asked what it would answer to all of them; if it would refuse one,
-    nothing is changed, and everything that is wrong is told at once.
-  - Licenses that are active here already cost no request. A run that was cut off asks again under the same request
-    id, so that no transfer is spent twice.
-  - With O(backend=vendor), the vendor's documented commands are run, each once. Whatever they say, a nodelock decides
-    whether a license was activated; without one the call fails, and so do later ones until a person has looked. See
+  - Activates the declared licenses on this machine, online or offline, with their profiles in the declared order.
+  - Before the first activation, asks the authority for a quote for all of them. If it would refuse one, nothing is
+    changed, and the error lists everything that is wrong.
+  - Licenses that are active here need no request. After an interruption, the same request ID is used again, so that
+    no transfer is spent twice.
+  - With O(backend=vendor), the vendor's documented commands are run, each once. Whatever they print, a nodelock decides
+    whether a license was activated; without one the call fails, and so do later calls until a person has looked. See
     C(docs/vendor.md#activate-licenses).
-  - In check mode the authority is asked too, and RV(results) say what each activation would spend.
+  - In check mode the authority is asked too, and RV(results) shows what each activation would spend.
 author: aims.licensing contributors (@aims)
 options:
   licenses:
@@ -33,11 +33,11 @@ options:
         required: true
       activation_code:
         description:
-          - The activation code. It leaves the host in no form; a request only proves that it is known.
-          - Without it nothing new is asked for; what is pending of the license is finished.
+          - The activation code. It never leaves the host; a request only proves that the host knows it.
+          - Without it, nothing new is requested. Pending exchanges of the license are finished.
         type: str
       profile:
-        description: The profile's name. A new license gets an abstract name unless one is given.
+        description: The profile's name. Without it, a new license gets an abstract name.
         type: str
       default:
         description: Whether clients that name no profile may take it.
@@ -47,18 +47,18 @@ options:
         description:
           - The protection. A machine nodelock can be transferred 3 times in 365 days, a personal one 3 times in 24
             hours.
-          - A machine nodelock cannot be changed into a personal one, and a personal one not be activated offline.
+          - A machine nodelock cannot become a personal one. A personal nodelock cannot be activated offline.
         type: str
         choices: [machine, personal]
         default: machine
   seen:
     description:
-      - The host's overview as M(aims.licensing.aims_license_info) returned it. The activation codes of licenses that
-        the host holds as declared, or has asked for, stay on the controller then. Finishing what is pending needs no
+      - The host's overview as M(aims.licensing.aims_license_info) returned it. With it, the activation codes of
+        licenses that the host holds as declared, or has requested, stay on the controller. Pending exchanges need no
         code.
     type: dict
   profiles:
-    description: Further profiles of these licenses, which come below those of O(licenses).
+    description: Further profiles of these licenses, below those of O(licenses).
     type: list
     elements: dict
     default: []
@@ -77,26 +77,26 @@ options:
         default: false
   keep_profiles:
     description:
-      - Whether licenses that have profiles here keep these as they are, in their order. For a server that gets back
-        what it had.
-      - What O(licenses) and O(profiles) say of profiles is then for licenses that have none, and not for names that
-        another license has. These come below.
+      - Whether licenses that have profiles here keep them, in their order. For a server that gets its licenses back.
+      - O(licenses) and O(profiles) then add profiles only for licenses that have none, below the others, and never
+        under the name of another license's profile.
     type: bool
     default: false
   users:
-    description: The registered users, as C(DOMAIN\\user). Unchanged unless given.
+    description: The registered users, as C(DOMAIN\\user). Without it, they stay as they are.
     type: list
     elements: str
   bundle:
     description:
-      - A bundle on the controller. Its application keys and C(.cpx) files are put on the host where they are missing.
-      - With the first of O(licenses) that becomes active by this call they replace files of the same name, which are
-        from an earlier stay. On a host that serves licenses already, they replace a file only if that of the bundle is
-        another than what came before.
-      - Their mode here is 0600 for application keys and 0644 for C(.cpx) files, whatever it was on the other host.
+      - A bundle on the controller. Its application keys and C(.cpx) files are copied to the host where they are
+        missing.
+      - With the first of O(licenses) that this call activates, they replace files of the same name from an earlier
+        migration. On a host that already serves licenses, they replace a file only if the bundle's file differs from
+        the file that came before.
+      - Application keys get mode 0600 and C(.cpx) files get 0644, whatever their mode was on the other host.
     type: path
   files:
-    description: Those files. Set by the action plugin.
+    description: The bundle's files. Set by the action plugin.
     type: list
     elements: dict
     default: []
@@ -111,35 +111,34 @@ options:
         required: true
   emergency:
     description:
-      - Numbers of those licenses that, where another machine holds them, are activated for the days that the authority
-        grants in an emergency; 7 with the bundled one, once a license in 365 days. Nothing is spent.
-      - Such a license stays as it is while the other machine holds it, and is activated for good by the next call after
-        the authority's owner has released it. Offline it stays until it has ended, or O(returned) names it.
+      - Numbers of the licenses that get an emergency activation if another machine holds them. It lasts as many days as
+        the authority grants, 7 with the bundled authority, once in 365 days per license. It spends no transfer.
+      - Such a license stays as it is while the other machine holds it. The next call after the authority's owner has
+        released it activates it for good. Offline it stays until it ends, or until O(returned) names it.
     type: list
     elements: str
     default: []
   returned:
     description:
-      - Numbers of those licenses that the other machine was seen to have given back. Offline, where nobody can be
-        asked, an emergency activation of these is replaced by one for good; online the authority is asked.
-      - The license stays as it is on disk until the response is applied. Until then, sessions go on and no new ones
-        begin.
+      - Numbers of the licenses that the other machine has given back. Offline, their emergency activation is replaced
+        by a permanent one; online, the authority decides.
+      - The license stays as it is on disk until the response is applied. Until then, sessions continue and no new ones
+        start.
     type: list
     elements: str
     default: []
   source:
     description:
-      - The name of the host that the licenses come from, where O(bundle) has all of its files that move, or there are
-        none. Once all O(licenses) are active, it is on record here that its files came, which
-        M(aims.licensing.aims_license_info) returns as C(carried.sources).
-      - Before that, the files of the bundle replace files of the same name that came otherwise.
+      - The name of the host that the licenses come from, if O(bundle) has all of its files that move, or it has none.
+        Once all O(licenses) are active, the target records that these files arrived.
+        M(aims.licensing.aims_license_info) returns the record as C(carried.sources).
+      - Before that, the files of the bundle replace files of the same name from elsewhere.
     type: str
   released_by:
     description:
-      - For check mode, public keys of license servers that will have given their licenses back by the time of the
-        real call.
-      - Without it, a license that is live elsewhere is refused, as the real call would be. With C(*) none is, for a
-        caller who looks at RV(results) himself.
+      - For check mode, public keys of license servers that will have released their licenses before the real call.
+      - Without it, a license that another machine holds is refused, as in the real call. With C(*) none is refused, for
+        a caller that evaluates RV(results).
     type: list
     elements: str
     default: []
@@ -161,7 +160,7 @@ EXAMPLES = r"""
       - {number: 015.120.065.016, activation_code: "{{ vault_prosession }}", profile: PROSession, default: true}
       - {number: 015.120.055.014, activation_code: "{{ vault_client }}", profile: Client, default: true}
 
-- name: Ask what that would spend
+- name: Get a quote for the activation
   aims.licensing.aims_license_activate:
     home: /opt/aims-license-server
     licenses: "{{ aims_license_server_licenses }}"
@@ -171,8 +170,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One entry per license, in the order given. C(spends) and C(transfers) are null where only the authority
-    knows.
+  description: One entry per license, in the declared order. C(spends) and C(transfers) are null where only the
+    authority knows.
   returned: success
   type: list
   elements: dict
@@ -183,17 +182,17 @@ results:
       transfers: {limit: 3, left: 2, returns: '2027-11-21T19:20:22Z', spent: ['2026-11-21T19:20:22Z'], window_seconds:
         31536000}
 requests:
-  description: The request files that wait for their responses. In check mode no request is made; RV(results) say
-    C(pending) of what will wait.
+  description: The request files that wait for their responses. Check mode makes no request; RV(results) shows
+    C(pending) for what will wait.
   returned: success
   type: list
   elements: dict
 next_step:
-  description: What to do with the request files, in words, or null. In check mode, which of them will wait.
+  description: What to do with the request files, as text, or null. In check mode, which requests will wait.
   returned: success
   type: str
 ended:
-  description: When the call ended, seconds since 1970 on the controller's clock.
+  description: When the call ended, in seconds since 1970 by the controller's clock.
   returned: success
   type: float
 overview:

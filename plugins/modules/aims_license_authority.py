@@ -10,13 +10,14 @@ module: aims_license_authority
 short_description: Set up a rehearsal authority and issue rehearsal licenses
 version_added: "0.1.0"
 description:
-  - Makes the ledger of a rehearsal authority where there is none, and issues the licenses that are not yet in it.
+  - Creates the ledger of a rehearsal authority if there is none, and issues the licenses that it lacks.
   - The ledger is the one that O(authority) names, as C(ledger:/absolute/path).
-  - These are no AIMMS licenses; only the bundled license server honours them. A license that was issued stays as it is.
+  - Rehearsal licenses are not AIMMS licenses; only the bundled license server honours them. Issued licenses are never
+    changed.
 author: aims.licensing contributors (@aims)
 options:
   name:
-    description: The realm's name for a new ledger; C(REHEARSAL) is put before it.
+    description: The realm's name for a new ledger. C(REHEARSAL) is prefixed.
     type: str
     default: authority
   licenses:
@@ -31,40 +32,40 @@ options:
         required: true
       activation_code:
         description:
-          - The code with which it can be activated.
-          - It stays on the controller, which derives from it, for the realm of this ledger, the public half of a key.
-            That is all that the ledger and its host get.
-          - A code of a new license must follow no pattern. That of a license in the ledger stays what it is.
+          - The code that activates it.
+          - It stays on the controller. The ledger and its host get only the public half of a key that is derived from
+            the code and the ledger's realm.
+          - The code of a new license must be hard to guess. The code of an issued license is never changed.
         type: str
       code_key:
-        description: What proves the code in the ledger's realm. Set by the action plugin.
+        description: The public key that proves the code in the ledger's realm. Set by the action plugin.
         type: str
       type:
-        description: What it is, as the overview shows it.
+        description: The license's type, as the overview shows it.
         type: str
         default: Rehearsal license
       seats:
-        description: How many may be in use at once.
+        description: How many seats may be in use at once.
         type: int
         default: 10
       days:
-        description: How many days from today it is valid.
+        description: For how many days from today it is valid.
         type: int
         default: 365
   details:
-    description: C(type), C(seats) and C(days) of licenses that O(licenses) does not say them of, by license number.
+    description: C(type), C(seats) and C(days) by license number, for licenses without them in O(licenses).
     type: dict
   bundle:
     description:
-      - A bundle on the controller, for type and seats that nothing else says.
+      - A bundle on the controller. Provides type and seats where neither O(licenses) nor O(details) does.
       - Its profiles and users are returned in RV(activation).
     type: path
   look:
-    description: Whether to only say what there is to do. Set by the action plugin.
+    description: Whether to only return what is missing. Set by the action plugin.
     type: bool
     default: false
   realm_id:
-    description: The id of the realm that the keys prove codes in. Set by the action plugin.
+    description: The ID of the realm that the keys are derived for. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
@@ -88,11 +89,11 @@ RETURN = r"""
 realm:
   description:
     - The realm's name, id and public key, and its C(ca) where the ledger has certificates for a service.
-    - Null in check mode where there is no ledger yet.
+    - Null in check mode if there is no ledger yet.
   returned: success
   type: dict
 issued:
-  description: The numbers that were issued now.
+  description: The numbers of the licenses that this call issued.
   returned: success
   type: list
   elements: str

@@ -13,26 +13,26 @@ description:
   - Writes a bundle of everything needed to rebuild or move the license server into a folder of the controller, reads it
     back and verifies it. The bundle holds the files of the home, the overview as YAML and as a web page, and a manifest
     with digests.
-  - Private keys leave the host sealed, and lie in the bundle encrypted with Ansible Vault. The run needs a vault
-    password (C(--vault-password-file) or C(--vault-id)). Of several, C(vault_encrypt_identity) names the one that
-    encrypts, as for C(ansible-vault encrypt).
-  - The same content makes no second bundle, and neither does a home of which nothing changed but that licenses were
-    given up. An earlier bundle that the vault passwords of this run do not open does not count.
-  - What is new is always backed up. C(latest) stays at the bundle before if that has a license which is neither active
-    nor given back now, or if nothing is active any more, so that a good backup never gives way to a poorer one.
+  - Private keys leave the host sealed, and are encrypted with Ansible Vault in the bundle. The run needs a vault
+    password (C(--vault-password-file) or C(--vault-id)). If there are several, C(vault_encrypt_identity) selects the
+    password that encrypts, as for C(ansible-vault encrypt).
+  - Unchanged content makes no second bundle. Neither does a home where licenses were released and nothing else
+    changed. Bundles that the vault passwords of this run do not open are ignored.
+  - Changed content is always backed up. C(latest) stays at the earlier bundle if that has a license that is neither
+    active nor given back now, or if no license is active now, so that a poorer backup never replaces a good one.
 author: aims.licensing contributors (@aims)
 options:
   dest:
     description:
-      - The folder on the controller for bundles. Each host gets a folder in it, with one folder per bundle and a link
-        C(latest) to the newest good one, which stands for the host when that is lost.
-      - A relative path begins at the folder in which the command was started.
+      - The folder on the controller for bundles. It gets a folder per host, with one folder per bundle and a link
+        C(latest) to the newest good bundle, which replaces the host if it is lost.
+      - A relative path starts at the folder in which the command was started.
     type: path
     required: true
   allow_poorer:
     description:
-      - Have C(latest) name the bundle of the home as it is, whatever that lacks. For a license that will not come back,
-        such as one whose files are gone.
+      - Whether C(latest) names the bundle of the home as it is, even if that lacks a license. For a license that will
+        not come back, such as one whose files are lost.
     type: bool
     default: false
   copy:
@@ -56,7 +56,7 @@ EXAMPLES = r"""
     dest: ./aims-license/bundles
   register: backup
 
-- name: Say where the bundle is
+- name: Show the path of the bundle
   ansible.builtin.debug:
     var: backup.bundle
 """
@@ -65,12 +65,12 @@ RETURN = r"""
 bundle:
   description:
     - The folder of the bundle that covers the home as it is, on the controller.
-    - In check mode, where one is still to be written, that of the newest bundle, or empty.
+    - In check mode, if a bundle would be written, the folder of the newest bundle, or empty.
   returned: success
   type: str
   sample: /home/ops/aims-license/bundles/old/20261121T192022Z-4be1c7a90d21
 digest:
-  description: Digest over the names, modes and contents of the files.
+  description: The digest of the names, modes and contents of the files.
   returned: success
   type: str
 kept:

@@ -10,14 +10,14 @@ module: aims_license_bundle_info
 short_description: Read and verify a bundle
 version_added: "0.1.0"
 description:
-  - Returns what a bundle of M(aims.licensing.aims_license_backup) holds, after comparing every file of it with its
-    digest, authenticating it with the run's vault password, and decrypting what has to move with the licenses.
-  - Fails where there is no bundle, where it is damaged, and where it does not cover the licenses. One that its host had
+  - Returns the content of a bundle of M(aims.licensing.aims_license_backup). Compares every file with its digest,
+    authenticates the bundle with the run's vault password, and decrypts the files that move with the licenses.
+  - Fails if there is no bundle, if it is damaged, or if it does not cover the licenses. A license that its host had
     given back by then need not be covered.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   bundle:
-    description: The bundle's folder. The newest one of O(host) in O(bundles) unless given.
+    description: The bundle's folder. Without it, the newest bundle of O(host) in O(bundles).
     type: path
   bundles:
     description: The folder of bundles on the controller.
@@ -27,8 +27,8 @@ options:
     type: str
   licenses:
     description:
-      - The declared licenses, as of M(aims.licensing.aims_license_activate), which were to be active then. Their codes
-        are not needed.
+      - The declared licenses, as in M(aims.licensing.aims_license_activate), which the bundle has to cover. Codes are
+        not needed.
     type: list
     elements: dict
   target:
@@ -43,7 +43,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Look into the newest bundle of a license server
+- name: Read the newest bundle of a license server
   aims.licensing.aims_license_bundle_info:
     host: old
     bundles: ./aims-license/bundles
@@ -56,20 +56,20 @@ bundle:
   returned: success
   type: str
 made:
-  description: When it was made.
+  description: When the bundle was made.
   returned: success
   type: str
   sample: '2026-11-21T19:20:22Z'
 authenticated:
-  description: Whether a vault password of this run vouches for it. False only where O(accept_unauthenticated) is set.
+  description: Whether a vault password of this run authenticates it. False only if O(accept_unauthenticated) is set.
   returned: success
   type: bool
 host:
-  description: The host that it was made of, as the inventory named it then.
+  description: The backed up host, as the inventory named it then.
   returned: success
   type: str
 overview:
-  description: The overview as it was then, as of M(aims.licensing.aims_license_info).
+  description: The overview at that time, as of M(aims.licensing.aims_license_info).
   returned: success
   type: dict
 carried:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aims_license_deactivate
-short_description: Give licenses of a license server back to the authority
+short_description: Deactivate licenses of a license server
 version_added: "0.1.0"
 description:
-  - Stops serving the licenses at once, then gives them back one after the other, online or offline.
-  - Refuses where O(bundle) does not cover them, because a deactivated license can only be set up again from what a
-    backup holds.
-  - Refuses, with the server as it was, where the authority cannot be reached.
-  - Updates that are pending for these licenses are dropped.
-  - A run that was cut off asks again under the same request id; nothing is given back twice.
-  - Refuses to give anything up that it was asked for more than 40 seconds ago.
+  - Fences the licenses, so that the server grants no more seats, then gives them back one by one, online or offline.
+  - Fails if O(bundle) does not cover them, because only a backup can restore a deactivated license.
+  - Fails without changes if the authority cannot be reached.
+  - Drops pending updates of these licenses.
+  - After an interruption, the same request ID is used again, so that nothing is given back twice.
+  - Fences nothing for a call that is more than 40 seconds old.
 author: aims.licensing contributors (@aims)
 options:
   licenses:
@@ -27,27 +26,27 @@ options:
   bundle:
     description:
       - The bundle on the controller, as M(aims.licensing.aims_license_backup) returned it, or its link C(latest).
-      - It is verified, and must be of this host and have been made while these licenses were active. The vault
+      - It must belong to this host and have been made while these licenses were active. It is verified, and the vault
         passwords of this run must open its secrets.
     type: path
     required: true
   drain_seconds:
     description:
-      - Enter maintenance mode first, as M(aims.licensing.aims_license_maintenance) does, and wait for the seats in use,
-        for so long at most. Unless given, nobody is waited for, and sessions end at once.
-      - The controller asks anew every few seconds, and shows who still holds seats. Where it is gone, nothing is
-        given up, and the server gives new seats again within a minute.
-      - Only the seats of O(licenses) are waited for. A server that has other licenses to serve leaves maintenance mode
-        as soon as these are fenced.
+      - For how many seconds at most to drain the server first, in maintenance mode as with
+        M(aims.licensing.aims_license_maintenance). Without it, sessions end at once.
+      - The controller repeats the call every few seconds, and shows who still holds seats. If the controller is lost,
+        nothing is given back, and the server grants seats again within a minute.
+      - The drain waits only for the seats of O(licenses). A server with other licenses leaves maintenance mode as soon
+        as these are fenced.
     type: float
   drain_force:
     description:
-      - Whether to go on with seats still in use after O(drain_seconds). Else the server is taken back into service, and
-        nothing is given up.
+      - Whether to continue with seats still in use after O(drain_seconds). Otherwise the server returns to service, and
+        nothing is given back.
     type: bool
     default: false
   bundle_home_id:
-    description: The home that the bundle is of. Set by the action plugin.
+    description: The home that the bundle belongs to. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
@@ -59,14 +58,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Give two licenses back once their sessions have ended, for which clients get five minutes
+- name: Deactivate two licenses, and give clients five minutes to end their sessions
   aims.licensing.aims_license_deactivate:
     home: /opt/aims-license-server
     licenses: [015.120.064.022, 015.120.065.016]
     bundle: ./aims-license/bundles/old/latest
     drain_seconds: 300
 
-- name: The same without a route to the authority
+- name: Deactivate a license without a route to the authority
   aims.licensing.aims_license_deactivate:
     home: /opt/aims-license-server
     licenses: [015.120.064.022]
@@ -84,26 +83,25 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - One entry per license, in the order given.
-    - Where the authority had nothing to take back, as no machine holds the license any more, C(note) says why. Its
-      nodelock is removed all the same.
+    - One entry per license, in the declared order.
+    - If no machine holds the license any more, C(note) says why. Its nodelock is removed as well.
   returned: success
   type: list
   elements: dict
   sample:
     - {number: 015.120.064.022, action: deactivated, spends: 0, fenced_since: '2026-11-21T19:20:22Z'}
 requests:
-  description: The request files that wait for their responses. In check mode no request is made; RV(results) say
-    C(pending) of what will wait.
+  description: The request files that wait for their responses. Check mode makes no request; RV(results) shows
+    C(pending) for what will wait.
   returned: success
   type: list
   elements: dict
 next_step:
-  description: What to do with the request files, in words, or null. In check mode, which of them will wait.
+  description: What to do with the request files, as text, or null. In check mode, which requests will wait.
   returned: success
   type: str
 drained:
-  description: What waiting for the seats in use came to, as of M(aims.licensing.aims_license_maintenance).
+  description: The result of the drain, as of M(aims.licensing.aims_license_maintenance).
   returned: success
   type: dict
 started:

@@ -10,9 +10,9 @@ module: aims_license_info
 short_description: Show what a license server holds
 version_added: "0.1.0"
 description:
-  - Returns the overview of a license server as data. Licenses, profiles, registered users, pending requests,
-    transfers left. C(status) says of each license where it stands, as at the end of a run that stopped.
-  - Changes nothing. A host without a license server gives an overview with nothing in it.
+  - Returns the overview of a license server as data, with licenses, profiles, registered users, pending requests and
+    transfers left. C(status) shows where each license is, as at the end of a run that stopped.
+  - Changes nothing. A host without a license server has an empty overview.
 author: aims.licensing contributors (@aims)
 options:
   copy:
@@ -30,16 +30,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the license server
+- name: Read the license server
   aims.licensing.aims_license_info:
     home: /opt/aims-license-server
   register: server
 
-- name: Show where its licenses stand
+- name: Show where its licenses are
   ansible.builtin.debug:
     var: server.status_table
 
-- name: Stop where a license is about to expire
+- name: Fail if a license is about to expire
   ansible.builtin.assert:
     that: server.overview.licenses | selectattr('expiry', 'lt', '2027-01-01') | length == 0
 """
@@ -48,21 +48,21 @@ RETURN = r"""
 overview:
   description:
     - What the license manager shows.
-    - C(drift) of a license is null unless the machine changed since it was activated. Else it has C(verdict), the
-      C(changed) components, in C(components) the first digits of their hashes then and now, and what that C(means).
-    - C(pending) has the same C(drift), of a machine that changed since the pending activation was made, and in C(here)
-      whether the request was made by this machine.
-    - C(invalid) of a license is null, or says why it is not valid today by the clock of the host.
-    - C(until) of a license is null but for an emergency activation, which ends then.
-    - C(in_use) is null and C(clients) is empty where the server does not run. C(clients) has the newest hundred.
+    - C(drift) of a license is null unless the machine changed since the activation. It has C(verdict), the C(changed)
+      components, the first digits of their hashes then and now as C(components), and what it C(means).
+    - C(pending) has the same C(drift) for a machine that changed since the request, and C(here), whether this machine
+      made the request.
+    - C(invalid) of a license is null, or says why the license is not valid today by the clock of the host.
+    - C(until) of a license is when its emergency activation ends, or null.
+    - C(in_use) is null and C(clients) is empty if the server does not run. C(clients) has the newest hundred.
   returned: success
   type: dict
   contains:
     server:
-      description: The server itself, with its version, authority, realm, addresses, and whether it runs.
+      description: The server, with its version, authority, realm, addresses, and whether it runs.
       type: dict
     licenses:
-      description: The licenses, by their numbers.
+      description: The licenses, sorted by number.
       type: list
       elements: dict
     profiles:
@@ -70,11 +70,11 @@ overview:
       type: list
       elements: dict
     clients:
-      description: Who holds seats, the newest first.
+      description: The clients that hold seats, the newest first.
       type: list
       elements: dict
     clients_total:
-      description: How many they are.
+      description: How many clients hold seats.
       type: int
     users:
       description: The registered users.
@@ -85,7 +85,7 @@ overview:
       type: list
       elements: str
     pending:
-      description: The exchanges with the authority that are not over.
+      description: The pending exchanges with the authority.
       type: list
       elements: dict
   sample:
@@ -102,9 +102,9 @@ overview:
       - {name: PROServer, license: 015.120.064.022, default: false}
 carried:
   description:
-    - The files that move with the licenses, application keys and C(.cpx) files. C(files) has their SHA-256 by name,
-      C(brought) those of the files as they came from another host last, and C(sources) the hosts whose files have all
-      come, by their inventory names.
+    - The files that move with the licenses, application keys and C(.cpx) files. C(files) has their SHA-256 by name.
+      C(brought) has the SHA-256 that each file had when it last came from another host. C(sources) has the inventory
+      names of the hosts whose files have all arrived.
   returned: success
   type: dict
   sample:
@@ -124,16 +124,16 @@ fingerprint:
   sample: {machine-id: 3f2a77d1c0d94f0e8a6f3a9d5b7c1e20}
 places:
   description:
-    - Where C(home) and machine-id (C(machine)) lie, or null where that is not known. Two hosts that show the same are
-      one, or have mounted the same folder.
+    - Identifies the files of the C(home) and the machine-id (C(machine)), or null if unknown. Two hosts with the same
+      values are one host, or have mounted the same folder.
   returned: success
   type: dict
   sample: {home: 77a1c0d94f0e8a6f3a9d5b7c1e203f2a, machine: 0d94f0e8a6f3a9d5b7c1e203f2a77d1c}
 status:
   description:
-    - Where each license stands as far as this host shows, as of M(aims.licensing.aims_license_pair_info).
-    - C(next) is what the next run will do about what is pending, with O(authority), or else the one that the server was
-      installed with; what else it does is up to the playbook.
+    - Where each license is, as far as this host shows, as of M(aims.licensing.aims_license_pair_info).
+    - C(next) is what the next run does about pending exchanges, with O(authority) or the authority that the server was
+      installed with. What else it does depends on the playbook.
   returned: success
   type: list
   elements: dict
@@ -153,7 +153,7 @@ status_table:
     - '---------------  -------  -------  --------'
     - '015.120.064.022  old      nothing  keep'
 obstacles:
-  description: What would keep the license server from giving its licenses up, as C(what), C(where) and C(todo).
+  description: What prevents the license server from releasing its licenses, as C(what), C(where) and C(todo).
   returned: success
   type: list
   elements: dict

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aims_license_inventory
-short_description: Check what the inventory declares about licenses
+short_description: Check the inventory
 version_added: "0.1.0"
 description:
-  - Reads the pairs of source and target that the inventory declares, and tells everything that is wrong with it at
-    once.
+  - Reads the pairs of source and target that the inventory declares. If anything is wrong, the error lists all of it.
   - Runs on the controller only; no host is touched. Options of the server are accepted and not used.
 options:
   pairs:
-    description: Check all hosts of the group C(aims_license_targets) and the sources that they name. Otherwise the
-      O(hosts).
+    description: Whether to check all hosts of the group C(aims_license_targets) and their sources. Otherwise O(hosts)
+      are checked.
     type: bool
     default: true
   hosts:
@@ -29,21 +28,21 @@ options:
     type: list
     elements: str
   group:
-    description: The group that the playbook is for. A run whose C(--limit) leaves none of its hosts is refused, as
-      nothing would be done.
+    description: The group that the playbook runs on. The task fails if C(--limit) excludes all of its hosts, because
+      the run would do nothing.
     type: str
   checked:
-    description: For a task that is always run, whether the tags of the run have left in what checks the inventory, and
-      with it the playbook. Nothing else is checked then. A playbook of this collection is refused where they have
-      not; one that imports it is told.
+    description: For a task with the tag C(always), whether the inventory was checked in this run. If the tags of the
+      run skipped the check, they skip the whole playbook. The task then fails in a playbook of this collection, and
+      warns in a playbook that imports it. Nothing else is checked.
     type: bool
   vault:
     description: Whether the run needs a vault password.
     type: bool
     default: false
   rehearsal:
-    description: Whether to check C(aims_license_migrate_rehearse_licenses) too, with O(pairs). Each license in it has
-      to be declared for some target.
+    description: Whether to check C(aims_license_migrate_rehearse_licenses) too, with O(pairs). Each license in it must
+      be declared for a target.
     type: bool
     default: false
   runbook:
@@ -67,11 +66,12 @@ EXAMPLES = r"""
 RETURN = r"""
 pairs:
   description:
-    - Source and target of each pair, by the target's name, with host, home, root, backend, authority, service and
-      listen, and with C(options) for the C(module_defaults) of tasks that run on that host.
-    - Beside them C(licenses) and C(profiles), the declared ones in their order, with their license numbers in one form,
-      four groups of three digits, and without activation codes.
-    - C(ledger) is the authority in which a rehearsal issues the licenses of the pair.
+    - The pairs by the target's name. C(migrate) and C(rollback) each have the C(source) and the C(target) of a run in
+      that direction, with host, home, root, backend, authority, service and listen, and with C(options) for the
+      C(module_defaults) of tasks that run on that host.
+    - C(licenses) and C(profiles) are declared for the target, in their order. License numbers have four groups of three
+      digits. Activation codes are left out.
+    - C(ledger) is the authority that issues the licenses of a rehearsal.
   returned: success and O(pairs) and not O(runbook)
   type: dict
 moves:

@@ -10,11 +10,11 @@ module: aims_license_maintenance
 short_description: Put a license server into maintenance mode, or back into service
 version_added: "0.1.0"
 description:
-  - Enters or leaves maintenance mode. In maintenance mode the license server grants no new seats; who holds one keeps
-    it, and is told with his next sign of life.
-  - Entering can wait for the seats in use. Where some are still in use then, the server is taken back into service and
-    the module fails with who holds them.
-  - Leaving restarts the server, as it does with the vendor's.
+  - Enters or leaves maintenance mode. In maintenance mode the license server grants no new seats. Clients keep their
+    seats and learn of the mode with their next heartbeat.
+  - Entering can wait for the seats in use. If some are still in use at the end, the server returns to service, and the
+    error lists who holds them.
+  - Leaving restarts the server, as with the vendor's server.
 author: aims.licensing contributors (@aims)
 options:
   state:
@@ -24,12 +24,13 @@ options:
     default: enabled
   drain_seconds:
     description:
-      - How long to wait for the seats in use, entering maintenance mode. Unless given, nobody is waited for.
-      - The controller asks anew every few seconds, and shows who still holds seats. Where it is gone before they
-        are back, the server gives new seats again within a minute.
+      - For how many seconds to wait for the seats in use when entering maintenance mode. Without it, the module does
+        not wait.
+      - The controller repeats the call every few seconds, and shows who still holds seats. If the controller is lost
+        meanwhile, the server grants seats again within a minute.
     type: float
   force:
-    description: Whether to stay in maintenance mode with seats still in use after O(drain_seconds).
+    description: Whether to stay in maintenance mode if seats are still in use after O(drain_seconds).
     type: bool
     default: false
 extends_documentation_fragment:
@@ -53,22 +54,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 drained:
-  description: What waiting for the seats in use came to.
+  description: The result of the drain.
   returned: success
   type: dict
   contains:
     seconds:
-      description: How long it took.
+      description: How many seconds it took.
       type: float
     total:
       description: How many seats are still in use.
       type: int
     clients:
-      description: Who holds them, at most a hundred, as in the overview.
+      description: The clients that hold them, at most a hundred, as in the overview.
       type: list
       elements: dict
     answered:
-      description: Whether the server said so. One that runs and does not answer may have any number of clients.
+      description: Whether the server answered. A server that runs and does not answer may have any number of clients.
       type: bool
 overview:
   description: The overview afterwards, as of M(aims.licensing.aims_license_info).

@@ -10,22 +10,22 @@ module: aims_license_pair_info
 short_description: Show the pair status
 version_added: "0.1.0"
 description:
-  - Says in one table for each license on which host it is live, what is pending, and what the next run will do.
-  - The roles end with it where they stop. M(aims.licensing.aims_license_info) says the same of one host.
+  - Shows in a table where each license is, which host serves it, what is pending, and what the next run will do.
+  - The roles end with it when they stop. M(aims.licensing.aims_license_info) shows the same for a single host.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   source:
     description:
-      - The license server that gives the licenses, as C(host), C(info), the result of
-        M(aims.licensing.aims_license_info) on it, and C(authority), what it asks.
-      - Where C(info) shows that the host was not reached, the table says so. Leave it out for a single host.
+      - The license server that the licenses come from, as C(host), C(info), the result of
+        M(aims.licensing.aims_license_info) on it, and C(authority), where its requests go.
+      - If C(info) shows that the host was not reached, the table says so. Leave O(source) out for a single host.
     type: dict
   target:
-    description: The license server that gets them, likewise.
+    description: The license server that they go to, likewise.
     type: dict
     required: true
   licenses:
-    description: The declared licenses, as of M(aims.licensing.aims_license_activate). Codes are not needed.
+    description: The declared licenses, as in M(aims.licensing.aims_license_activate). Codes are not needed.
     type: list
     elements: dict
     required: true
@@ -37,20 +37,20 @@ options:
     description: The bundle of a source that is lost for good.
     type: path
   emergency:
-    description: Whether licenses that a lost source holds are to be bridged by an emergency activation.
+    description: Whether licenses that a lost source holds get an emergency activation.
     type: bool
     default: false
   requests_dir:
-    description: The folder of offline requests on the controller, to tell of the responses that are there.
+    description: The folder of offline requests on the controller, where responses may be.
     type: path
   portal:
-    description: The request page that the run hands requests to by itself, or empty.
+    description: The request page that the run uploads requests to, or empty.
     type: str
     default: ""
   stopped:
     description:
-      - What the run stopped at, as C(task), its name, and C(msg), what it told.
-      - The task then fails, and the table begins with that.
+      - Where the run stopped, as C(task), the name of the task, and C(msg), its message.
+      - This task then fails, and the table begins with them.
     type: dict
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
@@ -62,7 +62,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at a pair
+- name: Show the status of a pair
   aims.licensing.aims_license_pair_info:
     source: {host: old, info: "{{ old }}"}
     target: {host: new, info: "{{ new }}"}
@@ -72,10 +72,9 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - Where each license stands. C(live) has the hosts that serve it, C(where) says in words where it is.
-    - C(pending) has its open exchanges, each with the C(host), the C(action), the C(request_id), when it was C(made),
-      and C(response), which is C(on the host), C(in the folder), C(none) or, where the authority is asked online,
-      C(unknown).
+    - Where each license is. C(live) has the hosts that serve it, and C(where) says where it is, as text.
+    - C(pending) has its pending exchanges, each with the C(host), the C(action), the C(request_id), when it was
+      C(made), and C(response), which is C(on the host), C(in the folder), C(none) or, online, C(unknown).
     - C(next) is what the next run will do.
   returned: success
   type: list
@@ -92,7 +91,7 @@ status:
           response: none
       next: 'finish activating: wait for the response'
 status_table:
-  description: The same as a table, line by line; where a run stopped, with why.
+  description: The same as lines of a table. After a run that stopped, with the reason.
   returned: always
   type: list
   elements: str

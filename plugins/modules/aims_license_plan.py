@@ -10,10 +10,10 @@ module: aims_license_plan
 short_description: Plan moving licenses between two license servers
 version_added: "0.1.0"
 description:
-  - Says for each license where it is, what the next step is, what it spends, how many transfers are left then and
-    when one returns, and shows this as a table.
-  - Fails with everything that stands against it. Equal machine-ids, a spent budget, an expired license, a wrong code,
-    a profile whose name another license of the target has.
+  - Shows in a table for each license where it is, the next step, what the step spends, how many transfers are left
+    afterwards and when the next one returns.
+  - Fails with everything that prevents the plan, such as equal machine-ids, a spent budget, an expired license, a wrong
+    code, or a profile whose name another license on the target has.
   - Runs on the controller only and changes nothing. Options of the server are accepted and not used.
 options:
   source:
@@ -25,13 +25,13 @@ options:
     required: true
   target:
     description:
-      - The license server that they go to, likewise, with C(authority), what it asks for activations.
+      - The license server that they go to, likewise, with C(authority), where its requests go.
       - With C(returns=true) they come back to it, so that it may ask for them where its source cannot be reached and
         no authority says who holds them.
     type: dict
     required: true
   licenses:
-    description: The declared licenses, as of M(aims.licensing.aims_license_activate).
+    description: The declared licenses, as in M(aims.licensing.aims_license_activate).
     type: list
     elements: dict
     required: true
@@ -49,40 +49,40 @@ options:
     type: list
     elements: dict
   bundles:
-    description: The folder of bundles on the controller, for what the source no longer shows.
+    description: The folder of bundles on the controller. Provides what the source no longer shows.
     type: path
   lost:
     description:
-      - The bundle of a source that is lost for good. The plan then is what can be done without that host, and its
-        C(next_step) what only the authority's owner can do.
+      - The bundle of a source that is lost for good. The plan is then what the run can do without that host, and its
+        C(next_step) is what only the authority's owner can do.
     type: path
   without_files:
-    description: Whether to go on where it is not known which files belong on the target, or some cannot be had.
+    description: Whether to continue if it is unknown which files belong on the target, or if some are lost.
     type: bool
     default: false
   realm:
     description:
-      - Whose responses the target shall honour, as C({name, key, ca}).
-      - Where its authority is V(offline) and it honours none yet, the plan fails without it. What the source or its
-        bundle names is only compared with it.
+      - The realm whose responses the target accepts, as C({name, key, ca}).
+      - Required if the target's authority is V(offline) and the target has no realm yet. The realm of the source or its
+        bundle is only compared with it.
     type: dict
   users:
-    description: The registered users that are declared for the target. Unless given, they move with the licenses.
+    description: The registered users that are declared for the target. Without it, users move with the licenses.
     type: list
     elements: str
   emergency:
-    description: Whether licenses that a lost source holds are to be bridged by an emergency activation.
+    description: Whether licenses that a lost source holds get an emergency activation.
     type: bool
     default: false
   hosts_only:
     description:
-      - Only compare the two hosts, before the authority is asked. Fails where one is a copy of the other, or both are
-        one, because the authority knows nothing of copies.
+      - Whether to only compare the two hosts, before the authority is asked. Fails if one is a copy of the other, or if
+        both are the same host, because the authority cannot detect copies.
       - Otherwise returns RV(quote).
     type: bool
     default: false
   rehearsal:
-    description: Only return how far the rehearsal of this pair is, as RV(rehearsal).
+    description: Whether to only return the state of this pair's rehearsal, as RV(rehearsal).
     type: bool
     default: false
   issued:
@@ -98,7 +98,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Plan
+- name: Plan the migration of a pair
   aims.licensing.aims_license_plan:
     source: {host: old, info: "{{ old }}"}
     target: {host: new, info: "{{ new }}"}
@@ -114,16 +114,16 @@ plan:
       when they are activated on the target, and C(unfinished) those whose activation on the source was requested and
       not finished.
     - C(users) has the users to register on the target, or null where it keeps its own.
-    - C(files) says which files that move with the licenses are C(expected) on the target, and which of them are
-      C(missing) there; C(fetch), whether a bundle of the source has to be taken for them though no license is given up;
-      C(unknown), whether nobody can tell which belong there. While any is missing, C(settled) is false.
-    - Where a lost source holds licenses, they are in C(release), those that are bridged also in C(emergency), those
-      that are not in C(left_out), and C(next_step) has the commands that set them free.
+    - C(files) has the files that move with the licenses. C(expected) belong on the target, C(missing) are not there,
+      C(fetch) says whether the source is backed up for them although it releases no license, and C(unknown) whether it
+      is unknown which files belong there. While a file is missing, C(settled) is false.
+    - Licenses that a lost source holds are in C(release). Those with an emergency activation are also in C(emergency),
+      the others in C(left_out). C(next_step) has the commands that release them.
   returned: success
   type: dict
 quote:
   description:
-    - What to ask the authority before the plan is made, with M(aims.licensing.aims_license_activate) in check mode.
+    - The options for the quote, for which M(aims.licensing.aims_license_activate) runs in check mode before the plan.
     - C(needed) says whether the target lacks any license; C(realm), C(released_by) and C(emergency) are options of
       that module.
   returned: success and O(hosts_only)
@@ -159,7 +159,7 @@ text:
   returned: success
   type: str
 bundle:
-  description: The source's newest bundle, or empty.
+  description: The path of the source's newest bundle, or empty.
   returned: success
   type: str
 before:

@@ -10,14 +10,14 @@ module: aims_license_profile
 short_description: Add, rename, re-point, order and remove profiles of a license server
 version_added: "0.1.0"
 description:
-  - Brings the profiles of a license server to what is declared. The declared ones come first, in the order given;
-    others stay below them, unless they are purged.
+  - Changes the profiles of a license server to what is declared. Declared profiles come first, in their order. Others
+    stay below them unless they are purged.
   - Clients that name no profile take the first valid default, top to bottom, so the order matters.
   - To rename a profile, declare the new name with its license, and the old name in O(absent).
 author: aims.licensing contributors (@aims)
 options:
   profiles:
-    description: The profiles that shall be there, top to bottom.
+    description: The declared profiles, top to bottom.
     type: list
     elements: dict
     default: []
@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       license:
-        description: The number of the license that it stands for. Several profiles may share one.
+        description: The number of its license. Several profiles may share a license.
         type: str
         required: true
       default:
@@ -35,12 +35,12 @@ options:
         type: bool
         default: false
   absent:
-    description: Names of profiles that shall not be there.
+    description: Names of profiles to remove.
     type: list
     elements: str
     default: []
   purge:
-    description: Remove every profile that is not declared.
+    description: Whether to remove every profile that is not declared.
     type: bool
     default: false
 extends_documentation_fragment:

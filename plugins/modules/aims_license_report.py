@@ -12,11 +12,10 @@ version_added: "0.1.0"
 description:
   - Writes a page and a JSON file with the overviews before and after, the transfers left and when they return, the
     seconds without a license server, and the strings for the PRO configuration and the clients.
-  - A report that is there and tells the same is kept; where nothing moved, none is written.
-  - Fails where a declared license or profile is not active afterwards, and, with the next step in words, where
-    responses to offline requests are still missing.
-  - Fails, once it is written, where the target lacks files that move with the licenses, or nobody can tell whether it
-    does.
+  - Keeps an earlier report that shows the same. Writes no report if nothing moved.
+  - Fails if a declared license or profile is not active afterwards. Fails with the next step if responses to offline
+    requests are missing.
+  - Fails after writing the report if the target lacks files that move with the licenses, or if that is unknown.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
   source:
@@ -45,13 +44,13 @@ options:
     description: The result of M(aims.licensing.aims_license_verify) on the target.
     type: dict
   bundle:
-    description: The bundle that was made.
+    description: The path of the bundle that this run made.
     type: str
   address:
-    description: The address under which clients reach the target; its inventory name unless given.
+    description: The address at which clients reach the target. Without it, the target's inventory name.
     type: str
   direction:
-    description: What the run was for.
+    description: The direction of the run.
     type: str
     choices: [migrate, rollback]
     default: migrate
@@ -60,7 +59,7 @@ options:
     type: path
     required: true
   probe:
-    description: Only return whether the target is still to be verified, as RV(verification_due). Nothing is written.
+    description: Whether to only return RV(verification_due), and write nothing.
     type: bool
     default: false
 author: aims.licensing contributors (@aims)
@@ -82,25 +81,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 page:
-  description: The path of the page; empty where nothing moved.
+  description: The path of the page, or empty if nothing moved.
   returned: success
   type: str
 data:
-  description: The path of the JSON file; empty where nothing moved.
+  description: The path of the JSON file, or empty if nothing moved.
   returned: success
   type: str
 up_to_date:
-  description: Whether the report that was there already shows the same.
+  description: Whether an earlier report shows the same.
   returned: success
   type: bool
 verification_due:
   description:
-    - Whether it is still to be verified that the target serves. This run moves licenses, or an earlier run moved them
-      and did not come to its report.
+    - Whether the target still has to be verified, because this run moves licenses, or an earlier run moved them and
+      stopped before its report.
   returned: success and O(probe)
   type: bool
 report:
-  description: What the JSON file holds.
+  description: The content of the JSON file.
   returned: success
   type: dict
 """

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aims_license_request
-short_description: Have offline request files answered by the request page of an authority
+short_description: Exchange offline request files for responses on an authority's request page
 version_added: "0.1.0"
 description:
-  - Hands the request files that wait in a folder to the page that a person would upload them to, and writes the
-    response files that come back beside them. So a playbook walks the offline way by itself where the hosts have no
-    route to the authority but the controller has.
-  - A response is written only where the realm's key has signed it as the answer to that very request. One that is
-    there already is never replaced.
-  - A refusal is an answer too. It is written and told in C(results); the task that applies it fails with its reason.
-  - A request may be handed over any number of times; the authority answers it once and repeats that answer.
+  - Uploads the request files that wait in a folder to the authority's request page, and writes the response files
+    beside them. So a playbook exchanges files itself if the controller reaches the authority and the hosts do not.
+  - Writes a response only if the realm's key has signed it as the answer to that request. Never replaces a response.
+  - A refusal is a response too. It is written and shown in RV(results); the task that applies it fails with its reason.
+  - Uploading a request again is safe. The authority answers it once and repeats that response.
   - Runs on the controller only. Options of the server are accepted and not used.
 options:
   requests_dir:
     description:
-      - The folder on the controller with the files C(aaabbbcccddd.request), where O(portal) puts
+      - The folder on the controller with the files C(aaabbbcccddd.request), which also gets the files
         C(aaabbbcccddd.response).
-      - A request is found under what mail programs make of that name too, such as C(aaabbbcccddd.request.txt), and a
-        response under any name.
-      - A relative path begins at the folder in which the command was started.
+      - Names that mail programs changed, such as C(aaabbbcccddd.request.txt), are recognized. A response may have any
+        name.
+      - A relative path starts at the folder in which the command was started.
     type: path
     required: true
   portal:
@@ -33,7 +31,7 @@ options:
     type: str
     required: true
   realm:
-    description: Whose responses to take, as C(authority init) printed it.
+    description: The realm whose responses to accept, as C(authority init) printed it.
     type: dict
     required: true
     suboptions:
@@ -46,26 +44,26 @@ options:
         type: str
         required: true
       ca:
-        description: The certificate, PEM, that the page proves itself with. Needed here; no other is trusted.
+        description: The PEM certificate that authenticates the page. Required here; no other is trusted.
         type: str
       id:
-        description: Printed with the others, and not needed; it follows from the key.
+        description: The realm's ID, which C(authority init) prints too. Not needed, because it follows from the key.
         type: str
   email:
-    description: An e-mail address that the page shall send the responses to as well.
+    description: An e-mail address to which the page also sends the responses.
     type: str
   numbers:
-    description: The licenses whose requests to hand over, all that wait unless given.
+    description: The licenses whose requests to upload. Without it, all requests that wait.
     type: list
     elements: str
   timeout:
-    description: Seconds to wait for each sign of life of the page. It is asked three times at most.
+    description: How many seconds to wait for each answer of the page. It is asked three times at most.
     type: float
     default: 60
   probe:
     description:
-      - Whether to see first that the authority can be reached and is the realm's, also where nothing waits and in
-        check mode. Nothing is handed over for it.
+      - Whether to verify first that the authority can be reached and belongs to the realm, even if nothing waits, and
+        in check mode too. Uploads nothing.
     type: bool
     default: false
 author: aims.licensing contributors (@aims)
@@ -83,7 +81,7 @@ EXAMPLES = r"""
     email: licenses@example.com
   register: answered
 
-- name: Say which were refused
+- name: Show which requests were refused
   ansible.builtin.debug:
     msg: "{{ answered.results | selectattr('outcome', 'eq', 'refused') | map(attribute='problem') }}"
 """
@@ -91,11 +89,10 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - One entry per request file that was looked at. C(outcome) is V(granted) or V(refused) where it was answered now,
-      V(there) where its response was there already, and V(waiting) where it has none, as in check mode.
-    - C(problem) is the reason of a refusal; C(mailed) says whether the mail server accepted a mail with the
-      response.
-    - C(repeated) says that the page had answered the request before, and that this is the same response again.
+    - One entry per request file. C(outcome) is V(granted) or V(refused) if the page answered the request in this call,
+      V(there) if its response was there before, and V(waiting) if it has no response, as in check mode.
+    - C(problem) is the reason of a refusal. C(mailed) says whether the mail server accepted a mail with the response.
+    - C(repeated) says whether the page had answered the request before, and repeated that response.
   returned: success
   type: list
   elements: dict
@@ -108,12 +105,12 @@ results:
       repeated: false
       problem:
 sent:
-  description: The request files that were handed over, or would be.
+  description: The request files that were uploaded, or would be in check mode.
   returned: success
   type: list
   elements: str
 received:
-  description: The response files that were written, or would be.
+  description: The response files that were written, or would be in check mode.
   returned: success
   type: list
   elements: str

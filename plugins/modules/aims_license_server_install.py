@@ -10,27 +10,26 @@ module: aims_license_server_install
 short_description: Install, upgrade or remove the bundled license server
 version_added: "0.1.0"
 description:
-  - Brings a host to the license server's package of this collection, and the server to run - with systemd enabled at
-    boot, active, and answering. Where it does not within half a minute, the error has the end of its journal.
-  - Before anything is touched, looks at whose the home is, the installed version, rights, disk space, who holds the
-    ports 3400 and 3401, and the Python libraries C(cryptography) and C(tornado); tells everything that is wrong at
-    once.
-  - An older version is never installed over a newer one.
+  - Installs the license server's package of this collection and starts the server. With systemd, it is enabled at boot,
+    active and answering. If it does not answer within half a minute, the error has the end of its journal.
+  - Before any change, checks who owns the home, the installed version, permissions, disk space, the ports 3400 and
+    3401, and the Python libraries C(cryptography) and C(tornado). The error lists everything that is wrong.
+  - Never replaces a newer version by an older one.
 author: aims.licensing contributors (@aims)
 options:
   state:
     description:
-      - V(absent) removes the package and refuses while a license is active or pending. Licenses, journal and
+      - V(absent) removes the package, and fails while a license is active or pending. Licenses, journal and
         configuration stay.
     type: str
     choices: [present, absent]
     default: present
   service:
     description:
-      - What runs the server. V(systemd) is a hardened unit, C(aims-license-server.service), with a user of its own.
-      - V(process) is a process that ends with the next boot, for rehearsals without root or systemd.
-      - V(none) runs nothing; licenses can be installed and moved, but nobody gets a seat.
-      - What was set stays; at first it is V(systemd), or V(none) under an alternate root.
+      - What runs the server. V(systemd) is a hardened unit, C(aims-license-server.service), with its own user.
+      - V(process) is a process until the next boot, for rehearsals without root or systemd.
+      - V(none) runs no server. Licenses can be installed and moved, but clients get no seats.
+      - Without it, the setting stays as it is. At first it is V(systemd), or V(none) under an alternate root.
     type: str
     choices: [systemd, process, none]
   listen:
@@ -38,35 +37,35 @@ options:
     type: dict
     suboptions:
       clients:
-        description: Where clients take their seats; all addresses of the host if empty.
+        description: The address for clients. All addresses of the host if empty.
         type: str
         default: ""
       management:
-        description: Where the console and the metrics are, which ask nobody who he is.
+        description: The address for the console and the metrics, which have no authentication.
         type: str
         default: 127.0.0.1
   authority_service:
     description:
-      - Serve an activation authority by systemd instead of a license server, as C(aims-license-authority.service)
-        with a user of its own - its ledger, its HTTPS interface and its page for request files.
-      - The license server's own options, O(service), O(listen), O(authority) and O(realm), have no meaning then.
+      - Serves an activation authority instead of a license server, as C(aims-license-authority.service) with its own
+        user. The service has the ledger, the HTTPS API and the request page.
+      - The options of the license server, O(service), O(listen), O(authority) and O(realm), are then ignored.
     type: dict
     suboptions:
       ledger:
-        description: The ledger, made where there is none. Its folder becomes the service user's own.
+        description: The ledger, created if there is none. The service's user gets its folder.
         type: path
         default: /var/lib/aims-license-authority/authority.db
       name:
-        description: The realm's name, to which REHEARSAL is prefixed.
+        description: The realm's name. REHEARSAL is prefixed.
         type: str
         default: authority
       hosts:
-        description: The names and IP addresses that its certificate holds; the machine's own names unless given.
+        description: The names and IP addresses in its certificate. Without it, the machine's own names.
         type: list
         elements: str
         default: []
       listen:
-        description: The IP address to listen on; all of them if empty.
+        description: The IP address to listen on. All addresses if empty.
         type: str
         default: ""
       port:
@@ -75,21 +74,21 @@ options:
         default: 8443
       emergency_days:
         description:
-          - For how many days it activates what a lost machine holds, at most 30; 0 for never.
-          - The ledger keeps what was said last, at first 7.
+          - For how many days it activates a license that a lost machine holds, at most 30. With 0, never.
+          - Without it, the ledger keeps its setting, at first 7.
         type: int
       smtp:
-        description: The mail server, C(host) or C(host:port). Without one no mail is sent.
+        description: The mail server, C(host) or C(host:port). Without it, no mail is sent.
         type: str
       smtp_starttls:
-        description: Whether to refuse handing mail over unencrypted.
+        description: Whether to send mail only encrypted.
         type: bool
         default: false
       smtp_user:
         description: The user at the mail server.
         type: str
       smtp_password_file:
-        description: The file on the host that holds the password there; the service's user must be able to read it.
+        description: The file on the host with the user's password. The service's user must be able to read it.
         type: path
       mail_from:
         description: The sender of the mails.
@@ -109,7 +108,7 @@ EXAMPLES = r"""
     home: /opt/aims-license-server
     authority: ledger:/srv/authority.db
 
-- name: Run it without root on addresses of its own, as a rehearsal on one machine does
+- name: Run it without root on its own addresses, as in a rehearsal on one machine
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
     root: /srv/rehearsal/new
@@ -126,11 +125,11 @@ EXAMPLES = r"""
       smtp: mail.example.com
   register: authority
 
-- name: Show what license servers are to be told as aims_license_server_realm
+- name: Show the realm to declare as aims_license_server_realm
   ansible.builtin.debug:
     var: authority.realm
 
-- name: Remove the license server again
+- name: Remove the license server
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
     state: absent
@@ -138,13 +137,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, in words.
+  description: The changes, as text.
   returned: success
   type: list
   elements: str
   sample: [install 0.1.0, write the unit aims-license-server.service]
 realm:
-  description: The realm that hosts are to be told, C({name, id, key, ca}); null in check mode where nothing serves yet.
+  description: The realm to declare for hosts, C({name, id, key, ca}). Null in check mode before the first installation.
   returned: success and O(authority_service) was given
   type: dict
 overview:

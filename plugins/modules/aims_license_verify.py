@@ -10,22 +10,21 @@ module: aims_license_verify
 short_description: Take and return one seat on every profile of a license server
 version_added: "0.1.0"
 description:
-  - Asks the running server for a seat on each of its profiles, as a client does, and returns it at once.
-  - Fails where a profile of an active license gives none, or with O(state=released) where any profile still gives one,
-    or any seat is in use.
+  - Takes a seat on each profile of the running server, as a client does, and returns it at once.
+  - Fails if a profile of an active license grants no seat. With O(state=released), fails if any profile grants a seat,
+    or if any seat is in use.
   - A profile whose seats are all in use counts as served.
-  - Where nothing runs the server (C(service) is V(none) in the overview), there is nothing to ask, and RV(seats) is
-    empty.
-  - Nothing is changed; in check mode no seat is taken either.
+  - If nothing runs the server (C(service) is V(none) in the overview), RV(seats) is empty.
+  - Changes nothing. Check mode takes no seats.
 author: aims.licensing contributors (@aims)
 options:
   state:
-    description: What the server is expected to do - give seats, or none any more.
+    description: Whether the server is expected to grant seats or to grant none.
     type: str
     choices: [served, released]
     default: served
   licenses:
-    description: Only the profiles and seats of these licenses count. Unless given, all of them do.
+    description: The licenses whose profiles and seats to check. Without it, all licenses.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -34,16 +33,16 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See that every profile gives a seat
+- name: Verify that every profile grants a seat
   aims.licensing.aims_license_verify:
     home: /opt/aims-license-server
 
-- name: See that a server which gave its licenses up gives none
+- name: Verify that a server without licenses grants no seats
   aims.licensing.aims_license_verify:
     home: /opt/aims-license-server
     state: released
 
-- name: The same where it goes on serving other licenses
+- name: Verify that a server grants no seats of a released license
   aims.licensing.aims_license_verify:
     home: /opt/aims-license-server
     state: released
@@ -52,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 seats:
-  description: What each profile gave.
+  description: The outcome for each profile.
   returned: success
   type: list
   elements: dict
@@ -67,7 +66,7 @@ seats:
       description: V(granted), V(in use) where all of the license's seats are taken, or V(refused).
       type: str
     reason:
-      description: Why there was no seat, in words.
+      description: Why no seat was granted, or null.
       type: str
 overview:
   description: The overview, as of M(aims.licensing.aims_license_info).
