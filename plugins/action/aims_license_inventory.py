@@ -41,7 +41,7 @@ class ActionModule(LicensingAction):
         if lacking is not None:
             problems.append(lacking)
         problems += _limited(str(self._task.args.get("group") or ""), task_vars)
-        found: dict[str, Any] = {}
+        declared: dict[str, Any] = {}
         try:
             targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
             if self.flag("runbook"):
@@ -51,12 +51,12 @@ class ActionModule(LicensingAction):
             elif self._task.args.get("names") is not None:
                 check_names([str(name) for name in self._task.args["names"]], hosts)
             else:
-                found = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
+                declared = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
         except LicensingError as error:
             problems.extend(error.problems)
         if problems:
             raise LicensingError(problems)
-        return {"changed": False, **found}
+        return {"changed": False, **declared}
 
 
 def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
@@ -78,7 +78,7 @@ def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     tags = ", ".join(str(tag) for tag in task_vars.get("ansible_run_tags", []))
     skipped = ", ".join(str(tag) for tag in task_vars.get("ansible_skip_tags", []))
-    given = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
+    options = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
     error = refuse(
         f"The tags of this run ({redact(given)}) skip the whole playbook: nothing was done.",
         "command line",

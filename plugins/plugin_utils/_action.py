@@ -114,20 +114,20 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
 
     def path(self, option: str) -> Path | None:
         """A folder or file on the controller; a relative one begins where the command was started."""
-        given = self._task.args.get(option)
-        if given and "\0" in str(given):
+        value = self._task.args.get(option)
+        if value and "\0" in str(value):
             raise refuse(
                 f"{quoted(given)} is not a path.", option, "Write the path of a file or folder on the controller."
             )
-        return Path(str(given)).expanduser().absolute() if given else None
+        return Path(str(value)).expanduser().absolute() if value else None
 
     def flag(self, option: str, default: bool = False) -> bool:
         """Whether an option is set. A variable of the command line is a text, and "no" is one that is not empty."""
-        given = self._task.args.get(option)
-        if given is None:
+        value = self._task.args.get(option)
+        if value is None:
             return default
         try:
-            return bool(boolean(given))
+            return bool(boolean(value))
         except TypeError:
             raise refuse(f"{quoted(given)} is neither true nor false.", option, "Use true or false.") from None
 
@@ -136,9 +136,9 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
 
         The codes are in what is returned, and never in the task.
         """
-        name, given = self._task.args.get("codes_from"), self._task.args.get("licenses")
+        name, licenses = self._task.args.get("codes_from"), self._task.args.get("licenses")
         if name is None:
-            return given
+            return licenses
         if not isinstance(name, str) or name not in task_vars:
             todo = "Name a variable that lists {number, activation_code}, without braces."
             raise refuse(f"{quoted(name)} is not a variable of this host.", "codes_from", todo)
@@ -148,7 +148,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         except Exception as error:
             first = redact((str(error).strip().splitlines() or [type(error).__name__])[0])
             raise refuse(f"The variable cannot be resolved: {first}", name, "Define what it refers to.") from None
-        return with_codes(given, declared)
+        return with_codes(licenses, declared)
 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
         """Run the module of the same name on the host, with more arguments than the task gives."""

@@ -45,7 +45,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Seconds,
     Shape,
     Text,
-    Told,
+    ProblemShape,
     Whole,
     WrongShape,
 )
@@ -187,7 +187,7 @@ RESULT = Record(
         "until": Maybe(TIME),
         "live": Maybe(Flag()),
         "holder": Maybe(KEY),
-        "refused": Maybe(Told()),
+        "refused": Maybe(ProblemShape()),
         "note": Maybe(Message()),
     },
 )
@@ -231,7 +231,7 @@ RETURNED: Mapping[str, Record] = {
         {
             "overview": OVERVIEW,
             "fingerprint": Record({}, {name: Text(100, "[0-9a-f]*") for name in COMPONENTS}),
-            "obstacles": ListOf(Told(), 1000),
+            "obstacles": ListOf(ProblemShape(), 1000),
             "carried": Record({"files": DIGESTS, "brought": DIGESTS, "sources": ListOf(LINE)}),
             "places": Record({"home": Maybe(Text(100)), "machine": Maybe(Text(100))}),
         },
@@ -256,7 +256,13 @@ _TRANSPORT = Record(
 )
 # Of a module that did not come to its end; the first three are Ansible's own words for what the host printed.
 _FAILED = Record(
-    {}, {"module_stdout": Message(), "module_stderr": Message(), "rc": Whole(-1000), "problems": ListOf(Told(), 1000)}
+    {},
+    {
+        "module_stdout": Message(),
+        "module_stderr": Message(),
+        "rc": Whole(-1000),
+        "problems": ListOf(ProblemShape(), 1000),
+    },
 )
 
 
@@ -268,10 +274,10 @@ def read_result(module: str, host: str, result: Mapping[str, Any]) -> dict[str, 
     :raises LicensingError: something has another shape than it shall have
     """
     try:
-        told = _TRANSPORT.read(result, "")
-        if told.get("failed"):
-            return {"msg": f"{module} failed without a message.", **told, **_FAILED.read(result, "")}
-        return {"changed": False, **told, **RETURNED[module].read(result, ""), **_warnings(result)}
+        common = _TRANSPORT.read(result, "")
+        if common.get("failed"):
+            return {"msg": f"{module} failed without a message.", **common, **_FAILED.read(result, "")}
+        return {"changed": False, **common, **RETURNED[module].read(result, ""), **_warnings(result)}
     except WrongShape as wrong:
         raise strange_answer(host, module, f"{wrong.key or 'its result'} is not {wrong.expected}") from None
 
@@ -289,7 +295,7 @@ def strange_answer(host: str, module: str, why: str) -> LicensingError:
 def _warnings(result: Mapping[str, Any]) -> dict[str, list[str]]:
     """The warnings, as texts; ansible-core 2.19 and later have made objects of them."""
     listed = result.get("warnings")
-    texts = [_warning(one) for one in listed[:100]] if isinstance(listed, list) else []
+    texts = [_warning(warning) for warning in listed[:100]] if isinstance(listed, list) else []
     kept = [Message().read(text, "warnings") for text in texts if text]
     return {"warnings": kept} if kept else {}
 

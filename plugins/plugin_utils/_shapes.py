@@ -77,7 +77,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Told:
+class ProblemShape:
     """A problem: what, where and what to do."""
 
     def read(self, value: Any, key: str) -> dict[str, str]:

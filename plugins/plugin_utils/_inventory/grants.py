@@ -44,10 +44,10 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else value
 
 
-def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
+def read_grants(grants: object, where: str) -> dict[str, dict[str, Any]]:
     """Return what rehearsal licenses grant, by their numbers in the one form; refuse with every problem at once."""
     todo = "Write {number: {type: ..., seats: ..., days: ...}}; each of the three keys is optional."
-    if not isinstance(given, Mapping):
+    if not isinstance(grants, Mapping):
         raise refuse("The grants of the rehearsal licenses are not a mapping.", where, todo)
     problems: list[Problem] = []
     for number, granted in given.items():
@@ -62,12 +62,12 @@ def read_grants(given: object, where: str) -> dict[str, dict[str, Any]]:
         checks = [partial(_GRANTS[key], granted[key], place) for key in GRANTED if key in granted]
         problems += problems_of(checks)
     try:
-        numbers = read_numbers(list(given), where)
+        numbers = read_numbers(list(grants), where)
     except LicensingError as error:
         raise LicensingError([*error.problems, *problems]) from None
     if problems:
         raise LicensingError(problems)
-    return {number: dict(granted) for number, granted in zip(numbers, given.values())}
+    return {number: dict(granted) for number, granted in zip(numbers, grants.values())}
 
 
 def check_grants(targets: Sequence[str], hosts: Mapping[str, HostVariables], declared: Iterable[str]) -> list[Problem]:

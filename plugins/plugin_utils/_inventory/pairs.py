@@ -57,9 +57,9 @@ def read_pairs(
     numbers: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
-        server, found = read_server(host)
+        server, invalid = read_server(host)
         declared, more = read_declared(host)
-        problems += found + more
+        problems += invalid + more
         for number in dict.fromkeys(declared):
             numbers.setdefault(number, []).append(target)
         source = source_of(host, hosts, problems)
@@ -132,9 +132,9 @@ def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list
 def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
     """Return the source that a target names; where that is no other host of the inventory, add to the problems."""
     name = "aims_license_migrate_source"
-    given = host.get(name)
-    source = as_text(given)
-    if given is None:
+    declared = host.get(name)
+    source = as_text(declared)
+    if declared is None:
         problems.append(
             Problem("The target names no source.", host.where(name), "Name the host that the licenses come from.")
         )
@@ -157,8 +157,8 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
         todo = f"Put the license servers into the group {TARGETS}."
         problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
     for name in names:
-        server, found = read_server(hosts[name])
-        problems += found + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
+        server, invalid = read_server(hosts[name])
+        problems += invalid + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
         problems += _unplaceable([name], ())
         servers[name] = server.as_dict()
     if problems:

@@ -106,13 +106,13 @@ def _service(name: str) -> None:
         )
 
 
-def _listen(given: object) -> dict[str, Any]:
+def _listen(declared: object) -> dict[str, Any]:
     """The declared addresses; what is no mapping is told as the address that it is not."""
-    if not isinstance(given, Mapping):
-        return {"clients": given}
+    if not isinstance(declared, Mapping):
+        return {"clients": declared}
     # A misspelt key would be left out without a word, and the server would listen where nobody expects it.
-    unknown = {key: value for key, value in given.items() if key not in ("clients", "management")}
-    return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(given)
+    unknown = {key: value for key, value in declared.items() if key not in ("clients", "management")}
+    return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(declared)
 
 
 def _authority(authority: str, realm: object) -> None:

@@ -109,9 +109,9 @@ class HostVariables:
         try:
             value = self._read(name)
         except Exception as error:
-            found = len(self.unresolved)
+            before = len(self.unresolved)
             value = self._in_parts(self._raw(name), self.where(name))
-            if len(self.unresolved) == found:
+            if len(self.unresolved) == before:
                 self._cannot_resolve(self.where(name), error)
                 value = None
         return default if value is None else value

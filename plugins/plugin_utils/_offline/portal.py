@@ -126,8 +126,8 @@ class Portal:
         boundary = secrets.token_hex(16)
         reply = self._ask("/requests", _form(boundary, self._email, requests), boundary)
         if reply.status == _TOO_LARGE and len(requests) > 1:
-            for one in requests:
-                yield from self._hand_over([one])
+            for request in requests:
+                yield from self._hand_over([request])
             return
         entries = reply.members().get("results")
         if reply.status in _PATIENCE.busy or not isinstance(entries, list):
@@ -138,12 +138,12 @@ class Portal:
         answers: dict[str, Answer] = {}
         problems: dict[str, tuple[Problem, ...]] = {}
         for at, entry in enumerate(entries[: len(requests)]):
-            given = entry if isinstance(entry, dict) else {}
-            content = _content(given.get("content"))
-            request = _asked(content, given, requests) or requests[at]
+            data = entry if isinstance(entry, dict) else {}
+            content = _content(data.get("content"))
+            request = _asked(content, data, requests) or requests[at]
             try:
                 if content is None:
-                    raise LicensingError([self._problem(given.get("problem"), self._at(request))])
+                    raise LicensingError([self._problem(data.get("problem"), self._at(request))])
                 response = check_response(content, request.content, self._realm, self._at(request))
             except LicensingError as error:
                 problems[request.name] = error.problems
@@ -151,7 +151,7 @@ class Portal:
             refused = refusal(response)
             reason = refused.problems[0] if refused else None
             answers[request.name] = Answer(
-                request, content, reason, given.get("mailed") is True, given.get("repeated") is True
+                request, content, reason, data.get("mailed") is True, data.get("repeated") is True
             )
         for request in requests:
             if request.name not in answers and request.name not in problems:
@@ -181,11 +181,11 @@ class Portal:
     @staticmethod
     def _problem(said: object, where: str) -> Problem:
         """A problem as the page tells it, fit to be shown."""
-        told = said if isinstance(said, dict) else {}
-        if not isinstance(told.get("what"), str) or not plain(told["what"]):
+        problem = said if isinstance(said, dict) else {}
+        if not isinstance(problem.get("what"), str) or not plain(problem["what"]):
             return Problem("The page returned no response to this request.", where, _AGAIN)
-        todo = plain(told.get("todo")) or "Ask the authority's owner."
-        return Problem(plain(told["what"]), f"{where}: {plain(told.get('where'))}", todo)
+        todo = plain(problem.get("todo")) or "Ask the authority's owner."
+        return Problem(plain(problem["what"]), f"{where}: {plain(problem.get('where'))}", todo)
 
     # -- the wire
 
