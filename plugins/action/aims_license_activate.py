@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_activate: codes, files that move with the licenses, and offline files."""
+"""The controller's half of aims_license_activate: activation codes, carried files and offline files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.needed_co
 
 
 class ActionModule(LicensingAction):
-    """Carries application keys, request and response files; sends no activation code that the host does not need."""
+    """Carries files between controller and host, and sends only the activation codes that the host needs."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
@@ -34,6 +34,6 @@ class ActionModule(LicensingAction):
         path = self.path("bundle")
         files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
         numbers = [license.number for license in declared]
-        # What the host has shown is not sent back to it.
+        # The host needs no copy of its own overview.
         result = exchange_files(self, task_vars, numbers, files=files, licenses=licenses, seen=None)
         return {**result, "ended": time.time()}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_authority: what a bundle says of the licenses, and what proves their codes.
+"""The controller's half of aims_license_authority: license types from a bundle, and keys that prove codes.
 
 The codes stay here. The ledger and its host get the public halves of the keys that the codes yield in the ledger's
 realm, which prove nothing by themselves, and mean nothing in another realm.
@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.calls imp
 
 
 class ActionModule(LicensingAction):
-    """Completes the declared licenses by what the details and the bundle say of them, and issues those that lack."""
+    """Adds type, seats and days to the declared licenses, and issues those that the ledger lacks."""
 
     options = frozenset({"name", "licenses", "details", "bundle", "codes_from", ACCEPT})
 
@@ -53,7 +53,7 @@ class ActionModule(LicensingAction):
     def _issue(
         self, task_vars: dict[str, Any], licenses: Sequence[Mapping[str, Any]], codes: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Look, make the ledger where there is none, and issue what the ledger lacks; return it as one result."""
+        """Create the ledger if there is none, and issue what it lacks; return a single result."""
 
         def call(
             licenses: Sequence[Mapping[str, Any]], look: bool = False, realm_id: str | None = None
@@ -85,7 +85,7 @@ class ActionModule(LicensingAction):
 
 
 def _activation(declared: Sequence[DeclaredLicense], overview: Overview | None) -> dict[str, Any]:
-    """What to activate on a license server that is to be as its bundle shows it, or else as it is declared."""
+    """Return what to activate on a rehearsal's source: the state in its bundle, or else the declared one."""
     if overview is None:
         return {"licenses": as_options(declared), "profiles": [], "users": None}
     numbers = {license.number for license in declared}
@@ -107,7 +107,7 @@ def _check_codes(codes: Mapping[str, str]) -> None:
 
 
 def _without_grants(licenses: Any) -> Any:
-    """The licenses as a host declares them: what they grant is said beside that."""
+    """Return the licenses without their grants, as a host declares them."""
     if not isinstance(licenses, (list, tuple)):
         return licenses
     return [

@@ -61,7 +61,7 @@ class ActionModule(LicensingAction):
 
 
 def _plain(file: Any, seal: Seal, host: str) -> BundleFile:
-    """Return a file as the host handed it over, or refuse."""
+    """Return a file that the host sent, in plain, or refuse a damaged one."""
     # The host may return anything in its place.
     try:
         name, secret = str(file["name"]), file["secret"]

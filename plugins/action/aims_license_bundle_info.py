@@ -15,7 +15,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
 
 
 class ActionModule(LicensingAction):
-    """Returns what a bundle holds, if it is whole and covers the licenses."""
+    """Returns the content of a bundle that is intact and covers the licenses."""
 
     options = frozenset({"bundle", "bundles", "host", "licenses", "target", ACCEPT})
 
@@ -42,7 +42,7 @@ class ActionModule(LicensingAction):
                 Problem(f"License {number} was not active when the bundle was made.", str(bundle.path), todo)
                 for number in missing
             )
-        # Read now, so that a wrong vault password is told before anything is changed.
+        # Decrypts them, so that a wrong vault password fails before anything changes.
         files = carried_files(bundle, self.vault)
         return {
             "changed": False,
@@ -56,7 +56,7 @@ class ActionModule(LicensingAction):
 
 
 def _held(overview: object) -> set[str]:
-    """The licenses that the target already holds, by its overview."""
+    """Return the numbers of the licenses that the target holds."""
     if not overview:
         return set()
     return {license.number for license in Overview.from_dict(overview, "target").licenses if license.is_held}

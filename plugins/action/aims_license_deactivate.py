@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_deactivate: the bundle that must cover it, and offline files."""
+"""The controller's half of aims_license_deactivate: the bundle that has to cover the licenses, and offline files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder imp
 
 
 class ActionModule(LicensingAction):
-    """Refuses without a verified bundle; carries request and response files."""
+    """Requires a verified bundle, and carries request and response files."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         numbers = read_numbers(self._task.args.get("licenses"), "licenses")
@@ -31,7 +31,7 @@ class ActionModule(LicensingAction):
         return {**result, "started": started + waited}
 
     def _relied_on(self, numbers: Sequence[str]) -> Bundle:
-        """Return the bundle that licenses are given up for; this run opens it, whatever an earlier one could."""
+        """Return the bundle that covers the licenses, after opening its secrets with the passwords of this run."""
         path = self.path("bundle")
         if path is None:
             raise refuse(
@@ -43,12 +43,12 @@ class ActionModule(LicensingAction):
         return bundle
 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
-        """Run the module, in many short calls where seats are waited for or there are many licenses."""
+        """Run the module in many short calls, to drain the server and to deactivate many licenses."""
         numbers = read_numbers(self._task.args.get("licenses"), "licenses")
 
         def call(**step: Any) -> dict[str, Any]:
             if step.get("drain_waited"):
-                # Any of these calls may begin with giving up, minutes after the bundle was opened.
+                # Any of these calls may start to deactivate, minutes after the bundle was opened.
                 self._relied_on(numbers)
             return super(ActionModule, self).module(task_vars, **filled_in, **step)
 

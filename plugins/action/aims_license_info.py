@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_info: where the licenses of the host are."""
+"""The controller's half of aims_license_info: the status of the host's licenses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair_stat
 
 
 class ActionModule(LicensingAction):
-    """Looks at the host, and says of each license what that shows."""
+    """Reads the host, and adds the status of each license."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         result = self.module(task_vars)

@@ -27,7 +27,7 @@ display = Display()
 
 
 class ActionModule(LicensingAction):
-    """Returns the declared pairs, or everything that is wrong."""
+    """Returns the declared pairs, or fails with everything that is wrong."""
 
     options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "names", "group", "checked"})
 
@@ -45,9 +45,9 @@ class ActionModule(LicensingAction):
         try:
             targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
             if self.flag("runbook"):
-                found = {"moves": read_moves(targets, hosts)}
+                declared = {"moves": read_moves(targets, hosts)}
             elif self.flag("pairs", True):
-                found = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
+                declared = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
             elif self._task.args.get("names") is not None:
                 check_names([str(name) for name in self._task.args["names"]], hosts)
             else:
@@ -60,7 +60,7 @@ class ActionModule(LicensingAction):
 
 
 def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
-    """Tell of a limit that leaves no host of the group that the playbook is for."""
+    """Return the problem of a limit that excludes every host of the playbook's group."""
     members = [str(name) for name in task_vars["groups"].get(group, [])]
     if not members or set(members) & {str(name) for name in task_vars["ansible_play_hosts_all"]}:
         return []
@@ -73,18 +73,18 @@ def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
 
 
 def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell of tags that leave nothing of the playbook to do."""
+    """Fail if the tags skip the whole playbook, or warn if another playbook imports it."""
     if checked:
         return {}
     tags = ", ".join(str(tag) for tag in task_vars.get("ansible_run_tags", []))
     skipped = ", ".join(str(tag) for tag in task_vars.get("ansible_skip_tags", []))
     options = " ".join(filter(None, [f"--tags {tags}", f"--skip-tags {skipped}" if skipped else ""]))
     error = refuse(
-        f"The tags of this run ({redact(given)}) skip the whole playbook: nothing was done.",
+        f"The tags of this run ({redact(options)}) skip the whole playbook: nothing was done.",
         "command line",
         "Run it without these tags. The collection has only the tag prepare, in the playbook rehearse.",
     )
-    # Who imports the playbook into one of his own may mean other parts of that.
+    # A playbook that imports ours may select other parts of itself.
     if any(str(name).startswith(COLLECTION) for name in context.CLIARGS.get("args") or ()):
         raise error
     display.warning(str(error))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_maintenance: seats are waited for in many short calls."""
+"""The controller's half of aims_license_maintenance: a drain in many short calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ActionModule(ServerAction):
     """Runs the module until the seats in use are back."""
 
     def module(self, task_vars: dict[str, Any], **filled_in: Any) -> dict[str, Any]:
-        """Run the module, in many short calls where seats are waited for."""
+        """Run the module in many short calls, to drain the server."""
 
         def call(**step: Any) -> dict[str, Any]:
             return super(ActionModule, self).module(task_vars, **filled_in, **step)

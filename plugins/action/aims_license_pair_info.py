@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on the controller only: says where the licenses of a pair, or of one host, are."""
+"""Runs on the controller only: shows the status of a pair, or of a single host."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ display = Display()
 
 
 class ActionModule(LicensingAction):
-    """Shows the table; with ``stopped`` it is the end of a run, and fails."""
+    """Shows the table of a pair's status; with ``stopped`` it ends a run and fails."""
 
     options = frozenset(
         {"source", "target", "licenses", "quotes", "lost", "emergency", "requests_dir", "portal", "stopped", ACCEPT}
@@ -72,7 +72,7 @@ class ActionModule(LicensingAction):
         }
 
     def _steps(self, hosts: Sequence[SeenHost], declared: tuple[DeclaredLicense, ...]) -> dict[str, str]:
-        """What the plan of the next run will say of each license, as far as it can be known."""
+        """Return the step that the next run will plan for each license, as far as it is known."""
         source, target = hosts[0] if len(hosts) > 1 else SeenHost("", None), hosts[-1]
         if target.overview is None:
             return {license.number: f"stop: needs {target.host}" for license in declared}
@@ -97,7 +97,7 @@ class ActionModule(LicensingAction):
         return steps
 
     def _side(self, host: SeenHost, name: str) -> Side:
-        """A host as a side of a plan; nobody has asked it what would keep it from giving licenses up."""
+        """Return a host as a side of a plan, without its obstacles, which only a plan needs."""
         info = _info(self._task.args.get(name) or {}, name)
         return Side(host.host, host.overview or Overview(), read_fingerprint(info), info.texts_by_name("places"))
 

@@ -42,7 +42,7 @@ display = Display()
 
 
 class ActionModule(LicensingAction):
-    """Returns the plan, or everything that stands against it."""
+    """Returns the plan, or fails with everything that prevents it."""
 
     options = frozenset(
         {
@@ -81,7 +81,7 @@ class ActionModule(LicensingAction):
         return self._planned(pair)
 
     def _planned(self, pair: Pair) -> dict[str, Any]:
-        """Return the plan, and what it hands to the modules that carry it out."""
+        """Return the plan, and the options of the modules that execute it."""
         args, bundles = self._task.args, self.path("bundles")
         declared, further, source = pair.declared, pair.further, pair.source
         pair = replace(pair, source=replace(source, obstacles=(*source.obstacles, *self._obstacles(bundles))))
@@ -111,7 +111,7 @@ class ActionModule(LicensingAction):
         }
 
     def _rehearsal(self, pair: Pair) -> dict[str, Any]:
-        """Return how far the rehearsal of the pair is."""
+        """Return the state of the pair's rehearsal."""
         source = pair.source.overview if pair.source.reachable else None
         flags = {"is_issued": self.flag("issued"), "is_dry": self.dry}
         return {
@@ -120,7 +120,7 @@ class ActionModule(LicensingAction):
         }
 
     def _bundle(self, source: Side, bundles: Path | None) -> Bundle | None:
-        """Return the bundle that stands for a lost source, or the source's newest where somebody vouches for it."""
+        """Return the bundle of a lost source, or else the source's newest bundle if this run can authenticate it."""
         lost = self.path("lost")
         if lost is not None:
             return self.trust(read_bundle(lost))
@@ -141,7 +141,7 @@ class ActionModule(LicensingAction):
         return realm_problems(declared, pair.source, pair.target, arrives)
 
     def _compared(self, pair: Pair) -> dict[str, Any]:
-        """Refuse hosts of which one is a copy of the other; else return what the authority is to be asked."""
+        """Refuse hosts that are copies of each other; otherwise return the options for the quote."""
         problems = copies(pair, assess(pair)) if pair.source.reachable else []
         if problems:
             raise LicensingError(problems)
@@ -153,7 +153,7 @@ class ActionModule(LicensingAction):
 
     @staticmethod
     def _obstacles(bundles: Path | None) -> list[Problem]:
-        """What would keep the source from being backed up into the folder of bundles."""
+        """Return what prevents a backup of the source into the folder of bundles."""
         todo = "Make it writable for the user who runs this, or set aims_license_migrate_dir to another folder."
         try:
             existing = next((path for path in (bundles, *bundles.parents) if path.exists()), None) if bundles else None
@@ -165,7 +165,7 @@ class ActionModule(LicensingAction):
 
 
 def _side(option: object, name: str) -> Side:
-    """A host as a side of the plan, by the result of ``aims_license_info``; without an overview it was not reached."""
+    """Read a side of the plan from the result of ``aims_license_info``; without an overview it was not reached."""
     fields = Fields.of(option, KIND, name)
     info = fields.part("info").values if fields.values.get("info") else {}
     known = {key: info[key] for key in ("fingerprint", "places", "obstacles", "carried") if info.get(key)}
@@ -181,5 +181,5 @@ def _side(option: object, name: str) -> Side:
 
 
 def _users(users: Any) -> tuple[str, ...] | None:
-    """The declared users; null, which ansible-core before 2.19 may hand over as an empty text, declares nothing."""
+    """Read the declared users; null declares none, and ansible-core before 2.19 may pass it as an empty string."""
     return None if users is None or users == "" else tuple(str(user) for user in users)

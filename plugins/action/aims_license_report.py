@@ -36,7 +36,7 @@ display = Display()
 
 
 class ActionModule(LicensingAction):
-    """Writes the report as a page and as JSON; fails with the next step where responses are missing."""
+    """Writes the report as a page and as JSON; fails with the next step if responses are missing."""
 
     options = frozenset(
         {
@@ -61,7 +61,7 @@ class ActionModule(LicensingAction):
             return {"changed": False, "verification_due": self._is_verification_due()}
         report = self._report()
         if report.plan.is_settled and not report.moved:
-            # Nothing moved, now or before: there is nothing to report.
+            # Nothing moved, in this run or before: there is nothing to report.
             return {"changed": False, "up_to_date": True, "report": report.as_dict(), "page": "", "data": ""}
         dest = self._dest()
         name = _name(report)
@@ -74,16 +74,16 @@ class ActionModule(LicensingAction):
             return {"failed": True, "msg": report.next_step, **result}
         _verify(report)
         if report.release:
-            # What could be done is done and in place; the rest is for somebody else.
+            # The run has done what it can; only the authority's owner can do the rest.
             return {"failed": True, "msg": report.next_step, **result}
         if not self.dry:
             display.display(f"Report: {files['page']}")
         return {"report": report.as_dict(), **result}
 
     def _is_verification_due(self) -> bool:
-        """Whether licenses move in this run, or moved in an earlier run that did not come to its report.
+        """Whether licenses move in this run, or moved in an earlier run that stopped before its report.
 
-        What is wrong with the report, its own task says.
+        Problems of the report itself are left to the task that writes it.
         """
         planned = Fields.of(self._task.args, KIND, self._task.action).part("planned")
         if not Plan.from_dict(planned.part("plan").values, "planned, plan").is_settled:
@@ -98,7 +98,7 @@ class ActionModule(LicensingAction):
             return False
 
     def _report(self) -> Report:
-        """Return the report of what the task's options say."""
+        """Return the report for the task's options."""
         options = Fields.of(self._task.args, KIND, self._task.action)
         planned, source = options.part("planned"), options.part("source")
         target = options.part("target")
@@ -137,7 +137,7 @@ class ActionModule(LicensingAction):
 
 
 def _is_up_to_date(folder: Folder, report: Report) -> bool:
-    """Whether an earlier report shows the same. It is kept, because it says more of how that came about."""
+    """Whether an earlier report shows the same. It is kept, because it has the details of the move."""
     name = _name(report)
     text = folder.find(f"{name}.json", _LIMIT) if folder.path.is_dir() else None
     if text is None or not folder.has(f"{name}.html"):
@@ -151,7 +151,7 @@ def _is_up_to_date(folder: Folder, report: Report) -> bool:
 
 
 def _verify(report: Report) -> None:
-    """Refuse a report of a pair that is not what it is to be."""
+    """Refuse a pair that lacks a license, a profile or a file."""
     missing = report.missing
     if missing:
         raise refuse(
@@ -169,7 +169,7 @@ def _name(report: Report) -> str:
 
 
 def _read(text: bytes) -> object:
-    """Read an earlier report; a damaged one says nothing."""
+    """Read an earlier report; return None for a damaged one."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -177,7 +177,7 @@ def _read(text: bytes) -> object:
 
 
 def _check_pair(data: object, report: Report, place: str) -> None:
-    """Refuse to write over the report of another pair: a-to-b -> c and a -> b-to-c give one name."""
+    """Refuse to overwrite the report of another pair: a-to-b -> c and a -> b-to-c have the same name."""
     pair = data.get("pair") if isinstance(data, dict) else None
     if isinstance(pair, dict) and set(pair) == {"source", "target"} and pair != asdict(report.pair):
         raise refuse(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on the controller only: hands request files to an authority's page, and brings back the response files."""
+"""Runs on the controller only: uploads request files to an authority's request page, and downloads the responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SECONDS = 60
 
 
 class ActionModule(LicensingAction):
-    """Answers the request files of a folder by way of the authority's page."""
+    """Exchanges the request files of a folder for responses on the authority's request page."""
 
     options = frozenset({"requests_dir", "portal", "realm", "email", "numbers", "timeout", "probe"})
     required = frozenset({"requests_dir", "portal", "realm"})
@@ -60,7 +60,7 @@ class ActionModule(LicensingAction):
         return self._result(folder, requests, waiting, *_exchange(portal, folder, waiting))
 
     def _names(self, folder: Folder) -> list[str]:
-        """The names of the request files to look at; one that is asked for and not there has nothing to wait for."""
+        """Return the names of the request files to read; a license without a file has no pending request."""
         # A copy with another name comes after the file that it is a copy of.
         there = sorted(filter(is_like_request, folder.names()), key=lambda name: (not is_request_name(name), name))
         numbers = self._task.args.get("numbers")
@@ -111,7 +111,7 @@ class ActionModule(LicensingAction):
 
 
 def _exchange(portal: Portal, folder: Folder, waiting: list[Request]) -> tuple[dict[str, Answer], list[Problem]]:
-    """Hand the requests over, and write each response as soon as it is here and checked."""
+    """Upload the requests, and write each response as soon as it is verified."""
     answers: dict[str, Answer] = {}
     problems: list[Problem] = []
     try:

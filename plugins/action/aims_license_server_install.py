@@ -13,7 +13,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._package import bui
 
 
 class ActionModule(LicensingAction):
-    """Hands the package to the module."""
+    """Passes the package to the module."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         if self._task.args.get("state") == "absent":

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aims_license_verify: a host that is not reached is told as elsewhere."""
+"""The controller's half of aims_license_verify: an unreachable host fails as for the other modules."""
 
 from __future__ import annotations
 

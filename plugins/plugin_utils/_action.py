@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plugins have in common: the controller's half of a module."""
+"""The base of the action plugins: the controller's half of a module."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_
 from ansible_collections.aims.licensing.plugins.plugin_utils._controller import Controller
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
 
-# The option by which a task fails where its host cannot be reached. Ansible runs no rescue for an unreachable host.
+# The option that makes a task fail if its host is unreachable. Ansible runs no rescue for an unreachable host.
 FAIL_UNREACHABLE = "fail_unreachable"
 # Options that module_defaults may hand to every action of the group.
 SERVER_OPTIONS = frozenset({"home", "root", "backend", "authority", FAIL_UNREACHABLE})
 
-# The option by which a task accepts a bundle that nobody vouches for.
+# The option by which a task accepts a bundle that is not authenticated.
 ACCEPT = "accept_unauthenticated"
 
 display = Display()
@@ -42,14 +42,14 @@ class Unreached(LicensingError):
 
 
 class Untold(dict[str, Any]):
-    """Arguments of a module, which Ansible writes into its debugging output as they are (ANSIBLE_DEBUG)."""
+    """Arguments of a module whose values stay out of Ansible's debugging output (ANSIBLE_DEBUG)."""
 
     def __repr__(self) -> str:
         return f"{{arguments {', '.join(sorted(self))}}}"
 
 
 class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
-    """Runs :meth:`act`, and tells everything that is wrong in one message."""
+    """Runs :meth:`act`, and turns every problem that it raises into a single message."""
 
     _requires_connection = False
     # Options beyond those of the server; None where the module checks its own.
@@ -100,7 +100,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         return RunVault.of_run(self._loader)
 
     def trust(self, bundle: Bundle) -> Bundle:
-        """Refuse a bundle that nobody vouches for, unless the task accepts such a one; return it."""
+        """Return the bundle; refuse it if it is not authenticated and the task does not accept that."""
         problem = bundle.doubt(self.vault)
         if problem is not None:
             if not self.flag(ACCEPT):
@@ -113,28 +113,28 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         return str(self._task.delegate_to or task_vars["inventory_hostname"])
 
     def path(self, option: str) -> Path | None:
-        """A folder or file on the controller; a relative one begins where the command was started."""
+        """Return an option that is a path on the controller; relative paths start where the command was started."""
         value = self._task.args.get(option)
         if value and "\0" in str(value):
             raise refuse(
-                f"{quoted(given)} is not a path.", option, "Write the path of a file or folder on the controller."
+                f"{quoted(value)} is not a path.", option, "Write the path of a file or folder on the controller."
             )
         return Path(str(value)).expanduser().absolute() if value else None
 
     def flag(self, option: str, default: bool = False) -> bool:
-        """Whether an option is set. A variable of the command line is a text, and "no" is one that is not empty."""
+        """Whether an option is true. A variable from the command line is a string, where "no" means false."""
         value = self._task.args.get(option)
         if value is None:
             return default
         try:
             return bool(boolean(value))
         except TypeError:
-            raise refuse(f"{quoted(given)} is neither true nor false.", option, "Use true or false.") from None
+            raise refuse(f"{quoted(value)} is neither true nor false.", option, "Use true or false.") from None
 
     def licenses(self, task_vars: dict[str, Any]) -> Any:
-        """The task's licenses, with the codes that the variable named by ``codes_from`` declares for their numbers.
+        """Return the task's licenses, with the codes that the variable in ``codes_from`` declares for them.
 
-        The codes are in what is returned, and never in the task.
+        The codes are only in the returned value, never in the task.
         """
         name, licenses = self._task.args.get("codes_from"), self._task.args.get("licenses")
         if name is None:
@@ -184,7 +184,7 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
 
 
 class ServerAction(LicensingAction):
-    """Does nothing but run the module on the host."""
+    """Runs the module on the host, without a controller's half."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         return self.module(task_vars)

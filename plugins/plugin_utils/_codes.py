@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Activation codes that a task does not carry: it names the variable that declares them.
+"""Looks up activation codes in the variable that declares them, so that no task has them as arguments.
 
-What a task is given, Ansible may show before any of our code runs: in the task's header, to callbacks, in the log of a
-rescue. So codes are looked up when they are needed, and stand in no task's arguments.
+Ansible may show a task's arguments before the collection's code runs: in the task's header, to callbacks, in the log of
+a rescue.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
 def with_codes(licenses: Any, declared: Any) -> Any:
-    """Return licenses, each with the code that is declared for its number, unless it has one.
+    """Return licenses with the codes that are declared for their numbers; codes that they have are kept.
 
-    :param licenses: as a task gives them; what is no list of mappings stays as it is, to be refused later
-    :param declared: a list of ``{number, activation_code}``, in which whatever cannot be read is passed over
+    :param licenses: as in a task; anything but a list of mappings is returned unchanged, and refused later
+    :param declared: a list of ``{number, activation_code}``; unreadable entries are skipped
     """
     if not isinstance(licenses, (list, tuple)):
         return licenses

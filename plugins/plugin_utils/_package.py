@@ -21,8 +21,8 @@ _SUFFIXES = frozenset({".py", ".html", ".css", ".js"})
 def build_package() -> bytes:
     """Return the archive.
 
-    The same sources give the same names and contents, whatever their times and order on disk; its bytes are those of
-    the zlib that compressed it.
+    The same sources give the same names and contents, independent of their times and order on disk. The compressed
+    bytes depend on the version of zlib.
     """
     core = Path(str(_licensing.__file__)).parent
     sources = {

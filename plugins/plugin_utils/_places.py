@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and folders on the controller that are named after hosts: each in its place, and of that host only."""
+"""Files and folders on the controller that are named after hosts, and belong to a single host each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def host_problem(host: str) -> Problem | None:
 def host_folder(base: Path, host: str) -> Path:
     """Return a host's folder in a folder of the controller, or refuse.
 
-    :raises LicensingError: it would lie elsewhere, or the file system takes it for that of another host
+    :raises LicensingError: the name leads elsewhere, or is the same as another host's on this file system
     """
     _require(host)
     place = base / host
@@ -46,7 +46,7 @@ def host_folder(base: Path, host: str) -> Path:
 
 
 def report_stem(source: str, target: str) -> str:
-    """Return the name, without its ending, of the report of a pair, or refuse."""
+    """Return the file name of a pair's report without its suffix, or refuse."""
     _require(source)
     _require(target)
     problem = pair_problem(source, target)

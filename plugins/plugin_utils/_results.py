@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules return, by name and shape. Whatever else a host puts into a result goes no further.
+"""The results of the modules by name and shape. Everything else that a host returns is dropped.
 
-Ansible gives some keys of a result a meaning: it sets variables by C(ansible_facts), also those of the host that a
-task was delegated for, and adds hosts by C(add_host). None of these is a result of a license server.
+Ansible acts on some keys of a result: it sets variables from C(ansible_facts), also for the host that a task was
+delegated for, and adds hosts from C(add_host). No module of the collection returns these.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Message,
     Options,
     Parsed,
+    ProblemShape,
     Record,
     Seconds,
     Shape,
     Text,
-    ProblemShape,
     Whole,
     WrongShape,
 )
@@ -127,7 +127,7 @@ LICENSE: dict[str, Shape] = {
     "drift": Maybe(DRIFT),
     "in_use": Maybe(COUNT),
 }
-# What comes with a response is not known before it is here: check mode says less of such a license.
+# Check mode does not know the content of a response that is still to come, and returns less of such a license.
 FORESEEN = ("number", "status", "fenced", "until")
 CLIENT = Record(
     {"client": Maybe(LINE), "address": Maybe(LINE), "user": LINE, "profile": LINE, "license": NUMBER, "since": TIME}
@@ -197,7 +197,7 @@ CHANGE: Mapping[str, Shape] = {
     "overview": OVERVIEW_AFTER,
 }
 DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "answered": Flag()})
-# With what a drain is gone on with; the action plugin keeps it.
+# Continues a drain; for the action plugin only.
 AGAIN: Mapping[str, Shape] = {"again": Text(100)}
 SHA256 = Text(64, "[0-9a-f]{64}")
 DIGESTS = MapOf(FILE_NAME, SHA256)
@@ -219,7 +219,7 @@ SEAT = Record(
     }
 )
 
-# What each module returns where it succeeds, beside what every module returns.
+# The result of each module that succeeds, without what every module returns.
 RETURNED: Mapping[str, Record] = {
     "aims_license_activate": Record(CHANGE),
     "aims_license_authority": Record(
@@ -254,7 +254,7 @@ _TRANSPORT = Record(
         "diff": DIFF,
     },
 )
-# Of a module that did not come to its end; the first three are Ansible's own words for what the host printed.
+# The result of a module that failed; the first three are Ansible's own keys for what the host printed.
 _FAILED = Record(
     {},
     {
@@ -267,11 +267,11 @@ _FAILED = Record(
 
 
 def read_result(module: str, host: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a module returned, by its list and in its shape; whatever else is in it is left out.
+    """Return the result of a module, with only the listed keys in their shapes.
 
-    Deprecations, tracebacks and what begins with C(_ansible_) are left out too: they are for Ansible itself.
+    Deprecations, tracebacks and keys that begin with C(_ansible_) are dropped too: they are meant for Ansible itself.
 
-    :raises LicensingError: something has another shape than it shall have
+    :raises LicensingError: a value has a wrong shape
     """
     try:
         common = _TRANSPORT.read(result, "")
@@ -283,7 +283,7 @@ def read_result(module: str, host: str, result: Mapping[str, Any]) -> dict[str, 
 
 
 def strange_answer(host: str, module: str, why: str) -> LicensingError:
-    """Say that a host returned what no module of the collection returns."""
+    """Return the error for a result that no module of the collection returns."""
     return refuse(
         f"{host} returned an invalid result of {module}: {why}.",
         host,
@@ -293,7 +293,7 @@ def strange_answer(host: str, module: str, why: str) -> LicensingError:
 
 
 def _warnings(result: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The warnings, as texts; ansible-core 2.19 and later have made objects of them."""
+    """Return the warnings as texts; since ansible-core 2.19 they are objects."""
     listed = result.get("warnings")
     texts = [_warning(warning) for warning in listed[:100]] if isinstance(listed, list) else []
     kept = [Message().read(text, "warnings") for text in texts if text]

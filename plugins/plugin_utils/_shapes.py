@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shapes that data from a host has to have: each reads a value, and returns only what it knows of it. Pure."""
+"""Shapes for data from a host: each reads a value, and returns only the parts that it knows. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LARGE = 10**9
 
 
 class WrongShape(Exception):
-    """A value that does not have its shape.
+    """Raised for a value that does not have its shape.
 
     :ivar key: where it is in the result
     :ivar expected: what belongs there, in words
@@ -32,7 +32,7 @@ class Shape(Protocol):
     """What a value has to be."""
 
     def read(self, value: Any, key: str) -> Any:
-        """Return the value with nothing in it that the shape does not know.
+        """Return the value without parts that the shape does not know.
 
         :raises WrongShape: it does not have the shape
         """
@@ -40,7 +40,7 @@ class Shape(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A text of a single line that every terminal and file takes, or of several ones.
+    """A printable text of a single line, or with ``lines`` of several.
 
     :ivar pattern: what the whole of it has to match
     """
@@ -62,7 +62,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Message:
-    """A text for a person. What steers a terminal is written out, so that the reason of a failure can be read."""
+    """A text for a person. Control characters are escaped, so that the reason of a failure stays readable."""
 
     most: int = 100_000
 
@@ -89,7 +89,7 @@ class ProblemShape:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A text that a parser of the core takes, in the form that the parser gives it if it is a text then too."""
+    """A text that a parser of the core accepts, normalized if the parser returns a text."""
 
     parse: Callable[[object, str], object]
     expected: str
@@ -119,7 +119,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Seconds:
-    """A time that something took."""
+    """A duration in seconds."""
 
     def read(self, value: Any, key: str) -> float:
         usual = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -150,7 +150,7 @@ class Maybe:
 
 @dataclass(frozen=True)
 class Choice:
-    """A word of a list."""
+    """A word out of a fixed list."""
 
     words: tuple[str, ...]
 
@@ -211,7 +211,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Options:
-    """What a module says that its options were, for whoever asks for more output: plain values, not nested deeply."""
+    """The options of a module, which Ansible shows with ``-vvv``: plain values of limited depth."""
 
     depth: int = 6
     most: int = 10_000

@@ -33,7 +33,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_opt
 
 
 def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
-    """Return the numbers of a host's declared licenses, as far as they can be read, and what is wrong there."""
+    """Return the readable numbers of a host's declared licenses, and the problems of the declaration."""
     name, further = "aims_license_server_licenses", "aims_license_server_profiles"
     declared, profiles = host.get(name), host.get(further, [])
     problems: list[Problem] = []
@@ -43,7 +43,7 @@ def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
     numbers, all_read = _numbers(declared)
     checks: list[Callable[[], object]] = [
         lambda: () if declared is None else read_declared_licenses(declared, host.where(name)),
-        # A profile may mean the very license whose number cannot be read.
+        # A profile may name the license whose number is unreadable.
         lambda: read_profiles(profiles, host.where(further), numbers if all_read else None),
     ]
     problems += problems_of(checks)
@@ -56,13 +56,13 @@ def read_declared(host: HostVariables) -> tuple[list[str], list[Problem]]:
 
 
 def _values(entries: object, key: str) -> set[str]:
-    """The values of a key in declared entries, however wrong these may be otherwise."""
+    """Return the values of a key in declared entries, even if the entries have other problems."""
     listed = entries if isinstance(entries, (list, tuple)) else ()
     return {entry[key] for entry in listed if isinstance(entry, Mapping) and isinstance(entry.get(key), str)}
 
 
 def _numbers(declared: object) -> tuple[list[str], bool]:
-    """The numbers of the declared licenses that can be read, and whether these are all."""
+    """Return the readable numbers of the declared licenses, and whether all are readable."""
     if not isinstance(declared, (list, tuple)):
         return [], False
     numbers = []
@@ -108,7 +108,7 @@ def spent_transfers(host: HostVariables) -> dict[str, list[str]]:
 
 
 def plain_declared(host: HostVariables) -> dict[str, Any]:
-    """What a host declares of its licenses and profiles, once nothing is wrong with it; without activation codes."""
+    """Return the declared licenses and profiles of a checked host, without activation codes."""
     licenses = [dict(license) for license in host.get("aims_license_server_licenses")]
     profiles = [dict(profile) for profile in host.get("aims_license_server_profiles", [])]
     for license in licenses:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What rehearsal licenses grant, as an inventory declares it."""
+"""The grants of rehearsal licenses that an inventory declares: type, seats and days."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variable
     HostVariables,
 )
 
-# A number that came from the command line is a text.
+# A number from the command line is a string.
 _GRANTS: Mapping[str, Callable[[Any, str], object]] = {
     "type": parse_type,
     "seats": lambda value, where: parse_seats(_number(value), where),
@@ -45,12 +45,12 @@ def _number(value: object) -> object:
 
 
 def read_grants(grants: object, where: str) -> dict[str, dict[str, Any]]:
-    """Return what rehearsal licenses grant, by their numbers in the one form; refuse with every problem at once."""
+    """Return the grants of rehearsal licenses by license number; refuse with every problem at once."""
     todo = "Write {number: {type: ..., seats: ..., days: ...}}; each of the three keys is optional."
     if not isinstance(grants, Mapping):
         raise refuse("The grants of the rehearsal licenses are not a mapping.", where, todo)
     problems: list[Problem] = []
-    for number, granted in given.items():
+    for number, granted in grants.items():
         place = f"{where} of license {redact(str(number))}"
         if not isinstance(granted, Mapping):
             problems.append(Problem("The grants of the license are not a mapping.", place, todo))
@@ -71,7 +71,7 @@ def read_grants(grants: object, where: str) -> dict[str, dict[str, Any]]:
 
 
 def check_grants(targets: Sequence[str], hosts: Mapping[str, HostVariables], declared: Iterable[str]) -> list[Problem]:
-    """Find grants that no license would get. Pairs may share the variable, so a license of any pair counts."""
+    """Return the problems of grants for licenses that no target declares; pairs may share the variable."""
     problems: list[Problem] = []
     known = sorted(set(declared))
     for target in targets:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pairs and hosts of an inventory, and everything that is wrong with it, before any host is touched."""
+"""Checks and reads the pairs and hosts of an inventory before any host is touched."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_pairs(
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
-    :param rehearsal: whether it is to be checked, too, what rehearsal licenses grant
+    :param rehearsal: whether to check the grants of rehearsal licenses too
     :raises LicensingError: with everything that is wrong in the whole inventory
     """
     problems: list[Problem] = []
@@ -66,7 +66,7 @@ def read_pairs(
         if source is not None:
             claimed.setdefault(source, []).append(target)
             source_server, wrong[source] = read_server(hosts[source])
-            # A rollback registers them, once the licenses were given up.
+            # A rollback registers them after it has deactivated the licenses.
             wrong[source] += check_users(hosts[source])
             servers[target] = (source_server, server)
     problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
@@ -100,7 +100,7 @@ def _pair(source: Server, target: Server, hosts: Mapping[str, HostVariables]) ->
 
 
 def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority: str) -> str:
-    """Where a rehearsal issues licenses: in the ledger of the authority's host, or the one that the pair reaches."""
+    """Return the authority that issues a rehearsal's licenses: the ledger of its host, or the pair's own authority."""
     host = hosts.get(as_text(target.get(REHEARSE_AUTHORITY, "")))
     if host is None:
         return authority
@@ -108,7 +108,7 @@ def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority
 
 
 def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> list[Problem]:
-    """Say which hosts that serve a rehearsal's authority are not there, or have no ledger that can be told."""
+    """Return the problems of rehearsal authorities whose host is unknown, or whose ledger cannot be resolved."""
     problems: list[Problem] = []
     for target in targets:
         name = as_text(hosts[target].get(REHEARSE_AUTHORITY, ""))
@@ -123,7 +123,7 @@ def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables
 
 
 def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
-    """Say after which hosts, and which sources with their targets, nothing on the controller can be named."""
+    """Return the problems of host names that cannot be file names on the controller."""
     problems = [host_problem(host) for host in dict.fromkeys(hosts)]
     wrong = [problem for problem in problems if problem is not None]
     return wrong or [problem for problem in (pair_problem(*pair) for pair in pairs) if problem is not None]
@@ -150,7 +150,7 @@ def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems:
 
 
 def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
-    """Return the license servers of single hosts by name, for what needs no pair; refuse with everything wrong."""
+    """Return the license servers of hosts by name, without pairs; refuse with every problem at once."""
     problems: list[Problem] = []
     servers = {}
     if not names:
@@ -167,7 +167,7 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
 
 
 def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:
-    """Refuse variables that no role knows, of hosts whose roles check the values themselves."""
+    """Refuse unknown variables of hosts whose roles check the values themselves."""
     problems = [problem for name in names for problem in hosts[name].unknown()]
     if problems:
         raise LicensingError(dict.fromkeys(problems))

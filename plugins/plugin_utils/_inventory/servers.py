@@ -37,7 +37,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variable
 
 @dataclass(frozen=True)
 class Server:
-    """One host's license server, as the modules take it.
+    """A host's license server, with the options of the modules.
 
     :ivar service: what runs it; "" leaves it to the module
     :ivar listen: ``{clients, management}``; empty leaves it as it is
@@ -52,13 +52,13 @@ class Server:
     listen: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data, with what every module of the group takes of it in ``options``."""
+        """Return it as plain data; ``options`` has the options that every module of the group takes."""
         plain = asdict(self)
         return {**plain, "options": {name: plain[name] for name in ("home", "root", "backend", "authority")}}
 
 
 def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
-    """Return a host's license server with its defaults, and what is wrong with it."""
+    """Return a host's license server with its defaults, and its problems."""
     server = Server(
         host=host.host,
         home=as_text(host.get("aims_license_server_home", DEFAULT_HOME)),
@@ -107,17 +107,17 @@ def _service(name: str) -> None:
 
 
 def _listen(declared: object) -> dict[str, Any]:
-    """The declared addresses; what is no mapping is told as the address that it is not."""
+    """Return the declared addresses; anything but a mapping becomes an invalid address, to be refused."""
     if not isinstance(declared, Mapping):
         return {"clients": declared}
-    # A misspelt key would be left out without a word, and the server would listen where nobody expects it.
+    # Without this, a misspelt key would be dropped silently, and the server would listen on all addresses.
     unknown = {key: value for key, value in declared.items() if key not in ("clients", "management")}
     return {"clients": f"{next(iter(unknown))}: ..."} if unknown else dict(declared)
 
 
 def _authority(authority: str, realm: object) -> None:
     address = check_authority(authority)
-    # A realm that is none is told of by its own variable.
+    # The check of its own variable reports an invalid realm.
     with contextlib.suppress(LicensingError):
         realm = Realm.from_dict(realm, "") if realm is not None else None
     if realm is None or isinstance(realm, Realm):

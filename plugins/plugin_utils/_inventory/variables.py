@@ -23,7 +23,7 @@ GRANTED = ("type", "seats", "days")
 REHEARSE_AUTHORITY = "aims_license_migrate_rehearse_authority"
 LEDGER = "ledger:"
 DEFAULT_LEDGER = "/var/lib/aims-license-authority/authority.db"
-# Every variable that somebody may set; the roles' argument specs name the same ones, and a test compares them.
+# Every variable that a user may set. A test compares them with the roles' argument specifications.
 VARIABLES = frozenset(
     {
         "aims_license_authority_emergency_days",
@@ -102,10 +102,10 @@ class HostVariables:
         self.unresolved: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a value; what of it cannot be resolved becomes problems, and None or the default."""
+        """Return a value, or the default; parts that cannot be resolved become None and are recorded as problems."""
         if name not in self._names:
             return default
-        # Templating raises many types over the versions of ansible-core; none of them may end in a traceback.
+        # Templating raises different types in different versions of ansible-core; none may end in a traceback.
         try:
             value = self._read(name)
         except Exception as error:
@@ -140,7 +140,7 @@ class HostVariables:
         return f"inventory host {self.host}, {name}"
 
     def unknown(self) -> list[Problem]:
-        """Say which variables with our prefix no role knows: most likely typing errors."""
+        """Return the problems of variables with the collection's prefix that no role knows, most likely typos."""
         problems = []
         for name in sorted(self._names - VARIABLES - CONNECTION):
             near = difflib.get_close_matches(name, VARIABLES, 1)
@@ -166,5 +166,5 @@ def variables_of(host: str, hostvars: Any, templar: Any) -> HostVariables:
 
 
 def as_text(value: object) -> str:
-    """A value that should be a text; what is none is told as what it is."""
+    """Return a value that should be a text; other values are quoted, to be refused as they are."""
     return value if isinstance(value, str) else quoted(value)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder on the controller through which offline requests and responses pass."""
+"""The folder on the controller for offline requests and responses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._action import Lice
 
 @dataclass(frozen=True)
 class Request:
-    """A request file that was read from a folder.
+    """A request file of a folder.
 
     :ivar name: the file's, within its folder
     :ivar id: by which its response names it
@@ -51,14 +51,14 @@ class Request:
 
     @property
     def response_name(self) -> str:
-        """The name of the file that the response belongs into."""
+        """The file name of its response."""
         return f"{digits(self.number)}.response"
 
     @classmethod
     def read(cls, name: str, content: bytes, realm: Realm, where: str) -> Request:
-        """Read a request file, or refuse: only whole requests to the realm's authority are handed over.
+        """Read a request file; refuse a damaged request, or one for another realm.
 
-        A file that has the name of a request has that of its own license; any other name says nothing.
+        A file that is named like a request must have the number of its own license; other names are ignored.
         """
         body = documents.read(content, documents.REQUEST, where).body
         number, id, action = str(body.get("number")), body.get("id"), body.get("action")
@@ -85,19 +85,19 @@ _LOOKED_INTO = 1000
 
 
 def is_request_name(name: str) -> bool:
-    """Whether a file has the name that requests are written under."""
+    """Whether a file is named as requests are written."""
     return _REQUEST.fullmatch(name) is not None
 
 
 def is_like_request(name: str) -> bool:
-    """Whether a file has that name, or what a browser or a mail program makes of it."""
+    """Whether a file is named like a request, also after a browser or a mail program changed the name."""
     return is_request_name(name) or _LIKE_REQUEST.search(name) is not None
 
 
 def responses_in(folder: Folder) -> dict[str, dict[str, bytes]]:
-    """Return the response files of a folder by the id of their request: name → content, whatever their names are.
+    """Return the response files of a folder by request ID: name → content. Their names do not matter.
 
-    A file that cannot be read, or is no response, is none; no signature is checked here.
+    Unreadable files and files that are not responses are skipped. Signatures are checked elsewhere.
     """
     answers: dict[str, dict[str, bytes]] = {}
     for name in folder.names()[:_LOOKED_INTO]:
@@ -109,16 +109,16 @@ def responses_in(folder: Folder) -> dict[str, dict[str, bytes]]:
 
 
 class RequestFolder:
-    """Request files out, response files in; ``done/`` keeps those whose response was applied.
+    """Writes request files and reads response files; ``done/`` archives both once the response is applied.
 
-    A response is known by the request that it answers, not by its name, which browsers and mail programs change.
+    A response is recognized by the request ID in it, because browsers and mail programs change its name.
     """
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder(path)
 
     def responses(self, numbers: Sequence[str]) -> list[dict[str, str]]:
-        """Return the response files that are there for these licenses, as the modules take them."""
+        """Return the response files for these licenses, as options of the modules."""
         responses = []
         if self._folder.path.is_dir():
             answers = responses_in(self._folder)
@@ -127,14 +127,14 @@ class RequestFolder:
                 answering = answers.get(self._waiting_id(number) or "", {})
                 data = answering.get(name) or next(iter(answering.values()), None)
                 if data is None:
-                    # It answers nothing that waits here: the host says what is wrong with it.
+                    # It answers no request in this folder; the host reports why.
                     data = self._folder.find(name, documents.MAX_BYTES)
                 if data is not None:
                     responses.append({"number": number, "content": base64.b64encode(data).decode()})
         return responses
 
     def _waiting_id(self, number: str) -> str | None:
-        """The id of the request that waits here for a license, if it can be read."""
+        """Return the ID of the request that waits for a license, or None."""
         with contextlib.suppress(LicensingError):
             data = self._folder.find(f"{digits(number)}.request", documents.MAX_BYTES)
             body = documents.read(data or b"", documents.REQUEST, number).body
@@ -172,9 +172,9 @@ class RequestFolder:
         for number, request in waiting.items():
             name = f"{digits(number)}.request"
             there = self._folder.find(name, documents.MAX_BYTES)
-            # A mail program or an editor may have changed its bytes: it waits for the same response.
+            # A mail program or an editor may have changed its bytes; it is the same request.
             if there is None or not documents.are_same(there, request, documents.REQUEST):
-                # The one before it ended in the same call; its response must not be taken for this one's.
+                # The previous request ended in the same call; its response must not be mistaken for this request's.
                 self._settle(number)
                 self._folder.write(name, request, PRIVATE)
         return self.next_step(waiting)
@@ -192,7 +192,7 @@ class RequestFolder:
         return step + self._strange()
 
     def _strange(self) -> str:
-        """Name the files that are called responses and answer no request that is here."""
+        """Return a sentence on files that are named responses and answer no request in the folder."""
         strange: list[str] = []
         with contextlib.suppress(LicensingError):
             answers, names = responses_in(self._folder), self._folder.names()
@@ -205,7 +205,7 @@ class RequestFolder:
         return f" No response to a request that waits is in {names_quoted}: put the original file there."
 
     def foresee(self, waiting: Collection[str], coming: Collection[str]) -> str | None:
-        """Say which requests wait, and which will after the real call; a dry run writes none.
+        """Return which requests wait, and which will wait after the real call; check mode writes none.
 
         :param waiting, coming: license numbers
         """
@@ -224,11 +224,11 @@ class RequestFolder:
         if self._folder.has(f"{stem}.response"):
             answers.setdefault(f"{stem}.response", b"")
         if body.get("action") == UPDATE and not answers:
-            return  # somebody's own, and still pending
-        # The host chose it; one of ours is hexadecimal.
+            return  # a person made this request, and it is still pending
+        # The host chose the ID; the collection's own are hexadecimal.
         if not re.fullmatch(r"[0-9a-f-]{8,64}", mark):
             mark = hashlib.sha256(request).hexdigest()[:32]
-        # The request last: as long as it is there, this is taken up again, and no response is left without one.
+        # The request is moved last: until then an interrupted run repeats this, and no response loses its request.
         for name, content in answers.items():
             self._folder.move(name, self._done(f"{stem}-{mark}", content))
         self._folder.move(f"{stem}.request", f"done/{stem}-{mark}.request")
@@ -260,16 +260,16 @@ def _returned(request: Mapping[str, object]) -> tuple[str, bytes]:
 
 
 def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Request]:
-    """Read the request files; refuse with everything that is wrong before any of them is handed over.
+    """Read the request files; refuse with every problem before any request is uploaded.
 
-    Of several copies of one request, the first is read.
+    Of several copies of a request, the first is read.
     """
     requests: dict[str, Request] = {}
     problems: list[Problem] = []
     for name in names:
         try:
             content = folder.find(name, documents.MAX_BYTES)
-            # Another run may have put it among the done ones since it was listed.
+            # Another run may have archived it since it was listed.
             if content is not None:
                 request = Request.read(name, content, realm, folder.place(name))
                 requests.setdefault(request.id, request)
@@ -283,7 +283,7 @@ def read_requests(folder: Folder, realm: Realm, names: list[str]) -> list[Reques
 def exchange_files(
     action: LicensingAction, task_vars: dict[str, Any], numbers: Sequence[str], **filled_in: Any
 ) -> dict[str, Any]:
-    """Run an action's module with the response files at hand, and write the requests that it returns.
+    """Run an action's module with the response files of the folder, and write the requests that it returns.
 
     :return: the module's result with ``next_step``: what to do with the request files, or None
     """
@@ -291,7 +291,7 @@ def exchange_files(
     folder = RequestFolder(path) if path else None
     responses = folder.responses(numbers) if folder else []
     if path:
-        # The module's messages name the file as it is found on the controller, whatever path was given.
+        # The module's messages show the absolute path on the controller.
         filled_in["requests_dir"] = str(path)
     result = action.module(task_vars, responses=responses, **filled_in)
     if result.get("failed"):
@@ -313,7 +313,7 @@ def exchange_files(
 
 
 def _check_asked(requests: Mapping[str, bytes], numbers: Sequence[str], host: str) -> None:
-    """Refuse what a host returns for licenses that it was not asked about: their place is another pair's."""
+    """Refuse requests for licenses of another pair, which this call does not concern."""
     for number, content in requests.items():
         asked_for = documents.read(content, documents.REQUEST, f"{host}, license {number}").body.get("number")
         for strange in (number, asked_for):

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request page of an authority, as the controller uses it: request files up, response files down.
+"""The controller's client for the request page of an authority: uploads request files, downloads response files.
 
-Whatever the page answers is data of a stranger until the realm's signature says otherwise: which request a response
-belongs to is read from the response itself, and it is checked against that request before it is given to anybody.
+The page's answer is untrusted until the realm's signature is verified. A response itself names the request that it
+answers, and is checked against that request before it is used.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder imp
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.portal_options import plain
 
 GRANTED, REFUSED = "granted", "refused"
-# Files in one call, and what one of them may come back as: a document in base64 with its particulars.
+# Files per call, and the largest reply for a file: a document in base64 with its details.
 _FILES = 10
 _REPLY = 2 * documents.MAX_BYTES
 _HTTPS_PORT = 443
@@ -57,7 +57,7 @@ _AGAIN = "Run the same command again: it uploads the same requests, and each is 
 
 @dataclass(frozen=True)
 class Answer:
-    """The realm's checked answer to a request.
+    """A response to a request, after its signature was verified.
 
     :ivar content: the response file
     :ivar problem: why the authority refused, or None where it granted
@@ -81,8 +81,8 @@ class Portal:
 
     :param address: ``https://host[:port]``, as :func:`check_portal` returns it
     :param realm: the authority's, with its certificate
-    :param email: where the page shall send the responses too, if anywhere
-    :param timeout: seconds to wait for each sign of life of the page
+    :param email: the address to which the page also sends the responses, or empty
+    :param timeout: seconds to wait for each answer of the page
     """
 
     def __init__(self, address: str, realm: Realm, email: str, timeout: float) -> None:
@@ -101,7 +101,7 @@ class Portal:
         )
 
     def check(self) -> None:
-        """Refuse unless the authority can be reached and is the realm's; nothing is handed over."""
+        """Refuse a page that cannot be reached, or belongs to another realm; upload nothing."""
         reply = self._ask("/v1/realm")
         realm = reply.members()
         if not reply.is_ok or not isinstance(realm.get("key"), str):
@@ -114,10 +114,10 @@ class Portal:
             )
 
     def hand_over(self, requests: Sequence[Request]) -> Iterator[tuple[list[Answer], list[Problem]]]:
-        """Hand requests to the page, a few in each call; yield what each call brought.
+        """Upload requests, a few in each call; yield the answers and problems of each call.
 
-        The answers are checked: each is the realm's to one of these very requests. A problem stands for each request
-        that got none.
+        Each answer is verified: the realm signed it for one of these requests. Each request without an answer has a
+        problem.
         """
         for at in range(0, len(requests), _FILES):
             yield from self._hand_over(requests[at : at + _FILES])
@@ -157,14 +157,14 @@ class Portal:
             if request.name not in answers and request.name not in problems:
                 lost = Problem("The page returned no response to this request.", self._at(request), _AGAIN)
                 problems[request.name] = (lost,)
-        unhandled = [problem for name, told in problems.items() if name not in answers for problem in told]
+        unhandled = [problem for name, listed in problems.items() if name not in answers for problem in listed]
         return list(answers.values()), unhandled
 
     def _at(self, request: Request) -> str:
         return f"{self.address}, {request.name}"
 
     def _unusable(self, reply: Reply) -> LicensingError:
-        """What a reply that carries no results says is wrong."""
+        """Return the error for a reply without results."""
         said = reply.members().get("problem")
         if isinstance(said, dict):
             return LicensingError([self._problem(said, self.address)])
@@ -180,7 +180,7 @@ class Portal:
 
     @staticmethod
     def _problem(said: object, where: str) -> Problem:
-        """A problem as the page tells it, fit to be shown."""
+        """Return a problem from the page, safe to display."""
         problem = said if isinstance(said, dict) else {}
         if not isinstance(problem.get("what"), str) or not plain(problem["what"]):
             return Problem("The page returned no response to this request.", where, _AGAIN)
@@ -190,7 +190,7 @@ class Portal:
     # -- the wire
 
     def _ask(self, path: str, form: bytes | None = None, boundary: str = "") -> Reply:
-        """Ask the page a bounded number of times, or refuse where it cannot be reached."""
+        """Ask the page a limited number of times; refuse if it cannot be reached."""
         headers = {"Accept": "application/json", "User-Agent": f"aims.licensing/{VERSION}"}
         if form is not None:
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
@@ -225,16 +225,16 @@ class Portal:
 
 
 def _shown(proxy: Proxy) -> str:
-    """A proxy as the controller's environment names it, without its login."""
+    """Return the URL of a proxy without its login."""
     return plain(redact(proxy.url if "//" in proxy.url else f"//{proxy.url}"))
 
 
 def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
-    """What a browser would send for the page's form, with one file field per request."""
+    """Return the form data that a browser would send, with a file field per request."""
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="email"\r\n\r\n{email}\r\n'
     parts = [head.encode()]
     for request in requests:
-        # The file's own name may be anything, and is for this controller alone.
+        # The file's own name may be anything, and stays on this controller.
         file = f"{digits(request.number)}.request"
         named = f'Content-Disposition: form-data; name="request"; filename="{file}"'
         parts.append(f"--{boundary}\r\n{named}\r\nContent-Type: application/octet-stream\r\n\r\n".encode())
@@ -243,7 +243,7 @@ def _form(boundary: str, email: str, requests: Sequence[Request]) -> bytes:
 
 
 def _content(text: object) -> bytes | None:
-    """A response file as the page returned it, or None where it returned none."""
+    """Return the content of a response file, or None if the page returned none."""
     try:
         return base64.b64decode(text, validate=True) if isinstance(text, str) and text else None
     except (binascii.Error, ValueError):
@@ -251,7 +251,7 @@ def _content(text: object) -> bytes | None:
 
 
 def _asked(content: bytes | None, entry: Mapping[str, Any], requests: Sequence[Request]) -> Request | None:
-    """The request that an entry of the reply belongs to, by the response itself, or else by the number it names."""
+    """Return the request that an entry of the reply answers, by the response itself or else by the license number."""
     try:
         response: Document | None = documents.read(content or b"", documents.RESPONSE, "")
     except LicensingError:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is declared of an authority's request page: its address, an e-mail address, and the realm to know it by."""
+"""Checks what is declared for an authority's request page: its address, an e-mail address and its realm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_portal(address: object, where: str) -> str:
     try:
         return service_url(*parse_service(text, _HTTPS_PORT), _HTTPS_PORT)
     except ValueError:
-        # What stands before an @ is a password, as likely as not.
+        # The part before an @ is probably a password.
         named = re.sub("//.*@", "//…@", plain(text))
         raise refuse(
             f"{quoted(named)} is not the address of a request page.",
@@ -39,7 +39,7 @@ def check_portal(address: object, where: str) -> str:
 
 
 def check_email(address: object, where: str) -> str:
-    """Return an e-mail address, or refuse what cannot be one."""
+    """Return an e-mail address, or refuse an invalid one."""
     text = (address if isinstance(address, str) else quoted(address)).strip()
     if not _EMAIL.fullmatch(text):
         raise refuse(f"{quoted(plain(text))} is not an e-mail address.", where, "Write it as name@example.com.")
@@ -47,7 +47,7 @@ def check_email(address: object, where: str) -> str:
 
 
 def check_realm(realm: object, where: str) -> Realm:
-    """Return the realm of a request page's authority, or refuse; its certificate is needed to know the page by."""
+    """Return the realm of a request page's authority; refuse a realm without the certificate that verifies the page."""
     read = Realm.from_dict(realm, where)
     if read.ca is None:
         raise refuse(
@@ -60,12 +60,12 @@ def check_realm(realm: object, where: str) -> Realm:
 
 
 def plain(text: object) -> str:
-    """A stranger's words, without what could disturb a terminal or fill it."""
+    """Return a text from an untrusted source, shortened and without control characters."""
     return "".join(letter if letter.isprintable() else " " for letter in str(text or ""))[:300].strip()
 
 
 def portal_problems(portal: object, email: object, realm: object, where: Callable[[str], str]) -> list[Problem]:
-    """Return what is wrong with a declared request page and with what is needed to use it; nothing without a page.
+    """Return the problems of a declared request page, its e-mail address and its realm; none without a page.
 
     :param where: returns the place of a variable, for messages
     """
