@@ -120,9 +120,9 @@ def test_a_drain_that_never_ends_is_refused_before_anything_is_changed(lab: Core
     lab.activate(lab.old)
     before = lab.old.files()
     for seconds in (math.inf, math.nan, -1.0):
-        with pytest.raises(LicensingError, match="is not a time to wait"):
+        with pytest.raises(LicensingError, match="is not a valid number of seconds"):
             lab.old.manager.set_maintenance(Maintenance(True, drain=DrainOptions(seconds)))
-        with pytest.raises(LicensingError, match="is not a time to wait"):
+        with pytest.raises(LicensingError, match="is not a valid number of seconds"):
             lab.old.manager.deactivate(
                 Deactivation([SERVER], drain=DrainOptions(seconds) if seconds is not None else None), lab.channel()
             )
