@@ -16,6 +16,7 @@ class ActionModule(LicensingAction):
     """Passes the package to the module."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        if self._task.args.get("state") == "absent":
+        # On Windows the controller itself carries the vendor's package over.
+        if self._task.args.get("state") == "absent" or self.controller(task_vars).is_in_charge(self._task.args):
             return self.module(task_vars)
         return self.module(task_vars, package=base64.b64encode(build_package()).decode())

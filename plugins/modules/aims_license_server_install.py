@@ -93,6 +93,13 @@ options:
       mail_from:
         description: The sender of the mails.
         type: str
+  vendor_package:
+    description:
+      - With O(backend=vendor) on a host with Windows, the vendor's C(.msi) - a file on the controller, or a path on the
+        host such as C(C:\Setup\server.msi). It is installed without a window and without a restart, unless the service
+        is there already.
+      - Port 3400 is looked at first. Afterwards the service has to run and to answer on it.
+    type: str
   package:
     description: The package. Set by the action plugin.
     type: str
@@ -266,6 +273,7 @@ def main() -> None:
             },
         },
         "package": {"type": "str"},
+        "vendor_package": {"type": "str"},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), bring)
 

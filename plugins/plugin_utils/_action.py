@@ -173,12 +173,16 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
         key = getattr(self, "_discovered_interpreter_key", None)
         return {**result, "ansible_facts": {key: self._discovered_interpreter}} if key else result
 
-    def _run(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def controller(self, task_vars: dict[str, Any]) -> Controller:
+        """The controller's side of the host that the module runs on."""
         host, shell = self.host(task_vars), getattr(self._connection, "_shell", None)
         address = str(self._play_context.remote_addr or host)
-        controller = Controller(host, self._connection, getattr(shell, "SHELL_FAMILY", ""), address)
+        return Controller(host, self._connection, getattr(shell, "SHELL_FAMILY", ""), address)
+
+    def _run(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        controller = self.controller(task_vars)
         if controller.is_in_charge(arguments):
-            return controller.run(name.rpartition(".")[2], arguments)
+            return controller.run(name.rpartition(".")[2], arguments, self.dry)
         result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         return result
 

@@ -14,7 +14,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import LicenseManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.manager import open_copy
-from ansible_collections.aims.licensing.plugins.module_utils._module import BACKUP, INFO, collect, look
+from ansible_collections.aims.licensing.plugins.module_utils._module import BACKUP, INFO, SERVER, collect, diff, look
+from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.manager import open_remote
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.shell import Connection, Shell
 
@@ -22,6 +23,12 @@ Options = Mapping[str, Any]
 Reader = Callable[[LicenseManager, Options], "dict[str, Any]"]
 
 COPY = "copy"
+_INSTALL = "aims_license_server_install"
+_INSTALL_OPTIONS: dict[str, Any] = {
+    **SERVER,
+    "vendor_package": {"type": "str"},
+    "state": {"type": "str", "choices": ["present"], "default": "present"},
+}
 # Ansible's names of the shells of Windows hosts.
 _CMD, _POWERSHELL = "cmd", "powershell"
 # What needs no module on the host: its options, and what it returns of a manager.
@@ -45,11 +52,14 @@ class Controller:
         """Whether the core runs here: the host is read from a copy, or has Windows."""
         return bool(options.get(COPY)) or self._shell in (_CMD, _POWERSHELL)
 
-    def run(self, module: str, options: Options) -> dict[str, Any]:
+    def run(self, module: str, options: Options, dry: bool = False) -> dict[str, Any]:
         """Return what a module returns of the host.
 
+        :param dry: whether only to say what would be changed
         :raises LicensingError: the module cannot work without a module on the host, an option is wrong, or a read fails
         """
+        if module == _INSTALL and not options.get(COPY):
+            return self._install(_validate(module, _INSTALL_OPTIONS, options), dry)
         read_options, read = self._reader(module, options)
         if not read_options[COPY]:
             self._require_windows(read_options)
@@ -69,11 +79,21 @@ class Controller:
                 "Do it in the license manager of that host, then look with aims_license_info.",
             )
         specification, read = _READERS[module]
-        validated = ArgumentSpecValidator(specification).validate(dict(options))
-        if validated.error_messages:
-            todo = f"'ansible-doc aims.licensing.{module}' describes the options."
-            raise refuse(f"An option is wrong: {'; '.join(validated.error_messages)}.", module, todo)
-        return validated.validated_parameters, read
+        return _validate(module, specification, options), read
+
+    def _install(self, options: Options, dry: bool) -> dict[str, Any]:
+        self._require_windows(options)
+        shell = Shell(self._connection, self._host)
+        before = open_remote(shell, options["home"], self._address).overview()
+        done = install(shell, self._address, options["vendor_package"], dry)
+        after = open_remote(shell, options["home"], self._address).overview()
+        return {
+            "changed": bool(done.changes),
+            "changes": list(done.changes),
+            "overview": after.as_dict(),
+            "diff": {**diff(before, after), "prepared": "".join(f"{change}\n" for change in done.changes)},
+            "warnings": list(done.warnings),
+        }
 
     def _require_windows(self, options: Options) -> None:
         if options["backend"] != VENDOR:
@@ -96,3 +116,12 @@ class Controller:
         if options[COPY]:
             return open_copy(Path(options[COPY]).absolute())
         return open_remote(Shell(self._connection, self._host), options["home"], self._address)
+
+
+def _validate(module: str, specification: dict[str, Any], options: Options) -> Options:
+    validated = ArgumentSpecValidator(specification).validate(dict(options))
+    if validated.error_messages:
+        todo = f"'ansible-doc aims.licensing.{module}' describes the options."
+        raise refuse(f"An option is wrong: {'; '.join(validated.error_messages)}.", module, todo)
+    parameters: dict[str, Any] = validated.validated_parameters
+    return parameters

@@ -42,6 +42,9 @@ class Connection(Protocol):
     def fetch_file(self, in_path: str, out_path: str) -> Any:
         """Copy a file of the host to a file of the controller."""
 
+    def put_file(self, in_path: str, out_path: str) -> Any:
+        """Copy a file of the controller to a file of the host."""
+
 
 class Shell:
     """The command prompt of a host.
