@@ -67,6 +67,7 @@ class ActionModule(LicensingAction):
             "bundles",
             "requests",
             "nodelocks",
+            "screenshot",
             "seen",
             "dest",
         }
@@ -84,7 +85,8 @@ class ActionModule(LicensingAction):
         folder = Folder(dest)
         record = _read_record(folder, f"{_RECORDS}/{name}.json", move)
         nodelocks = _nodelocks(args.get("nodelocks") or {})
-        sights, doubts = sights_of(move, seen, nodelocks, self.path("bundles"), self.path("requests"), self.vault)
+        bundles, requests, screenshot = (self.path(option) for option in ("bundles", "requests", "screenshot"))
+        sights, doubts = sights_of(move, seen, nodelocks, bundles, requests, screenshot, self.vault)
         for doubt in doubts:
             display.warning(f"The bundle does not count as evidence: {doubt}")
         runbook = make_runbook(
@@ -126,6 +128,7 @@ class ActionModule(LicensingAction):
             str(args.get("requests") or "./aims-license/offline"),
             None if nodes is None else tuple(str(node) for node in nodes),
             tuple(seen.get(source.host, {}).get("read_only", ())),
+            bool(args.get("screenshot")),
         )
 
     def _write(self, folder: Folder, name: str, runbook: Runbook, data: Mapping[str, Any]) -> bool:
@@ -162,7 +165,7 @@ def _nodelocks(option: Any) -> dict[str, dict[str, str]]:
     try:
         nodelocks: dict[str, dict[str, str]] = MapOf(Text(), DIGESTS).read(option, "nodelocks")
     except WrongShape as wrong:
-        todo = "Give the nodelocks that aims_license_info returned, by host."
+        todo = "Give what a look at each host returned as nodelocks, by host."
         raise refuse("The nodelocks are not those of hosts.", wrong.key or "nodelocks", todo) from None
     return nodelocks
 

@@ -78,7 +78,7 @@ moves:
   description:
     - The moves of the vendor's license server, by the target's name, as the options of
       M(aims.licensing.aims_license_runbook) C(source), C(target), C(licenses), C(profiles), C(users), C(codes),
-      C(offline) and C(pro_nodes).
+      C(offline), C(pro_nodes) and C(screenshot).
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
   returned: success and O(runbook)
   type: dict

@@ -77,6 +77,10 @@ options:
     description: What M(aims.licensing.aims_license_info) returned as C(nodelocks), by host. Of a host that is not in
       it, no nodelock is evidence.
     type: dict
+  screenshot:
+    description: A picture of the source's license manager, as a file on the controller. Without it, a person confirms
+      the step.
+    type: path
   seen:
     description:
       - What tasks have seen of the hosts, by their names. C(answers) is whether port 3400 answers, C(runs) whether the

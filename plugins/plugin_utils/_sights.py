@@ -19,6 +19,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store impor
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 
@@ -31,6 +32,7 @@ def sights_of(
     nodelocks: Mapping[str, Mapping[str, str]],
     bundles: Path | None,
     requests: Path | None,
+    screenshot: Path | None,
     vault: Vault,
 ) -> tuple[dict[str, Sight], list[Problem]]:
     """Return what is seen of each host of a move, and why a bundle does not count.
@@ -38,12 +40,15 @@ def sights_of(
     :param seen: what tasks have seen of each host: ``{answers, runs}``, each as far as it is known
     :param nodelocks: the digests of each host's nodelocks by file name; a host without was not looked at
     :param bundles, requests: folders of the controller
+    :param screenshot: a picture of the source's license manager
     """
     bundled, problems = _bundled(move.source, bundles, vault)
     numbers = [license.number for license in move.licenses]
     present = _responses(requests, (move.source, move.target), numbers)
     if bundled is not None:
         present.add(BUNDLE)
+    if screenshot is not None and screenshot.is_file() and screenshot.stat().st_size:
+        present.add(SCREENSHOT)
     sights = {}
     for server in (move.source, move.target):
         look = seen.get(server.host, {})

@@ -173,6 +173,17 @@ def test_nodelocks_on_linux_hosts_are_looked_at(lab: Lab) -> None:
     assert [row["left"] for row in runbook(lab)["transfers"]] == [2, 3, 3]
 
 
+def test_a_picture_shows_that_the_screenshot_was_taken(vendor: Lab) -> None:
+    picture = vendor.folder / "old.png"
+    vendor.target_vars["aims_license_migrate_screenshot"] = str(picture)
+    vendor.write_inventory()
+    must(vendor.play("runbook"))
+    assert state(vendor, "old/screenshot") == "due"
+    picture.write_bytes(b"a picture")
+    must(vendor.play("runbook"))
+    assert state(vendor, "old/screenshot") == "done"
+
+
 def state(lab: Lab, id: str) -> str:
     return next(str(step["state"]) for step in runbook(lab)["steps"] if step["id"] == id)
 

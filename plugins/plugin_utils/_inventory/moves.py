@@ -49,7 +49,8 @@ _HOMES = {Platform.LINUX: "/usr/local/Aimms", Platform.WINDOWS: r"C:\ProgramData
 def read_moves(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
     """Return the moves of the vendor's license server by target, as plain data without activation codes.
 
-    Each is ``{source, target, licenses, profiles, users, codes, offline, pro_nodes}``; source and target are
+    Each is ``{source, target, licenses, profiles, users, codes, offline, pro_nodes,
+    screenshot}``; source and target are
     ``{host, platform, address, home}``, and ``codes`` names the variable of each activation code.
 
     :param targets: the hosts of group aims_license_targets
@@ -129,6 +130,7 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
         "codes": code_variables(target.written(LICENSES), numbers),
         "offline": target.get("aims_license_server_authority") == OFFLINE,
         "pro_nodes": target.get(PRO_NODES),
+        "screenshot": target.get("aims_license_migrate_screenshot"),
     }
 
 

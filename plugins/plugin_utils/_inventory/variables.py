@@ -64,6 +64,7 @@ VARIABLES = frozenset(
         "aims_license_migrate_rehearse_authority",
         "aims_license_migrate_rehearse_bundle",
         "aims_license_migrate_rehearse_licenses",
+        "aims_license_migrate_screenshot",
         "aims_license_migrate_source",
         "aims_license_migrate_source_lost",
         "aims_license_migrate_without_files",

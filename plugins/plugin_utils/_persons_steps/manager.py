@@ -22,6 +22,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.step
 # docs/domain.md#license-manager-on-windows
 CONFIGURATION = ("Maintenance", "License", "License Configuration...")
 MAINTENANCE = ("Maintenance", "Maintenance mode")
+# The name by which the controller tells of the picture.
+SCREENSHOT = "screenshot"
 USERS = ("Maintenance", "License", "Registered Users...")
 
 
@@ -33,9 +35,12 @@ def screenshot(move: Move) -> PersonsStep:
         move.source.host,
         "Take a screenshot of the license manager",
         "It shows which license is linked to which profile. No file is documented to hold that.",
-        "The picture shows all licenses and all profiles, and the inventory declares the same.",
+        "The picture shows all licenses and all profiles, and the inventory declares the same. The variable "
+        "aims_license_migrate_screenshot may name its file.",
         path=("AIMMS License Manager", "the window with Licenses and Profiles"),
         values=tuple(Value(f"Profile {profile.name}", profile.license) for profile in move.profiles),
+        evidence=Evidence.FILE_PRESENT if move.names_screenshot else Evidence.NONE,
+        evidence_file=SCREENSHOT if move.names_screenshot else "",
     )
 
 

@@ -71,6 +71,7 @@ class Move:
     :ivar is_offline: whether requests and responses are carried by a person
     :ivar requests: the folder on the controller where responses are archived
     :ivar pro_nodes: the hosts of PRO; None where nobody has declared whether there are any
+    :ivar names_screenshot: whether the inventory names a picture of the source's license manager
     :ivar read_only: nodelock files of the source that cannot be written
     :ivar does: what the playbooks do, by platform
     """
@@ -85,6 +86,7 @@ class Move:
     requests: str = "./aims-license/offline"
     pro_nodes: tuple[str, ...] | None = None
     read_only: tuple[str, ...] = ()
+    names_screenshot: bool = False
     does: Mapping[Platform, frozenset[Kind]] = field(default_factory=lambda: PLAYBOOKS_DO)
 
     @property

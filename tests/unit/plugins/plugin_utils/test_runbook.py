@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State, read_ids
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, Verdict, judge
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook
@@ -183,6 +184,14 @@ def test_an_archived_response_shows_that_it_was_exchanged() -> None:
     made = runbook(move(is_offline=True), old=sight)
     assert state(made, f"old/exchange/{SERVER}") is State.DONE
     assert state(made, "old/exchange/015.120.065.016") is State.LATER
+
+
+def test_a_picture_that_the_inventory_names_shows_the_screenshot() -> None:
+    named = move(names_screenshot=True)
+    assert state(runbook(named, old=Sight(present=frozenset({SCREENSHOT}))), "old/screenshot") is State.DONE
+    with pytest.raises(LicensingError, match="not due"):
+        runbook(named, "old/backup")
+    assert "is void: the file is not there." in str(runbook(named, "old/screenshot", old=Sight()).void[0])
 
 
 def test_a_bundle_shows_the_backup_where_the_playbook_makes_it() -> None:

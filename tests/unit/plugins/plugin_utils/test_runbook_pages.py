@@ -26,7 +26,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_page, runbook_text
-from ansible_collections.aims.licensing.tests.unit.plugins.plugin_utils.test_pages import DASH, Page
+from ansible_collections.aims.licensing.tests.unit.plugins.plugin_utils.page_lab import DASH, Page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.moves import followed, move, nodelocks, runbook
