@@ -176,11 +176,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     remove_authority,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
-    Package,
     Settings,
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.package import Package
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run

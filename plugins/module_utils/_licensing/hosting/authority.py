@@ -22,8 +22,9 @@ from ..home.store import FOREIGN, Home
 from ..http import Call, Endpoint, Failure, ask, tls_context
 from ..requirements import missing, require_cryptography, require_tornado
 from .changes import ChangeKind, HostChange
-from .install import Package, place_problems, stale_files, version_problems, write_package
+from .install import place_problems, version_problems, write_package
 from .ownership import account, home_problems, ledger_problems
+from .package import Package, stale_files
 from .ports import address_problems
 from .service import ARCHIVE, PATIENCE, lasting_holders
 from .systemd import Unit, command_line, unit_text

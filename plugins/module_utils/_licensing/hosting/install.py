@@ -5,26 +5,19 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import json
 import os
-import shlex
 import shutil
 import subprocess
-import sys
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import documents, faults
+from .. import faults
 from ..addresses import Listen
 from ..channel.base import check_authority
 from ..documents import Realm
 from ..errors import LicensingError, Problem, refuse
-from ..files import PUBLIC
 from ..home.config import SYSTEMD, UNMANAGED, Config
 from ..home.inspection import overview_of
 from ..home.state import read_state
@@ -36,69 +29,11 @@ from ..requirements import missing, require_cryptography
 from .changes import ChangeKind, HostChange
 from .liveness import is_holder, running, usage_of
 from .ownership import home_problems
+from .package import COMMANDS, Package, stale_files
 from .service import ARCHIVE, SERVER, Service, is_current, port_problems, service_of, wait_until_healthy
 
-COMMANDS = ("licman", "licsrv", "authority")
 # The vendor's server needs less than 100 MB of disk (docs/domain.md#license-server-on-linux).
 SPACE = 100 * 1024 * 1024
-_EXECUTABLE = 0o755
-_LARGEST = 64 << 20
-
-
-@dataclass(frozen=True)
-class Package:
-    """The licensing core as one zip archive that Python runs.
-
-    :ivar digest: SHA-256 of the archive's contents, independent of the compression
-    """
-
-    version: str
-    content: bytes = field(repr=False)
-
-    @functools.cached_property
-    def digest(self) -> str:
-        return contents_digest(self.content) or documents.digest(self.content)
-
-    def files(self, home: Home) -> dict[str, tuple[bytes, int]]:
-        """Return the package's files in the order of writing: name in the home → content and mode."""
-        # The digest of the archive itself distinguishes a changed file from one that another zlib compressed.
-        told = {"version": self.version, "digest": self.digest, "archive": documents.digest(self.content)}
-        described = f"{json.dumps(told)}\n"
-        made: dict[str, tuple[bytes, int]] = {ARCHIVE: (self.content, PUBLIC)}
-        for command in COMMANDS:
-            made[f"Bin/{command}"] = (_launcher(home, command), _EXECUTABLE)
-        made["Bin/package.json"] = (described.encode(), PUBLIC)
-        return made
-
-
-def contents_digest(archive: bytes) -> str | None:
-    """Return the SHA-256 of the names and contents of an archive's files; None if it is damaged or too large.
-
-    Different versions of zlib make different archives from the same files.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            if sum(entry.file_size for entry in opened.infolist()) > _LARGEST:
-                return None
-            held = sorted((entry.filename, documents.digest(opened.read(entry))) for entry in opened.infolist())
-    # A damaged archive raises errors of zipfile or of a compression, depending on the damage.
-    except Exception:
-        return None
-    return documents.digest(json.dumps(held).encode())
-
-
-def _launcher(home: Home, command: str) -> bytes:
-    # The alternate root is the real path of the commands without the home's path inside the root.
-    place = os.path.realpath(home.folder.path)[len(os.path.realpath(home.root or "/").rstrip("/")) :]
-    options = f'--home {shlex.quote(home.home)} --root "${{bin%{shlex.quote(place + "/Bin")}}}" ' * (
-        command in ("licman", "licsrv")
-    )
-    return (
-        "#!/bin/sh\n"
-        "# Runs a command of the license server whose home contains this file.\n"
-        'bin=$(dirname -- "$(readlink -f -- "$0")")\n'
-        f'exec {shlex.quote(sys.executable)} "$bin/aims-licensing.pyz" {command} {options}"$@"\n'
-    ).encode()
 
 
 @dataclass(frozen=True)
@@ -142,8 +77,8 @@ class Settings:
         return replace(config, service=self.service or default)
 
 
-def _adds_certificate(pinned: Realm, given: Realm) -> bool:
-    return pinned.key == given.key and given.ca is not None and given.ca != pinned.ca
+def _adds_certificate(pinned: Realm, realm: Realm) -> bool:
+    return pinned.key == realm.key and realm.ca is not None and realm.ca != pinned.ca
 
 
 def _overview(home: Home) -> Overview:
@@ -151,13 +86,53 @@ def _overview(home: Home) -> Overview:
     return overview_of(home, state, usage_of(home, state.config))
 
 
-def install(home: Home, package: Package, settings: Settings, dry: bool = False) -> Installation:
-    """Install a package and settings in a home, and bring its server to the declared state.
+@dataclass(frozen=True)
+class PreparedInstallation:
+    """An installation whose preconditions hold, before anything is changed.
 
-    All preconditions are checked first: owner of the home, version, permissions, space, ports, libraries, systemd.
+    :ivar fresh: whether no complete installation was there before
+    :ivar current: the configuration before
+    :ivar config: the configuration after
+    :ivar service: the service that runs the server after
+    :ivar stale: the files to write: name → content and mode
+    :ivar changes: the changes to the files of the home
+    :ivar restart: the changes to the service
+    """
+
+    home: Home
+    package: Package
+    settings: Settings
+    before: Overview
+    fresh: bool
+    current: Config
+    config: Config
+    service: Service | None
+    stale: Mapping[str, tuple[bytes, int]]
+    changes: tuple[HostChange, ...]
+    restart: tuple[HostChange, ...]
+
+    @property
+    def all_changes(self) -> tuple[HostChange, ...]:
+        """All changes, in their order."""
+        return (*self.changes, *self.restart)
+
+
+def install(home: Home, package: Package, settings: Settings, *, dry: bool = False) -> Installation:
+    """Install a package and settings in a home, and bring its server to the declared state.
 
     :raises LicensingError: a precondition fails (lists all; nothing was changed), or the package or the server does
         not start (its files are written then)
+    """
+    prepared = prepare(home, package, settings=settings)
+    return forecast(prepared) if dry else execute(prepared)
+
+
+def prepare(home: Home, package: Package, *, settings: Settings) -> PreparedInstallation:
+    """Check all preconditions; change nothing.
+
+    They are the owner of the home, version, permissions, space, ports, libraries and systemd.
+
+    :raises LicensingError: a precondition fails (lists all)
     """
     before = _overview(home)
     # An installation that was interrupted before it wrote the configuration starts over.
@@ -165,38 +140,71 @@ def install(home: Home, package: Package, settings: Settings, dry: bool = False)
     current = home.config() if home.state() == OURS else Config()
     config = settings.applied(current, fresh, home.root)
     service, status = service_of(home, config), None if fresh else running(home, current)
-    _check(home, package, before.server, config, service, status)
+    _check(home, package, server=before.server, config=config, service=service, status=status)
     stale = stale_files(home, package)
-    changes = _changes(package, before.server, current, config, bool(stale))
-    restart = _service_changes(service, status, config, package.digest)
-    if (changes or restart) and not dry:
-        write_package(home, stale)
-        if stale:
-            _check_health(home, package)
+    changes = _changes(package, before.server, current=current, config=config, stale=bool(stale))
+    restart = _service_changes(service, status, config=config, digest=package.digest)
+    return PreparedInstallation(
+        home, package, settings, before, fresh, current, config, service, stale, changes, restart
+    )
+
+
+def forecast(prepared: PreparedInstallation) -> Installation:
+    """Forecast the installation. The id of a new home is unknown until the home is made."""
+    before, config, package = prepared.before, prepared.config, prepared.package
+    server = replace(
+        before.server,
+        installed=True,
+        version=package.version,
+        digest=package.digest,
+        authority=config.authority,
+        realm=config.realm,
+        service=config.service,
+        listen=config.listen,
+        running=_runs_after(prepared),
+    )
+    return Installation(prepared.all_changes, before, replace(before, server=server))
+
+
+def _runs_after(prepared: PreparedInstallation) -> bool | None:
+    """Whether the server answers after the installation; None where nothing runs it."""
+    if prepared.service is not None:
+        return True
+    return prepared.before.server.running if prepared.current.service == UNMANAGED else None
+
+
+def execute(prepared: PreparedInstallation) -> Installation:
+    """Write what differs, and bring the server to run as it should.
+
+    :raises LicensingError: the package or the server does not run
+    """
+    home, config, current = prepared.home, prepared.config, prepared.current
+    if prepared.all_changes:
+        write_package(home, prepared.stale)
+        if prepared.stale:
+            _check_health(home, prepared.package)
         # The configuration is written last: until then, it names the service manager that runs the old server.
-        _leave(service_of(home, current), config.service != current.service, config.listen != current.listen)
+        _leave(
+            service_of(home, current),
+            is_replaced=config.service != current.service,
+            is_moved=config.listen != current.listen,
+        )
         faults.reach("install.left", config.service)
         with home.locked():
             if config != current or not home.folder.has(CONFIG):
-                home.save(settings.applied(home.config(), fresh, home.root))
+                home.save(prepared.settings.applied(home.config(), prepared.fresh, home.root))
         faults.reach("install.configured", config.service)
-        if service is not None and restart:
-            service.bring()
-            wait_until_healthy(home, config, service, package.digest)
-    return Installation((*changes, *restart), before, _foreseen(before, package, config) if dry else _overview(home))
+        if prepared.service is not None and prepared.restart:
+            prepared.service.bring()
+            wait_until_healthy(home, config, prepared.service, prepared.package.digest)
+    return Installation(prepared.all_changes, prepared.before, _overview(home))
 
 
-def _foreseen(before: Overview, package: Package, config: Config) -> Overview:
-    server = replace(before.server, installed=True, version=package.version, digest=package.digest)
-    configured = replace(server, authority=config.authority, service=config.service, listen=config.listen)
-    return replace(before, server=configured)
-
-
-def _leave(old: Service | None, replaced: bool, moved: bool) -> None:
+def _leave(old: Service | None, *, is_replaced: bool, is_moved: bool) -> None:
     """Stop the old server before a change of its service manager or addresses."""
-    if old is not None and replaced:
+    if old is not None and is_replaced:
         old.remove()
-    elif old is not None and moved:
+    elif old is not None and is_moved:
         old.stop()
 
 
@@ -214,7 +222,7 @@ def write_package(home: Home, stale: Mapping[str, tuple[bytes, int]]) -> None:
 
 
 def _changes(
-    package: Package, server: ServerView, current: Config, config: Config, stale: bool
+    package: Package, server: ServerView, *, current: Config, config: Config, stale: bool
 ) -> tuple[HostChange, ...]:
     """Return the changes to the files of the home."""
     changes = []
@@ -238,7 +246,7 @@ def _changes(
 
 
 def _service_changes(
-    service: Service | None, status: Mapping[str, Any] | None, config: Config, digest: str
+    service: Service | None, status: Mapping[str, Any] | None, *, config: Config, digest: str
 ) -> tuple[HostChange, ...]:
     """Return the changes to the service."""
     changes = service.drift() if service is not None else []
@@ -250,40 +258,10 @@ def _service_changes(
     return tuple(changes)
 
 
-def stale_files(home: Home, package: Package) -> dict[str, tuple[bytes, int]]:
-    """Return the files of a package that are missing from the home or differ: name → content and mode."""
-    files = package.files(home)
-    kept = _as_installed(home, package)
-    return {
-        name: (content, mode)
-        for name, (content, mode) in files.items()
-        if not _is_written(home, name, kept.get(name, content), mode)
-    }
-
-
-def _as_installed(home: Home, package: Package) -> dict[str, bytes]:
-    """Return the installed archive and description if they differ from the package only by the compression."""
-    archive, described = home.folder.find(ARCHIVE, _LARGEST), home.folder.find(PACKAGE)
-    try:
-        told = json.loads(described or b"")
-    except (ValueError, RecursionError):
-        return {}
-    if archive is None or described is None or not isinstance(told, dict):
-        return {}
-    known = {"version": package.version, "digest": package.digest, "archive": documents.digest(archive)}
-    same = told == known and contents_digest(archive) == package.digest
-    return {ARCHIVE: archive, PACKAGE: described} if same else {}
-
-
-def _is_written(home: Home, name: str, content: bytes, mode: int) -> bool:
-    # A file of another user is written again, so that root owns it.
-    whose = os.geteuid() == 0 and home.folder.owner(name) not in (None, 0)
-    return not whose and home.folder.mode(name) == mode and home.folder.find(name, _LARGEST) == content
-
-
 def _check(
     home: Home,
     package: Package,
+    *,
     server: ServerView,
     config: Config,
     service: Service | None,
@@ -311,11 +289,11 @@ def _is_stopped(service: Service) -> bool:
 
 def version_problems(home: Home, package: Package) -> list[Problem]:
     """Return a problem if a newer version than the package is installed."""
-    found = home.package() if home.state() == OURS else None
-    if found is None or parse_version(found["version"]) <= parse_version(package.version):
+    installed = home.package() if home.state() == OURS else None
+    if installed is None or parse_version(installed["version"]) <= parse_version(package.version):
         return []
     todo = "Use the newer version of the collection, or remove the server first."
-    return [Problem(f"Version {found['version']} is installed; {package.version} is older.", home.where, todo)]
+    return [Problem(f"Version {installed['version']} is installed; {package.version} is older.", home.where, todo)]
 
 
 def place_problems(home: Home) -> list[Problem]:
@@ -347,9 +325,9 @@ def _check_health(home: Home, package: Package) -> None:
             f"The installed package does not run: {error}.", command[0], "Check noexec mounts and Python."
         ) from None
     if answer.returncode != 0 or package.version not in answer.stdout:
-        told = (answer.stderr or answer.stdout).strip().splitlines()
+        lines = (answer.stderr or answer.stdout).strip().splitlines()
         raise refuse(
-            f"The installed package does not run: {told[-1] if told else 'it printed nothing'}.",
+            f"The installed package does not run: {lines[-1] if lines else 'it printed nothing'}.",
             command[0],
             "Run this command by hand on the host to see the complete message.",
         )

@@ -55,7 +55,8 @@ class PreparedActivation:
     :ivar before: what the manager shows of the home
     :ivar due: the open exchanges that end first; none where every license is as declared
     :ivar responses: the checked responses to these that are at hand, by license number
-    :ivar inquiry: about the licenses that are to be requested, and of which nothing is pending
+    :ivar inquiry: about the licenses that are to be requested; None where exchanges end first, as what is left to be
+        requested depends on what these come to
     """
 
     session: HomeSession
@@ -66,7 +67,7 @@ class PreparedActivation:
     before: Overview
     due: Sequence[Intent]
     responses: Mapping[str, Document]
-    inquiry: Inquiry
+    inquiry: Inquiry | None
 
     @property
     def state(self) -> State:
@@ -104,13 +105,11 @@ def prepare(session: HomeSession, activation: Activation, *, channel: Channel) -
         check_named(session.home, read, licenses=activation.licenses, further=activation.extra_profiles)
     superseded = read.superseded(activation.numbers)
     state = read.giving_up(superseded)
-    inquiry, due = Inquiry(Sorted((), (), ()), {}), list[Intent]()
-    responses: Mapping[str, Document] = {}
     # Where every license is as declared, nobody is asked, and nothing is finished.
-    if not all(state.satisfies(license) for license in activation.licenses):
-        due = state.due(activation.numbers, channel.online)
-        responses = session.responses(state, due, channel=channel, realm=activation.realm)
-        inquiry = _inquire(session, activation, channel=channel, state=state)
+    is_needless = all(state.satisfies(license) for license in activation.licenses)
+    due = [] if is_needless else state.due(activation.numbers, channel.online)
+    responses = session.responses(state, due, channel=channel, realm=activation.realm)
+    inquiry = None if due else _inquire(session, activation, channel=channel, state=state)
     return PreparedActivation(session, activation, channel, read, superseded, before, due, responses, inquiry)
 
 
@@ -176,10 +175,18 @@ def forecast(prepared: PreparedActivation) -> Change:
     return _change(prepared, after, results=results, intents=state.intents, renewed=renewed)
 
 
+def _inquiry(prepared: PreparedActivation, state: State) -> Inquiry:
+    """Return the inquiry about the licenses that are to be requested, in the state that they are in by now."""
+    if prepared.inquiry is not None:
+        return prepared.inquiry
+    return _inquire(prepared.session, prepared.activation, channel=prepared.channel, state=state)
+
+
 def _foreseen(prepared: PreparedActivation) -> dict[str, LicenseResult]:
     """Return what would become of each license; refuse where the authority would."""
-    activation, inquiry, online = prepared.activation, prepared.inquiry, prepared.channel.online
+    activation, online = prepared.activation, prepared.channel.online
     responses = granted(prepared.due, prepared.responses)
+    inquiry = _inquiry(prepared, prepared.state)
     raise_refusals(
         inquiry.usual_quotes, prepared.state, home=prepared.session.home.where, released_by=activation.released_by
     )
@@ -234,14 +241,13 @@ def _arrival(prepared: PreparedActivation, files: CarriedFiles) -> Callable[[str
 def _carry_out(prepared: PreparedActivation, arrival: Callable[[str], None]) -> dict[str, LicenseResult]:
     """Finish what is pending for the licenses, then request those that are not active."""
     session, channel, realm = prepared.session, prepared.channel, prepared.activation.realm
-    state, inquiry = prepared.state, prepared.inquiry
+    state = prepared.state
     finished: dict[str, LicenseResult] = {}
     if prepared.due:
         settlement, requests = session.settlement(state, channel, realm=realm, arrival=arrival)
         settlement.finish(prepared.due)
         finished, state = settlement.results, session.read()
-        # What is left to be asked for depends on what these came to.
-        inquiry = _inquire(session, prepared.activation, channel=channel, state=state)
+    inquiry = _inquiry(prepared, state)
     # Before the realm is pinned and the key is made: a refusal leaves the home as it was.
     raise_refusals(inquiry.usual_quotes, state, home=session.home.where)
     settlement, requests = session.settlement(state, channel, realm=realm, arrival=arrival)
