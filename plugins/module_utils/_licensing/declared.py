@@ -46,7 +46,7 @@ def read_declared_licenses(entries: object, where: str, without_codes: bool = Fa
     problems: list[Problem] = []
     for at, entry in enumerate(entries):
         try:
-            licenses.append(_read_one(entry, f"{where}[{at}]", without_codes))
+            licenses.append(_read_license(entry, f"{where}[{at}]", without_codes))
         except LicensingError as error:
             problems.extend(error.problems)
     problems.extend(_repeats([license.number for license in licenses], "License", "declared", where))
@@ -76,19 +76,19 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
 
 
 SPENT = "transfers_spent"
-_WANTED_KEYS = {"number", "activation_code", "profile", "default", "nodelock", SPENT}
+_LICENSE_KEYS = {"number", "activation_code", "profile", "default", "nodelock", SPENT}
 
 
-def _read_one(entry: object, where: str, without_code: bool) -> DeclaredLicense:
+def _read_license(entry: object, where: str, without_code: bool) -> DeclaredLicense:
     if not isinstance(entry, Mapping):
         raise refuse(
             "A declared license is not a mapping.", where, "Write {number: ..., activation_code: ..., profile: ...}."
         )
     problems: list[Problem] = []
-    unknown = sorted(redact(key) if isinstance(key, str) else quoted(key) for key in entry if key not in _WANTED_KEYS)
+    unknown = sorted(redact(key) if isinstance(key, str) else quoted(key) for key in entry if key not in _LICENSE_KEYS)
     if unknown:
         problems.append(
-            Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_WANTED_KEYS))}.")
+            Problem(f"Unknown key {', '.join(unknown)}.", where, f"Known keys are {', '.join(sorted(_LICENSE_KEYS))}.")
         )
     values: dict[str, Any] = {"activation_code": None}
     readers: dict[str, Callable[[object, str], object]] = {"number": parse_number}

@@ -174,12 +174,12 @@ def check_realm(authority: str, realm: Realm | None) -> Realm | None:
     return realm
 
 
-def merged(pinned: Realm | None, given: Realm | None) -> Realm | None:
+def merged(pinned: Realm | None, declared: Realm | None) -> Realm | None:
     """Combine the pinned and the declared realm: the pinned key with the declared certificate.
 
     If one of them is None, return the other. The key alone identifies a realm. If the keys differ, return the declared
     realm; a later check refuses it.
     """
-    if pinned is None or given is None or pinned.key != given.key:
-        return given or pinned
-    return Realm(pinned.name, pinned.key, given.ca or pinned.ca)
+    if pinned is None or declared is None or pinned.key != declared.key:
+        return declared or pinned
+    return Realm(pinned.name, pinned.key, declared.ca or pinned.ca)

@@ -74,17 +74,17 @@ class Journal:
 
         :raises LicensingError: a file cannot be read; lists all such files
         """
-        found: dict[str, Intent] = {}
+        intents: dict[str, Intent] = {}
         problems: list[Problem] = []
         for name in self._folder.names(_OPEN, ".request"):
             try:
                 intent = self._read(name)
-                found[intent.number] = intent
+                intents[intent.number] = intent
             except LicensingError as error:
                 problems.extend(error.problems)
         if problems:
             raise LicensingError(problems)
-        return found
+        return intents
 
     def _read(self, name: str) -> Intent:
         where = self._folder.place(f"{_OPEN}/{name}")

@@ -40,10 +40,12 @@ class State:
     now: datetime
 
     def is_active(self, number: str) -> bool:
-        found = self.installed.get(number)
-        lock = found.nodelock if found else None
+        installed = self.installed.get(number)
+        lock = installed.nodelock if installed else None
         over = lock is None or lock.is_over(self.now)
-        return number not in self.intents and found is not None and not over and is_here(found, self.fingerprint)
+        return (
+            number not in self.intents and installed is not None and not over and is_here(installed, self.fingerprint)
+        )
 
     def holds(self, number: str) -> bool:
         """Whether a license is active here, regardless of a pending update."""
@@ -58,7 +60,7 @@ class State:
 
         A deactivation needs no newer license file, and an update does not change who holds a license.
         """
-        intents = {n: one for n, one in self.intents.items() if n not in numbers or one.action != UPDATE}
+        intents = {n: intent for n, intent in self.intents.items() if n not in numbers or intent.action != UPDATE}
         return replace(self, intents=intents)
 
     def concerned(self, numbers: Sequence[str]) -> list[str]:
@@ -78,8 +80,8 @@ class State:
 
     def is_bridged(self, number: str) -> bool:
         """Whether a license is served by an emergency activation."""
-        found = self.installed.get(number)
-        ends = found is not None and found.nodelock is not None and found.nodelock.until is not None
+        installed = self.installed.get(number)
+        ends = installed is not None and installed.nodelock is not None and installed.nodelock.until is not None
         return ends and self.is_active(number) and number not in self.config.fenced
 
     def satisfies(self, declared: DeclaredLicense) -> bool:
@@ -89,8 +91,8 @@ class State:
         the authority knows whether it was given back (invariant I1); and to replace an emergency activation by a
         regular one as soon as possible. Without an activation code there is no request, so being served is enough.
         """
-        found = self.installed.get(declared.number)
-        lock = found.nodelock if found else None
+        installed = self.installed.get(declared.number)
+        lock = installed.nodelock if installed else None
         served = self.is_active(declared.number) and declared.number not in self.config.fenced
         if declared.activation_code is None:
             return served

@@ -200,14 +200,14 @@ class Home:
         """Return ``{version, digest}`` of the installed package, or None."""
         if not self.folder.has(PACKAGE):
             return None
-        found = self._json(PACKAGE)
-        if not isinstance(found.get("version"), str) or not isinstance(found.get("digest"), str):
+        package = self._json(PACKAGE)
+        if not isinstance(package.get("version"), str) or not isinstance(package.get("digest"), str):
             raise refuse(
                 "The description of the installed package is damaged.",
                 self.folder.place(PACKAGE),
                 "Remove this file and install the package again (aims_license_server_install).",
             )
-        return found
+        return package
 
     def unwritable(self) -> list[Problem]:
         """Return a problem if a folder or file that runs write to is not writable."""
@@ -230,11 +230,11 @@ class Home:
 
     def make_host_key(self) -> bytes:
         """Return the private key of this home as PEM; create it if it is missing."""
-        found = self.host_key()
-        if found is None:
-            found = documents.new_private_key()
-            self.folder.write(HOST_KEY, found, PRIVATE)
-        return found
+        key = self.host_key()
+        if key is None:
+            key = documents.new_private_key()
+            self.folder.write(HOST_KEY, key, PRIVATE)
+        return key
 
     def installed(self, unsettled: Mapping[str, Any]) -> dict[str, Installed]:
         """Return the installed licenses by number.
@@ -242,13 +242,13 @@ class Home:
         :param unsettled: numbers with an open exchange; their nodelocks may be half-written and are not read
         :raises LicensingError: files are damaged or missing; lists all of them
         """
-        found: dict[str, Installed] = {}
+        installed: dict[str, Installed] = {}
         problems: list[Problem] = []
         for name in self.folder.names("Licenses", ".lic"):
             try:
                 license = self._license(name)
                 lock = None if license.number in unsettled else self._nodelock(license.number)
-                found[license.number] = Installed(license, lock)
+                installed[license.number] = Installed(license, lock)
             except LicensingError as error:
                 problems.extend(error.problems)
         for name in self.folder.names("Nodelocks", ".lock"):
@@ -273,7 +273,7 @@ class Home:
                 )
         if problems:
             raise LicensingError(problems)
-        return found
+        return installed
 
     def _license(self, name: str) -> License:
         where = self.folder.place(f"Licenses/{name}")

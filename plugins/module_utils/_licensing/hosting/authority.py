@@ -62,10 +62,10 @@ class Serving:
     mail_from: str | None = None
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Serving:
+    def from_dict(cls, params: Mapping[str, Any]) -> Serving:
         """Read the options of the module; refuse invalid ones."""
-        hosts = tuple(parse_host(host, "hosts") for host in given["hosts"])
-        made = cls(**{**given, "hosts": hosts, "listen": given["listen"] and parse_ip(given["listen"], "listen")})
+        hosts = tuple(parse_host(host, "hosts") for host in params["hosts"])
+        made = cls(**{**params, "hosts": hosts, "listen": params["listen"] and parse_ip(params["listen"], "listen")})
         if not 0 < made.port < 65536:
             raise refuse(f"{made.port} is not a port.", "port", "Use 1 to 65535.")
         # The installation gives the ledger's folder to the service's user, so it must not be a system folder.
@@ -77,9 +77,9 @@ class Serving:
 
     def arguments(self) -> list[str]:
         """Return the arguments of ``authority serve``."""
-        found = ["--ledger", self.ledger, "--port", str(self.port)]
+        options = ["--ledger", self.ledger, "--port", str(self.port)]
         for host in self.hosts:
-            found += ["--host", host]
+            options += ["--host", host]
         named = {
             "--listen": self.listen,
             "--emergency-days": None if self.emergency_days is None else str(self.emergency_days),
@@ -89,8 +89,8 @@ class Serving:
             "--mail-from": self.mail_from,
         }
         for option, value in named.items():
-            found += [option, value] if value else []
-        return [*found, "--smtp-starttls"] if self.smtp_starttls else found
+            options += [option, value] if value else []
+        return [*options, "--smtp-starttls"] if self.smtp_starttls else options
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,13 @@ def home_problems(home: Home) -> list[Problem]:
     places = {home.folder.path / name: None for name in ("Bin", "Config")}
     problems = [
         Problem(f"{who} can change programs or secrets of root in this home.", str(place), todo)
-        for place, who in dict.fromkeys(found for path in places for found in others(path))
+        for place, who in dict.fromkeys(exposed for path in places for exposed in others(path))
     ]
     todo = "Use the system's Python (ansible_python_interpreter), or give this to root (chown root:root, chmod go-w)."
     run = (Path(sys.executable), Path(sysconfig.get_path("stdlib")))
     return problems + [
         Problem(f"{who} can change the Python that root runs.", str(place), todo)
-        for place, who in dict.fromkeys(found for path in run for found in others(path))
+        for place, who in dict.fromkeys(exposed for path in run for exposed in others(path))
     ]
 
 
@@ -79,11 +79,11 @@ def others(path: Path) -> Iterator[tuple[Path, str]]:
             here = here.parent
             continue
         try:
-            found = (here / part).lstat()
+            status = (here / part).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return
-        yield from _others(here / part, found)
-        if stat.S_ISLNK(found.st_mode) and links:
+        yield from _others(here / part, status)
+        if stat.S_ISLNK(status.st_mode) and links:
             links -= 1
             to = (here / part).readlink()
             here = Path("/") if to.is_absolute() else here
@@ -92,16 +92,16 @@ def others(path: Path) -> Iterator[tuple[Path, str]]:
             here = here / part
 
 
-def _others(place: Path, found: os.stat_result) -> Iterator[tuple[Path, str]]:
-    if found.st_uid != 0:
-        yield place, f"The user {_name(found.st_uid)}"
-    if stat.S_ISLNK(found.st_mode):
+def _others(place: Path, status: os.stat_result) -> Iterator[tuple[Path, str]]:
+    if status.st_uid != 0:
+        yield place, f"The user {_name(status.st_uid)}"
+    if stat.S_ISLNK(status.st_mode):
         return
-    protected = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
-    if found.st_mode & stat.S_IWOTH and not protected:
+    protected = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
+    if status.st_mode & stat.S_IWOTH and not protected:
         yield place, "Everybody"
-    elif found.st_mode & stat.S_IWGRP and not protected and _has_members(found.st_gid):
-        yield place, f"The group {found.st_gid}"
+    elif status.st_mode & stat.S_IWGRP and not protected and _has_members(status.st_gid):
+        yield place, f"The group {status.st_gid}"
 
 
 def _name(user: int) -> str:

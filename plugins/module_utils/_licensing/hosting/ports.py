@@ -48,13 +48,13 @@ def holders(address: str, port: int, proc: Path = Path("/proc"), without: int = 
     :param without: a process to ignore, such as the server itself; 0 ignores none
     :return: name and number of each process; a general text for processes that this user may not see
     """
-    wanted = ipaddress.ip_address(address) if address else None
+    declared = ipaddress.ip_address(address) if address else None
     inodes = {
         inode
         for there, at, inode in _listeners(proc)
-        if at == port and (wanted in (None, there) or there.is_unspecified or (wanted and wanted.is_unspecified))
+        if at == port and (declared in (None, there) or there.is_unspecified or (declared and declared.is_unspecified))
     }
-    held = [found for found in _sockets(proc) if found[0] in inodes] if inodes else []
+    held = [holder for holder in _sockets(proc) if holder[0] in inodes] if inodes else []
     inodes -= {inode for inode, process, _name in held if process == without}
     named = sorted(f"{name} (process {process})" for inode, process, name in held if inode in inodes)
     return list(dict.fromkeys(named)) or ["a process of another user"] * bool(inodes)
@@ -74,9 +74,9 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     # /proc has 32-bit words in the machine's byte order. An IPv4-mapped IPv6 address counts as IPv4.
     words = [bytes.fromhex(text[at : at + 8]) for at in range(0, len(text), 8)]
     raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
-    found = ipaddress.ip_address(raw)
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
+    parsed = ipaddress.ip_address(raw)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
 
 
 def _sockets(proc: Path) -> Iterator[tuple[str, int, str]]:

@@ -214,9 +214,9 @@ class Systemd:
 def _is_as(home: Path, entry: _Entry) -> bool:
     place = home / entry.name
     try:
-        found = place.lstat()
+        status = place.lstat()
         return (
-            stat.S_IMODE(found.st_mode) == entry.mode
+            stat.S_IMODE(status.st_mode) == entry.mode
             and place.owner() == entry.owner
             and entry.group in (None, place.group())
         )
@@ -322,8 +322,8 @@ class Process:
         )
 
     def failed(self, how: str) -> LicensingError:
-        told = self._home.folder.find("Logging/licsrv.out") or b"none"
-        last = " | ".join(told.decode("utf-8", "replace").strip().splitlines()[-15:])
+        output = self._home.folder.find("Logging/licsrv.out") or b"none"
+        last = " | ".join(output.decode("utf-8", "replace").strip().splitlines()[-15:])
         return refuse(
             f"The license server {how}. Its output: {last[-2000:]}",
             self._home.folder.place("Logging/licsrv.out"),

@@ -211,9 +211,9 @@ class Unit:
         # A busy journal may not have the last lines yet, and these show the cause.
         self._answer(["journalctl", "--sync"])
         journal = self._answer(["journalctl", "--unit", self.name, "--lines", "15", "--no-pager", "--output", "cat"])
-        told = " | ".join(line.strip() for line in journal.stdout.splitlines() if line.strip()) or "nothing"
+        lines = " | ".join(line.strip() for line in journal.stdout.splitlines() if line.strip()) or "nothing"
         return refuse(
-            f"The service {how}. Its journal ends with: {told[-2000:]}",
+            f"The service {how}. Its journal ends with: {lines[-2000:]}",
             self.name,
             f"Fix the cause, then run this again. The complete journal: journalctl --unit {self.name}",
         )
@@ -236,9 +236,9 @@ class Unit:
     def _run(self, command: Sequence[str], must: bool = True) -> None:
         answer = self._answer(command)
         if must and answer.returncode != 0:
-            told = (answer.stderr or answer.stdout).strip().splitlines()
+            lines = (answer.stderr or answer.stdout).strip().splitlines()
             raise refuse(
-                f"'{' '.join(command)}' failed: {told[-1] if told else 'it printed nothing'}.",
+                f"'{' '.join(command)}' failed: {lines[-1] if lines else 'it printed nothing'}.",
                 self.name,
                 "Run this command by hand on the host to see the complete message.",
             )

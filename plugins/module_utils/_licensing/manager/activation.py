@@ -149,7 +149,7 @@ def quote(
     requests = Requests(honoured, state.fingerprint, key, session.now())
     quotes = []
     for license in licenses:
-        request = requests.quote(license, license.number in emergency)
+        request = requests.quote(license, emergency=license.number in emergency)
         data = channel.exchange(license.number, request)
         quotes.append(Quote.from_body(check_response(data or b"", request, honoured, channel.where).body))
     return quotes

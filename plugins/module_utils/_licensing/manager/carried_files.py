@@ -40,10 +40,10 @@ class Record:
     def read(cls, folder: Folder) -> Record:
         """Read the record of a home; a damaged one is none."""
         try:
-            found = json.loads(folder.find(CARRIED) or b"{}")
+            data = json.loads(folder.find(CARRIED) or b"{}")
         except (LicensingError, ValueError, RecursionError):
             return cls()
-        known = found if isinstance(found, dict) else {}
+        known = data if isinstance(data, dict) else {}
         sources = known.pop(_SOURCES, [])
         return cls(
             {name: digest for name, digest in known.items() if isinstance(digest, str)},
@@ -127,13 +127,13 @@ class CarriedFiles:
         :raises LicensingError: a file cannot be put; the licenses are here
         """
         missing, late = self.missing, [*self._late, *(self.stale() if complete else [])]
-        found = [file for file in self._files if file.name in missing or file in late]
-        for file in found:
+        put = [file for file in self._files if file.name in missing or file in late]
+        for file in put:
             self._put(file)
         # Where nothing came, in this call or before, there is nothing to say of it.
         known = Record.read(self._folder).digests
-        came = self._arrived or bool(found) or any(file.name in known for file in self._files)
-        self._remember(found, complete and came)
+        came = self._arrived or bool(put) or any(file.name in known for file in self._files)
+        self._remember(put, complete and came)
 
     def _put(self, file: HomeFile) -> None:
         # The mode is not the sender's to say: a file that moves is data here, private where it holds a secret.

@@ -33,19 +33,19 @@ class Requests:
         self._key = documents.load_private_key(host_key, "Config/host.key") if host_key else None
         self._now = now
 
-    def activate(self, wanted: DeclaredLicense, emergency: bool = False) -> bytes:
+    def activate(self, license: DeclaredLicense, *, emergency: bool = False) -> bytes:
         """Return the request to activate a license here.
 
         :param emergency: for a few days only, because the machine that holds it is lost
         """
-        return self._make(ACTIVATE, wanted.number, wanted.nodelock, wanted.activation_code, emergency)
+        return self._make(ACTIVATE, license.number, license.nodelock, license.activation_code, emergency)
 
-    def quote(self, wanted: DeclaredLicense, emergency: bool = False) -> bytes:
+    def quote(self, license: DeclaredLicense, *, emergency: bool = False) -> bytes:
         """Return the request for what activating a license here would be answered.
 
         :param emergency: ask what an emergency activation would be answered, too
         """
-        return self._make(QUOTE, wanted.number, wanted.nodelock, wanted.activation_code, emergency)
+        return self._make(QUOTE, license.number, license.nodelock, license.activation_code, emergency)
 
     def deactivate(self, number: str, nodelock: str) -> bytes:
         """Return the request to give a license back; the key it was activated with is its proof."""

@@ -42,7 +42,11 @@ def _activated_with(state: State, numbers: Sequence[str] | None = None) -> dict[
         for number, intent in opening.items()
         if compare(intent.document.body["fingerprint"], state.fingerprint).is_same_machine
     }
-    locks = {number: found.nodelock for number, found in state.installed.items() if is_here(found, state.fingerprint)}
+    locks = {
+        number: installed.nodelock
+        for number, installed in state.installed.items()
+        if is_here(installed, state.fingerprint)
+    }
     keys.update({number: lock.host_key for number, lock in locks.items() if lock is not None})
     asked = None if numbers is None else {parse_number(number) for number in numbers}
     return {number: key for number, key in keys.items() if asked is None or number in asked}
@@ -180,14 +184,14 @@ def taken_names(
     owners = {profile.name: profile.license for profile in current if profile.license in others}
     return [
         Problem(
-            f"Profile {one.name} is declared for license {one.license}, but is that of license {owners[one.name]} "
-            "here, which is not declared.",
+            f"Profile {profile.name} is declared for license {profile.license}, but is that of license "
+            f"{owners[profile.name]} here, which is not declared.",
             where,
-            f"Declare another name for license {one.license}; or first give license {owners[one.name]} another one "
-            f"here and remove {one.name} (aims_license_profile).",
+            f"Declare another name for license {profile.license}; or first give license {owners[profile.name]} another "
+            f"one here and remove {profile.name} (aims_license_profile).",
         )
-        for one in declared
-        if owners.get(one.name, one.license) != one.license
+        for profile in declared
+        if owners.get(profile.name, profile.license) != profile.license
     ]
 
 
@@ -197,13 +201,13 @@ def check_deactivated(home: Home, state: State, *, numbers: Sequence[str], chann
     held = state.concerned(numbers)
     problems += _asked_elsewhere(home, state, state.due(held, channel.online) if held else ())
     for number in numbers:
-        found = state.installed.get(parse_number(number))
-        if found is None and number not in state.intents:
+        installed = state.installed.get(parse_number(number))
+        if installed is None and number not in state.intents:
             todo = "Correct the number; aims_license_info lists the licenses that are here."
             problems.append(Problem(f"License {number} is not installed here.", home.where, todo))
-        changed = drift(found, state.fingerprint) if found else None
-        if found is not None and found.nodelock and changed is not None and not changed.is_same_machine:
-            differing = in_words(found.nodelock.fingerprint, state.fingerprint, changed.changed)
+        changed = drift(installed, state.fingerprint) if installed else None
+        if installed is not None and installed.nodelock and changed is not None and not changed.is_same_machine:
+            differing = in_words(installed.nodelock.fingerprint, state.fingerprint, changed.changed)
             problems.append(
                 Problem(
                     f"License {number} was activated on another machine: {differing} differ.",
@@ -260,16 +264,16 @@ def _is_expected(quote: Quote, released_by: Sequence[str], state: State) -> bool
     return quote.holder in released_by or (ANYBODY in released_by and not was_here)
 
 
-def _another_machine(found: Installed | None, state: State, home: str, then: str = "") -> list[Problem]:
+def _another_machine(installed: Installed | None, state: State, home: str, then: str = "") -> list[Problem]:
     """Tell of a license that was activated here when this machine was another.
 
     :param then: what is to be done once it is released
     """
-    changed = drift(found, state.fingerprint) if found else None
-    if found is None or found.nodelock is None or changed is None or changed.is_same_machine:
+    changed = drift(installed, state.fingerprint) if installed else None
+    if installed is None or installed.nodelock is None or changed is None or changed.is_same_machine:
         return []
-    number = found.license.number
-    differing = in_words(found.nodelock.fingerprint, state.fingerprint, changed.changed)
+    number = installed.license.number
+    differing = in_words(installed.nodelock.fingerprint, state.fingerprint, changed.changed)
     return [
         Problem(
             f"License {number} was activated on another machine than this one is now: {differing} differ.",
