@@ -95,10 +95,12 @@ options:
         type: str
   vendor_package:
     description:
-      - With O(backend=vendor) on a host with Windows, the vendor's C(.msi) - a file on the controller, or a path on the
-        host such as C(C:\Setup\server.msi). It is installed without a window and without a restart, unless the service
-        is there already.
-      - Port 3400 is looked at first. Afterwards the service has to run and to answer on it.
+      - With O(backend=vendor), the vendor's package. On Linux a file on the controller, a file on the host, or the name
+        of a package that the host's package manager (apt or dnf) knows. Rights, space and ports are looked at first.
+        Afterwards the service has to run, at boot too, and to answer on both ports.
+      - On Windows its C(.msi) - a file on the controller, or a path on the host such as C(C:\Setup\server.msi). It is
+        installed without a window and without a restart, unless the service is there already. Port 3400 is looked at
+        first. Afterwards the service has to run and to answer on it.
     type: str
   package:
     description: The package. Set by the action plugin.
@@ -135,6 +137,11 @@ EXAMPLES = r"""
 - name: Show the realm to declare as aims_license_server_realm
   ansible.builtin.debug:
     var: authority.realm
+
+- name: Install the vendor's license server
+  aims.licensing.aims_license_server_install:
+    backend: vendor
+    vendor_package: files/license-server.rpm
 
 - name: Remove the license server
   aims.licensing.aims_license_server_install:
@@ -182,6 +189,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.package import Package
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.installation import (
+    install as install_vendors,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
@@ -217,14 +227,33 @@ def bring_authority(module: AnsibleModule, home: Home) -> dict[str, Any]:
     }
 
 
+def bring_vendors(module: AnsibleModule) -> dict[str, Any]:
+    """Install the vendor's license server by its own package."""
+    package = module.params["vendor_package"]
+    if not package or module.params["state"] == "absent" or module.params["root"]:
+        raise refuse(
+            "The vendor's license server is installed by its own package only, not under an alternate root or removed.",
+            "vendor_package",
+            "Name the package (vendor_package), or install it by hand, then look with aims_license_info.",
+        )
+    before = manager_of(module).overview()
+    done = install_vendors(package, module.check_mode)
+    for warning in done.warnings:
+        module.warn(warning)
+    after = manager_of(module).overview()
+    changes = [str(change) for change in done.changes]
+    return {
+        "changed": bool(changes),
+        "changes": changes,
+        "overview": after.as_dict(),
+        "diff": {**diff(before, after), "prepared": "".join(f"{change}\n" for change in changes)},
+    }
+
+
 def bring(module: AnsibleModule) -> dict[str, Any]:
     """Install or remove the package."""
     if module.params["backend"] == VENDOR:
-        raise refuse(
-            "The vendor's license server is installed by its own package: that is a person's step.",
-            "backend",
-            "Install the vendor's package on the host, then look with aims_license_info.",
-        )
+        return bring_vendors(module)
     home = Home(module.params["home"], module.params["root"])
     if module.params["authority_service"] is not None:
         return bring_authority(module, home)

@@ -103,9 +103,9 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "install_of_the_vendors_server": (
         "server_install",
         {"backend": "vendor"},
-        "The vendor's license server is installed by its own package: that is a person's step",
-        "backend",
-        "Install the vendor's package on the host",
+        "The vendor's license server is installed by its own package only",
+        "vendor_package",
+        "Name the package (vendor_package), or install it by hand",
     ),
     "maintenance_of_the_vendors_server": (
         "maintenance",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,12 @@ KEY = "-----BEGIN PRIVATE KEY----- of a published application -----END PRIVATE K
 
 
 class VendorRig(Rig):
-    """Hosts ``source`` and ``target`` with the vendor's license server."""
+    """Hosts ``source`` with the vendor's license server, and ``target``.
+
+    :ivar package: the license server's package, on the controller
+    """
+
+    package: Path
 
     def worked_example(self) -> dict[str, Any]:
         inventory = super().worked_example()
@@ -71,6 +77,14 @@ class VendorRig(Rig):
         }
         return self.play(self.write_play("activate", name, [task]), *options)
 
+    def bring(self, package: str, *options: str) -> Run:
+        """Install the license server on the target by the module."""
+        task = {
+            "name": "Install",
+            "aims.licensing.aims_license_server_install": {"backend": "vendor", "vendor_package": package},
+        }
+        return self.play(self.write_play("bring", "target", [task]), *options)
+
     def nodelocks(self, name: str) -> set[str]:
         names = self[name].run(f"sudo -n ls {HOME}/Nodelocks").split()
         return {file.removesuffix(".lock") for file in names if file.endswith(".lock")}
@@ -78,12 +92,12 @@ class VendorRig(Rig):
 
 @pytest.fixture(scope="module")
 def rig(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendorRig]:
-    """A source with three active licenses and an application key, and a target with a fresh license server."""
+    """A source with three active licenses and an application key, and a target with nothing."""
     folder = tmp_path_factory.mktemp("vendor")
     package = build_package(folder)
     with VendorRig(site, folder / "rig", source="online", target="online") as made:
-        for name in ("source", "target"):
-            made.install(name, package)
+        made.install("source", package)
+        made.package = package
         for license in WORKED_EXAMPLE:
             number, profile = license["number"], license["profile"]
             licman = f"sudo -n {HOME}/Bin/licman"
@@ -116,6 +130,29 @@ def test_service_ports_and_licenses_are_seen_and_nothing_is_changed(rig: VendorR
     profiles = [(one["name"], one["license"]) for one in seen["overview"]["profiles"]]
     assert profiles == [(one["profile"], one["number"]) for one in WORKED_EXAMPLE]
     assert rig.digests("source", HOME, "/etc", "/var/lib") == before
+
+
+def test_the_package_is_installed_once_and_the_service_runs(rig: VendorRig) -> None:
+    package, target = str(rig.package), rig["target"]
+    broken = rig.folder / "broken.deb"
+    broken.write_bytes(b"no package")
+    text = " ".join(rig.bring(str(broken)).output.split())
+    assert "This is no package of this system: dpkg-deb: error" in text and "Traceback" not in text
+    target.run("sudo -n systemd-run --unit taker python3 -m http.server 3401")
+    assert "Port 3401 is in use by python3" in " ".join(rig.bring(package).output.split())
+    target.run("sudo -n systemctl stop taker")
+    assert must(rig.bring(package, "--check", "--diff")).changed == 1
+    assert target.ask(f"test -e {HOME}").code == 1
+    run = must(rig.bring(package, "--diff"))
+    assert run.changed == 1 and "install stand-in-license-server 24.1.0.2" in run.output
+    assert "The license server is documented for RHEL" in " ".join(run.output.split())
+    state = rig.unit("target", UNIT)
+    assert (state["is-enabled"], state["is-active"]) == ("enabled", "active")
+    assert target.run("sudo -n find /tmp /home /root -name '*.deb'") == "" and must(rig.bring(package)).changed == 0
+    target.run(f"sudo -n systemctl disable --now {UNIT}")
+    assert must(rig.bring(package, "--check")).changed == 1
+    assert must(rig.bring(package)).changed == 1
+    assert rig.unit("target", UNIT)["is-active"] == "active" and must(rig.bring(package)).changed == 0
 
 
 def test_licenses_are_backed_up_and_activated_on_the_target(rig: VendorRig) -> None:
@@ -155,7 +192,8 @@ def test_a_code_that_the_command_refuses_stops_the_run_until_a_person_has_looked
     assert rig.codes[number] not in text
     target.run(f"sudo -n mv {HOME}/Bin/licman.kept {HOME}/Bin/licman")
     assert rig.activate("target").code != 0
-    target.run("sudo -n rm -f /var/lib/aims-licensing/Attempts/*.activate")
+    (command,) = set(re.findall(r"\((rm -f [^)]+)\)", text))
+    target.run(f"sudo -n {command}")
     assert must(rig.activate("target")).changed == 1 and rig.nodelocks("target") == stems()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,8 @@ _UNIT_FOLDERS = (
     "lib/systemd/system",
 )
 _LONGEST = 1 << 16
+# systemd itself waits for a start for 90 s; a command that takes longer hangs.
+_PATIENCE = 120
 # Prefixes of a command (systemd.service(5)).
 _PREFIXES = "@-:+!|"
 _UNIT_OF_PROCESS = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
@@ -97,3 +100,31 @@ def _commands(place: Path) -> Iterator[str]:
         words = value.strip().lstrip(_PREFIXES).split()
         if equals and key.strip() == "ExecStart" and words:
             yield words[0].strip("\"'")
+
+
+def unit_state(unit: str) -> tuple[bool, bool]:
+    """Return whether systemd runs a unit, and whether it starts it at boot."""
+    shown = _systemctl("show", "--property=ActiveState,UnitFileState", unit)
+    return "ActiveState=active" in shown.split(), "UnitFileState=enabled" in shown.split()
+
+
+def enable_now(unit: str) -> None:
+    """Have systemd start a unit now and at boot; whether it did is for the caller to see."""
+    _systemctl("enable", "--now", unit)
+
+
+def _systemctl(*arguments: str) -> str:
+    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            ["systemctl", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
+            env=environment,
+        )
+        return done.stdout
+    return ""
