@@ -1,26 +1,23 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller sees of the hosts of a move: copies, the newest bundle, archived responses."""
+"""What the controller has of the hosts of a move: the newest bundle, archived responses, a picture."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.layout import NODELOCKS, Layout
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.tree import CopyTree
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 
 _LARGEST = 32 << 20
@@ -52,10 +49,9 @@ def sights_of(
     sights = {}
     for server in (move.source, move.target):
         look = seen.get(server.host, {})
-        files = nodelocks.get(server.host)
-        if files is None and server.platform is Platform.COPY:
-            files = _copied(server)
-        sights[server.host] = Sight(files, bundled, look.get("answers"), look.get("runs"), present=frozenset(present))
+        sights[server.host] = Sight(
+            nodelocks.get(server.host), bundled, look.get("answers"), look.get("runs"), present=frozenset(present)
+        )
     return sights, problems
 
 
@@ -68,13 +64,6 @@ def _bundled(source: Server, bundles: Path | None, vault: Vault) -> tuple[dict[s
     if problem is not None:
         return None, [problem]
     return {file.name: file.sha256 for file in bundle.manifest.files}, []
-
-
-def _copied(server: Server) -> dict[str, str]:
-    """Return the digests of the nodelocks in a copy."""
-    layout = Layout.of(CopyTree(Path(server.home)))
-    names = [name for name in layout.names if name.startswith(f"{NODELOCKS}/")]
-    return {name: hashlib.sha256(content).hexdigest() for name, content in layout.contents(names).items()}
 
 
 def _responses(requests: Path | None, servers: Sequence[Server], numbers: Sequence[str]) -> set[str]:

@@ -27,7 +27,7 @@ def page() -> str:
     from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_text
     from support.moves import move, runbook
 
-    return f"{HEAD}\n```text\n{runbook_text(runbook(move()))}```\n"
+    return f"{HEAD}\n```text\n{runbook_text(runbook(move(), is_backed_up=False))}```\n"
 
 
 def main(arguments: list[str]) -> int:

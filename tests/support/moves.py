@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_declared_licenses
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook, make_runbook
@@ -42,10 +44,18 @@ def nodelocks(digest: str = "a" * 64) -> dict[str, str]:
 
 
 def runbook(
-    made: Move, *confirmed: str, record: Record | None = None, may_exceed: bool = False, **sights: Sight
+    made: Move,
+    *confirmed: str,
+    record: Record | None = None,
+    may_exceed: bool = False,
+    is_backed_up: bool = True,
+    **sights: Sight,
 ) -> Runbook:
-    """The runbook at NOW, with what was seen of hosts by their names."""
+    """The runbook at NOW, with what was seen of hosts by their names; the source's bundle is there unless denied."""
     record = record or Record("old", "new")
+    if is_backed_up:
+        seen = sights.get("old", Sight())
+        sights["old"] = replace(seen, present=seen.present | {BUNDLE})
     return make_runbook(made, sights, record, confirmed, NOW, "admin", may_exceed=may_exceed)
 
 

@@ -29,7 +29,7 @@ class Platform(Word):
 # What the playbooks do on the vendor's server; everything else is a person's.
 PLAYBOOKS_DO: Mapping[Platform, frozenset[Kind]] = {
     Platform.LINUX: frozenset({Kind.BACKUP}),
-    Platform.WINDOWS: frozenset(),
+    Platform.WINDOWS: frozenset({Kind.BACKUP}),
     Platform.COPY: frozenset({Kind.BACKUP}),
 }
 

@@ -15,7 +15,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State, read_ids
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, Verdict, judge
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record
@@ -100,17 +99,18 @@ def test_evidence_contradicts_a_confirmation_only_where_it_is_there(evidence: Ev
 
 
 def test_at_first_the_steps_of_the_first_phase_are_due_and_all_others_come_later() -> None:
-    made = runbook(move())
+    made = runbook(move(), is_backed_up=False)
     assert made.due == ["old/screenshot", "new/install", "clients/add-target", "PRO/reach", "PRO/back-up"]
     assert {entry.state for entry in made.entries} == {State.DUE, State.LATER}
     assert not made.is_done
 
 
 def test_a_confirmed_step_is_recorded_with_time_and_user_and_the_next_phase_comes_due() -> None:
-    made = runbook(move(), *runbook(move()).due)
+    made = runbook(move(), *runbook(move()).due, is_backed_up=False)
     assert made.due == ["old/backup"]
     assert made.record.confirmed["PRO/reach"].as_dict() == {"at": "2026-11-27T01:00:00Z", "by": "admin"}
-    assert runbook(move(), record=made.record).due == ["old/backup"]
+    assert runbook(move(), record=made.record, is_backed_up=False).due == ["old/backup"]
+    assert runbook(move(), record=made.record).due[0] == "PRO/stop"
 
 
 def test_the_same_confirmations_in_the_next_run_change_nothing() -> None:
@@ -190,13 +190,17 @@ def test_a_picture_that_the_inventory_names_shows_the_screenshot() -> None:
     named = move(names_screenshot=True)
     assert state(runbook(named, old=Sight(present=frozenset({SCREENSHOT}))), "old/screenshot") is State.DONE
     with pytest.raises(LicensingError, match="not due"):
-        runbook(named, "old/backup")
+        runbook(named, "PRO/stop")
     assert "is void: the file is not there." in str(runbook(named, "old/screenshot", old=Sight()).void[0])
 
 
-def test_a_bundle_shows_the_backup_where_the_playbook_makes_it() -> None:
-    made = runbook(move(LINUX, LINUX), old=Sight(present=frozenset({BUNDLE})))
-    assert state(made, "old/backup") is State.DONE
+@pytest.mark.parametrize("source", list(Platform))
+def test_a_bundle_shows_the_backup_and_nobodys_word_stands_for_it(source: Platform) -> None:
+    assert state(runbook(move(source)), "old/backup") is State.DONE
+    record = followed(move(source), "PRO/stop")
+    made = runbook(move(source), "old/backup", record=record, is_backed_up=False)
+    assert state(made, "old/backup") is State.DUE
+    assert "The confirmation of old/backup is void" in made.void[0].what
 
 
 def moved_before(*days_ago: int) -> Move:

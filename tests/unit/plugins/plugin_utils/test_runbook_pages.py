@@ -64,7 +64,7 @@ def test_text_and_page_have_every_step_with_its_number_id_values_and_commands(
 
 
 def test_the_page_loads_and_runs_nothing_and_has_a_box_for_each_step() -> None:
-    made = runbook(move())
+    made = runbook(move(), is_backed_up=False)
     page = Page(runbook_page(made))
     boxes = [attributes for tag, attributes in page.tags if tag == "input"]
     assert len(boxes) == len(made.entries)
