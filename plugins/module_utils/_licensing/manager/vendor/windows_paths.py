@@ -107,7 +107,8 @@ def from_transfer(path: str) -> str:
 
 
 def _require_name(name: str, value: str, where: str) -> None:
-    if _NEVER.search(name) or name in (".", "..") or name.endswith((" ", ".")):
+    # The second holds for the names of a folder itself and of the one above, too.
+    if _NEVER.search(name) or name.endswith((" ", ".")):
         raise refuse(
             f"{quoted(value)} has the name {quoted(name)}, which is none of a file on Windows.",
             where,
