@@ -47,6 +47,7 @@ class Task(ActionModule):  # type: ignore[misc]  # action plugins carry no types
         self._task = SimpleNamespace(
             args=arguments, check_mode=check, delegate_to="authority", action=action, resolved_action=action
         )
+        self._connection, self._play_context = None, SimpleNamespace(remote_addr=None)
         self.sent: list[dict[str, Any]] = []
         self.changed_to: dict[str, str] | None = None
 

@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 
 CHECKOUT = Path(str(_licensing.__file__)).parents[3]
-CODE = ("plugins/module_utils/_licensing", "plugins/plugin_utils", "plugins/action")
+CODE = ("plugins/module_utils/_licensing", "plugins/plugin_utils", "plugins/action", "plugins/modules")
 TASKS = ("roles", "playbooks")
 
 _REMEDY = re.compile(
@@ -30,6 +30,8 @@ _REMEDY = re.compile(
 )
 # Style sheets are longer than any message, and what a unit file has is told to nobody.
 _LONGEST = 900
+# What ansible-doc shows of a module.
+_DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 _FILES = re.compile(r"\[Unit\]|--home … --root|^… &&")
 
 
@@ -46,6 +48,8 @@ def _texts(tree: ast.Module) -> Iterator[str]:
     silent: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
+            silent.add(id(node.value))
+        if isinstance(node, ast.Assign) and {getattr(name, "id", "") for name in node.targets} & _DOCUMENTATION:
             silent.add(id(node.value))
         if isinstance(node, ast.JoinedStr):
             silent.update(id(part) for value in node.values for part in ast.walk(value))

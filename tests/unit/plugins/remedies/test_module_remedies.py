@@ -38,6 +38,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.e
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._package import build_package
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import Plan
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     CODES,
@@ -96,6 +97,15 @@ def activated(pair: Pair, host: Host, name: str, *numbers: str, **more: Any) -> 
     return on(host, name, licenses=entries(*numbers, **more), **place)
 
 
+def task_of(name: str, **options: Any) -> Any:
+    """Make the controller's half of a module that needs no host."""
+    action: Any = importlib.import_module(f"{PLUGINS}.action.{name}").ActionModule
+    task = SimpleNamespace(args=options, check_mode=False, delegate_to=None, action=name, resolved_action=name)
+    plugin = action.__new__(action)
+    plugin._task, plugin._templar = task, None
+    return plugin
+
+
 def backed_up(name: str, host: Host, dest: Path) -> dict[str, Any]:
     """Do a task of the module that backs up, with its controller's half."""
     parent: Any = importlib.import_module(f"{PLUGINS}.action.{name}").ActionModule
@@ -143,6 +153,22 @@ def test_a_host_of_a_plan_is_given_as_the_module_of_the_message_returns_it(pair:
     assert side.reachable and set(side.overview.numbers) == set(NUMBERS)
 
 
+def test_a_plan_that_is_none_is_what_the_module_of_the_message_returns(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LicensingError, match="Give the plan that ") as refused:
+        Plan.from_dict({}, "planned")
+    monkeypatch.setattr(aims_license_plan.display, "display", lambda text, **more: None)
+    sides = {
+        side: {"host": name, "info": done(on(host, "aims_license_info")), "authority": "offline"}
+        for side, name, host in (("source", "old", pair.old), ("target", "new", pair.new))
+    }
+    options = {"licenses": entries(SERVER), "realm": pair.lab.realm.as_dict(), **sides}
+    result = task_of(named_in(str(refused.value)), **options).act({})
+    plan = Plan.from_dict(result["plan"], "planned")
+    assert [row.number for row in plan.licenses] == [SERVER]
+
+
 def test_a_license_without_a_key_is_issued_by_the_task_or_the_command_of_the_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +191,17 @@ def test_a_license_that_is_not_active_here_is_activated_by_the_module_of_the_mes
     assert told.startswith("Activate it here (")
     done(activated(pair, pair.new, named_in(told), SERVER))
     assert grants(pair.new).grant(SERVER).problem is None
+
+
+def test_a_bundle_of_another_license_server_is_replaced_by_one_of_this_host(pair: Pair, tmp_path: Path) -> None:
+    options = {"licenses": [SERVER], "authority": f"ledger:{pair.lab.ledger_path}", "bundle": str(tmp_path)}
+    refused = on(pair.old, "aims_license_deactivate", bundle_home_id="0" * 32, **options)
+    assert "belongs to another license server" in refused["msg"]
+    backed_up(named_in(refused["msg"]), pair.old, tmp_path)
+    bundle = newest(tmp_path / "old")
+    assert bundle is not None
+    result = done(on(pair.old, "aims_license_deactivate", bundle_home_id=bundle.manifest.home_id, **options))
+    assert [row["action"] for row in result["results"]] == ["deactivated"]
 
 
 def test_a_license_that_no_bundle_covers_is_backed_up_while_it_is_active(pair: Pair, tmp_path: Path) -> None:

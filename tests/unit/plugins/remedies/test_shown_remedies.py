@@ -284,7 +284,8 @@ def test_who_keeps_a_host_from_its_end_is_shown_by_the_command(
 
     def call(**options: Any) -> dict[str, Any]:
         again = {"again": "ticket"} if service.status["seats"] else {}
-        return {"changed": not again, "drained": {"total": service.status["seats"]}, "results": [], **again}
+        drained = {"seconds": 0, "total": service.status["seats"]}
+        return {"changed": not again, "drained": drained, "results": [], **again}
 
     with pytest.raises(LicensingError) as refused:
         in_steps(call, "old", 0)

@@ -271,7 +271,7 @@ def fault_at(monkeypatch: pytest.MonkeyPatch, step: int, error: type[BaseExcepti
             if len(steps) >= step:
                 # nothing works any more once the disk has failed
                 if issubclass(error, OSError):
-                    with self._told(name, kind):
+                    with self._reporting(name, kind):
                         raise error(errno.EIO, "Input/output error")
                 raise error(f"at {steps[-1]}")
             return originals[kind](self, name, *rest, **options)

@@ -26,7 +26,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 )
 
 FAULTS = [OSError, PowerCut]
-DAMAGED = r"truncated or damaged|altered|not a response"
+DAMAGED = r"truncated or damaged|was changed|not a response"
 
 
 def ids(requests: list[bytes]) -> set[str]:
