@@ -17,6 +17,7 @@ from ..home.journal import Intent, unsettled
 from ..home.state import State
 from ..home.store import OURS
 from ..license_view import Status
+from ..model import DEACTIVATE
 from ..overview import Overview
 from ..quote import Quote
 from .carried_files import CarriedFiles
@@ -108,6 +109,9 @@ def prepare(session: HomeSession, activation: Activation, *, channel: Channel) -
     # Where every license is as declared, nobody is asked, and nothing is finished.
     is_needless = all(state.satisfies(license) for license in activation.licenses)
     due = [] if is_needless else state.due(activation.numbers, channel.online)
+    if not is_needless:
+        # The run pins it: without one, or with another, it refuses offline too.
+        session.realm(state, channel, proposed=activation.realm)
     responses = session.responses(state, due, channel=channel, realm=activation.realm)
     inquiry = None if due else _inquire(session, activation, channel=channel, state=state)
     return PreparedActivation(session, activation, channel, read, superseded, before, due, responses, inquiry)
@@ -186,6 +190,7 @@ def _foreseen(prepared: PreparedActivation) -> dict[str, LicenseResult]:
     """Return what would become of each license; refuse where the authority would."""
     activation, online = prepared.activation, prepared.channel.online
     responses = granted(prepared.due, prepared.responses)
+    _check_codes(prepared, responses)
     inquiry = _inquiry(prepared, prepared.state)
     raise_refusals(
         inquiry.usual_quotes, prepared.state, home=prepared.session.home.where, released_by=activation.released_by
@@ -196,6 +201,21 @@ def _foreseen(prepared: PreparedActivation) -> dict[str, LicenseResult]:
         return {**done, **bridges(ways, inquiry.quotes), **waits([*ways.usual, *ways.bridged])}
     usual = {license.number: foreseen(license.number, inquiry.quotes.get(license.number)) for license in ways.usual}
     return {**done, **usual, **bridges(ways, inquiry.quotes)}
+
+
+def _check_codes(prepared: PreparedActivation, responses: Mapping[str, Document]) -> None:
+    """Refuse licenses that have to be requested again once their deactivation has ended, and have no code for it.
+
+    :param responses: those at hand that grant
+    """
+    ending = [
+        intent.number
+        for intent in prepared.due
+        if intent.action == DEACTIVATE and (prepared.channel.online or intent.number in responses)
+    ]
+    problems = without_code(prepared.state, [license for license in prepared.new if license.number in ending])
+    if problems:
+        raise LicensingError(problems)
 
 
 def execute(prepared: PreparedActivation) -> Change:
