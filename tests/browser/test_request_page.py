@@ -25,8 +25,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     WRONG_CODE,
+    declared,
     digits,
-    wanted,
 )
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -58,7 +58,7 @@ def service(authority: ServiceLab, mail: MailServer) -> Service:
 def request_files(lab: ServiceLab, folder: Path, *numbers: str, **codes: str) -> list[Path]:
     """Have the old host write its requests, and lay them where a person carries them."""
     folder.mkdir()
-    asked = lab.old.manager.activate(Activation(wanted(*numbers, **codes), realm=lab.realm), lab.offline())
+    asked = lab.old.manager.activate(Activation(declared(*numbers, **codes), realm=lab.realm), lab.offline())
     files = [folder / f"{digits(number)}.request" for number in asked.requests]
     for file, content in zip(files, asked.requests.values()):
         file.write_bytes(content)
@@ -105,7 +105,7 @@ def test_a_person_activates_three_licenses_offline(
         until(lambda: all((downloads / name).exists() for name in names), "the downloads")
         assert complaints(browser) == []
     responses = {number: (downloads / name).read_bytes() for number, name in zip(NUMBERS, names)}
-    authority.old.manager.activate(Activation(wanted()), authority.offline(responses))
+    authority.old.manager.activate(Activation(declared()), authority.offline(responses))
     assert set(authority.old.statuses().values()) == {"Active"}
     assert len(mail.messages) == 1
     assert attachments(mail.messages[0]) == {name: responses[n] for n, name in zip(NUMBERS, names)}

@@ -24,8 +24,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     WRONG_CODE,
+    declared,
     digits,
-    wanted,
 )
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -45,11 +45,11 @@ def shown(browser: Chrome, width: int) -> str:
 
 
 def photograph(lab: ServiceLab, service: Service, folder: Path) -> None:
-    requests = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline()).requests
+    requests = lab.old.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline()).requests
     requests = {
         **requests,
         **lab.new.manager.activate(
-            Activation(wanted(SESSION, code=WRONG_CODE), realm=lab.realm), lab.offline()
+            Activation(declared(SESSION, code=WRONG_CODE), realm=lab.realm), lab.offline()
         ).requests,
     }
     for number, content in requests.items():

@@ -44,7 +44,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     HOME,
     SERVER,
     CoreLab,
-    wanted,
+    declared,
 )
 
 from faults.world import EMBEDDED, NO_CHANNEL, NUMBERS, OFFLINE, SERVICE, Way, World
@@ -65,7 +65,7 @@ def _activate(world: World, way: Way) -> bool:
     def act(manager: Any, channel: Any) -> Any:
         realm = world.manager("old")._home.config().realm
         users = ["CORP\\anna"]
-        return manager.activate(Activation(wanted(*NUMBERS), realm=realm, users=users, files=[_KEY]), channel)
+        return manager.activate(Activation(declared(*NUMBERS), realm=realm, users=users, files=[_KEY]), channel)
 
     return world.at_authority(way, "new", act, NUMBERS)
 
@@ -237,7 +237,7 @@ def templates(folder: Path) -> Mapping[str, World]:
     install(held.home("old"), _package("0.0.1"), Settings(authority="offline"))
     held.home("new").create()
     way = Way(EMBEDDED)
-    act: Any = lambda manager, channel: manager.activate(Activation(wanted(*NUMBERS)), channel)  # noqa: E731
+    act: Any = lambda manager, channel: manager.activate(Activation(declared(*NUMBERS)), channel)  # noqa: E731
     held.at_authority(way, "old", act, NUMBERS)
     _backup(held, way)
     # What a bundle made later holds and this one does not, and what a killed write has left behind.

@@ -41,7 +41,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,7 +184,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
     for number in NUMBERS:
         # One of these is answered before the next may be in doubt.
         host = lab.host(number, digits(number) + "0" * 20)
-        asked.update(host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests)
+        asked.update(host.manager.activate(Activation(declared(number), realm=lab.realm), lab.offline()).requests)
     honest = lab.process(asked)
     certificates = Certificates(str(lab.ledger_path))
     certificates.make("test", ["127.0.0.1"], now_utc())

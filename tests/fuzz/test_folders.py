@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.tests.fuzz.shapes import EDIT, batch, ed
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     NUMBERS,
     CoreLab,
-    wanted,
+    declared,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Carr
     requests: dict[str, bytes] = {}
     for number in NUMBERS:
         host = lab.host(number, digits(number) + "0" * 20)
-        requests.update(host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests)
+        requests.update(host.manager.activate(Activation(declared(number), realm=lab.realm), lab.offline()).requests)
     found = Carried(lab.realm, requests, lab.process(requests))
     lab.close()
     return found

@@ -37,7 +37,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     Host,
     all_files,
-    wanted,
+    declared,
 )
 from hypothesis import given
 
@@ -73,7 +73,7 @@ class Site:
 
     def use_the_journal(self) -> None:
         """Apply the response that waits."""
-        change = self.host.manager.activate(Activation(wanted(CLIENT)), self.lab.offline())
+        change = self.host.manager.activate(Activation(declared(CLIENT)), self.lab.offline())
         assert [one.action for one in change.results] == ["activated"]
 
     def put_back(self) -> None:
@@ -99,7 +99,7 @@ def host(site: Site) -> Host:
 def site(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Iterator[Site]:
     lab = CoreLab(tmp_path_factory.mktemp("home"), new_ledger)
     lab.activate(lab.old, SERVER, users=["DOMAIN\\user"])
-    asked = lab.old.manager.activate(Activation(wanted(CLIENT)), lab.offline())
+    asked = lab.old.manager.activate(Activation(declared(CLIENT)), lab.offline())
     lab.old.write(f"Journal/{PENDING}.response", lab.process(asked.requests)[CLIENT])
     (lab.old.folder / "Bin" / "package.json").write_text('{"version": "1.0.0", "digest": "00"}\n', encoding="utf-8")
     seal(lab.old)
@@ -303,9 +303,9 @@ def test_nothing_secret_is_ever_readable_by_others_whatever_the_umask(
     try:
         lab = CoreLab(tmp_path, new_ledger)
         lab.activate(lab.old)
-        lab.old.manager.activate(Activation(wanted(SERVER)), lab.channel())
+        lab.old.manager.activate(Activation(declared(SERVER)), lab.channel())
         lab.deactivate(lab.old, CLIENT)
-        lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
+        lab.new.manager.activate(Activation(declared(CLIENT), realm=lab.realm), lab.offline())
         lab.close()
     finally:
         monkeypatch.setattr(faults, "hook", None)

@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -148,7 +148,7 @@ class Homes(RuleBasedStateMachine):
 
     @rule(name=hosts, numbers=chosen, fault=faults)
     def activate(self, name: str, numbers: Any, fault: Any) -> None:
-        done = self.call(name, fault, lambda manager, line: manager.activate(Activation(wanted(*numbers)), line))
+        done = self.call(name, fault, lambda manager, line: manager.activate(Activation(declared(*numbers)), line))
         if not isinstance(done, LicensingError):
             assert all(self.model.live.get(number) == name for number in numbers)
             assert {self.host(name).statuses()[number] for number in numbers} == {"Active"}
@@ -182,7 +182,7 @@ class Homes(RuleBasedStateMachine):
         """What shows, backs up or foresees changes nothing, whatever it says."""
         before = self.host(name).files()
         self.call(name, "none", lambda manager, line: (manager.overview(), manager.obstacles(), manager.files()))
-        self.call(name, "none", lambda manager, line: manager.activate(Activation(wanted(*numbers)), line, dry=True))
+        self.call(name, "none", lambda manager, line: manager.activate(Activation(declared(*numbers)), line, dry=True))
         self.call(name, "none", lambda manager, line: manager.deactivate(Deactivation(list(numbers)), line, dry=True))
         after = self.host(name).files()
         assert {path: after[path] for path in before} == before
@@ -195,7 +195,7 @@ class Homes(RuleBasedStateMachine):
             if file.endswith(".request"):
                 asked = documents.read(host.read(f"Journal/{file}"), documents.REQUEST, file).body
                 act = {
-                    "activate": lambda m, line, n=asked["number"]: m.activate(Activation(wanted(n)), line),
+                    "activate": lambda m, line, n=asked["number"]: m.activate(Activation(declared(n)), line),
                     "deactivate": lambda m, line, n=asked["number"]: m.deactivate(Deactivation([n]), line),
                     "update": lambda m, line, n=asked["number"]: m.update([n], line),
                 }[asked["action"]]

@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Clock,
     CoreLab,
     LostReply,
-    wanted,
+    declared,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +45,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> tuple[b
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
     line = LostReply(lab.realm, lab.desk().answer, lambda response: response)
-    lab.new.manager.activate(Activation(wanted(SERVER)), line)
+    lab.new.manager.activate(Activation(declared(SERVER)), line)
     lab.close()
     return lab.ledger_path.read_bytes(), line.requests[-1]
 

@@ -52,7 +52,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     CoreLab,
-    wanted,
+    declared,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,7 +245,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> It
     made = []
     for number in NUMBERS:
         host = lab.host(number, number.replace(".", "") + "0" * 20)
-        made += host.manager.activate(Activation(wanted(number), realm=lab.realm), lab.offline()).requests.values()
+        made += host.manager.activate(Activation(declared(number), realm=lab.realm), lab.offline()).requests.values()
     lab.close()
 
     async def run(ready: Any, ended: asyncio.Event) -> None:

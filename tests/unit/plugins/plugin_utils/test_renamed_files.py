@@ -24,7 +24,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     CoreLab,
-    wanted,
+    declared,
 )
 
 STEM = digits(SERVER)
@@ -60,7 +60,7 @@ class Pair:
         numbers = numbers or (SERVER,)
         there = {one["number"]: base64.b64decode(one["content"]) for one in self.folder.responses(numbers)}
         change = self.lab.new.manager.activate(
-            Activation(wanted(*numbers), realm=self.lab.realm), self.lab.offline(there)
+            Activation(declared(*numbers), realm=self.lab.realm), self.lab.offline(there)
         )
         return self.folder.take(change.requests, numbers)
 

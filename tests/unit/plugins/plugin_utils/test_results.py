@@ -29,7 +29,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._results import (
     read_result,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import ListOf, Maybe, Record, Shape
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab, wanted
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab, declared
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 # What the controller's half adds to a module's result, and what it keeps to itself.
@@ -153,16 +153,16 @@ def test_what_the_license_server_shows_and_does_passes_unchanged(tmp_path: Path)
     lab = CoreLab(tmp_path, CoreLab.new_ledger(tmp_path))
     empty = lab.new.overview
     assert OVERVIEW.read(empty, "overview") == empty
-    numbers = [one.number for one in wanted()]
+    numbers = [one.number for one in declared()]
     managers = lab.old.manager, lab.new.manager
     changes = [
-        managers[0].activate(Activation(wanted(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel(), dry=True),
-        managers[0].activate(Activation(wanted(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel()),
+        managers[0].activate(Activation(declared(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel(), dry=True),
+        managers[0].activate(Activation(declared(), realm=lab.realm, users=["AIMS\\anna"]), lab.channel()),
         managers[0].set_maintenance(Maintenance(True, drain=DrainOptions(0.0))),
         managers[0].deactivate(Deactivation(numbers), lab.offline(), dry=True),
         managers[0].deactivate(Deactivation(numbers), lab.offline()),
-        managers[1].activate(Activation(wanted(), realm=lab.realm), lab.offline(), dry=True),
-        managers[1].activate(Activation(wanted(), realm=lab.realm), lab.offline()),
+        managers[1].activate(Activation(declared(), realm=lab.realm), lab.offline(), dry=True),
+        managers[1].activate(Activation(declared(), realm=lab.realm), lab.offline()),
     ]
     for change in changes:
         for overview in (change.before.as_dict(), change.after.as_dict()):

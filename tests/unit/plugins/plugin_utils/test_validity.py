@@ -16,7 +16,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 from support.plans import pair_of, plan_of
 
@@ -56,7 +56,7 @@ def test_a_license_that_is_not_valid_is_told_by_what_it_lacks(
     lab.clock.forward(days=days)
     source, target = side("old", lab.old), side("new", lab.new)
     with pytest.raises(LicensingError) as refused:
-        plan_of(pair_of(source, target, wanted(SERVER), {}, None, now))
+        plan_of(pair_of(source, target, declared(SERVER), {}, None, now))
     assert [(problem.what, problem.todo) for problem in refused.value.problems] == [(words, todo)]
     hosts = [SeenHost(one["host"], Overview.from_dict(one["overview"], one["host"])) for one in (source, target)]
     (row,) = pair_status(hosts, [SERVER], {})

@@ -26,7 +26,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 from support.plans import check_copies, pair_of
 
@@ -53,7 +53,7 @@ class Pair:
 
     def plan(self, *numbers: str, back: bool = False, online: bool = True) -> Plan:
         """Look at both hosts, ask, and plan; refuse what the playbooks refuse."""
-        asked = wanted(*numbers)
+        asked = declared(*numbers)
         names = ("new", "old") if back else ("old", "new")
         hosts = (self.new, self.old) if back else (self.old, self.new)
         target = self.look(names[1], hosts[1], returns=back)
@@ -89,7 +89,7 @@ class Pair:
         if plan.deactivate:
             hosts[0].manager.deactivate(Deactivation(plan.deactivate), self.channel(online))
         change = hosts[1].manager.activate(
-            Activation(wanted(*numbers), realm=self.lab.realm, keep_profiles=back, returned=plan.returned),
+            Activation(declared(*numbers), realm=self.lab.realm, keep_profiles=back, returned=plan.returned),
             self.channel(online),
         )
         assert not change.requests or not online

@@ -23,7 +23,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server import process
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CODES, SERVER, wanted
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CODES,
+    SERVER,
+    declared,
+)
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, execute
 
 
@@ -128,11 +132,11 @@ def test_a_realm_that_is_not_known_is_given_as_the_authority_prints_it(
     at_hand: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(LicensingError) as refused:
-        at_hand.new.manager.activate(Activation(wanted(SERVER)), at_hand.lab.offline())
+        at_hand.new.manager.activate(Activation(declared(SERVER)), at_hand.lab.offline())
     assert "(aims_license_server_realm)" in str(refused.value)
     assert cli.main(["authority", "realm", "--ledger", str(at_hand.lab.ledger_path), "--json"]) == 0
     realm = Realm.from_dict(json.loads(capsys.readouterr().out), "realm")
-    assert at_hand.new.manager.activate(Activation(wanted(SERVER), realm=realm), at_hand.lab.offline()).requests
+    assert at_hand.new.manager.activate(Activation(declared(SERVER), realm=realm), at_hand.lab.offline()).requests
 
 
 def test_a_mail_server_is_taken_once_what_the_message_names_is_added() -> None:

@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     LostReply,
-    wanted,
+    declared,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute, install
 
@@ -120,7 +120,7 @@ def test_the_private_key_alone_of_another_host(pair: Pair) -> None:
 def test_a_copy_with_pending_requests(pair: Pair) -> None:
     pair.lab.deactivate(pair.old)
     with pytest.raises(ConnectionResetError):
-        pair.old.manager.activate(Activation(wanted(SERVER)), LostReply(pair.lab.realm, pair.lab.desk().answer))
+        pair.old.manager.activate(Activation(declared(SERVER)), LostReply(pair.lab.realm, pair.lab.desk().answer))
     copy(pair.old, pair.new, "Journal")
     text = pair.told(SERVER)
     assert f"The pending request for license {SERVER} on new is a copy of that on old." in text
@@ -170,7 +170,7 @@ def test_a_host_alone_tells_both_causes_and_releases_nothing_that_is_served(pair
     copy(pair.old, pair.new)
     for channel in (pair.lab.channel(), pair.lab.offline()):
         with pytest.raises(LicensingError) as refused:
-            pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), channel)
+            pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), channel)
         text = str(refused.value)
         assert "If the home was copied here" in text and "Undo the change" in text and not released_in(text)
     with pytest.raises(LicensingError) as refused:

@@ -20,7 +20,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     SESSION,
-    wanted,
+    declared,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute, ledger_of
 from support.plans import pair_of, plan_of
@@ -30,7 +30,7 @@ STEM = SERVER.replace(".", "")
 
 def lost(pair: Pair, *numbers: str, bundle: dict[str, Any], online: bool = True) -> dict[str, Any]:
     """The plan of a pair whose source is declared lost."""
-    asked = wanted(*numbers)
+    asked = declared(*numbers)
     quotes = pair.new.manager.activate(
         Activation(
             asked,
@@ -113,14 +113,14 @@ def test_offline_the_note_of_a_lost_source_has_the_command_that_releases(at_hand
     plan = lost(pair, SERVER, bundle=bundle, online=False)
     note = next(note for note in plan["notes"] if note.startswith("Where the authority answers"))
     (command,) = commands(note, "authority release")
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
+    pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline())
     response = pair.lab.process({SERVER: pair.new.read(f"Journal/{STEM}.request")})
     with pytest.raises(LicensingError, match="is live on another machine"):
-        pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
+        pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
     execute([command])
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
+    pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline())
     response = pair.lab.process({SERVER: pair.new.read(f"Journal/{STEM}.request")})
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
+    pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline(response))
     assert pair.new.statuses() == {SERVER: "Active"}
 
 
@@ -139,17 +139,21 @@ def test_an_emergency_that_is_not_granted_waits_for_the_release(pair: Pair) -> N
         pair.lab.ledger.set_emergency_days(0, pair.lab.clock())
     with pytest.raises(LicensingError) as refused:
         pair.new.manager.activate(
-            Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel()
+            Activation(declared(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel()
         )
     assert "grants no emergency activations" in str(refused.value)
     assert str(refused.value).endswith("Have the authority's owner release the license.")
     release(pair.lab.ledger, SERVER, "old is lost", pair.lab.clock())
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel())
+    pair.new.manager.activate(
+        Activation(declared(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel()
+    )
     assert pair.new.statuses() == {SERVER: "Active"}
 
 
 def test_an_emergency_that_has_ended_is_followed_by_the_release(pair: Pair) -> None:
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel())
+    pair.new.manager.activate(
+        Activation(declared(SERVER), realm=pair.lab.realm, emergency=[SERVER]), pair.lab.channel()
+    )
     pair.lab.clock.forward(days=8)
     grants = Entitlements(pair.new.home, pair.new.manager.fingerprint(), pair.new.clock)
     problem = grants.current().grant(SERVER).problem

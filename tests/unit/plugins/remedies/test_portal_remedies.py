@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Service,
     run,
 )
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab, wanted
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CoreLab, declared
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import Site, take
 
 ADDRESS, REALM = "aims_license_server_portal", "aims_license_server_realm"
@@ -137,15 +137,15 @@ def test_a_user_who_is_not_registered_is_registered(tmp_path: Path, new_ledger: 
     lab = CoreLab(tmp_path, new_ledger)
     with contextlib.closing(lab), contextlib.ExitStack() as stack:
         site = Site(lab, stack)
-        declared = {"aims_license_server_users": ["AIMS\\anna"]}
-        site.host.manager.activate(Activation(wanted(), users=declared["aims_license_server_users"]), lab.channel())
+        variables = {"aims_license_server_users": ["AIMS\\anna"]}
+        site.host.manager.activate(Activation(declared(), users=variables["aims_license_server_users"]), lab.channel())
         server = site.serve()
         seat, user = server.seats.new_id(), "AIMS\\bert"
         with pytest.raises(Refused) as refused:
             take(server, seat, user=user)
         (variable,) = re.findall(r"Have the user registered \((\w+)\)\.", str(refused.value))
-        declared[variable].append(user)
-        site.host.manager.activate(Activation(wanted(), users=declared[variable]), lab.channel())
+        variables[variable].append(user)
+        site.host.manager.activate(Activation(declared(), users=variables[variable]), lab.channel())
         assert take(server, seat, user=user)["seat"] == seat
 
 

@@ -30,7 +30,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     CoreLab,
-    wanted,
+    declared,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, execute, ledger_of
@@ -85,7 +85,7 @@ def test_request_files_are_processed_by_the_command_of_the_next_step(at_hand: Pa
 
 def test_a_pending_activation_of_another_machine_is_forgotten_or_its_copied_home_put_away(pair: Pair) -> None:
     pair.lab.deactivate(pair.old)
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
+    pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline())
     pair.new.set_machine_id("5" * 31 + "e")
     text = pair.told(SERVER)
     assert f"The pending activation of license {SERVER} was made on another machine" in text
@@ -103,13 +103,13 @@ def test_a_pending_activation_of_another_machine_is_forgotten_or_its_copied_home
 
 def test_a_request_for_another_realm_is_finished_at_its_own(pair: Pair, tmp_path: Path) -> None:
     pair.lab.deactivate(pair.old)
-    pair.new.manager.activate(Activation(wanted(SERVER), realm=pair.lab.realm), pair.lab.offline())
+    pair.new.manager.activate(Activation(declared(SERVER), realm=pair.lab.realm), pair.lab.offline())
     (tmp_path / "other").mkdir()
     other = CoreLab(tmp_path / "other", CoreLab.new_ledger(tmp_path / "other"))
     config = pair.new.home.config()
     pair.new.home.save(replace(config, realm=other.realm))
     with pytest.raises(LicensingError, match="Set aims_license_server_authority back to the authority it was made for"):
-        pair.new.manager.activate(Activation(wanted(SERVER)), other.channel())
+        pair.new.manager.activate(Activation(declared(SERVER)), other.channel())
     pair.new.home.save(config)
     pair.run(SERVER)
     assert pair.holds(pair.new, SERVER)

@@ -31,7 +31,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms im
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.authority.service_lab import (
     service_lab,
 )
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER, wanted
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER, declared
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair
 from ansible_collections.aims.licensing.tests.unit.plugins.remedies.printed import CHECKOUT
 from support.plans import pair_of
@@ -109,15 +109,15 @@ def test_an_authority_of_another_realm_is_corrected(pair: Pair) -> None:
     other = replace(pair.lab.realm, name="REHEARSAL other", key=Realm("x", "B" * 43 + "=").key)
     pair.new.home.save(replace(config, realm=pair.lab.realm))
     channel = base.Embedded(other, "another", pair.lab.desk().answer, pair.lab.ledger.check_writable)
-    text = told(lambda: pair.new.manager.activate(Activation(wanted(SERVER)), channel))
+    text = told(lambda: pair.new.manager.activate(Activation(declared(SERVER)), channel))
     assert "Correct aims_license_server_authority; a license server does not change its realm." in text
-    pair.new.manager.activate(Activation(wanted(SERVER)), pair.lab.channel())
+    pair.new.manager.activate(Activation(declared(SERVER)), pair.lab.channel())
     assert pair.new.statuses() == {SERVER: "Active"}
 
 
 def test_a_declared_realm_that_a_host_does_not_honour_is_corrected_to_the_hosts(pair: Pair) -> None:
     sides = pair_of(
-        pair.look("old", pair.old, reachable=True), pair.look("new", pair.new), wanted(), {}, None, pair.lab.clock()
+        pair.look("old", pair.old, reachable=True), pair.look("new", pair.new), declared(), {}, None, pair.lab.clock()
     )
     (problem,) = realm_problems(Realm("x", "B" * 43 + "="), sides.source, sides.target, True)
     assert re.findall(r"Correct (\w+),", problem.todo) == [VARIABLE]

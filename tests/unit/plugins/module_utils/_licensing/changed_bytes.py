@@ -18,7 +18,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 
 Change = Callable[[bytes], bytes]
@@ -102,7 +102,7 @@ ACTIONS = ("activate", "deactivate", "update")
 
 def act(host: Host, action: str, channel: Any, realm: Any = None) -> Any:
     if action == "activate":
-        return host.manager.activate(Activation(wanted(SERVER), realm=realm), channel)
+        return host.manager.activate(Activation(declared(SERVER), realm=realm), channel)
     if action == "deactivate":
         return host.manager.deactivate(Deactivation([SERVER]), channel)
     return host.manager.update([SERVER], channel)

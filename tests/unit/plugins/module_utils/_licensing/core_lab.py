@@ -55,7 +55,7 @@ class Clock:
         self.now += timedelta(**units)
 
 
-def wanted(*numbers: str, nodelock: str = "machine", **codes: str) -> list[DeclaredLicense]:
+def declared(*numbers: str, nodelock: str = "machine", **codes: str) -> list[DeclaredLicense]:
     """Return licenses of the worked example as a host's inventory declares them."""
     return [
         DeclaredLicense(number, codes.get("code", CODES[number]), *PROFILES[number], nodelock)
@@ -194,7 +194,7 @@ class CoreLab:
         return {number: self.desk(online=False).answer(request) for number, request in requests.items()}
 
     def activate(self, host: Host, *numbers: str, dry: bool = False, **options: Any) -> Any:
-        return host.manager.activate(Activation(wanted(*numbers), **options), self.channel(), dry=dry)
+        return host.manager.activate(Activation(declared(*numbers), **options), self.channel(), dry=dry)
 
     def deactivate(
         self,

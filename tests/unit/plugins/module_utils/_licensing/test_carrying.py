@@ -15,8 +15,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     CoreLab,
     PowerCut,
+    declared,
     fault_at,
-    wanted,
 )
 
 KEY = "ApplicationKeys/app.key"
@@ -108,11 +108,11 @@ def test_a_run_that_was_cut_off_is_made_up_for_by_the_next(lab: CoreLab, monkeyp
 def test_offline_they_come_with_the_response(lab: CoreLab) -> None:
     earlier_stay(lab)
     asked = lab.new.manager.activate(
-        Activation(wanted(SERVER), realm=lab.realm, files=brought("TWO")), lab.offline()
+        Activation(declared(SERVER), realm=lab.realm, files=brought("TWO")), lab.offline()
     ).requests
     assert lab.new.read(KEY) == b"ONE"
     answered = lab.offline(lab.process(asked))
-    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, files=brought("TWO")), answered)
+    lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm, files=brought("TWO")), answered)
     assert lab.new.read(KEY) == b"TWO"
 
 
@@ -179,11 +179,11 @@ def test_a_record_says_whose_files_came_once_the_licenses_are_here(lab: CoreLab)
     lab.activate(lab.new, SERVER, source="old")
     assert lab.new.manager.carried().sources == ("old",)
     asked = lab.new.manager.activate(
-        Activation(wanted(SESSION), realm=lab.realm, source="older"), lab.offline()
+        Activation(declared(SESSION), realm=lab.realm, source="older"), lab.offline()
     ).requests
     assert lab.new.manager.carried().sources == ("old",)
     answered = lab.offline(lab.process(asked))
-    lab.new.manager.activate(Activation(wanted(SESSION), realm=lab.realm, source="older"), answered)
+    lab.new.manager.activate(Activation(declared(SESSION), realm=lab.realm, source="older"), answered)
     assert lab.new.manager.carried().sources == ("old", "older")
 
 

@@ -21,8 +21,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     LostReply,
     all_files,
+    declared,
     problems_of,
-    wanted,
 )
 
 WAS, IS = "2" * 31 + "b", "3" * 31 + "c"
@@ -57,15 +57,15 @@ def pend(lab: CoreLab, granted: bool) -> None:
     lab.deactivate(lab.old, SERVER)
     if granted:
         with pytest.raises(ConnectionResetError):
-            lab.new.manager.activate(Activation(wanted(SERVER)), LostReply(lab.realm, lab.desk().answer))
+            lab.new.manager.activate(Activation(declared(SERVER)), LostReply(lab.realm, lab.desk().answer))
     else:
-        lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+        lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
 
 
 Call = Callable[[CoreLab, Any, bool], object]
 CALLS: dict[str, Call] = {
     "activate it": lambda lab, line, dry: lab.new.manager.activate(
-        Activation(wanted(SERVER), realm=lab.realm), line, dry=dry
+        Activation(declared(SERVER), realm=lab.realm), line, dry=dry
     ),
     "deactivate it": lambda lab, line, dry: lab.new.manager.deactivate(Deactivation([SERVER]), line, dry=dry),
     "deactivate it, drained": lambda lab, line, dry: lab.new.manager.deactivate(
@@ -74,7 +74,7 @@ CALLS: dict[str, Call] = {
     "update it": lambda lab, line, dry: lab.new.manager.update([SERVER], line, dry=dry),
     # Online all that is pending is finished first (invariant I3).
     "activate another": lambda lab, line, dry: lab.new.manager.activate(
-        Activation(wanted(CLIENT), realm=lab.realm), line, dry=dry
+        Activation(declared(CLIENT), realm=lab.realm), line, dry=dry
     ),
 }
 
@@ -106,7 +106,7 @@ def test_once_the_machine_is_the_same_again_it_is_asked_for_under_the_same_id(la
         lab.activate(lab.new, SERVER)
     lab.new.set_machine_id(WAS)
     line = Recording(lab.realm, lab.desk().answer)
-    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), line)
+    lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), line)
     assert line.sent == [asked]
     assert lab.new.statuses() == {SERVER: "Active"} and lab.spent() == 1
 
@@ -118,13 +118,13 @@ def test_offline_neither_is_its_request_handed_out_nor_its_response_applied(lab:
     words = told(lab)
     for channel in (lab.offline(), lab.offline(responses)):
         with pytest.raises(LicensingError) as refused:
-            lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), channel, dry=dry)
+            lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), channel, dry=dry)
         assert problems_of(refused) == [words]
     assert lab.new.open_requests() == ["015120064022.request"] and lab.new.served() == set()
     # Others have nothing to do with it.
-    lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline(), dry=dry)
+    lab.new.manager.activate(Activation(declared(CLIENT), realm=lab.realm), lab.offline(), dry=dry)
     lab.new.set_machine_id(WAS)
-    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline(responses), dry=dry)
+    lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline(responses), dry=dry)
     assert lab.new.served() == (set() if dry else {"015120064022"})
 
 

@@ -24,8 +24,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     actions,
     all_files,
+    declared,
     problems_of,
-    wanted,
 )
 
 
@@ -34,9 +34,9 @@ def dry_calls(lab: CoreLab) -> list[Callable[[], Any]]:
     return [
         manager.overview,
         manager.fingerprint,
-        lambda: manager.quote(wanted(), lab.channel(), realm=lab.realm),
-        lambda: manager.activate(Activation(wanted(), users=["CORP\\jane"]), lab.channel(), dry=True),
-        lambda: manager.activate(Activation(wanted(), realm=lab.realm), lab.offline(), dry=True),
+        lambda: manager.quote(declared(), lab.channel(), realm=lab.realm),
+        lambda: manager.activate(Activation(declared(), users=["CORP\\jane"]), lab.channel(), dry=True),
+        lambda: manager.activate(Activation(declared(), realm=lab.realm), lab.offline(), dry=True),
         lambda: manager.deactivate(Deactivation(list(lab.old.statuses())), lab.channel(), dry=True),
         lambda: manager.deactivate(Deactivation(list(lab.old.statuses())), lab.offline(), dry=True),
         lambda: manager.set_maintenance(Maintenance(True), dry=True),
@@ -54,7 +54,7 @@ def test_check_mode_changes_no_byte(lab: CoreLab, state: str) -> None:
     if state == "inactive":
         lab.deactivate(lab.old)
     if state == "pending":
-        lab.old.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline())
+        lab.old.manager.activate(Activation(declared(), realm=lab.realm), lab.offline())
     before = all_files(lab.folder)
     for call in dry_calls(lab):
         call()
@@ -77,10 +77,10 @@ def test_check_mode_foresees_what_is_then_done(lab: CoreLab) -> None:
 
 
 def test_check_mode_foresees_that_a_pending_exchange_will_be_finished(lab: CoreLab) -> None:
-    pending = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+    pending = lab.old.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
     responses = lab.process(pending.requests)
-    foreseen = lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(responses), dry=True)
-    waiting = lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(), dry=True)
+    foreseen = lab.old.manager.activate(Activation(declared(SERVER)), lab.offline(responses), dry=True)
+    waiting = lab.old.manager.activate(Activation(declared(SERVER)), lab.offline(), dry=True)
     assert (foreseen.changed, actions(foreseen)) == (True, ["activated"])
     assert (waiting.changed, actions(waiting)) == (False, ["pending"])
 
@@ -108,7 +108,7 @@ def test_check_mode_foresees_offline_what_will_be_pending(lab: CoreLab) -> None:
         return done
 
     def take(line: Any, dry: bool = False, **options: Any) -> Any:
-        return old.activate(Activation(wanted(*numbers), realm=lab.realm, **options), line, dry=dry)
+        return old.activate(Activation(declared(*numbers), realm=lab.realm, **options), line, dry=dry)
 
     def give(line: Any, dry: bool = False) -> Any:
         return old.deactivate(Deactivation(numbers), line, dry=dry)
@@ -143,10 +143,10 @@ def test_check_mode_foresees_offline_what_will_be_pending(lab: CoreLab) -> None:
 
 def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    pending = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+    pending = lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
     refusing = lab.offline(lab.process(pending.requests))
     for call in (
-        lambda **dry: lab.new.manager.activate(Activation(wanted(SERVER)), refusing, **dry),
+        lambda **dry: lab.new.manager.activate(Activation(declared(SERVER)), refusing, **dry),
         lambda **dry: lab.new.manager.deactivate(Deactivation([SERVER]), refusing, **dry),
     ):
         before = all_files(lab.folder)
@@ -156,9 +156,9 @@ def test_check_mode_tells_the_refusal_at_hand(lab: CoreLab) -> None:
     damaged = lab.process(pending.requests)[SERVER][:-9]
     mistaken = lab.offline({SERVER: damaged})
     with pytest.raises(LicensingError) as foreseen:
-        lab.new.manager.activate(Activation(wanted(SERVER)), mistaken, dry=True)
+        lab.new.manager.activate(Activation(declared(SERVER)), mistaken, dry=True)
     with pytest.raises(LicensingError) as done:
-        lab.new.manager.activate(Activation(wanted(SERVER)), mistaken)
+        lab.new.manager.activate(Activation(declared(SERVER)), mistaken)
     assert problems_of(foreseen) == problems_of(done)
     with pytest.raises(LicensingError, match="is live on another machine"):
-        lab.new.manager.activate(Activation(wanted(SERVER)), refusing)
+        lab.new.manager.activate(Activation(declared(SERVER)), refusing)

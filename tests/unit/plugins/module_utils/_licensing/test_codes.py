@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SERVER,
     CoreLab,
-    wanted,
+    declared,
 )
 
 
@@ -66,8 +66,8 @@ def test_ledgers_licenses_and_homes_of_an_earlier_version_go_on_as_they_are(lab:
     lab.activate(lab.old)
     # The home has pinned the realm, and knows a wrong code by its licenses.
     with pytest.raises(LicensingError, match="is not this license's"):
-        lab.old.manager.activate(Activation(wanted(SERVER, code="Q4MWE-7BYRK-P2HSC-V9XGA-TZ63N")), lab.channel())
-    again = lab.old.manager.activate(Activation(wanted(*NUMBERS)), lab.channel())
+        lab.old.manager.activate(Activation(declared(SERVER, code="Q4MWE-7BYRK-P2HSC-V9XGA-TZ63N")), lab.channel())
+    again = lab.old.manager.activate(Activation(declared(*NUMBERS)), lab.channel())
     assert not again.changed
 
 

@@ -21,8 +21,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     LostReply,
     PowerCut,
+    declared,
     fault_at,
-    wanted,
 )
 
 FAULTS = [OSError, PowerCut]
@@ -58,10 +58,10 @@ def test_an_activation_whose_reply_was_lost_is_asked_for_again_under_its_id(lab:
     bad, good = lost(lab), lost(lab, damage=lambda response: response)
     for _attempt in range(3):
         with pytest.raises(ConnectionResetError):
-            lab.new.manager.activate(Activation(wanted(SERVER)), bad)
+            lab.new.manager.activate(Activation(declared(SERVER)), bad)
         assert lab.new.statuses() == {}
         assert lab.new.open_requests() == ["015120064022.request"]
-    change = lab.new.manager.activate(Activation(wanted(SERVER)), good)
+    change = lab.new.manager.activate(Activation(declared(SERVER)), good)
     assert change.results[0].action == "activated"
     assert len(ids(bad.requests + good.requests)) == 1
     assert lab.spent() == 1
@@ -97,14 +97,14 @@ def test_after_a_lost_deactivation_an_activation_first_learns_what_became_of_it(
 
 def test_only_one_license_is_in_doubt_when_the_line_breaks(lab: CoreLab) -> None:
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(Activation(wanted()), lost(lab))
+        lab.old.manager.activate(Activation(declared()), lost(lab))
     assert lab.old.open_requests() == ["015120064022.request"]
     assert [lab.ledger.holding(number) is not None for number in NUMBERS] == [True, False, False]
 
 
 def test_another_license_is_not_asked_for_while_one_is_in_doubt(lab: CoreLab) -> None:
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(Activation(wanted(SERVER)), lost(lab))
+        lab.old.manager.activate(Activation(declared(SERVER)), lost(lab))
     lab.activate(lab.old, SESSION)
     assert lab.old.open_requests() == []
     assert lab.old.statuses() == {SERVER: "Active", SESSION: "Active"}
@@ -123,7 +123,7 @@ def test_another_license_is_not_asked_for_while_one_is_in_doubt(lab: CoreLab) ->
 def test_a_damaged_reply_is_not_applied_and_the_request_stays_open(lab: CoreLab, damage: Any) -> None:
     bad = lost(lab, damage)
     with pytest.raises(LicensingError, match=DAMAGED):
-        lab.old.manager.activate(Activation(wanted(SERVER)), bad)
+        lab.old.manager.activate(Activation(declared(SERVER)), bad)
     assert lab.old.statuses() == {}
     assert lab.old.open_requests() == ["015120064022.request"]
     lab.activate(lab.old, SERVER)
@@ -226,10 +226,10 @@ def test_an_offline_activation_that_is_cut_at_any_step_is_finished_by_the_next(
     lab: CoreLab, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
 ) -> None:
     counting = lab.host("counting", "4" * 31 + "d")
-    asked = counting.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
+    asked = counting.manager.activate(Activation(declared(CLIENT), realm=lab.realm), lab.offline())
     loaded = lab.offline(lab.process(asked.requests))
-    steps = steps_of(monkeypatch, lambda: counting.manager.activate(Activation(wanted(CLIENT)), loaded))
-    some = wanted(SERVER)
+    steps = steps_of(monkeypatch, lambda: counting.manager.activate(Activation(declared(CLIENT)), loaded))
+    some = declared(SERVER)
     for step in range(1, steps + 1):
         target = lab.host(f"target{step}", f"{step:032x}")
         request = target.manager.activate(Activation(some, realm=lab.realm), lab.offline()).requests[SERVER]

@@ -25,8 +25,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     Host,
     all_files,
+    declared,
     problems_of,
-    wanted,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,15 +43,15 @@ def outcome(response: bytes) -> tuple[str, str | None]:
 
 def made_anew(lab: CoreLab, host: Host, **changes: Any) -> bytes:
     """A request to activate, changed and signed again by the host that makes it; with the code where it needs one."""
-    body = {**json.loads(requests_of(lab, host).activate(wanted(SERVER)[0]))["body"], **changes}
+    body = {**json.loads(requests_of(lab, host).activate(declared(SERVER)[0]))["body"], **changes}
     keys = {"host": documents.load_private_key(host.home.make_host_key(), "key")}
     if body["action"] in ("activate", "quote"):
-        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
+        keys["code"] = documents.key_from_code(SERVER, declared(SERVER)[0].activation_code, lab.realm.key)
     return documents.sign(documents.REQUEST, body, keys)
 
 
 def test_the_same_request_gets_the_very_same_response_and_changes_nothing_more(lab: CoreLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     first = lab.desk().answer(request)
     assert outcome(first) == ("granted", None)
     ledger = all_files(lab.folder)["authority.db"]
@@ -74,7 +74,7 @@ def test_the_same_request_gets_the_very_same_response_and_changes_nothing_more(l
 )
 def test_a_stored_answer_that_was_damaged_is_told_and_given_to_nobody(lab: CoreLab, damage: str) -> None:
     requests = requests_of(lab, lab.old)
-    asked, other = (requests.activate(wanted(SERVER)[0]) for _request in range(2))
+    asked, other = (requests.activate(declared(SERVER)[0]) for _request in range(2))
     for request in (asked, other):
         assert outcome(lab.desk().answer(request)) == ("granted", None)
     with lab.ledger.change():
@@ -97,7 +97,7 @@ def test_a_stored_answer_that_was_damaged_is_told_and_given_to_nobody(lab: CoreL
 def test_a_repeated_request_spends_one_transfer(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
-    request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     for _attempt in range(5):
         assert outcome(lab.desk().answer(request)) == ("granted", None)
     assert lab.spent() == 1
@@ -113,9 +113,9 @@ def granted_once(lab: CoreLab, host: Host, **changes: Any) -> bytes:
 def test_a_home_restored_to_a_pending_activation_is_not_granted_again_what_it_gave_back(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
-    asked = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+    asked = lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
     shutil.copytree(lab.new.root, lab.folder / "snapshot")
-    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline(lab.process(asked.requests)))
+    lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline(lab.process(asked.requests)))
     lab.deactivate(lab.new, SERVER)
     given_back = render_time(lab.clock())
     lab.clock.forward(days=1)
@@ -179,7 +179,7 @@ def test_an_emergency_activation_ends_with_what_its_machine_gives_back_and_not_w
 
 def test_a_refusal_is_repeated_too_even_when_it_would_be_granted_by_now(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     first = lab.desk().answer(request)
     assert outcome(first) == ("refused", f"License {SERVER} is live on another machine.")
     lab.deactivate(lab.old, SERVER)
@@ -204,16 +204,16 @@ def test_a_request_for_another_realm_is_refused_and_not_recorded(lab: CoreLab) -
     with Ledger.create(str(lab.folder / "foreign.db"), "foreign") as foreign:
         desk = RequestProcessor(foreign, online=True, clock=lab.clock)
         with pytest.raises(LicensingError, match=rf"request is for realm '{lab.realm.id}', this is {foreign.realm.id}"):
-            desk.answer(requests_of(lab, lab.old).activate(wanted(SERVER)[0]))
+            desk.answer(requests_of(lab, lab.old).activate(declared(SERVER)[0]))
         assert foreign.audit() == []
 
 
 def test_a_wrong_code_and_an_unknown_license_are_told_in_the_same_words(lab: CoreLab) -> None:
     requests = requests_of(lab, lab.old)
-    wrong = lab.desk().answer(requests.activate(wanted(SERVER, code=WRONG_CODE)[0]))
+    wrong = lab.desk().answer(requests.activate(declared(SERVER, code=WRONG_CODE)[0]))
     with Ledger.create(str(lab.folder / "empty.db"), "empty") as empty:
         there = Requests(empty.realm, read_fingerprint(str(lab.old.root)), lab.old.home.make_host_key(), lab.clock())
-        unknown = RequestProcessor(empty, True, lab.clock).answer(there.activate(wanted(SERVER)[0]))
+        unknown = RequestProcessor(empty, True, lab.clock).answer(there.activate(declared(SERVER)[0]))
     reasons = [documents.read(one, documents.RESPONSE, "").body["reason"] for one in (wrong, unknown)]
     assert reasons[0] == reasons[1]
     assert reasons[0]["what"] == f"The authority knows no license {SERVER} with this activation code."
@@ -224,14 +224,14 @@ def test_a_wrong_code_and_an_unknown_license_are_told_in_the_same_words(lab: Cor
 
 def test_a_quote_with_a_wrong_code_tells_nothing_of_the_license_either(lab: CoreLab) -> None:
     lab.activate(lab.old)
-    quote = lab.desk().answer(requests_of(lab, lab.new).quote(wanted(SERVER, code=WRONG_CODE)[0]))
+    quote = lab.desk().answer(requests_of(lab, lab.new).quote(declared(SERVER, code=WRONG_CODE)[0]))
     body = documents.read(quote, documents.RESPONSE, "").body
     assert body["outcome"] == "refused"
     assert not {"license", "account", "live", "holder"} & set(body)
 
 
 def test_no_request_and_no_response_holds_the_code(lab: CoreLab) -> None:
-    one = wanted(SERVER)[0]
+    one = declared(SERVER)[0]
     for make in (requests_of(lab, lab.old).activate, requests_of(lab, lab.old).quote):
         request = make(one)
         assert one.activation_code.encode() not in request
@@ -242,7 +242,7 @@ def test_a_quote_changes_nothing_however_often_it_is_asked(lab: CoreLab) -> None
     lab.activate(lab.old)
     ledger = all_files(lab.folder)["authority.db"]
     for _attempt in range(3):
-        body = documents.read(lab.desk().answer(requests_of(lab, lab.new).quote(wanted()[0])), "response", "").body
+        body = documents.read(lab.desk().answer(requests_of(lab, lab.new).quote(declared()[0])), "response", "").body
         assert (body["outcome"], body["spends"], body["live"]) == ("granted", 1, True)
     assert all_files(lab.folder)["authority.db"] == ledger
 
@@ -277,7 +277,7 @@ def test_what_was_given_back_cannot_be_given_back_again_under_a_new_id(lab: Core
 
 
 def test_a_request_that_was_tampered_with_is_refused_and_not_recorded(lab: CoreLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     records = len(lab.ledger.audit())
     for old, new in ((b'"activate"', b'"deactivate"'), (b'"machine"', b'"personal"'), (b"015.120.064", b"015.120.065")):
         assert old in request

@@ -48,8 +48,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     PowerCut,
+    declared,
     let_others_come_to,
-    wanted,
 )
 
 PACKAGE = Package(VERSION, build_package())
@@ -204,7 +204,7 @@ def test_what_ran_the_server_is_known_until_it_is_stopped(lab: CoreLab, monkeypa
 def test_what_killed_writes_left_in_the_folder_of_requests_is_removed(lab: CoreLab, tmp_path: Path) -> None:
     place = tmp_path / "requests"
     folder = RequestFolder(place)
-    asked = lab.new.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline()).requests
+    asked = lab.new.manager.activate(Activation(declared(), realm=lab.realm), lab.offline()).requests
     with cut_at("files.write.filled", error=KeyboardInterrupt()), pytest.raises(KeyboardInterrupt):
         folder.take(asked, list(asked))
     left = place / ".tmp-015120064022.request-0123"
@@ -221,7 +221,7 @@ def test_what_killed_writes_left_in_the_folder_of_requests_is_removed(lab: CoreL
 def test_no_response_is_left_for_a_later_request_to_meet(lab: CoreLab, tmp_path: Path, point: str, kind: str) -> None:
     place = tmp_path / "requests"
     folder, numbers = RequestFolder(place), [SERVER]
-    asked = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline()).requests
+    asked = lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline()).requests
     folder.take({SERVER: asked[SERVER]}, numbers)
     (place / "015120064022.response").write_bytes(lab.process(asked)[SERVER])
     with cut_at(point, kind), pytest.raises(PowerCut):

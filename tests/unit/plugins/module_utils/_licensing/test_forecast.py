@@ -45,7 +45,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     CoreLab,
     Host,
-    wanted,
+    declared,
 )
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -178,7 +178,7 @@ class Walk:
         online = event.online
         channel = self.watched(self.lab.channel()) if online else self.lab.offline(self.answers[event.host])
         drain = None if event.drain is None else DrainOptions(0, event.drain)
-        licenses = wanted(*event.numbers)
+        licenses = declared(*event.numbers)
         if not event.has_codes:
             licenses = [replace(license, activation_code=None) for license in licenses]
         activation = Activation(
@@ -316,7 +316,7 @@ def test_an_activation_offline_without_a_realm_is_refused_in_check_mode_too(tmp_
     try:
         for dry in (True, False):
             with pytest.raises(LicensingError, match="no realm is pinned"):
-                walk.lab.new.manager.activate(Activation(wanted(SERVER)), walk.lab.offline(), dry=dry)
+                walk.lab.new.manager.activate(Activation(declared(SERVER)), walk.lab.offline(), dry=dry)
     finally:
         walk.lab.close()
 

@@ -20,8 +20,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     LostReply,
     actions,
+    declared,
     problems_of,
-    wanted,
 )
 
 
@@ -42,7 +42,7 @@ class TestHostKeys:
         self, lab: CoreLab, other: bool, pending: bool, dry: bool
     ) -> None:
         if pending:
-            lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+            lab.old.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
         else:
             lab.activate(lab.old, SERVER)
         key = self.lose(lab)
@@ -53,7 +53,7 @@ class TestHostKeys:
         before, ledger = lab.old.files(), lab.ledger_path.read_bytes()
         for channel in (lab.channel(), lab.offline()):
             with pytest.raises(LicensingError) as refused:
-                lab.old.manager.activate(Activation(wanted(SERVER, SESSION)), channel, dry=dry)
+                lab.old.manager.activate(Activation(declared(SERVER, SESSION)), channel, dry=dry)
             assert problems_of(refused) == [told]
         assert lab.old.files() == before and lab.ledger_path.read_bytes() == ledger
         if not dry:
@@ -66,7 +66,7 @@ class TestHostKeys:
         lab.activate(lab.old, SERVER, SESSION)
         if pending:
             with pytest.raises(ConnectionResetError):
-                lab.old.manager.activate(Activation(wanted(CLIENT)), LostReply(lab.realm, lab.desk().answer))
+                lab.old.manager.activate(Activation(declared(CLIENT)), LostReply(lab.realm, lab.desk().answer))
         self.lose(lab)
         with pytest.raises(LicensingError) as refused:
             lab.activate(lab.old)

@@ -34,8 +34,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     Host,
     all_files,
+    declared,
     fault_at,
-    wanted,
 )
 
 CONTENT = build_package()
@@ -230,7 +230,7 @@ def test_an_active_or_pending_license_keeps_its_server(lab: CoreLab) -> None:
         remove(lab.old.home)
     assert lab.old.files() == before
     put(lab.new)
-    lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+    lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
     with pytest.raises(LicensingError, match=f"Licenses are active or pending here: {SERVER}"):
         remove(lab.new.home)
 

@@ -30,9 +30,9 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     LostReply,
     actions,
+    declared,
     names,
     problems_of,
-    wanted,
 )
 
 ACTIVE = dict.fromkeys(NUMBERS, "Active")
@@ -138,7 +138,7 @@ def test_a_license_that_is_live_on_the_old_machine_is_refused_to_the_new_one(lab
 
 
 def test_one_wrong_code_stops_all_before_anything_is_asked_for(lab: CoreLab) -> None:
-    some = [wanted(SERVER)[0], DeclaredLicense(SESSION, WRONG_CODE, "PROSession"), wanted(CLIENT)[0]]
+    some = [declared(SERVER)[0], DeclaredLicense(SESSION, WRONG_CODE, "PROSession"), declared(CLIENT)[0]]
     with pytest.raises(LicensingError, match=f"knows no license {SESSION} with this activation code") as refused:
         lab.old.manager.activate(Activation(some), lab.channel())
     assert WRONG_CODE not in str(refused.value)
@@ -161,7 +161,7 @@ def test_no_file_of_a_home_and_no_result_holds_a_code(lab: CoreLab) -> None:
 
 def test_a_dead_machines_license_is_quoted_but_not_activated(lab: CoreLab) -> None:
     lab.activate(lab.old)
-    quotes = lab.new.manager.quote(wanted(), lab.channel())
+    quotes = lab.new.manager.quote(declared(), lab.channel())
     assert [(quote.refusal, quote.live, quote.spends) for quote in quotes] == [(None, True, 1)] * 3
     holder = lab.old.overview["licenses"][0]["holder"]
     assert {quote.holder for quote in quotes} == {holder}
@@ -212,8 +212,8 @@ def test_another_realm_than_the_pinned_one_is_refused(lab: CoreLab) -> None:
     elsewhere.realm = foreign
     before = lab.old.files()
     calls = [
-        lambda: lab.old.manager.quote(wanted(), lab.channel(), realm=foreign),
-        lambda: lab.old.manager.quote(wanted(), elsewhere),
+        lambda: lab.old.manager.quote(declared(), lab.channel(), realm=foreign),
+        lambda: lab.old.manager.quote(declared(), elsewhere),
         lambda: lab.old.manager.deactivate(Deactivation([SERVER]), elsewhere),
     ]
     for call in calls:
@@ -224,7 +224,7 @@ def test_another_realm_than_the_pinned_one_is_refused(lab: CoreLab) -> None:
 
 def test_without_any_realm_nothing_is_asked(lab: CoreLab) -> None:
     with pytest.raises(LicensingError, match="not known whose responses to honour"):
-        lab.old.manager.activate(Activation(wanted()), lab.offline())
+        lab.old.manager.activate(Activation(declared()), lab.offline())
     assert lab.old.open_requests() == []
 
 
@@ -232,7 +232,7 @@ def test_without_any_realm_nothing_is_asked(lab: CoreLab) -> None:
 @pytest.mark.parametrize("dry", [False, True], ids=["run", "check"])
 def test_a_response_that_is_refused_ends_no_service(lab: CoreLab, drain: float | None, dry: bool) -> None:
     lab.activate(lab.old, SERVER)
-    lab.old.manager.activate(Activation(wanted(SESSION)), lab.offline())
+    lab.old.manager.activate(Activation(declared(SESSION)), lab.offline())
     before = lab.old.files()
     damaged = lab.offline({SESSION: b"cut o"})
     with pytest.raises(LicensingError, match="truncated or damaged"):
@@ -245,7 +245,7 @@ def test_a_response_that_is_refused_ends_no_service(lab: CoreLab, drain: float |
 def test_what_is_pending_of_licenses_that_stay_is_finished_before_others_are_given_up(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(Activation(wanted(SESSION)), LostReply(lab.realm, lab.desk().answer))
+        lab.old.manager.activate(Activation(declared(SESSION)), LostReply(lab.realm, lab.desk().answer))
     change = lab.deactivate(lab.old, SERVER, drain_seconds=0)
     assert lab.old.statuses() == {SERVER: "Inactive Nodelock", SESSION: "Active"}
     assert change.after.as_dict() == lab.old.overview and not change.after.server.maintenance
@@ -272,10 +272,10 @@ def test_a_pending_update_keeps_no_license_from_being_activated_for_good(lab: Co
         lab.old.home.save(replace(lab.old.home.config(), fenced={SERVER: "2026-01-01T12:00:00Z"}))
     host, given_back = (lab.new, [SERVER]) if bridged else (lab.old, [])
     for dry in (True, False):
-        change = host.manager.activate(Activation(wanted(SERVER), returned=given_back), lab.offline(), dry=dry)
+        change = host.manager.activate(Activation(declared(SERVER), returned=given_back), lab.offline(), dry=dry)
         assert [one.action for one in change.results] == ["pending"]
     assert {json.loads(request)["body"]["action"] for request in change.requests.values()} == {"activate"}
-    host.manager.activate(Activation(wanted(SERVER), returned=given_back), lab.offline(lab.process(change.requests)))
+    host.manager.activate(Activation(declared(SERVER), returned=given_back), lab.offline(lab.process(change.requests)))
     assert host.served() == {"015120064022"} and host.open_requests() == []
     lab.check_one_holder()
 

@@ -27,15 +27,15 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     CoreLab,
     Host,
     LostReply,
+    declared,
     problems_of,
-    wanted,
 )
 
 PENDING = dict.fromkeys(NUMBERS, "activate")
 
 
 def ask(lab: CoreLab, host: Host, *numbers: str, responses: Mapping[str, bytes] | None = None) -> Any:
-    return host.manager.activate(Activation(wanted(*numbers), realm=lab.realm), lab.offline(responses))
+    return host.manager.activate(Activation(declared(*numbers), realm=lab.realm), lab.offline(responses))
 
 
 def give_back(lab: CoreLab, host: Host, *numbers: str, responses: Mapping[str, bytes] | None = None) -> Any:
@@ -252,11 +252,11 @@ class TestRefused:
 
 def test_a_refusal_closes_its_request_and_leaves_the_way_free(lab: CoreLab) -> None:
     request = lab.old.manager.activate(
-        Activation(wanted(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline()
+        Activation(declared(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline()
     ).requests
     with pytest.raises(LicensingError, match=f"knows no license {SERVER} with this activation code"):
         lab.old.manager.activate(
-            Activation(wanted(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline(lab.process(request))
+            Activation(declared(SERVER, code=WRONG_CODE), realm=lab.realm), lab.offline(lab.process(request))
         )
     assert lab.old.open_requests() == []
     assert lab.old.statuses() == {}
@@ -281,7 +281,7 @@ def test_an_answer_that_does_not_come_keeps_the_next_license_from_being_asked_fo
     ask(lab, lab.old, SERVER, SESSION)
     line = LostReply(lab.realm, lab.desk().answer)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(Activation(wanted(SERVER, SESSION)), line)
+        lab.old.manager.activate(Activation(declared(SERVER, SESSION)), line)
     assert len(line.requests) == 1 and len(lab.old.open_requests()) == 2
 
 
@@ -297,7 +297,7 @@ def test_a_refused_deactivation_of_what_another_machine_holds_does_not_make_two_
     lab.check_one_holder()
     for channel in (lab.channel(), lab.offline()):
         try:
-            lab.old.manager.activate(Activation(wanted(SERVER)), channel)
+            lab.old.manager.activate(Activation(declared(SERVER)), channel)
         except LicensingError as error:
             assert "live on another machine" in str(error)
         lab.check_one_holder()
@@ -319,7 +319,7 @@ def test_a_pending_request_is_finished_where_it_was_made_for(lab: CoreLab) -> No
     other = {"name": "REHEARSAL other", "key": "A" * 43 + "="}
     lab.old.write("Config/server.json", json.dumps({**config, "realm": other}))
     with pytest.raises(LicensingError, match="was made for another realm than REHEARSAL other") as refused:
-        lab.old.manager.activate(Activation(wanted()), lab.offline())
+        lab.old.manager.activate(Activation(declared()), lab.offline())
     assert len(problems_of(refused)) == 3
 
 
@@ -332,7 +332,7 @@ def test_a_machine_that_became_another_one_does_not_take_what_it_asked_for_befor
 
 
 def without_codes(*numbers: str) -> list[DeclaredLicense]:
-    return [replace(one, activation_code=None) for one in wanted(*numbers)]
+    return [replace(one, activation_code=None) for one in declared(*numbers)]
 
 
 def test_what_is_pending_is_finished_without_an_activation_code(lab: CoreLab) -> None:

@@ -13,13 +13,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     CoreLab,
-    wanted,
+    declared,
 )
 
 
 class TestPersonalNodelocks:
     def activate(self, lab: CoreLab, host: Any, nodelock: str = "personal") -> Any:
-        return host.manager.activate(Activation(wanted(SERVER, nodelock=nodelock)), lab.channel())
+        return host.manager.activate(Activation(declared(SERVER, nodelock=nodelock)), lab.channel())
 
     def test_a_personal_nodelock_has_its_own_account(self, lab: CoreLab) -> None:
         self.activate(lab, lab.old)
@@ -48,5 +48,5 @@ class TestPersonalNodelocks:
 
     def test_a_personal_nodelock_is_refused_offline_before_a_request_is_made(self, lab: CoreLab) -> None:
         with pytest.raises(LicensingError, match="personal nodelock cannot be activated offline"):
-            lab.old.manager.activate(Activation(wanted(SERVER, nodelock="personal"), realm=lab.realm), lab.offline())
+            lab.old.manager.activate(Activation(declared(SERVER, nodelock="personal"), realm=lab.realm), lab.offline())
         assert lab.old.open_requests() == []

@@ -23,8 +23,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     CoreLab,
+    declared,
     names,
-    wanted,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -82,7 +82,7 @@ def test_no_name_is_taken_from_a_license_that_is_here_and_not_declared(lab: Core
 
 
 def test_a_name_of_a_license_whose_activation_is_pending_is_not_taken_either(lab: CoreLab) -> None:
-    lab.old.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline())
+    lab.old.manager.activate(Activation(declared(CLIENT), realm=lab.realm), lab.offline())
     assert lab.old.statuses() == {} and lab.old.profiles() == [("Client", CLIENT)]
     before = lab.old.files()
     with pytest.raises(LicensingError, match=f"but is that of license {CLIENT} here"):
@@ -115,10 +115,10 @@ def test_what_a_server_has_is_kept_and_only_what_it_lacks_is_made(lab: CoreLab) 
     assert not declare(lab, *pairs, **options).changed
 
 
-@pytest.mark.parametrize("declared", [None, "A"])
-def test_a_kept_name_is_left_to_its_license_also_where_that_stays(lab: CoreLab, declared: str | None) -> None:
+@pytest.mark.parametrize("profile", [None, "A"])
+def test_a_kept_name_is_left_to_its_license_also_where_that_stays(lab: CoreLab, profile: str | None) -> None:
     declare(lab, (SERVER, "A"))
-    declare(lab, (SESSION, declared), keep_profiles=True)
+    declare(lab, (SESSION, profile), keep_profiles=True)
     assert lab.old.profiles() == [("A", SERVER), ("Profile1", SESSION)]
 
 
@@ -187,30 +187,30 @@ profile_names = st.sampled_from(["A", "B", "Profile1", "Profile2", "X"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     current=st.lists(st.tuples(profile_names, st.sampled_from(NUMBERS)), max_size=5, unique_by=lambda pair: pair[0]),
-    declared=st.lists(
+    pairs=st.lists(
         st.tuples(st.sampled_from(NUMBERS), st.none() | profile_names), max_size=3, unique_by=lambda pair: pair[0]
     ),
     extra=st.lists(st.tuples(profile_names, st.sampled_from(NUMBERS)), max_size=2),
 )
 def test_no_declaration_leaves_a_home_that_cannot_be_read_or_a_run_that_never_settles(
-    lab: CoreLab, current: Any, declared: Any, extra: Any
+    lab: CoreLab, current: Any, pairs: Any, extra: Any
 ) -> None:
     if not lab.old.statuses():
         lab.activate(lab.old)
     lab.old.manager.set_profiles(ProfileChange([Profile(*pair) for pair in current], purge=True))
     options = {"extra_profiles": [Profile(*pair) for pair in extra]}
     try:
-        declare(lab, *declared, **options)
+        declare(lab, *pairs, **options)
     except LicensingError:
         assert lab.old.profiles() == current
         return
     shown = lab.old.profiles()
-    claimed = {name for number, name in declared if name} | {name for name, number in extra}
+    claimed = {name for number, name in pairs if name} | {name for name, number in extra}
     assert claimed <= {name for name, number in shown}
-    for number, name in declared:
+    for number, name in pairs:
         assert name is None or (name, number) in shown
         assert number in [license for shown_name, license in shown]
-    assert not declare(lab, *declared, **options).changed
+    assert not declare(lab, *pairs, **options).changed
 
 
 def test_a_maintenance_mark_survives_every_other_change(lab: CoreLab) -> None:
@@ -219,4 +219,4 @@ def test_a_maintenance_mark_survives_every_other_change(lab: CoreLab) -> None:
     lab.old.manager.set_profiles(ProfileChange(absent=["Client"]))
     lab.deactivate(lab.old)
     assert lab.old.overview["server"]["maintenance"] is True
-    assert wanted(SERVER)[0].profile in names(lab.old.overview["profiles"])
+    assert declared(SERVER)[0].profile in names(lab.old.overview["profiles"])

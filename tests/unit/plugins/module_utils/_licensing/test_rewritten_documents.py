@@ -26,14 +26,14 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     SERVER,
     CoreLab,
-    wanted,
+    declared,
 )
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 
 def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of_the_request(lab: CoreLab) -> None:
-    request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     document = json.loads(request)
     document["signatures"]["code"] = document["signatures"]["host"]
     desk = lab.desk()
@@ -41,10 +41,10 @@ def test_a_proof_of_the_code_that_was_damaged_on_the_way_does_not_bind_the_id_of
     assert (refused.outcome, refused.proven) == ("refused", False)
     other = requests_of(lab, lab.new)
     other._now += timedelta(seconds=1)
-    forged = json.loads(other.activate(wanted(SERVER)[0]))
+    forged = json.loads(other.activate(declared(SERVER)[0]))
     forged["body"]["id"] = document["body"]["id"]
     keys = {"host": documents.load_private_key(lab.new.home.make_host_key(), "")}
-    keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
+    keys["code"] = documents.key_from_code(SERVER, declared(SERVER)[0].activation_code, lab.realm.key)
     with pytest.raises(LicensingError, match="Another request with this id was already answered"):
         desk.answer(documents.sign(documents.REQUEST, forged["body"], keys))
     granted = desk.process(request)
@@ -108,7 +108,7 @@ def _json(data: bytes, draw: random.Random) -> bytes:
 def test_whoever_writes_a_document_anew_it_keeps_its_identity(lab: CoreLab, seed: int) -> None:
     # An authority answers a license so often in an hour.
     lab.clock.forward(hours=1)
-    request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     response = lab.desk().answer(request)
     draw = random.Random(seed)
     for data, kind in ((request, documents.REQUEST), (response, documents.RESPONSE)):
@@ -132,7 +132,7 @@ def test_whatever_happens_to_a_request_the_original_goes_through(
     lab.clock.forward(hours=1)
     if action == "activate":
         lab.deactivate(lab.new, SERVER) if STEM in lab.new.served() else None
-        request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+        request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     else:
         lab.activate(lab.new, SERVER)
         request = getattr(requests_of(lab, lab.new), action)(SERVER, "machine")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import freshness
 from ansible_collections.aims.licensing.plugins.modules import aims_license_activate
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     HOME,
@@ -78,6 +79,8 @@ def stack(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]
         write(self, name, *rest)
 
     monkeypatch.setattr(Folder, "write", watch)
+    # The call begins here, and not with the process of the tests.
+    monkeypatch.setattr(freshness, "_began", freshness.uptime)
     activate(lab)
     [calls] = stacks
     calls[-1] = (str(TREE / CORE / "files.py"), "write")

@@ -35,9 +35,9 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     CoreLab,
     as_nobody,
+    declared,
     let_others_come_to,
     problems_of,
-    wanted,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -346,7 +346,7 @@ def test_what_must_leave_the_host_only_encrypted_is_marked_so(lab: CoreLab) -> N
 
 class TestJournal:
     def request(self, lab: CoreLab) -> bytes:
-        change = lab.old.manager.activate(Activation(wanted(SERVER), realm=lab.realm), lab.offline())
+        change = lab.old.manager.activate(Activation(declared(SERVER), realm=lab.realm), lab.offline())
         return change.requests[SERVER]
 
     def test_a_second_request_for_a_license_is_refused(self, lab: CoreLab) -> None:

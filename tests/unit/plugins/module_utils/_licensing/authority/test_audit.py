@@ -25,7 +25,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     WRONG_CODE,
     Clock,
     CoreLab,
-    wanted,
+    declared,
 )
 
 
@@ -43,8 +43,8 @@ def a_year(lab: CoreLab) -> None:
     lab.old.manager.update([SERVER], lab.channel())
     requests = requests_of(lab, lab.new)  # type: ignore[arg-type]
     for request in (
-        requests.activate(wanted(SERVER)[0]),
-        requests.activate(wanted(SERVER, code=WRONG_CODE)[0]),
+        requests.activate(declared(SERVER)[0]),
+        requests.activate(declared(SERVER, code=WRONG_CODE)[0]),
         requests.deactivate(SERVER, "machine"),
         requests_of(lab, lab.old).deactivate(SERVER, "machine"),  # type: ignore[arg-type]
     ):

@@ -32,8 +32,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     LostReply,
     PowerCut,
+    declared,
     fault_at,
-    wanted,
 )
 
 UNTIL = "2026-01-08T12:00:00Z"
@@ -42,7 +42,7 @@ DATES = ("2027-01-01T12:00:00Z",)
 
 def bridge(lab: CoreLab, host: Host, *numbers: str, dry: bool = False) -> Any:
     asked = numbers or (SERVER,)
-    return host.manager.activate(Activation(wanted(*asked), emergency=asked), lab.channel(), dry=dry)
+    return host.manager.activate(Activation(declared(*asked), emergency=asked), lab.channel(), dry=dry)
 
 
 def shown(host: Host, number: str = SERVER) -> tuple[Any, Any]:
@@ -60,10 +60,10 @@ def grants_of(host: Host) -> Entitlements:
 
 def ask(lab: CoreLab, host: Host, online: bool = True, **changes: Any) -> dict[str, Any]:
     """The authority's answer to an emergency request of a host, changed and signed anew."""
-    request = requests_of(lab, host).activate(wanted(SERVER)[0], emergency=True)  # type: ignore[arg-type]
+    request = requests_of(lab, host).activate(declared(SERVER)[0], emergency=True)  # type: ignore[arg-type]
     if changes:
         keys = {"host": documents.load_private_key(host.home.make_host_key(), "key")}
-        keys["code"] = documents.key_from_code(SERVER, wanted(SERVER)[0].activation_code, lab.realm.key)
+        keys["code"] = documents.key_from_code(SERVER, declared(SERVER)[0].activation_code, lab.realm.key)
         request = documents.sign(documents.REQUEST, {**json.loads(request)["body"], **changes}, keys)
     body: dict[str, Any] = json.loads(lab.desk(online).answer(request))["body"]
     return body
@@ -126,9 +126,9 @@ def test_again_and_again_while_the_other_machine_holds_it_changes_nothing(lab: C
     bridge(lab, lab.new)
     before = lab.new.files()
     for options in ({}, {"emergency": (SERVER,)}):
-        change = lab.new.manager.activate(Activation(wanted(SERVER), **options), lab.channel())
+        change = lab.new.manager.activate(Activation(declared(SERVER), **options), lab.channel())
         assert not change.changed and change.results[0].action == "unchanged"
-        dry = lab.new.manager.activate(Activation(wanted(SERVER), **options), lab.channel(), dry=True)
+        dry = lab.new.manager.activate(Activation(declared(SERVER), **options), lab.channel(), dry=True)
         assert not dry.changed and dry.results[0].live is True
     assert lab.new.files() == before and len(lab.ledger.records(SERVER, "emergency")) == 1
 
@@ -141,7 +141,7 @@ def test_once_the_license_is_free_it_is_activated_for_good(lab: CoreLab, how: st
         release(lab.ledger, SERVER, "lost", lab.clock())
     else:
         lab.deactivate(lab.old, SERVER)
-    dry = lab.new.manager.activate(Activation(wanted(SERVER)), lab.channel(), dry=True)
+    dry = lab.new.manager.activate(Activation(declared(SERVER)), lab.channel(), dry=True)
     assert dry.changed and (dry.results[0].action, dry.results[0].spends) == ("activated", 1)
     result = lab.activate(lab.new, SERVER).results[0]
     assert (result.action, result.spends, shown(lab.new)) == ("activated", 1, ("Active", None))
@@ -194,7 +194,7 @@ def test_where_no_other_machine_holds_it_there_is_no_emergency(lab: CoreLab, sta
 
 def test_without_the_code_there_is_none(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    request = requests_of(lab, lab.new).activate(wanted(SERVER, code=WRONG_CODE)[0], emergency=True)  # type: ignore[arg-type]
+    request = requests_of(lab, lab.new).activate(declared(SERVER, code=WRONG_CODE)[0], emergency=True)  # type: ignore[arg-type]
     answer = lab.desk().process(request)
     assert (answer.outcome, answer.proven) == ("refused", False)
     assert lab.ledger.records(SERVER, "emergency") == []
@@ -221,7 +221,7 @@ def test_a_reply_that_was_lost_is_asked_for_again_and_is_no_second_emergency(lab
     lab.activate(lab.old, SERVER)
     with pytest.raises(ConnectionResetError):
         lab.new.manager.activate(
-            Activation(wanted(SERVER), emergency=[SERVER]), LostReply(lab.realm, lab.desk().answer)
+            Activation(declared(SERVER), emergency=[SERVER]), LostReply(lab.realm, lab.desk().answer)
         )
     lab.clock.forward(hours=1)
     lab.activate(lab.new, SERVER)
@@ -265,25 +265,25 @@ def test_a_crash_while_it_is_ended_leaves_a_home_that_goes_on(
 
 def test_offline_it_comes_by_file_and_stays_until_it_has_ended(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    change = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
+    change = lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
     responses = lab.process(change.requests)
-    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(responses))
+    lab.new.manager.activate(Activation(declared(SERVER)), lab.offline(responses))
     assert shown(lab.new) == ("Active", UNTIL)
-    assert not lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline()).requests
+    assert not lab.new.manager.activate(Activation(declared(SERVER)), lab.offline()).requests
     lab.clock.forward(days=7)
     release(lab.ledger, SERVER, "lost", lab.clock())
-    change = lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline())
-    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(change.requests)))
+    change = lab.new.manager.activate(Activation(declared(SERVER)), lab.offline())
+    lab.new.manager.activate(Activation(declared(SERVER)), lab.offline(lab.process(change.requests)))
     assert shown(lab.new) == ("Active", None)
 
 
 def test_offline_what_the_other_machine_gave_back_is_requested_for_good(lab: CoreLab) -> None:
     lab.activate(lab.old, SERVER)
-    change = lab.new.manager.activate(Activation(wanted(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
-    lab.new.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(change.requests)))
+    change = lab.new.manager.activate(Activation(declared(SERVER), realm=lab.realm, emergency=[SERVER]), lab.offline())
+    lab.new.manager.activate(Activation(declared(SERVER)), lab.offline(lab.process(change.requests)))
     lab.deactivate(lab.old, SERVER)
     bridging = lab.new.read(f"Nodelocks/{digits(SERVER)}.lock")
-    taken = lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline())
+    taken = lab.new.manager.activate(Activation(declared(SERVER), returned=[SERVER]), lab.offline())
     body = json.loads(taken.requests[SERVER])["body"]
     assert (body["action"], body.get("emergency")) == ("activate", None)
     # The bridge stays until the response is applied, and serves again where it refuses.
@@ -292,14 +292,14 @@ def test_offline_what_the_other_machine_gave_back_is_requested_for_good(lab: Cor
     lab.activate(third, SERVER)
     with pytest.raises(LicensingError, match="live on another machine"):
         lab.new.manager.activate(
-            Activation(wanted(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests))
+            Activation(declared(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests))
         )
     assert shown(lab.new) == ("Active", UNTIL)
     lab.deactivate(third, SERVER)
-    taken = lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline())
-    lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests)))
+    taken = lab.new.manager.activate(Activation(declared(SERVER), returned=[SERVER]), lab.offline())
+    lab.new.manager.activate(Activation(declared(SERVER), returned=[SERVER]), lab.offline(lab.process(taken.requests)))
     assert shown(lab.new) == ("Active", None) and lab.ledger.holding(SERVER).live
-    assert not lab.new.manager.activate(Activation(wanted(SERVER), returned=[SERVER]), lab.offline()).changed
+    assert not lab.new.manager.activate(Activation(declared(SERVER), returned=[SERVER]), lab.offline()).changed
 
 
 def test_how_long_is_the_authoritys_choice_and_never_is_one(lab: CoreLab) -> None:

@@ -37,7 +37,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     WRONG_CODE,
     CoreLab,
-    wanted,
+    declared,
 )
 
 HEAD = b"POST /v1/requests HTTP/1.1\r\nHost: x\r\n"
@@ -72,7 +72,7 @@ def test_a_good_client_is_served_while_slow_ones_hold_all_the_connections_they_c
             tls = lines.enter_context(service.tls().wrap_socket(line, server_hostname="localhost"))
             slow[-1] = tls
             tls.sendall((HEAD, HEAD + b"Content-Length: 60000\r\n\r\n{", b"G")[at % 3])
-        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+        lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
         assert lab.old.statuses() == {SERVER: "Active"}
         metrics = service.metrics()
         assert metrics["aims_authority_connections"] <= web.CONNECTIONS_PER_ADDRESS
@@ -87,7 +87,7 @@ def test_slow_clients_of_many_addresses_make_way_too(lab: ServiceLab) -> None:
     with contextlib.ExitStack() as lines:
         for at in range(web.CONNECTIONS + 50):
             lines.enter_context(service.plug(f"127.0.{1 + at // 40}.{1 + at % 40}"))
-        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+        lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
         assert service.metrics()["aims_authority_connections"] <= web.CONNECTIONS
     assert lab.old.statuses() == {SERVER: "Active"}
 
@@ -181,13 +181,13 @@ def test_where_all_connections_wait_for_slow_answers_a_good_client_is_served_all
             line = lines.enter_context(service.plug(f"127.0.{1 + at // 20}.{1 + at % 20}"))
             tls = lines.enter_context(service.tls().wrap_socket(line, server_hostname="localhost"))
             tls.sendall(call)
-        lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+        lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
     assert lab.old.statuses() == {SERVER: "Active"}
 
 
 def test_a_ledger_that_fails_is_no_fault_of_the_clients_and_is_not_shown_to_them(lab: ServiceLab) -> None:
     service = lab.serve()
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with contextlib.closing(sqlite3.connect(lab.ledger_path, isolation_level=None)) as db:
         db.execute("ALTER TABLE response RENAME TO hidden")
         status, headers, body = service.call("POST", "/v1/requests", request)
@@ -205,7 +205,7 @@ def test_a_wrong_code_and_an_unknown_number_are_answered_in_one_way_and_slowly(l
     asked = {
         make.__name__ + one.number: make(one)
         for make in (requests.activate, requests.quote)
-        for one in (wanted(SERVER, code=WRONG_CODE)[0], unknown)
+        for one in (declared(SERVER, code=WRONG_CODE)[0], unknown)
     }
     asked.update({f"deactivate{n}": requests.deactivate(n, "machine") for n in (SERVER, unknown.number)})
 
@@ -232,7 +232,7 @@ def test_after_so_many_wrong_requests_an_address_is_turned_away_for_a_while_and_
     status, headers, body = service.call("POST", "/v1/requests", b"garbage")
     assert status == 429 and 0 < int(headers["retry-after"]) <= 600
     assert json.loads(body)["code"] == "too_many"
-    right = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    right = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     assert service.call("POST", "/v1/requests", right)[0] == 429
     assert service.call("GET", "/requests")[0] == 429
     assert outcome(service.ask(right, source="127.0.0.7")) == "granted"
@@ -243,7 +243,7 @@ def test_after_so_many_wrong_requests_an_address_is_turned_away_for_a_while_and_
 def test_strangers_make_neither_the_ledger_nor_its_audit_log_grow(lab: ServiceLab) -> None:
     service = lab.serve()
     requests = requests_of(lab, lab.old)
-    wrong = [requests.activate(wanted(SERVER, code=WRONG_CODE)[0]) for _at in range(60)]
+    wrong = [requests.activate(declared(SERVER, code=WRONG_CODE)[0]) for _at in range(60)]
     with ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda at: service.ask(wrong[at], f"127.0.2.{at + 1}"), range(60)))
     assert {outcome(answer) for answer in answers} == {"refused"}
@@ -259,7 +259,7 @@ def test_strangers_make_neither_the_ledger_nor_its_audit_log_grow(lab: ServiceLa
 def test_only_so_many_requests_of_strangers_are_remembered(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "REMEMBERED", 5)
     requests = requests_of(lab, lab.old)  # type: ignore[arg-type]
-    asked = [requests.activate(wanted(SERVER, code=WRONG_CODE)[0]) for _at in range(12)]
+    asked = [requests.activate(declared(SERVER, code=WRONG_CODE)[0]) for _at in range(12)]
     answers = [lab.desk().answer(one) for one in asked]
     assert lab.ledger._rows("SELECT count(*) FROM unproven") == [(5,)]
     # Those that are forgotten are answered in the very same way all the same.
@@ -282,7 +282,7 @@ def test_each_hour_with_strangers_leaves_one_record_and_the_number_of_the_hour_b
     requests = requests_of(lab, lab.old)  # type: ignore[arg-type]
     for count in (3, 2, 1):
         for _at in range(count):
-            lab.desk().answer(requests.activate(wanted(SERVER, code=WRONG_CODE)[0]))
+            lab.desk().answer(requests.activate(declared(SERVER, code=WRONG_CODE)[0]))
         lab.clock.forward(hours=1)
     told = [one["detail"]["earlier"] for one in lab.ledger.audit() if one["detail"].get("unproven")]
     assert told == [0, 3, 2]

@@ -47,13 +47,13 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     WRONG_CODE,
-    wanted,
+    declared,
 )
 
 
 def test_the_responses_are_mailed_too_each_under_the_name_of_its_license(lab: ServiceLab) -> None:
-    good = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
-    wrong = requests_of(lab, lab.old).activate(wanted(SESSION, code=WRONG_CODE)[0])
+    good = requests_of(lab, lab.old).activate(declared(SERVER)[0])
+    wrong = requests_of(lab, lab.old).activate(declared(SESSION, code=WRONG_CODE)[0])
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
         results = upload(service, ANNA, ("a", good), ("../../etc/passwd", wrong), ("<b>.exe", b"junk"))
@@ -77,7 +77,7 @@ def test_the_responses_are_mailed_too_each_under_the_name_of_its_license(lab: Se
 
 
 def test_a_mail_has_nothing_in_it_that_a_stranger_wrote(lab: ServiceLab) -> None:
-    body = json.loads(requests_of(lab, lab.old).activate(wanted(SERVER)[0]))
+    body = json.loads(requests_of(lab, lab.old).activate(declared(SERVER)[0]))
     lure = "https://evil.x"
     forged = [
         json.dumps({**body, "format": lure}).encode(),
@@ -114,7 +114,7 @@ def test_a_mail_has_nothing_in_it_that_a_stranger_wrote(lab: ServiceLab) -> None
     ],
 )
 def test_what_is_no_address_gets_no_mail_and_nothing_is_processed(lab: ServiceLab, email: str) -> None:
-    body, headers = form(email, [("x", requests_of(lab, lab.old).activate(wanted(SERVER)[0]))])
+    body, headers = form(email, [("x", requests_of(lab, lab.old).activate(declared(SERVER)[0]))])
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
         refused = service.refused(400, "POST", "/requests", body, {**headers, **JSON})
@@ -139,7 +139,7 @@ def shown_mail(service: Service, email: str, *files: tuple[str, bytes]) -> tuple
 
 
 def test_the_page_says_whether_the_mail_server_has_the_mail(lab: ServiceLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
         # The answer comes after the mail: nothing has to be waited for.
@@ -152,7 +152,7 @@ def test_the_page_says_whether_the_mail_server_has_the_mail(lab: ServiceLab) -> 
 
 @pytest.mark.parametrize("refusal", ["451 greylisted", "550 no such user"])
 def test_a_mail_that_is_refused_is_told_at_once_and_not_tried_again(lab: ServiceLab, refusal: str) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer() as mail:
         mail.refusals = [refusal, refusal]
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
@@ -173,7 +173,7 @@ def test_a_mail_server_that_is_away_costs_nobody_the_response(lab: ServiceLab) -
     with MailServer() as mail:
         address = mail.address
     service = lab.serve("--smtp", address, "--mail-from", FROM)
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     (result,) = upload(service, ANNA, ("x", request))
     assert (result["outcome"], result["mailed"]) == ("granted", False) and result["content"]
     kind, said = shown_mail(service, ANNA, ("x", request))
@@ -209,7 +209,7 @@ def slow_mail_server(greeting: bytes) -> Iterator[str]:
 def test_a_slow_mail_server_keeps_nobody_waiting_for_long_and_nobody_else_at_all(
     lab: ServiceLab, greeting: bytes
 ) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with slow_mail_server(greeting) as address, ThreadPoolExecutor() as pool:
         service = lab.serve("--smtp", address, "--mail-from", FROM)
         begun = time.monotonic()
@@ -252,7 +252,7 @@ def test_mail_is_handed_over_encrypted_and_with_a_password_where_it_is_told_to(l
     certificates.load(context)
     ca = Path(certificates.where) / "ca.pem"
     (tmp_path / "password").write_text("pass word\n", encoding="utf-8")
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer(context, ("authority", "pass word")) as mail:
         port = mail.address.rpartition(":")[2]
         options = ("--smtp", f"localhost:{port}", "--smtp-starttls", "--mail-from", FROM)
@@ -272,7 +272,7 @@ def test_mail_is_handed_over_encrypted_and_with_a_password_where_it_is_told_to(l
 
 
 def test_a_mail_server_that_offers_no_encryption_gets_no_mail_that_wants_it(lab: ServiceLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--smtp-starttls", "--mail-from", FROM)
         kind, said = shown_mail(service, ANNA, ("x", request))
@@ -287,7 +287,7 @@ def test_a_mail_server_that_refuses_the_login_gets_no_mail(lab: ServiceLab, tmp_
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificates.load(context)
     (tmp_path / "password").write_text("another\n", encoding="utf-8")
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer(context, ("authority", "pass word")) as mail:
         port = mail.address.rpartition(":")[2]
         login = ("--smtp-user", "authority", "--smtp-password-file", str(tmp_path / "password"))
@@ -303,7 +303,7 @@ def test_a_mail_server_that_refuses_the_login_gets_no_mail(lab: ServiceLab, tmp_
 
 
 def test_so_many_mails_go_to_one_address_and_then_no_more_for_a_while(lab: ServiceLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with MailServer() as mail:
         service = lab.serve("--smtp", mail.address, "--mail-from", FROM)
         sent = [upload(service, ANNA.upper() if at % 2 else ANNA, ("x", request))[0] for at in range(12)]

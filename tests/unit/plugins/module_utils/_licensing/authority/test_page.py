@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     NUMBERS,
     SERVER,
-    wanted,
+    declared,
 )
 
 JSON = {"Accept": "application/json"}
@@ -46,13 +46,13 @@ def upload(service: Service, email: str, *files: tuple[str, bytes], **options: A
 
 def test_licenses_are_activated_offline_by_way_of_the_page(lab: ServiceLab) -> None:
     service = lab.serve()
-    asked = lab.old.manager.activate(Activation(wanted(), realm=lab.realm), lab.offline())
+    asked = lab.old.manager.activate(Activation(declared(), realm=lab.realm), lab.offline())
     files = [(f"{number}.request", request) for number, request in asked.requests.items()]
     results = upload(service, "", *files)
     assert [one["file"] for one in results] == [f"{number.replace('.', '')}.response" for number in NUMBERS]
     assert {one["outcome"] for one in results} == {"granted"}
     responses = {one["number"]: base64.b64decode(one["content"]) for one in results}
-    lab.old.manager.activate(Activation(wanted()), lab.offline(responses))
+    lab.old.manager.activate(Activation(declared()), lab.offline(responses))
     assert set(lab.old.statuses().values()) == {"Active"}
     assert [one["repeated"] for one in results] == [False] * 3
     again = upload(service, "", *files)
@@ -87,7 +87,7 @@ def test_wrong_options_are_told_before_anything_is_served(lab: ServiceLab, optio
 
 
 def test_so_many_uploads_come_from_one_address_and_then_no_more_for_a_while(lab: ServiceLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     body, headers = form("", [("x", request)])
     service = lab.serve()
     for _at in range(60):
@@ -116,7 +116,7 @@ def test_the_page_shows_what_was_uploaded_as_text_and_forbids_everything_it_does
 
 def test_a_personal_nodelock_is_not_activated_by_way_of_the_page(lab: ServiceLab) -> None:
     service = lab.serve()
-    request = requests_of(lab, lab.old).activate(wanted(SERVER, nodelock="personal")[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER, nodelock="personal")[0])
     (result,) = upload(service, "", ("x", request))
     assert (result["outcome"], result["problem"]["what"]) == (
         "refused",

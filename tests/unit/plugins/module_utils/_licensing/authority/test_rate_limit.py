@@ -23,7 +23,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     CoreLab,
-    wanted,
+    declared,
 )
 
 
@@ -34,7 +34,7 @@ def bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def activations(lab: CoreLab, number: str, count: int) -> list[bytes]:
     requests = requests_of(lab, lab.old)
-    return [requests.activate(wanted(number)[0]) for _request in range(count)]
+    return [requests.activate(declared(number)[0]) for _request in range(count)]
 
 
 def rows(lab: CoreLab) -> int:

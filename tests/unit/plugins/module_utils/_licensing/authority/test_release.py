@@ -25,7 +25,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     CoreLab,
     LostReply,
-    wanted,
+    declared,
 )
 
 WHY = "The rack burned down."
@@ -180,7 +180,7 @@ def test_a_nodelock_stays_where_the_word_that_nobody_holds_it_was_written_by_ano
 def test_an_activation_whose_reply_was_lost_is_not_granted_again_after_a_release(lab: CoreLab) -> None:
     bad_line = LostReply(lab.realm, lab.desk().answer)
     with pytest.raises(ConnectionResetError):
-        lab.old.manager.activate(Activation(wanted(SERVER)), bad_line)
+        lab.old.manager.activate(Activation(declared(SERVER)), bad_line)
     assert lab.old.open_requests() == ["015120064022.request"] and lab.old.served() == set()
     released(lab)
     lab.activate(lab.new, SERVER)
@@ -193,7 +193,7 @@ def test_an_activation_whose_reply_was_lost_is_not_granted_again_after_a_release
 
 
 def test_others_responses_stay_as_they_were(lab: CoreLab) -> None:
-    requests = {host: requests_of(lab, host).activate(wanted(SERVER)[0]) for host in (lab.old, lab.new)}  # type: ignore[arg-type]
+    requests = {host: requests_of(lab, host).activate(declared(SERVER)[0]) for host in (lab.old, lab.new)}  # type: ignore[arg-type]
     asked = {lab.old: lab.desk().answer(requests[lab.old])}
     released(lab)
     asked[lab.new] = lab.desk().answer(requests[lab.new])

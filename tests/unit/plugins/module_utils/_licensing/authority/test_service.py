@@ -39,7 +39,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SESSION,
     WRONG_CODE,
     Host,
-    wanted,
+    declared,
     without_room,
 )
 
@@ -64,7 +64,7 @@ def audited(service: Service) -> list[dict[str, Any]]:
 def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: ServiceLab) -> None:
     service = lab.serve()
     host = lab.old
-    host.manager.activate(Activation(wanted()), service.channel())
+    host.manager.activate(Activation(declared()), service.channel())
     before, served = host.files(), host.served()
     channel = Https(service.address, service.channel().realm, pauses=())
     service.stop()
@@ -83,7 +83,7 @@ def test_a_server_goes_on_serving_where_the_authority_cannot_be_reached(lab: Ser
 def test_a_server_goes_on_serving_where_the_authority_cannot_write_its_ledger(lab: ServiceLab) -> None:
     service = lab.serve()
     host = lab.old
-    host.manager.activate(Activation(wanted()), service.channel())
+    host.manager.activate(Activation(declared()), service.channel())
     before, served = host.files(), host.served()
     with without_room(service.process.pid):
         told = service.refused(503, "GET", "/v1/status")
@@ -113,12 +113,12 @@ def test_who_asks_often_whether_the_authority_is_ready_does_not_wear_the_disk(la
 
 def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> None:
     service = lab.serve()
-    lab.old.manager.activate(Activation(wanted()), service.channel())
+    lab.old.manager.activate(Activation(declared()), service.channel())
     assert set(lab.old.statuses().values()) == {"Active"}
     assert lab.old.manager.overview().server.realm.ca == service.realm.ca
     given = lab.old.manager.deactivate(Deactivation(list(NUMBERS)), service.channel())
     assert {one.action for one in given.results} == {"deactivated"}
-    taken = lab.new.manager.activate(Activation(wanted()), service.channel())
+    taken = lab.new.manager.activate(Activation(declared()), service.channel())
     assert [one.spends for one in taken.results] == [1, 1, 1]
     lab.check_one_holder()
     assert [lab.spent(number) for number in NUMBERS] == [1, 1, 1]
@@ -129,11 +129,11 @@ def test_licenses_move_from_one_host_to_another_over_https(lab: ServiceLab) -> N
 
 def test_a_realm_that_was_pinned_without_its_certificate_gets_it_later_and_nobody_elses(lab: ServiceLab) -> None:
     bare = Realm(lab.realm.name, lab.realm.key)
-    asked = lab.old.manager.activate(Activation(wanted(SERVER), realm=bare), lab.offline())
-    lab.old.manager.activate(Activation(wanted(SERVER)), lab.offline(lab.process(asked.requests)))
+    asked = lab.old.manager.activate(Activation(declared(SERVER), realm=bare), lab.offline())
+    lab.old.manager.activate(Activation(declared(SERVER)), lab.offline(lab.process(asked.requests)))
     assert "ca" not in lab.old.overview["server"]["realm"]
     service = lab.serve()
-    lab.old.manager.activate(Activation(wanted(SERVER, SESSION), realm=service.realm), service.channel())
+    lab.old.manager.activate(Activation(declared(SERVER, SESSION), realm=service.realm), service.channel())
     assert lab.old.overview["server"]["realm"]["ca"] == service.realm.ca
     lab.old.manager.deactivate(Deactivation([SERVER]), service.channel())
     with Ledger.create(str(lab.folder / "other.db"), "other") as other:
@@ -144,8 +144,8 @@ def test_a_realm_that_was_pinned_without_its_certificate_gets_it_later_and_nobod
 
 def test_the_same_request_gets_the_very_same_bytes_also_after_a_restart(lab: ServiceLab) -> None:
     requests = requests_of(lab, lab.old)
-    granted = requests.activate(wanted(SERVER)[0])
-    wrong = requests.activate(wanted(SERVER, code=WRONG_CODE)[0])
+    granted = requests.activate(declared(SERVER)[0])
+    wrong = requests.activate(declared(SERVER, code=WRONG_CODE)[0])
     stranger = requests_of(lab, lab.new).deactivate(SERVER, "machine")
     service = lab.serve()
     first = [service.ask(one) for one in (granted, wrong, stranger)]
@@ -158,7 +158,7 @@ def test_the_same_request_gets_the_very_same_bytes_also_after_a_restart(lab: Ser
 
 
 def test_a_client_is_not_blamed_for_an_answer_that_was_damaged_in_the_ledger(lab: ServiceLab) -> None:
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     assert outcome(lab.desk().answer(request)) == "granted"
     with lab.ledger.change():
         lab.ledger._rows("UPDATE response SET content = CAST(replace(content, 'reason', 'reasom') AS BLOB)")
@@ -172,7 +172,7 @@ def test_a_client_is_not_blamed_for_an_answer_that_was_damaged_in_the_ledger(lab
 def test_a_service_killed_between_its_commit_and_its_reply_answers_the_same_request_again(lab: ServiceLab) -> None:
     lab.activate(lab.old, SERVER)
     lab.deactivate(lab.old, SERVER)
-    request = requests_of(lab, lab.new).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.new).activate(declared(SERVER)[0])
     service = lab.serve()
     # A client that sends its request and never reads: what it would have been answered is lost with the service.
     with service.tls().wrap_socket(service.plug(), server_hostname="localhost") as line:
@@ -203,11 +203,11 @@ def test_a_manager_whose_reply_was_lost_asks_again_under_its_id(lab: ServiceLab)
 
     lost.exchange = lose  # type: ignore[method-assign]
     with pytest.raises(ConnectionResetError):
-        lab.new.manager.activate(Activation(wanted(SERVER)), lost)
+        lab.new.manager.activate(Activation(declared(SERVER)), lost)
     assert lab.new.open_requests() == ["015120064022.request"]
     service.kill()
     again = lab.serve()
-    lab.new.manager.activate(Activation(wanted(SERVER)), again.channel())
+    lab.new.manager.activate(Activation(declared(SERVER)), again.channel())
     assert lab.new.statuses() == {SERVER: "Active"}
     assert lab.spent() == 1
 
@@ -217,7 +217,7 @@ def test_only_the_realms_own_certificate_and_the_right_name_are_taken(lab: Servi
     (lab.folder / "other").mkdir()
     other = Certificates(str(lab.folder / "other" / "authority.db"))
     other.make(lab.realm.name, ["localhost"], now_utc())
-    request = requests_of(lab, lab.old).activate(wanted(SERVER)[0])
+    request = requests_of(lab, lab.old).activate(declared(SERVER)[0])
     with pytest.raises(LicensingError, match="not the authority of realm"):
         service.channel(Realm(lab.realm.name, lab.realm.key, other.ca())).exchange(SERVER, request)
     with pytest.raises(LicensingError, match=r"not the authority of realm .*127\.0\.0\.2"):
@@ -234,7 +234,7 @@ def test_only_the_realms_own_certificate_and_the_right_name_are_taken(lab: Servi
 
 def test_a_request_of_a_cloned_machine_does_not_give_back_what_the_first_one_holds(lab: ServiceLab) -> None:
     service = lab.serve()
-    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+    lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
     (lab.new.folder / "Config" / "host.key").write_bytes(lab.old.read("Config/host.key"))
     assert outcome(service.ask(requests_of(lab, lab.new).deactivate(SERVER, "machine"))) == "refused"
     holding = lab.ledger.holding(SERVER)
@@ -261,7 +261,7 @@ def test_it_ends_by_itself_after_the_time_it_was_given(lab: ServiceLab) -> None:
 
 def test_a_call_that_is_under_way_is_answered_before_the_service_ends(lab: ServiceLab) -> None:
     service = lab.serve()
-    wrong = requests_of(lab, lab.old).activate(wanted(SERVER, code=WRONG_CODE)[0])
+    wrong = requests_of(lab, lab.old).activate(declared(SERVER, code=WRONG_CODE)[0])
     with service.tls().wrap_socket(service.plug(), server_hostname="localhost") as line:
         head = f"POST /v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: {len(wrong)}\r\n\r\n"
         line.sendall(head.encode() + wrong)
@@ -286,7 +286,7 @@ def test_a_busy_port_is_told_and_who_has_it_can_be_seen(lab: ServiceLab) -> None
 def test_the_ledger_can_be_worked_on_while_it_is_served(lab: ServiceLab) -> None:
     service = lab.serve()
     number, code = "015.120.064.023", "Q4MWE-7BYRK-P2HSC-V9XGA-TZ63N"
-    one = wanted(SERVER, code=code)[0].__class__(number, code)
+    one = declared(SERVER, code=code)[0].__class__(number, code)
     assert outcome(service.ask(requests_of(lab, lab.old).activate(one))) == "refused"
     done = run("issue", number, "--activation-code", "-", "--ledger", str(lab.ledger_path), stdin=f"{code}\n")
     assert done.returncode == 0, done.stderr
@@ -303,9 +303,9 @@ def test_a_ledger_of_the_earlier_version_is_served_and_gets_its_certificates_the
     service = Service(old, "--host", "localhost")
     lab.services.append(service)
     assert service.realm.ca is not None
-    wrong = requests_of(lab, lab.old).activate(wanted(SERVER, code=WRONG_CODE)[0])
+    wrong = requests_of(lab, lab.old).activate(declared(SERVER, code=WRONG_CODE)[0])
     assert outcome(service.ask(wrong)) == "refused"
-    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+    lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
     assert lab.old.statuses() == {SERVER: "Active"}
 
 

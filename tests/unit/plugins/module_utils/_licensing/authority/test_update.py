@@ -40,8 +40,8 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     Host,
     LostReply,
     PowerCut,
+    declared,
     fault_at,
-    wanted,
 )
 from support.licsrv import Server
 
@@ -146,7 +146,7 @@ def test_an_altered_update_is_not_applied(lab: CoreLab) -> None:
     other = json.loads(response)
     other["body"]["license"]["body"]["seats"] = 999
     swapped = json.loads(
-        lab.process(lab.new.manager.activate(Activation(wanted(CLIENT), realm=lab.realm), lab.offline()).requests)[
+        lab.process(lab.new.manager.activate(Activation(declared(CLIENT), realm=lab.realm), lab.offline()).requests)[
             CLIENT
         ]
     )
@@ -269,7 +269,7 @@ def test_a_dry_update_asks_nobody_and_says_what_would_wait(lab: CoreLab) -> None
 
 def test_a_license_is_reissued_by_the_command_and_fetched_by_way_of_the_service(lab: Any) -> None:
     service = lab.serve()
-    lab.old.manager.activate(Activation(wanted(SERVER)), service.channel())
+    lab.old.manager.activate(Activation(declared(SERVER)), service.channel())
     ledger = ("--ledger", str(lab.ledger_path), "--json")
     done = run("reissue", SERVER, "--seats", "250", "--expiry", "2100-06-30", *ledger)
     assert json.loads(done.stdout)["changed"] is True

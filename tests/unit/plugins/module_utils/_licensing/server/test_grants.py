@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     NUMBERS,
     SESSION,
     CoreLab,
-    wanted,
+    declared,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import wait_until
 
@@ -131,10 +131,10 @@ def test_a_pending_deactivation_ends_seats(lab: CoreLab) -> None:
 
 
 def test_a_pending_activation_grants_no_new_seats_and_ends_none(lab: CoreLab) -> None:
-    lab.old.manager.activate(Activation(wanted(CLIENT, nodelock="personal")), lab.channel())
+    lab.old.manager.activate(Activation(declared(CLIENT, nodelock="personal")), lab.channel())
     grants = grants_of(lab)
     assert served(grants) == {CLIENT}
-    lab.old.manager.activate(Activation(wanted(CLIENT)), lab.offline())
+    lab.old.manager.activate(Activation(declared(CLIENT)), lab.offline())
     assert served(grants) == set()
     assert not grants.current().grant(CLIENT).ends
 

@@ -28,7 +28,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     SERVER,
     SESSION,
     CoreLab,
-    wanted,
+    declared,
 )
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.server.site import (
     CLIENT_NAME,
@@ -130,7 +130,7 @@ def test_without_a_profile_the_first_valid_default_with_a_free_seat_is_taken(sit
 def test_only_registered_users_get_seats_where_there_are_any(site: Site) -> None:
     server = site.serve()
     assert why(take, server, user="AIMS\\bert") == "granted"
-    site.host.manager.activate(Activation(wanted(), users=["AIMS\\Anna"]), site.lab.channel())
+    site.host.manager.activate(Activation(declared(), users=["AIMS\\Anna"]), site.lab.channel())
     assert why(take, server, user="AIMS\\bert") == "not_registered"
     assert [why(take, server, user=user) for user in ("AIMS\\anna", "aims\\ANNA")] == ["granted"] * 2
 
