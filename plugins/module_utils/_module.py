@@ -92,7 +92,9 @@ def run(module: AnsibleModule, act: Callable[[AnsibleModule], dict[str, Any]]) -
 def manager_of(module: AnsibleModule) -> LicenseManager:
     """Return the license manager for the module's arguments."""
     options = module.params
-    return open_manager(options["backend"], options["home"], options["root"], Freshness.of_process(_is_heard))
+    return open_manager(
+        options["backend"], options["home"], root=options["root"], freshness=Freshness.of_process(_is_heard)
+    )
 
 
 def _is_heard() -> bool:

@@ -261,7 +261,7 @@ def bring(module: AnsibleModule) -> dict[str, Any]:
         done = remove(home, dry=module.check_mode)
     else:
         package = Package(VERSION, unpacked(module.params["package"], "package"))
-        done = install(home, package, settings_of(module.params), dry=module.check_mode)
+        done = install(home, package, settings=settings_of(module.params), dry=module.check_mode)
     changes = list(done.words)
     return {
         "changed": bool(changes),

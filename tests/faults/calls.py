@@ -115,11 +115,11 @@ def _drain(world: World, way: Way) -> bool:
 
 
 def _install(world: World, way: Way) -> bool:
-    return bool(install(world.home("bare"), _package(VERSION), Settings(authority="offline")).changes)
+    return bool(install(world.home("bare"), _package(VERSION), settings=Settings(authority="offline")).changes)
 
 
 def _upgrade(world: World, way: Way) -> bool:
-    return bool(install(world.home("old"), _package(VERSION), Settings(authority="offline")).changes)
+    return bool(install(world.home("old"), _package(VERSION), settings=Settings(authority="offline")).changes)
 
 
 def _remove(world: World, way: Way) -> bool:
@@ -234,7 +234,7 @@ def templates(folder: Path) -> Mapping[str, World]:
         for number in NUMBERS:
             ledger.put_license(CoreLab.license(number), now_utc())
     Certificates(held.ledger).make("REHEARSAL test", ["localhost", "127.0.0.1"], now_utc())
-    install(held.home("old"), _package("0.0.1"), Settings(authority="offline"))
+    install(held.home("old"), _package("0.0.1"), settings=Settings(authority="offline"))
     held.home("new").create()
     way = Way(EMBEDDED)
     act: Any = lambda manager, channel: manager.activate(Activation(declared(*NUMBERS)), channel)  # noqa: E731

@@ -71,7 +71,9 @@ class World:
         def clock() -> datetime:
             return now_utc() + skew
 
-        return BundledManager(self.home(host), clock, Freshness(is_heard=lambda: children.listener != children.HUNG_UP))
+        return BundledManager(
+            self.home(host), clock, freshness=Freshness(is_heard=lambda: children.listener != children.HUNG_UP)
+        )
 
     def home(self, host: str) -> Home:
         return Home(HOME, str(self.folder / host))

@@ -206,7 +206,7 @@ def test_any_answer_of_an_authority_over_https_is_its_answer_to_this_request_or_
 
     def exchange() -> Any:
         data = channel.exchange(request.number, request.content)
-        return check_response(data or b"", request.content, authority.realm, "here").body
+        return check_response(data or b"", request.content, realm=authority.realm, where="here").body
 
     authority.line.reply = reply(authority.honest[request.number], PLAIN)
     assert exchange() == good["body"]

@@ -89,7 +89,7 @@ class Kind:
         if self.name == LICENSE:
             License.from_dict(document.body, "here")
         elif self.name == RESPONSE:
-            told = check_response(data, THE_REQUEST, REALM, "here")
+            told = check_response(data, THE_REQUEST, realm=REALM, where="here")
             refusal(told)
             read_nodelock(told)
         return document.body

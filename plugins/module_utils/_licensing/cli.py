@@ -85,7 +85,7 @@ def licman(arguments: Sequence[str]) -> int:
     if options.fingerprint:
         return _show(read_fingerprint(options.root), options)
     freshness = Freshness()
-    manager = open_manager(BUNDLED, options.home, options.root, freshness)
+    manager = open_manager(BUNDLED, options.home, root=options.root, freshness=freshness)
     overview = manager.overview()
     if options.nodelock_activate is not None:
         number = parse_number(options.nodelock_activate)

@@ -144,7 +144,7 @@ class Portal:
             try:
                 if content is None:
                     raise LicensingError([self._problem(data.get("problem"), self._at(request))])
-                response = check_response(content, request.content, self._realm, self._at(request))
+                response = check_response(content, request.content, realm=self._realm, where=self._at(request))
             except LicensingError as error:
                 problems[request.name] = error.problems
                 continue

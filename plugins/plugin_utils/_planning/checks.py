@@ -210,7 +210,7 @@ def _declared(pair: Pair) -> list[Problem]:
     for license in pair.declared:
         shown = pair.target.license(license.number)
         locked = None if shown.until else shown.nodelock
-        problems += against_nodelock(license, locked, not pair.target.is_offline)
+        problems += against_nodelock(license, locked, online=not pair.target.is_offline)
         problems += wrong_code(license, overviews)
     return problems
 
@@ -224,4 +224,4 @@ def _claimed_names(pair: Pair) -> list[Problem]:
     requested = [request.number for request in target.pending if request.is_move]
     others = {*here, *requested}.difference(pair.numbers)
     current = [profile.profile for profile in target.profiles]
-    return taken_names(named(pair.declared, pair.further), current, others, pair.target.host)
+    return taken_names(named(pair.declared, pair.further), current, others=others, where=pair.target.host)

@@ -65,7 +65,7 @@ def activated_on_another_machine(number: str, sides: Sequence[Side], *, is_asked
 def requested_on_another_machine(number: str, sides: Sequence[Side]) -> list[Problem]:
     """Return which hosts were another machine when they asked for a license whose activation is pending there."""
     return [
-        asked_elsewhere(number, request.drift.components, side.home, side.host)
+        asked_elsewhere(number, request.drift.components, home=side.home, host=side.host)
         for side in sides
         for request in side.requests(number)
         if request.drift is not None and request.drift.is_another_machine

@@ -36,7 +36,7 @@ def wrong_code(license: DeclaredLicense, overviews: Sequence[Overview]) -> list[
     for overview in overviews:
         shown = overview.license(license.number)
         if shown is not None and shown.code_key and overview.server.realm is not None:
-            return another_code(license, shown.code_key, overview.server.realm)
+            return another_code(license, shown.code_key, realm=overview.server.realm)
     return []
 
 

@@ -117,7 +117,7 @@ class PreparedInstallation:
         return (*self.changes, *self.restart)
 
 
-def install(home: Home, package: Package, settings: Settings, *, dry: bool = False) -> Installation:
+def install(home: Home, package: Package, *, settings: Settings, dry: bool = False) -> Installation:
     """Install a package and settings in a home, and bring its server to the declared state.
 
     :raises LicensingError: a precondition fails (lists all; nothing was changed), or the package or the server does

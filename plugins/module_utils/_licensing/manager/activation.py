@@ -150,12 +150,12 @@ def quote(
         return []
     honoured = session.realm(state, channel, proposed=realm)
     key = session.home.host_key() if session.home.state() == OURS else None
-    requests = Requests(honoured, state.fingerprint, key, session.now())
+    requests = Requests(honoured, state.fingerprint, host_key=key, now=session.now())
     quotes = []
     for license in licenses:
         request = requests.quote(license, emergency=license.number in emergency)
         data = channel.exchange(license.number, request)
-        quotes.append(Quote.from_body(check_response(data or b"", request, honoured, channel.where).body))
+        quotes.append(Quote.from_body(check_response(data or b"", request, realm=honoured, where=channel.where).body))
     return quotes
 
 
@@ -174,8 +174,8 @@ def forecast(prepared: PreparedActivation) -> Change:
     after = replace(after, files=tuple(sorted({*after.files, *files.missing})))
     ends = {number: result.until for number, result in results.items() if result.until}
     served = [number for number in results if results[number].is_over]
-    after = predict(after, served, Status.ACTIVE, until=ends)
-    after = predict(after, pending, Status.PENDING_ACTIVATION)
+    after = predict(after, served, status=Status.ACTIVE, until=ends)
+    after = predict(after, pending, status=Status.PENDING_ACTIVATION)
     return _change(prepared, after, results=results, intents=state.intents, renewed=renewed)
 
 

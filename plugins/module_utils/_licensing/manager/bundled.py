@@ -43,9 +43,11 @@ class BundledManager:
     :param freshness: when the call was asked for, where whoever asked may be gone by now
     """
 
-    def __init__(self, home: Home, clock: Callable[[], datetime] = now_utc, freshness: Freshness | None = None) -> None:
+    def __init__(
+        self, home: Home, clock: Callable[[], datetime] = now_utc, *, freshness: Freshness | None = None
+    ) -> None:
         self._home = home
-        self._session = HomeSession(home, clock, freshness)
+        self._session = HomeSession(home, clock, freshness=freshness)
 
     def overview(self) -> Overview:
         return self._session.overview(self._session.read())
@@ -102,7 +104,7 @@ class BundledManager:
             drain(self._home, state.config, seconds=_MOMENT, numbers=numbers)
         self._session.look_again()
         overview = self._session.overview(state).of_licenses(numbers)
-        (check_served if served else check_released)(overview, trials, self._home.where)
+        (check_served if served else check_released)(overview, trials, where=self._home.where)
         return trials
 
     def set_profiles(self, change: ProfileChange, *, dry: bool = False) -> Change:

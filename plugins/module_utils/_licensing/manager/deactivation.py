@@ -101,9 +101,9 @@ def forecast(prepared: PreparedDeactivation) -> Change:
     after = session.foreseen(state, [i for i in prepared.due if i.number not in prepared.concerned])
     now = render_time(session.now())
     done = [number for number in results if results[number].action is Action.DEACTIVATED]
-    after = predict(after, done, Status.INACTIVE, fenced=now)
+    after = predict(after, done, status=Status.INACTIVE, fenced=now)
     pending = [number for number in results if results[number].action is Action.PENDING]
-    after = predict(after, pending, Status.PENDING_DEACTIVATION, fenced=now)
+    after = predict(after, pending, status=Status.PENDING_DEACTIVATION, fenced=now)
     change = change_of(
         prepared.before, after, numbers=prepared.deactivation.numbers, results=results, intents=state.intents
     )
@@ -136,10 +136,10 @@ def execute(prepared: PreparedDeactivation) -> Change:
             return Change(False, prepared.before, seen, drained=emptied.drained, again=emptied.ticket)
     else:
         _close(settled, None)
-    return _after_drain(settled, _give_back(prepared, finished), emptied)
+    return _after_drain(settled, _give_back(prepared, finished), emptied=emptied)
 
 
-def _after_drain(prepared: PreparedDeactivation, change: Change, emptied: Emptied | None = None) -> Change:
+def _after_drain(prepared: PreparedDeactivation, change: Change, *, emptied: Emptied | None = None) -> Change:
     """Return what a deactivation came to that began with a drain."""
     server = replace(change.after.server, maintenance=prepared.is_closed_after)
     before, after = prepared.before, replace(change.after, server=server)

@@ -27,7 +27,7 @@ class Requests:
     :param host_key: the private key of the home as PEM; None only for quotes before anything is installed
     """
 
-    def __init__(self, realm: Realm, fingerprint: Mapping[str, str], host_key: bytes | None, now: datetime) -> None:
+    def __init__(self, realm: Realm, fingerprint: Mapping[str, str], *, host_key: bytes | None, now: datetime) -> None:
         self._realm = realm
         self._fingerprint = dict(fingerprint)
         self._key = documents.load_private_key(host_key, "Config/host.key") if host_key else None
@@ -38,24 +38,28 @@ class Requests:
 
         :param emergency: for a few days only, because the machine that holds it is lost
         """
-        return self._make(ACTIVATE, license.number, license.nodelock, license.activation_code, emergency)
+        return self._make(
+            ACTIVATE, license.number, nodelock=license.nodelock, code=license.activation_code, emergency=emergency
+        )
 
     def quote(self, license: DeclaredLicense, *, emergency: bool = False) -> bytes:
         """Return the request for what activating a license here would be answered.
 
         :param emergency: ask what an emergency activation would be answered, too
         """
-        return self._make(QUOTE, license.number, license.nodelock, license.activation_code, emergency)
+        return self._make(
+            QUOTE, license.number, nodelock=license.nodelock, code=license.activation_code, emergency=emergency
+        )
 
     def deactivate(self, number: str, nodelock: str) -> bytes:
         """Return the request to give a license back; the key it was activated with is its proof."""
-        return self._make(DEACTIVATE, number, nodelock, None)
+        return self._make(DEACTIVATE, number, nodelock=nodelock, code=None)
 
     def update(self, number: str, nodelock: str) -> bytes:
         """Return the request for the license file of a license that is active here; the same key is its proof."""
-        return self._make(UPDATE, number, nodelock, None)
+        return self._make(UPDATE, number, nodelock=nodelock, code=None)
 
-    def _make(self, action: str, number: str, nodelock: str, code: str | None, emergency: bool = False) -> bytes:
+    def _make(self, action: str, number: str, *, nodelock: str, code: str | None, emergency: bool = False) -> bytes:
         body = {
             "id": uuid.uuid4().hex,
             "action": action,
@@ -73,7 +77,9 @@ class Requests:
         return documents.sign(documents.REQUEST, body, keys)
 
 
-def check_response(data: bytes, request: bytes, realm: Realm, where: str, journal: Journal | None = None) -> Document:
+def check_response(
+    data: bytes, request: bytes, *, realm: Realm, where: str, journal: Journal | None = None
+) -> Document:
     """Return the response if it is the realm's answer to this very request; refuse otherwise.
 
     :param journal: the home's, to tell a response that was applied before from one to some other request

@@ -15,7 +15,7 @@ VENDOR = "vendor"
 DEFAULT_HOME = "/opt/aims-license-server"
 
 
-def open_manager(backend: str, home: str, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
+def open_manager(backend: str, home: str, *, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
     """Return the manager of a home.
 
     :param freshness: when the call was asked for, where whoever asked may be gone by now

@@ -63,7 +63,7 @@ def _waits(number: str) -> LicenseResult:
     return LicenseResult(number, Action.PENDING)
 
 
-def _answered(number: str, action: Action, response: Document | None) -> LicenseResult:
+def _answered(number: str, action: Action, *, response: Document | None) -> LicenseResult:
     body = response.body if response else {}
     return LicenseResult(number, action, body.get("spends"), Transfers.from_body(body))
 
@@ -88,17 +88,19 @@ def ended(
         if intent is None or not (online or response):
             continue
         if intent.action == UPDATE:
-            results[number] = _answered(number, Action.UPDATED, response)
-        elif not online and (response is None or not _suits(license, intent.action, response, returned)):
+            results[number] = _answered(number, Action.UPDATED, response=response)
+        elif not online and (
+            response is None or not _suits(license, intent.action, response=response, returned=returned)
+        ):
             results[number] = _waits(number)
         else:
-            known = _answered(number, Action.ACTIVATED, response)
+            known = _answered(number, Action.ACTIVATED, response=response)
             until = response.body.get("until") if response else None
             results[number] = replace(known, until=until, quote=foreseen(number, None).quote)
     return results
 
 
-def _suits(license: DeclaredLicense, action: str, response: Document, returned: Sequence[str]) -> bool:
+def _suits(license: DeclaredLicense, action: str, *, response: Document, returned: Sequence[str]) -> bool:
     """Whether a license is active as declared by a response, so that no further request follows it."""
     if action != ACTIVATE:
         return False
@@ -145,8 +147,8 @@ def updated(
 def predict(
     overview: Overview,
     numbers: Sequence[str],
-    status: Status,
     *,
+    status: Status,
     fenced: str | None = None,
     until: Mapping[str, str | None] | None = None,
 ) -> Overview:

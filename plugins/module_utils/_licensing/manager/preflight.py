@@ -23,7 +23,7 @@ from ..model import ACTIVATE, MACHINE, PERSONAL, Profile, digits, parse_number
 from ..quote import Quote
 
 
-def obstacles_of(home: Home, state: State, numbers: Sequence[str] | None = None) -> list[Problem]:
+def obstacles_of(home: Home, state: State, *, numbers: Sequence[str] | None = None) -> list[Problem]:
     """Return what would keep a server from giving its licenses up, were it asked to.
 
     :param numbers: of the licenses; without them, of all
@@ -93,25 +93,29 @@ def check_declared(home: Home, state: State, *, licenses: Sequence[DeclaredLicen
     if not all(state.satisfies(license) for license in licenses):
         # A new key beside licenses of another one: neither of the two could then give all of them up.
         problems += home.unwritable() + _key_problems(home, _activated_with(state))
-        problems += _asked_elsewhere(home, state, state.due([license.number for license in licenses], channel.online))
+        problems += _asked_elsewhere(
+            home, state, due=state.due([license.number for license in licenses], channel.online)
+        )
     for license in licenses:
         installed = state.installed.get(license.number)
         # Online the authority is asked first, which may have released it.
         if not channel.online and license.number not in state.intents:
-            problems += _another_machine(installed, state, home.where, remove_by_hand(license.number, home.where))
+            problems += _another_machine(
+                installed, state, home=home.where, then=remove_by_hand(license.number, home.where)
+            )
         if license.number not in going_on.intents:
             problems += without_code(going_on, [license])
         lock = installed.nodelock if installed else None
         locked = lock.type if lock is not None and lock.until is None else None
-        problems += against_nodelock(license, locked, channel.online)
+        problems += against_nodelock(license, locked, online=channel.online)
         problems += another_code(
-            license, installed.license.code_key if installed else None, state.config.realm or channel.realm
+            license, installed.license.code_key if installed else None, realm=state.config.realm or channel.realm
         )
     if problems:
         raise LicensingError(problems)
 
 
-def against_nodelock(license: DeclaredLicense, locked: str | None, online: bool) -> list[Problem]:
+def against_nodelock(license: DeclaredLicense, locked: str | None, *, online: bool) -> list[Problem]:
     """Tell what stands against the nodelock that is declared for a license on a host.
 
     The plan of a pair asks the same on the controller, so that a declaration has one judgement.
@@ -129,7 +133,7 @@ def against_nodelock(license: DeclaredLicense, locked: str | None, online: bool)
     return problems
 
 
-def another_code(license: DeclaredLicense, code_key: str | None, realm: Realm | None) -> list[Problem]:
+def another_code(license: DeclaredLicense, code_key: str | None, *, realm: Realm | None) -> list[Problem]:
     """Tell of an activation code that is another than the one that a license was issued with.
 
     :param code_key: what the license file says of the right one, or None where no file is at hand
@@ -167,13 +171,13 @@ def check_named(home: Home, state: State, *, licenses: Sequence[DeclaredLicense]
     opening = [number for number, intent in state.intents.items() if intent.action == ACTIVATE]
     held = {number for number in state.installed if state.holds(number)}.union(opening)
     others = held.difference(license.number for license in licenses)
-    problems = taken_names(named(licenses, further), state.config.profiles, others, home.where)
+    problems = taken_names(named(licenses, further), state.config.profiles, others=others, where=home.where)
     if problems:
         raise LicensingError(problems)
 
 
 def taken_names(
-    declared: Sequence[Profile], current: Sequence[Profile], others: Collection[str], where: str
+    declared: Sequence[Profile], current: Sequence[Profile], *, others: Collection[str], where: str
 ) -> list[Problem]:
     """Tell of declared profiles whose names belong to other licenses of a server.
 
@@ -197,9 +201,9 @@ def taken_names(
 
 def check_deactivated(home: Home, state: State, *, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that cannot be given up here."""
-    problems = obstacles_of(home, state, numbers)
+    problems = obstacles_of(home, state, numbers=numbers)
     held = state.concerned(numbers)
-    problems += _asked_elsewhere(home, state, state.due(held, channel.online) if held else ())
+    problems += _asked_elsewhere(home, state, due=state.due(held, channel.online) if held else ())
     for number in numbers:
         installed = state.installed.get(parse_number(number))
         if installed is None and number not in state.intents:
@@ -222,8 +226,8 @@ def check_deactivated(home: Home, state: State, *, numbers: Sequence[str], chann
 
 def check_updated(home: Home, state: State, *, numbers: Sequence[str], channel: Channel) -> None:
     """Refuse licenses that are not active here."""
-    problems = obstacles_of(home, state, numbers)
-    problems += _asked_elsewhere(home, state, state.due(numbers, channel.online))
+    problems = obstacles_of(home, state, numbers=numbers)
+    problems += _asked_elsewhere(home, state, due=state.due(numbers, channel.online))
     problems += [
         Problem(
             f"License {number} is not active here, so that there is nothing to update.",
@@ -249,22 +253,22 @@ def raise_refusals(quotes: Sequence[Quote], state: State, *, home: str, released
     problems = [quote.refusal for quote in quotes if quote.refusal]
     problems += [
         # Where an emergency activation was asked for, why none is granted says more.
-        quote.emergency_refusal or _elsewhere(quote, state.installed.get(quote.number), state, home)
+        quote.emergency_refusal or _elsewhere(quote, state.installed.get(quote.number), state=state, home=home)
         for quote in quotes
-        if not quote.refusal and quote.is_elsewhere and not _is_expected(quote, released_by, state)
+        if not quote.refusal and quote.is_elsewhere and not _is_expected(quote, released_by, state=state)
     ]
     if problems:
         raise LicensingError(problems)
 
 
-def _is_expected(quote: Quote, released_by: Sequence[str], state: State) -> bool:
+def _is_expected(quote: Quote, released_by: Sequence[str], *, state: State) -> bool:
     """Whether who holds a license, by a quote, is one that the caller reckons with."""
     installed = state.installed.get(quote.number)
     was_here = installed is not None and installed.nodelock is not None and quote.holder == installed.nodelock.host_key
     return quote.holder in released_by or (ANYBODY in released_by and not was_here)
 
 
-def _another_machine(installed: Installed | None, state: State, home: str, then: str = "") -> list[Problem]:
+def _another_machine(installed: Installed | None, state: State, *, home: str, then: str = "") -> list[Problem]:
     """Tell of a license that was activated here when this machine was another.
 
     :param then: what is to be done once it is released
@@ -295,7 +299,7 @@ def changed_or_copied(home: str, then: str = "") -> str:
     )
 
 
-def _asked_elsewhere(home: Home, state: State, due: Sequence[Intent]) -> list[Problem]:
+def _asked_elsewhere(home: Home, state: State, *, due: Sequence[Intent]) -> list[Problem]:
     """Tell of pending activations that were made when this machine was another.
 
     Asked now, they would be granted to a machine that is no more, and spend a transfer on it. Whether the authority has
@@ -306,11 +310,11 @@ def _asked_elsewhere(home: Home, state: State, due: Sequence[Intent]) -> list[Pr
         changed = drift_since_asked(intent, state.fingerprint)
         if changed is not None and not changed.is_same_machine:
             differing = in_words(intent.document.body["fingerprint"], state.fingerprint, changed.changed)
-            problems.append(asked_elsewhere(intent.number, differing, home.where))
+            problems.append(asked_elsewhere(intent.number, differing, home=home.where))
     return problems
 
 
-def asked_elsewhere(number: str, differing: str, home: str, host: str = "this host") -> Problem:
+def asked_elsewhere(number: str, differing: str, *, home: str, host: str = "this host") -> Problem:
     """Say that the activation that is pending on a host was made when it was another machine.
 
     :param differing: the components, each then and now
@@ -331,12 +335,12 @@ def remove_by_hand(number: str, home: str) -> str:
     return f" and remove its nodelock (rm {shlex.quote(home)}/Nodelocks/{digits(number)}.*)"
 
 
-def _elsewhere(quote: Quote, installed: Installed | None, state: State, home: str) -> Problem:
+def _elsewhere(quote: Quote, installed: Installed | None, *, state: State, home: str) -> Problem:
     """Why a license that is live by the authority's account is not so for this machine."""
     number = quote.number
     if installed is not None and installed.nodelock is not None and quote.holder == installed.nodelock.host_key:
         # The other machine is this one, as it was when the license was activated, or the one that it is a copy of.
-        changed = _another_machine(installed, state, home)
+        changed = _another_machine(installed, state, home=home)
         if changed:
             return changed[0]
     return Problem(

@@ -38,7 +38,7 @@ class HomeSession:
     :ivar freshness: when the call was asked for; None where nobody can be gone by now
     """
 
-    def __init__(self, home: Home, now: Callable[[], datetime], freshness: Freshness | None = None) -> None:
+    def __init__(self, home: Home, now: Callable[[], datetime], *, freshness: Freshness | None = None) -> None:
         self.home = home
         self.journal = Journal(home.folder)
         self.now = now
@@ -74,8 +74,8 @@ class HomeSession:
             for action in (ACTIVATE, DEACTIVATE, UPDATE)
         }
         overview = self.overview(state.giving_up(of_action[UPDATE]))
-        overview = predict(overview, of_action[ACTIVATE], Status.ACTIVE)
-        return predict(overview, of_action[DEACTIVATE], Status.INACTIVE, fenced=render_time(self.now()))
+        overview = predict(overview, of_action[ACTIVATE], status=Status.ACTIVE)
+        return predict(overview, of_action[DEACTIVATE], status=Status.INACTIVE, fenced=render_time(self.now()))
 
     def look_again(self) -> None:
         """Have the next overview ask the server anew who uses what."""
@@ -133,7 +133,7 @@ class HomeSession:
         pinned = self.realm(state, channel, proposed=realm)
         if pinned != state.config.realm:
             self.home.save(replace(state.config, realm=pinned))
-        requests = Requests(pinned, state.fingerprint, self.home.make_host_key(), self.now())
+        requests = Requests(pinned, state.fingerprint, host_key=self.home.make_host_key(), now=self.now())
         return Settlement(self.home, channel, realm=pinned, arrival=arrival), requests
 
     def drop_updates(self, state: State, numbers: Sequence[str]) -> None:

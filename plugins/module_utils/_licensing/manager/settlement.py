@@ -116,7 +116,7 @@ class Settlement:
     def _checked(self, intent: Intent, data: bytes) -> Document:
         file = intent.file.replace(".request", ".response")
         where = file if self._channel.online else f"{self._channel.where}/{file}"
-        response = check_response(data, intent.request, self._realm, where, self._journal)
+        response = check_response(data, intent.request, realm=self._realm, where=where, journal=self._journal)
         if intent.action in (ACTIVATE, UPDATE) and refusal(response) is None:
             self._license(intent.number, response)
             read_nodelock(response)

@@ -59,7 +59,7 @@ def forecast(prepared: PreparedUpdate) -> Change:
     results = updated(state, numbers, responses=responses, online=channel.online)
     after = prepared.session.foreseen(state, [i for i in prepared.due if channel.online or i.number in responses])
     pending = [number for number in results if results[number].action is Action.PENDING]
-    after = predict(after, pending, Status.PENDING_UPDATE)
+    after = predict(after, pending, status=Status.PENDING_UPDATE)
     return change_of(prepared.before, after, numbers=numbers, results=results, intents=state.intents)
 
 

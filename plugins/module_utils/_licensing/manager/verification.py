@@ -29,10 +29,10 @@ def try_profiles(overview: Overview, config: Config) -> list[SeatTrial]:
     """
     server = SeatClient(config.listen.reachable.clients)
     user = config.users[0] if config.users else f"{socket.gethostname()}\\aims-licensing"
-    return [_try(server, profile, user) for profile in overview.profiles]
+    return [_try(server, profile, user=user) for profile in overview.profiles]
 
 
-def _try(server: SeatClient, profile: ProfileView, user: str) -> SeatTrial:
+def _try(server: SeatClient, profile: ProfileView, *, user: str) -> SeatTrial:
     seat = server.new_id()
     try:
         server.take(seat, profile.name, user, socket.gethostname())
@@ -45,7 +45,7 @@ def _try(server: SeatClient, profile: ProfileView, user: str) -> SeatTrial:
     return SeatTrial(profile.name, profile.license, GRANTED)
 
 
-def check_served(overview: Overview, trials: Sequence[SeatTrial], where: str) -> None:
+def check_served(overview: Overview, trials: Sequence[SeatTrial], *, where: str) -> None:
     """Refuse unless every profile of an active license gives seats."""
     active = {license.number for license in overview.licenses if license.status is Status.ACTIVE and license.is_served}
     _refuse_all(
@@ -59,7 +59,7 @@ def check_served(overview: Overview, trials: Sequence[SeatTrial], where: str) ->
     )
 
 
-def check_released(overview: Overview, trials: Sequence[SeatTrial], where: str) -> None:
+def check_released(overview: Overview, trials: Sequence[SeatTrial], *, where: str) -> None:
     """Refuse if any profile gives a seat, or any seat is in use."""
     todo = "Run the same command again; if it stays so, stop the service there and report this."
     problems = [

@@ -211,7 +211,7 @@ def test_a_host_without_systemd_runs_its_server_as_the_message_says(
 
     def installed(service: str) -> None:
         settings = Settings(authority="offline", service=service, listen=Listen(address, address))
-        install(pair.new.home, Package(VERSION, build_package()), settings)
+        install(pair.new.home, Package(VERSION, build_package()), settings=settings)
 
     with pytest.raises(LicensingError) as refused:
         installed(SYSTEMD)
@@ -242,7 +242,7 @@ def test_a_python_of_another_user_is_exchanged_or_given_to_root(
     monkeypatch.setattr(sys, "executable", str(theirs))
     settings, package = Settings(authority="offline", service=UNMANAGED), Package(VERSION, build_package())
     with pytest.raises(LicensingError) as refused:
-        install(pair.new.home, package, settings)
+        install(pair.new.home, package, settings=settings)
     assert len(refused.value.problems) == 2
     for problem in refused.value.problems:
         variable, commands = re.findall(r"system's Python \((\w+)\), or give this to root \((.*?)\)", problem.todo)[0]
@@ -252,7 +252,7 @@ def test_a_python_of_another_user_is_exchanged_or_given_to_root(
             monkeypatch.setattr(sys, "executable", system)
         else:
             execute([f"{command} {problem.where}" for command in commands.split(", ")])
-    install(pair.new.home, package, settings)
+    install(pair.new.home, package, settings=settings)
     pair.run()
     assert pair.holds(pair.new)
 
@@ -261,7 +261,7 @@ def test_where_the_vendors_server_is_to_be_moved_the_bundled_one_of_the_message_
     variables = {"aims_license_server_backend": "vendor"}
     _server, problems = read_server(HostVariables("new", variables, variables.get, variables.get, str))
     (backend,) = re.findall(r"Rehearse with aims_license_server_backend: (\w+)", problems[0].todo)
-    manager = open_manager(backend, pair.old.home.home, str(pair.old.root))
+    manager = open_manager(backend, pair.old.home.home, root=str(pair.old.root))
     assert len(manager.overview().licenses) == 3
 
 
@@ -270,14 +270,14 @@ def test_a_folder_of_licenses_is_read_by_the_backend_and_the_home_that_the_messa
 ) -> None:
     root = str(pair.old.root)
     with pytest.raises(LicensingError, match="to bundled, or name the folder") as refused:
-        open_manager("vendor", f"{pair.old.home.home}/", root).overview()
+        open_manager("vendor", f"{pair.old.home.home}/", root=root).overview()
     (backend,) = re.findall(r"aims_license_server_backend to (\w+)", str(refused.value))
-    assert len(open_manager(backend, pair.old.home.home, root).overview().licenses) == 3
+    assert len(open_manager(backend, pair.old.home.home, root=root).overview().licenses) == 3
     for name in ("Aimms", "AIMMS"):
         make_tree(tmp_path / "usr/local" / name)
     with pytest.raises(LicensingError, match=r"\(aims_license_server_home\)"):
-        open_manager("vendor", DEFAULT_HOME, str(tmp_path)).overview()
-    assert len(open_manager("vendor", "/usr/local/AIMMS", str(tmp_path)).overview().licenses) == 3
+        open_manager("vendor", DEFAULT_HOME, root=str(tmp_path)).overview()
+    assert len(open_manager("vendor", "/usr/local/AIMMS", root=str(tmp_path)).overview().licenses) == 3
 
 
 @needs_root
@@ -285,7 +285,7 @@ def test_a_server_is_stopped_by_the_user_that_started_it(pair: Pair, monkeypatch
     monkeypatch.setenv("AIMS_LICSRV_STOP_AFTER", "60")
     address = free_address()
     settings = Settings(authority="offline", service=PROCESS, listen=Listen(address, address))
-    install(pair.new.home, Package(VERSION, build_package()), settings)
+    install(pair.new.home, Package(VERSION, build_package()), settings=settings)
     server = hosting.Process(pair.new.home, pair.new.home.config())
     let_others_come_to(pair.new.folder / "Bin")
     for path in (pair.new.folder, *pair.new.folder.rglob("*")):

@@ -171,7 +171,7 @@ def test_what_is_no_license_server_is_shown_by_the_command_and_ended(pair: Pair)
 def test_a_server_that_names_another_process_is_seen_by_the_command_to_be_none(pair: Pair) -> None:
     address = free_address()
     settings = Settings(authority="offline", service="none", listen=Listen(address, address))
-    install(pair.old.home, Package(VERSION, build_package()), settings)
+    install(pair.old.home, Package(VERSION, build_package()), settings=settings)
     service = Process(pair.old.home, pair.old.home.config())
     says = json.dumps({"home_id": pair.old.home.home_id, "pid": os.getpid()})
     with stranger(PRETENDER, address, MANAGEMENT_PORT, says) as process:

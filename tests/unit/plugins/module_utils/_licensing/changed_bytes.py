@@ -109,4 +109,4 @@ def act(host: Host, action: str, channel: Any, realm: Any = None) -> Any:
 
 
 def requests_of(lab: CoreLab, host: Host) -> Requests:
-    return Requests(lab.realm, read_fingerprint(str(host.root)), host.home.make_host_key(), lab.clock())
+    return Requests(lab.realm, read_fingerprint(str(host.root)), host_key=host.home.make_host_key(), now=lab.clock())

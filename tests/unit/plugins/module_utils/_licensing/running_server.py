@@ -41,7 +41,9 @@ class Service:
     def install(self, content: bytes = CONTENT, dry: bool = False, **settings: Any) -> Any:
         listen = Listen(self.address, self.address)
         declared = {"authority": "offline", "service": PROCESS, "listen": listen, **settings}
-        return install(Home(HOME, str(self.host.root)), Package(VERSION, content), Settings(**declared), dry=dry)
+        return install(
+            Home(HOME, str(self.host.root)), Package(VERSION, content), settings=Settings(**declared), dry=dry
+        )
 
     @property
     def status(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 
 
 def requests_of(lab: CoreLab, host: Host) -> Requests:
-    return Requests(lab.realm, read_fingerprint(str(host.root)), host.home.make_host_key(), lab.clock())
+    return Requests(lab.realm, read_fingerprint(str(host.root)), host_key=host.home.make_host_key(), now=lab.clock())
 
 
 def outcome(response: bytes) -> tuple[str, str | None]:
@@ -212,7 +212,9 @@ def test_a_wrong_code_and_an_unknown_license_are_told_in_the_same_words(lab: Cor
     requests = requests_of(lab, lab.old)
     wrong = lab.desk().answer(requests.activate(declared(SERVER, code=WRONG_CODE)[0]))
     with Ledger.create(str(lab.folder / "empty.db"), "empty") as empty:
-        there = Requests(empty.realm, read_fingerprint(str(lab.old.root)), lab.old.home.make_host_key(), lab.clock())
+        there = Requests(
+            empty.realm, read_fingerprint(str(lab.old.root)), host_key=lab.old.home.make_host_key(), now=lab.clock()
+        )
         unknown = RequestProcessor(empty, True, lab.clock).answer(there.activate(declared(SERVER)[0]))
     reasons = [documents.read(one, documents.RESPONSE, "").body["reason"] for one in (wrong, unknown)]
     assert reasons[0] == reasons[1]

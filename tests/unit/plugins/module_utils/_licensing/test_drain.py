@@ -121,7 +121,7 @@ def test_a_call_that_waited_for_a_seat_goes_back_to_its_controller_first(lab: Co
 
 
 def late(lab: CoreLab, seconds: float = freshness.LIMIT + 1) -> BundledManager:
-    return BundledManager(lab.old.home, lab.clock, Freshness(uptime() - seconds))
+    return BundledManager(lab.old.home, lab.clock, freshness=Freshness(uptime() - seconds))
 
 
 @pytest.mark.parametrize("drain", [None, 0.0, 20.0])
@@ -171,7 +171,7 @@ def test_a_machine_that_stood_still_counts_the_time_by_its_clock(lab: CoreLab, m
 
 def test_a_call_that_nobody_listens_to_any_more_gives_nothing_up(lab: CoreLab) -> None:
     lab.activate(lab.old)
-    unheard = BundledManager(lab.old.home, lab.clock, Freshness(is_heard=lambda: False))
+    unheard = BundledManager(lab.old.home, lab.clock, freshness=Freshness(is_heard=lambda: False))
     for step, drain in ((FIRST, 10.0), (None, None)):
         with pytest.raises(LicensingError, match="Whoever made this call is gone"):
             unheard.deactivate(
@@ -273,7 +273,7 @@ def test_many_licenses_are_given_back_by_more_calls_than_one(lab: CoreLab, monke
     channel = lab.channel()
     exchange = channel.exchange
     channel.exchange = lambda number, request: (answered.append(True), exchange(number, request))[1]  # type: ignore[method-assign]
-    change = BundledManager(lab.old.home, lab.clock, asked).deactivate(
+    change = BundledManager(lab.old.home, lab.clock, freshness=asked).deactivate(
         Deactivation(list(NUMBERS), drain=DrainOptions(20), step=FIRST), channel
     )
     assert change.again == "" and len(lab.ledger_path.read_bytes()) and not lab.old.served()

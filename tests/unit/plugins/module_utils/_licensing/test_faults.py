@@ -130,7 +130,7 @@ def fresh(lab: CoreLab) -> Home:
 @pytest.mark.parametrize("point", ["files.remove.begin", "files.remove.unlinked"])
 def test_a_removal_that_was_cut_is_completed(lab: CoreLab, at: str, point: str) -> None:
     home = fresh(lab)
-    install(home, PACKAGE, Settings(authority="offline"))
+    install(home, PACKAGE, settings=Settings(authority="offline"))
     with cut_at(point, at), pytest.raises(PowerCut):
         remove(home)
     remove(home)
@@ -141,7 +141,7 @@ def test_a_removal_that_was_cut_is_completed(lab: CoreLab, at: str, point: str) 
 
 def test_nothing_is_activated_while_the_package_is_removed(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
     home, held = fresh(lab), []
-    install(home, PACKAGE, Settings(authority="offline"))
+    install(home, PACKAGE, settings=Settings(authority="offline"))
 
     def another_run(point: str, _what: str) -> None:
         if point == "remove.left":
@@ -162,7 +162,7 @@ def test_an_installation_that_was_cut_before_its_configuration_is_still_a_first_
 ) -> None:
     home = fresh(lab)
     with cut_at("install.written"), pytest.raises(PowerCut):
-        install(home, PACKAGE, Settings(authority="offline"))
+        install(home, PACKAGE, settings=Settings(authority="offline"))
     settled: list[bool] = []
     original = Settings.applied
 
@@ -171,7 +171,7 @@ def test_an_installation_that_was_cut_before_its_configuration_is_still_a_first_
         return original(self, config, first, root)
 
     monkeypatch.setattr(Settings, "applied", applied)
-    install(home, PACKAGE, Settings(authority="offline"))
+    install(home, PACKAGE, settings=Settings(authority="offline"))
     # Without this, a server that nobody asked for otherwise would stay without what runs it.
     assert settled and all(settled)
     assert original(Settings(), home.config(), True, "").service == SYSTEMD
@@ -179,7 +179,7 @@ def test_an_installation_that_was_cut_before_its_configuration_is_still_a_first_
 
 def test_what_ran_the_server_is_known_until_it_is_stopped(lab: CoreLab, monkeypatch: pytest.MonkeyPatch) -> None:
     home = fresh(lab)
-    install(home, PACKAGE, Settings(authority="offline"))
+    install(home, PACKAGE, settings=Settings(authority="offline"))
     home.save(Settings(service=PROCESS).applied(home.config(), False, home.root))
     stopped: list[str] = []
 
@@ -195,9 +195,9 @@ def test_what_ran_the_server_is_known_until_it_is_stopped(lab: CoreLab, monkeypa
     )
     for _attempt in range(2):
         with cut_at("install.left"), pytest.raises(PowerCut):
-            install(home, PACKAGE, Settings(service=UNMANAGED))
+            install(home, PACKAGE, settings=Settings(service=UNMANAGED))
         assert home.config().service == PROCESS
-    install(home, PACKAGE, Settings(service=UNMANAGED))
+    install(home, PACKAGE, settings=Settings(service=UNMANAGED))
     assert (stopped, home.config().service) == (["removed"] * 3, UNMANAGED)
 
 

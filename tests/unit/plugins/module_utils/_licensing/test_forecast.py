@@ -244,9 +244,9 @@ class Walk:
         content = package("0.0.2" if event.flag else "0.0.1")
         options = Settings(authority="offline", realm=self.lab.realm if event.online else None)
         before = host.files()
-        foretold = installed(lambda: install(host.home, content, options, dry=True))
+        foretold = installed(lambda: install(host.home, content, settings=options, dry=True))
         assert host.files() == before
-        assert installed(lambda: install(host.home, content, options)) == foretold, event
+        assert installed(lambda: install(host.home, content, settings=options)) == foretold, event
 
 
 def outcome(call: Callable[[], Change], requested: Collection[str]) -> Any:

@@ -60,7 +60,7 @@ def bare(lab: CoreLab) -> Host:
 def put(
     host: Host, package: Package = PACKAGE, authority: str | None = "offline", dry: bool = False, **settings: Any
 ) -> Any:
-    return install(Home(HOME, str(host.root)), package, Settings(authority=authority, **settings), dry=dry)
+    return install(Home(HOME, str(host.root)), package, settings=Settings(authority=authority, **settings), dry=dry)
 
 
 def test_the_same_sources_are_the_same_package() -> None:
@@ -272,7 +272,7 @@ def test_an_installation_that_is_cut_at_any_step_is_completed_by_the_next(
     "home", ["/opt/aims-license-server/", "/opt//aims", "/opt/with blank", "/opt/it's[1]*$x", "/a"]
 )
 def test_the_installed_commands_find_their_home_whatever_its_name(bare: Host, home: str) -> None:
-    install(Home(home, str(bare.root)), PACKAGE, Settings(authority="offline"))
+    install(Home(home, str(bare.root)), PACKAGE, settings=Settings(authority="offline"))
     folder = bare.root / home.lstrip("/")
     shown = licman(folder, "--overview", "--json")["overview"]["server"]
     assert (shown["installed"], shown["root"]) == (True, str(bare.root))

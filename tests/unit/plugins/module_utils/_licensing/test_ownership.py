@@ -46,7 +46,7 @@ def place(tmp_path: Path) -> Path:
 
 def installed(root: Path) -> Any:
     settings = Settings(authority="offline", service=UNMANAGED)
-    return install(Home("/opt/home", str(root)), Package(VERSION, build_package()), settings)
+    return install(Home("/opt/home", str(root)), Package(VERSION, build_package()), settings=settings)
 
 
 def give(path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_port_in_use_names_its_holder_before_anything_is_written(lab: CoreLab)
             install(
                 lab.new.home,
                 Package(VERSION, CONTENT),
-                Settings(authority="offline", service=PROCESS, listen=Listen(address, address)),
+                settings=Settings(authority="offline", service=PROCESS, listen=Listen(address, address)),
             )
     assert lab.new.files() == before
 
@@ -119,7 +119,7 @@ def test_a_server_that_does_not_come_up_is_told_with_what_it_said(
         install(
             lab.new.home,
             Package(VERSION, CONTENT),
-            Settings(authority="offline", service=PROCESS, listen=Listen("192.0.2.1", "127.0.0.1")),
+            settings=Settings(authority="offline", service=PROCESS, listen=Listen("192.0.2.1", "127.0.0.1")),
         )
     said = str(refused.value)
     assert "192.0.2.1" in said

@@ -187,7 +187,7 @@ def test_a_configuration_that_someone_edited_is_read_or_refused(lab: CoreLab, ke
     kept = lab.old.read("Config/server.json")
     lab.old.write("Config/server.json", json.dumps({**json.loads(kept), key: value}))
     try:
-        open_manager("bundled", HOME, str(lab.old.root)).overview()
+        open_manager("bundled", HOME, root=str(lab.old.root)).overview()
         lab.activate(lab.old, dry=True)
     except LicensingError as error:
         assert error.problems[0].todo

@@ -45,7 +45,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
 
 
 def requests_of(lab: ServiceLab, host: Host) -> Requests:
-    return Requests(lab.realm, read_fingerprint(str(host.root)), host.home.make_host_key(), now_utc())
+    return Requests(lab.realm, read_fingerprint(str(host.root)), host_key=host.home.make_host_key(), now=now_utc())
 
 
 def outcome(response: bytes) -> str:

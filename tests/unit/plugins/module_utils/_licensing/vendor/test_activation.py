@@ -45,7 +45,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager import factory
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation
 root, number, code = sys.argv[1:]
-manager = factory.open_manager("vendor", factory.DEFAULT_HOME, root)
+manager = factory.open_manager("vendor", factory.DEFAULT_HOME, root=root)
 manager.activate(Activation([DeclaredLicense(number, code, "PROServer")]), OfflineFiles({}))
 """
 
@@ -65,7 +65,7 @@ class Target:
         make_licman(self.home, variant, **more)
 
     def activate(self, *licenses: DeclaredLicense, dry: bool = False, files: tuple[HomeFile, ...] = ()) -> Change:
-        manager = open_manager(VENDOR, DEFAULT_HOME, str(self.root))
+        manager = open_manager(VENDOR, DEFAULT_HOME, root=str(self.root))
         return manager.activate(Activation(licenses or (LICENSE,), files=files), OfflineFiles({}), dry=dry)
 
     def refused(self, *licenses: DeclaredLicense) -> LicensingError:
@@ -343,12 +343,12 @@ def test_a_missing_code_is_given_and_an_unknown_home_named(target: Target, tmp_p
     assert "Install it by the vendor's package first, or name its folder (aims_license_server_home)." in str(
         target.refused()
     )
-    manager = open_manager(VENDOR, "/aimms", str(target.root))
+    manager = open_manager(VENDOR, "/aimms", root=str(target.root))
     assert manager.activate(Activation([LICENSE]), OfflineFiles({})).after.held == {SERVER}
 
 
 def test_a_license_whose_profile_is_to_stay_gets_none(target: Target) -> None:
-    manager = open_manager(VENDOR, DEFAULT_HOME, str(target.root))
+    manager = open_manager(VENDOR, DEFAULT_HOME, root=str(target.root))
     change = manager.activate(Activation([LICENSE], keep_profiles=True), OfflineFiles({}))
     assert change.results[0].note is None and [call.split()[0] for call in calls(target.home)] == [
         "--nodelock-activate"

@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def opened(root: Path, home: str = DEFAULT_HOME) -> LicenseManager:
-    return open_manager(VENDOR, home, str(root))
+    return open_manager(VENDOR, home, root=str(root))
 
 
 def test_the_default_home_stands_for_the_documented_folders(root: Path) -> None:
