@@ -59,13 +59,13 @@ def test_a_server_that_keeps_licenses_goes_on_serving_them(service: Service, lab
     assert not again.changed and service.status["maintenance"] is False
 
 
-@pytest.mark.parametrize("cut", ["_fence", "_deactivate"])
+@pytest.mark.parametrize("cut", ["_fence", "_give_back"])
 def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
     service: Service, lab: CoreLab, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
     """The next call ends maintenance mode, wherever the call before it was cut."""
 
-    def cut_off(*arguments: object) -> None:
+    def cut_off(*arguments: object, **more: object) -> None:
         raise PowerCut
 
     with monkeypatch.context() as patch:
