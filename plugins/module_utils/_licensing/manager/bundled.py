@@ -73,7 +73,7 @@ class BundledManager:
             return _activation.forecast(prepared) if dry else _activation.execute(prepared)
 
     def deactivate(self, deactivation: Deactivation, channel: Channel, *, dry: bool = False) -> Change:
-        # Nor is it here.
+        # The home is not held while clients are waited for: the execution holds it itself.
         prepared = _deactivation.prepare(self._session, deactivation, channel=channel)
         return _deactivation.forecast(prepared) if dry else _deactivation.execute(prepared)
 
@@ -85,7 +85,7 @@ class BundledManager:
     def set_maintenance(self, maintenance: Maintenance, *, dry: bool = False) -> Change:
         with self._session.held(dry):
             prepared = _maintenance.prepare(self._session, maintenance)
-        # The home is not held while clients are waited for.
+        # As with a deactivation.
         return _maintenance.forecast(prepared) if dry else _maintenance.execute(prepared)
 
     def end_drain(self, ticket: str) -> Change:
