@@ -13,8 +13,7 @@ from pathlib import Path
 
 from support.vendor_tree import put
 
-_SCRIPT = """\
-#!/bin/sh
+_SCRIPT = """#!/bin/sh
 root=${{0%/Bin/licman}}
 printf '%s\\n' "$*" >>"$root.calls"
 stem=$(printf %s "$2" | tr -d .)
