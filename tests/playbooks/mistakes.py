@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
     ),
     "profile_of_a_license_declared_again": (
         lambda pair: pair.target_vars.update({PROFILES: [{"name": "Client", "license": CLIENT}]}),
-        "Profile Client is declared for a license already",
+        "Profile Client is already declared for a license",
         f"host new, {PROFILES}",
         "Keep one",
     ),

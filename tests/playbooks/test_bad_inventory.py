@@ -88,7 +88,7 @@ def test_all_mistakes_of_an_inventory_are_told_at_once(pair: Rehearsal) -> None:
         ("'jane' is not a registered user", "host new, aims_license_server_users"),
         ("'bob' is not a registered user", "host new, aims_license_server_users"),
         (f"License {CLIENT} is declared for new and new2", "inventory"),
-        ("Profile Client is declared for a license already", f"host new, {PROFILES}"),
+        ("Profile Client is already declared for a license", f"host new, {PROFILES}"),
         ("'/' is not a profile name", f"host new, {PROFILES}[0].name"),
         ("Profile Day is declared 2 times", f"host new, {PROFILES}"),
         ("no variable aims_license_server_hom", "host new2"),
