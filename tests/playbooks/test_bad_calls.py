@@ -75,7 +75,7 @@ CALLS: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "deactivate_number_twice": (
         "deactivate",
         {"licenses": [SERVER, SERVER], "bundle": "bundles/old/latest"},
-        f"License {SERVER} is given 2 times",
+        f"License {SERVER} is listed 2 times",
         "licenses",
         "Keep one",
     ),
@@ -152,8 +152,8 @@ def test_module_called_directly_on_a_host_without_a_license_server(pair: Rehears
     [
         ("plan", "givr", "Unknown option givr", "Known options are accept_unauthenticated, bundles"),
         ("report", "afterwards", "Unknown option afterwards", "Known options are activated, address, after"),
-        ("plan", "bundles", "Option licenses, source, target is missing", "Give it"),
-        ("report", "bundle", "Option after, dest, planned, source, target is missing", "Give it"),
+        ("plan", "bundles", "Option licenses, source, target is missing", "Set it"),
+        ("report", "bundle", "Option after, dest, planned, source, target is missing", "Set it"),
     ],
 )
 def test_module_without_a_host_tells_a_wrong_option(

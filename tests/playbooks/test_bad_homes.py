@@ -109,7 +109,7 @@ DAMAGES: dict[str, tuple[Spoil, str, str, str]] = {
     "lost_ver": (lose(VER), "is half-written, or was changed after the activation", LOCK, RESTORE),
     "truncated_ver": (truncate(VER), "half-written or damaged", VER, RESTORE),
     "altered_lic": (alter(LIC, '"seats":8', '"seats":9'), "was changed after the activation", LOCK, RESTORE),
-    "truncated_lic": (truncate(LIC), "truncated or damaged", LIC, "whole original license file"),
+    "truncated_lic": (truncate(LIC), "truncated or damaged", LIC, "complete original license file"),
     "lost_lic": (lose(LIC), "A nodelock has no license file", LOCK, RESTORE),
     "lic_under_another_number": (
         lambda home: (home / LIC).rename(home / "Licenses" / "015120099099.lic"),
@@ -124,7 +124,7 @@ DAMAGES: dict[str, tuple[Spoil, str, str, str]] = {
         lambda home: (home / "Journal" / f"{digits(SESSION)}.request").write_text('{"format":', encoding="utf-8"),
         "The request is truncated or damaged",
         f"Journal/{digits(SESSION)}.request",
-        "whole original request file",
+        "complete original request file",
     ),
 }
 

@@ -246,7 +246,7 @@ def test_receipt_that_was_applied_before_replayed_for_a_later_deactivation(back:
 def test_response_that_is_too_long(asked: Rehearsal) -> None:
     place(asked, {SESSION: good(asked, ASKED, SESSION) * 99})
     file = str(asked.offline_file(SESSION, "response"))
-    assert asked.refused().tells("at most 65536 are expected", file, "Put the right file back")
+    assert asked.refused().tells("the maximum is 65536", file, "Put the right file back")
 
 
 def test_response_that_is_a_directory(asked: Rehearsal) -> None:

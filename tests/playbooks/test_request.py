@@ -208,7 +208,7 @@ LIES: dict[str, tuple[Make, str]] = {
     ),
     "too_long": (
         lambda lab: lambda asked, honest: results({name: one * 99 for name, one in honest.items()}),
-        "at most 65536 are expected",
+        "the maximum is 65536",
     ),
     "of_another_request": (
         lambda lab: (
