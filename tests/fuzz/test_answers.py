@@ -130,7 +130,7 @@ def ask_the_management(server: Server, at: int) -> None:
     if at % 5 == 0:
         json.dumps(host.overview, ensure_ascii=False).encode()
     elif at % 5 == 1:
-        found = drain(host.home, config, 0.0)
+        found = drain(host.home, config, seconds=0.0)
         if found.total:
             raise still_held(host.home, found, back=False)
     elif at % 5 == 2:

@@ -170,7 +170,7 @@ def test_a_broken_record_of_what_came_with_licenses_keeps_none_from_arriving(sit
     file = HomeFile("ApplicationKeys/app.key", 0o600, True, b"the key of an application\n")
     state = State(Config(), {}, {}, host.manager.fingerprint(), host.clock())
     site.put_back()
-    CarriedFiles(host.home, [file], [SERVER], state).arrive(SERVER)
+    CarriedFiles(host.home, [file], numbers=[SERVER], state=state).arrive(SERVER)
     original = host.read(CARRIED)
 
     @runs(150, _BATCH)
@@ -180,7 +180,8 @@ def test_a_broken_record_of_what_came_with_licenses_keeps_none_from_arriving(sit
             host.write(CARRIED, data)
             host.write(file.name, b"one of an earlier stay\n")
             outcome = give(
-                "home: record of what came", lambda: CarriedFiles(host.home, [file], [SERVER], state).arrive(SERVER)
+                "home: record of what came",
+                lambda: CarriedFiles(host.home, [file], numbers=[SERVER], state=state).arrive(SERVER),
             )
             assert outcome is None and host.read(file.name) == file.content
             assert json.loads(host.read(CARRIED))[file.name] == json.loads(original)[file.name]

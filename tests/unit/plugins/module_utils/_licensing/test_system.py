@@ -169,7 +169,7 @@ def test_an_openssl_that_seals_nothing_still_checks_licenses(monkeypatch: pytest
 
     monkeypatch.setattr(x25519.X25519PrivateKey, "generate", refused)
     requirements._seal.cache_clear()
-    with pytest.raises(LicensingError, match="has no X25519 with ChaCha20-Poly1305"):
+    with pytest.raises(LicensingError, match="does not support X25519 with ChaCha20-Poly1305"):
         sealing.Seal()
     assert documents.new_private_key()
 
