@@ -5,4 +5,6 @@
 
 from __future__ import annotations
 
-from hosts.conftest import site as site
+from hosts.conftest import site
+
+__all__ = ["site"]

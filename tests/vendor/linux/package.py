@@ -45,8 +45,10 @@ def build_package(folder: Path) -> Path:
     home = tree / "usr" / "local" / "Aimms"
     for name in ("Bin", "Config", "Licenses", "Logging", "Nodelocks"):
         (home / name).mkdir(parents=True)
-    for program in PROGRAMS.iterdir():
-        shutil.copy(program, home / "Bin")
+    shutil.copy(PROGRAMS / "licman", home / "Bin")
+    service = home / "Bin" / "licsrv"
+    service.write_text(f"#!/usr/bin/python3\n{(PROGRAMS / 'licsrv.py').read_text(encoding='utf-8')}", encoding="utf-8")
+    service.chmod(0o755)
     control = tree / "DEBIAN"
     control.mkdir()
     (control / "control").write_text(_CONTROL, encoding="utf-8")

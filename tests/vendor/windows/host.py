@@ -116,6 +116,7 @@ class WindowsHost:
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            check=False,
             timeout=timeout,
         )
 
@@ -129,7 +130,7 @@ class WindowsHost:
         self._processes.clear()
         if (self.folder / "prefix").exists():
             command, variables = ["wineserver", "-k"], environment(self.folder / "prefix")
-            subprocess.run(command, env=variables, capture_output=True, timeout=30)
+            subprocess.run(command, env=variables, capture_output=True, check=False, timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self, command: list[str], variables: dict[str, str], folder: Path) -> None:

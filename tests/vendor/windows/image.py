@@ -141,7 +141,14 @@ def copy(image: Image, prefix: Path) -> None:
 
 def _run(command: list[str], folder: Path, variables: dict[str, str] | None = None) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, text=True
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        text=True,
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

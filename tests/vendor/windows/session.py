@@ -69,6 +69,7 @@ def _execute(folder: Path, command: str, habits: dict[str, Any]) -> int:
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if "output_ends_after" in habits else None,
+        check=False,
     )
     if "output_ends_after" in habits:
         sys.stdout.buffer.write(done.stdout[: habits["output_ends_after"]])
@@ -84,7 +85,7 @@ def _transfer(folder: Path, habits: dict[str, Any]) -> int:
     script = _VIEW.format(view=shlex.quote(str(view)), drive=shlex.quote(str(folder / "prefix" / "drive_c")))
     options = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
     # The mounts end with the last process in them.
-    return subprocess.run(["unshare", *options, "sh", "-ec", script]).returncode
+    return subprocess.run(["unshare", *options, "sh", "-ec", script], check=False).returncode
 
 
 if __name__ == "__main__":
