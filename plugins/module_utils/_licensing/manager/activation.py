@@ -109,9 +109,6 @@ def prepare(session: HomeSession, activation: Activation, *, channel: Channel) -
     # Where every license is as declared, nobody is asked, and nothing is finished.
     is_needless = all(state.satisfies(license) for license in activation.licenses)
     due = [] if is_needless else state.due(activation.numbers, channel.online)
-    if not is_needless:
-        # The run pins it: without one, or with another, it refuses offline too.
-        session.realm(state, channel, proposed=activation.realm)
     responses = session.responses(state, due, channel=channel, realm=activation.realm)
     inquiry = None if due else _inquire(session, activation, channel=channel, state=state)
     return PreparedActivation(session, activation, channel, read, superseded, before, due, responses, inquiry)

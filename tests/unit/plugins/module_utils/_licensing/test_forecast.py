@@ -311,16 +311,6 @@ def test_a_call_without_codes_is_refused_where_a_deactivation_ends_first(tmp_pat
         walk.lab.close()
 
 
-def test_an_activation_offline_without_a_realm_is_refused_in_check_mode_too(tmp_path: Path, new_ledger: bytes) -> None:
-    walk = Walk(tmp_path, new_ledger)
-    try:
-        for dry in (True, False):
-            with pytest.raises(LicensingError, match="no realm is pinned"):
-                walk.lab.new.manager.activate(Activation(declared(SERVER)), walk.lab.offline(), dry=dry)
-    finally:
-        walk.lab.close()
-
-
 def test_a_drain_reports_what_was_pending_and_ended_before_it(tmp_path: Path, new_ledger: bytes) -> None:
     walk = Walk(tmp_path, new_ledger)
     try:
