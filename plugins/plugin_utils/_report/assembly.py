@@ -130,7 +130,8 @@ class Run:
 
     @property
     def seconds_without_service(self) -> float | None:
-        """The seconds between the fence and the last activation, or None where this run activated nothing.
+        """The seconds between the fence and the last activation, or None where this run activated nothing or the clocks
+        of source and controller differ too much.
 
         Both calls of one run are taken by the controller's clock; a move that took more than one run, by the fence's
         time on the source and the end of the last activation.
@@ -146,7 +147,9 @@ class Run:
         begun = min(fences)
         started = begun if self.deactivated.started is None else self.deactivated.started
         # A fence from an earlier run is older than this run's call by more than a rounded second.
-        return round(ended - (begun if begun < started - 2 else started), 2)
+        seconds = round(ended - (begun if begun < started - 2 else started), 2)
+        # A source whose clock is ahead dates its fence after the activation.
+        return seconds if seconds >= 0 else None
 
 
 def build_report(run: Run, *, address: str, direction: str, bundle: str, made: str) -> Report:
