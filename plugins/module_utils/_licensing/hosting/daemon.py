@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from .programs import answer_of
 
 # systemd.unit(5), the first has precedence.
 _UNIT_FOLDERS = (
@@ -114,17 +115,4 @@ def enable_now(unit: str) -> None:
 
 
 def _systemctl(*arguments: str) -> str:
-    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(
-            ["systemctl", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-            env=environment,
-        )
-        return done.stdout
-    return ""
+    return answer_of(["systemctl", *arguments], seconds=_PATIENCE, SYSTEMD_PAGER="").stdout

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Problem, quoted, refuse
+from .programs import answer_of
 
 # Seconds. A download may take its time; an installation that was cut off is left half-made.
 _PATIENCE = 900
@@ -140,20 +140,7 @@ def space_problems(place: Path, needed: int) -> list[Problem]:
 
 
 def _answer(command: Sequence[str], patience: float = 60) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=patience,
-            check=False,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 127, "", str(error))
+    return answer_of(command, seconds=patience, DEBIAN_FRONTEND="noninteractive")
 
 
 def _end_of(answer: subprocess.CompletedProcess[str]) -> str:

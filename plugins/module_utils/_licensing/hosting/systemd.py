@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC, Folder
 from .changes import ChangeKind, HostChange
+from .programs import answer_of
 
 _UNITS = "etc/systemd/system"
 _USERS = "etc/sysusers.d"
@@ -245,16 +246,4 @@ class Unit:
 
     @staticmethod
     def _answer(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""}
-        try:
-            return subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_PATIENCE,
-                check=False,
-                env=environment,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return subprocess.CompletedProcess(command, 127, "", str(error))
+        return answer_of(command, seconds=_PATIENCE, LC_ALL="C.UTF-8", SYSTEMD_PAGER="")
