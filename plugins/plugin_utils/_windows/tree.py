@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ansible.errors import AnsibleError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, redact, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.tree import (
     LIMIT,
     MOST_ENTRIES,
     Entry,
+    too_large,
+    too_many,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.windows_paths import join
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.listing import (
@@ -57,11 +59,7 @@ class RemoteTree:
         if listing is None:
             return Listing()
         if len(listing.folders) + len(listing.files) > MOST_ENTRIES:
-            raise refuse(
-                f"The folder has more than {MOST_ENTRIES} files and folders.",
-                place,
-                "Name the folder of the license server itself (home), or put away what is not its own.",
-            )
+            raise too_many(place)
         attributes = dict(listing.attributes)
         for command in list_files(join(self._root, name, place) for name in listing.unseen):
             attributes.update(read_attributes(self._shell.run([command])[0], self._root, place))
@@ -81,7 +79,7 @@ class RemoteTree:
                         "This is a link, which is never followed.", self._place(path), "Put the real file in its place."
                     )
                 if attributes.size > LIMIT:
-                    raise self._too_large(path)
+                    raise too_large(self._place(path))
                 content = self._fetch(path, Path(folder) / str(at))
                 if content is not None:
                     contents[name] = content
@@ -101,17 +99,10 @@ class RemoteTree:
                 "Let the user that Ansible logs on as read it, and have OpenSSH's file transfer (sftp) work there.",
             ) from None
         if copy.stat().st_size > LIMIT:
-            raise self._too_large(path)
+            raise too_large(self._place(path))
         content = copy.read_bytes()
         copy.unlink()
         return content
-
-    def _too_large(self, path: str) -> LicensingError:
-        return refuse(
-            f"The file has more than {LIMIT >> 20} MiB, more than any file of a license server.",
-            self._place(path),
-            "Put the right file back in its place, or move it away if it is not the license server's.",
-        )
 
     def _place(self, path: str) -> str:
         return f"{self._shell.host}, {path}"

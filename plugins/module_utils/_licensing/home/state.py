@@ -98,10 +98,6 @@ class State:
             return served
         return served and lock is not None and lock.type == declared.nodelock and lock.until is None
 
-    def due_of_others(self, numbers: Sequence[str], online: bool) -> list[Intent]:
-        """Return those of the :meth:`due` exchanges that belong to other licenses. A call finishes these first."""
-        return [intent for intent in self.due(numbers, online) if intent.number not in numbers]
-
     def due(self, numbers: Sequence[str], online: bool) -> list[Intent]:
         """Return the open exchanges to finish before a request for any of these licenses.
 

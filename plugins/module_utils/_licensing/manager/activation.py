@@ -239,11 +239,8 @@ def execute(prepared: PreparedActivation) -> Change:
 
 def _arrival(prepared: PreparedActivation, files: CarriedFiles) -> Callable[[str], None]:
     """Return what is to be done when a license is about to become active."""
-    home, activation, users = (
-        prepared.session.home,
-        prepared.activation,
-        arranged(prepared.read, prepared.activation).users,
-    )
+    home, activation = prepared.session.home, prepared.activation
+    users = arranged(prepared.read, activation).users
 
     def arrive(number: str) -> None:
         files.arrive(number)

@@ -146,7 +146,7 @@ def take_snapshots(layout: Layout, numbers: Sequence[str]) -> dict[str, Snapshot
         for documented in layout.names
         if number in files and documented.rpartition("/")[2].rpartition(".")[0] == digits(number)
     }
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in layout.contents(list(names)).items()}
+    digests = layout.digests(list(names))
     return {number: Snapshot.of_digests(number, digests) for number in numbers}
 
 

@@ -15,16 +15,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import LicensingError, Problem, refuse
+from ...errors import LicensingError, refuse
 from ...hosting.changes import ChangeKind, HostChange
 from ...hosting.daemon import Daemon, enable_now, find_daemon, unit_state
 from ...hosting.packages import SystemPackage, package_manager, space_problems
 from ...hosting.ports import holders
 from ...hosting.systemd import Unit
 from ...model import parse_version
-from .host import PORTS
+from .host import PORTS, HostView
 from .layout import LINUX_ROOTS
-from .reading import DAEMON
+from .reading import DAEMON, port_problems
 
 _SPACE = 100 << 20
 _SYSTEMS = ("rhel", "rocky", "almalinux")
@@ -56,7 +56,7 @@ def install(package: str, dry: bool = False) -> Installation:
     manager = package_manager(package)
     known = manager.look(package)
     problems = [] if known.installed else [*space_problems(Path(LINUX_ROOTS[0]), _SPACE)]
-    problems += _port_problems()
+    problems += port_problems(HostView(ports={port: tuple(holders("", port)) for port in PORTS}), "this host")
     if problems:
         raise LicensingError(problems)
     changes = _changes(known)
@@ -77,16 +77,6 @@ def _changes(package: SystemPackage) -> list[HostChange]:
     is_active, is_enabled = unit_state(daemon.unit)
     kinds = [ChangeKind.ENABLE] * (not is_enabled) + [ChangeKind.START] * (not is_active)
     return [HostChange(kind, daemon.unit) for kind in kinds]
-
-
-def _port_problems() -> list[Problem]:
-    problems = []
-    for port in PORTS:
-        strangers = [holder for holder in holders("", port) if DAEMON not in holder.lower()]
-        if strangers:
-            what = f"Port {port} is in use by {', '.join(strangers)}, and the license server needs it."
-            problems.append(Problem(what, "this host", "End what listens there, or have it use another port."))
-    return problems
 
 
 def _wait(package: str) -> None:

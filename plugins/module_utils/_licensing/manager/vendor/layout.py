@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import LicensingError, Problem, refuse
 from ...home.store import MARKER, is_carried
+from ...model import digits, parse_number
 from .tree import Entry, Tree
 
 # docs/domain.md#identifiers-and-files. One how-to article writes the second.
 LINUX_ROOTS = ("/usr/local/Aimms", "/usr/local/AIMMS")
-WINDOWS_ROOTS = ("%ProgramData%\\AIMMS", "C:\\ProgramData\\Paragon Decision Technology")
 LICENSES, NODELOCKS, CONFIG, LOGGING, PROGRAMS = "Licenses", "Nodelocks", "Config", "Logging", "Bin"
 APPLICATION_KEYS = "ApplicationKeys"
 FOLDERS = (PROGRAMS, CONFIG, LICENSES, LOGGING, NODELOCKS, APPLICATION_KEYS)
@@ -142,6 +143,10 @@ class Layout:
         listed = {self.names[name]: name for name in names if name in self.names}
         return {listed[name]: content for name, content in self.tree.read(list(listed)).items()}
 
+    def digests(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the SHA-256 of files by their documented names; files that are gone are left out."""
+        return {name: hashlib.sha256(content).hexdigest() for name, content in self.contents(names).items()}
+
     def licenses(self) -> dict[str, LicenseFiles]:
         """Return the files of each license by its number; of a pending first installation that is a request only."""
         known: dict[str, dict[str, list[Entry]]] = {}
@@ -187,7 +192,7 @@ def _documented(name: str) -> str:
 def _numbered(name: str) -> str | None:
     """Return the license number that a file is named after (docs/domain.md#identifiers-and-files)."""
     match = _NUMBERED.fullmatch(name.rpartition("/")[2])
-    return ".".join(match[1][at : at + 3] for at in range(0, 12, 3)) if match else None
+    return parse_number(match[1]) if match else None
 
 
 def _belongs(name: str) -> bool:
@@ -200,7 +205,7 @@ def _files(number: str, files: Mapping[str, Sequence[Entry]], composites: Sequen
     def first(kind: str) -> Entry | None:
         return next(iter(files.get(kind, ())), None)
 
-    stem = number.replace(".", "")
+    stem = digits(number)
     return LicenseFiles(
         number,
         first("lic"),

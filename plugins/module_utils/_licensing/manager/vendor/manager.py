@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -66,12 +65,10 @@ class VendorManager:
         return obstacles_of(self.layout, self._host.view())
 
     def carried(self) -> Carried:
-        contents = self.layout.contents(self.layout.carried)
-        return Carried({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+        return Carried(self.layout.digests(self.layout.carried))
 
     def nodelocks(self) -> dict[str, str]:
-        names = [name for name in self.layout.names if name.startswith(f"{NODELOCKS}/")]
-        return {name: hashlib.sha256(content).hexdigest() for name, content in self.layout.contents(names).items()}
+        return self.layout.digests([name for name in self.layout.names if name.startswith(f"{NODELOCKS}/")])
 
     def files(self) -> list[HomeFile]:
         names = self.layout.state_files

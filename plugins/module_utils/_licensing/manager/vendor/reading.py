@@ -56,11 +56,17 @@ def obstacles_of(layout: Layout, host: HostView) -> list[Problem]:
         problems.append(Problem(what, layout.where, todo))
     for files in layout.licenses().values():
         problems += _lock_problems(files, layout.where)
+    return problems + port_problems(host, layout.where)
+
+
+def port_problems(host: HostView, where: str) -> list[Problem]:
+    """Say which ports of the license server are in use by something else."""
+    problems = []
     for port, holders in host.ports.items():
         strangers = [holder for holder in holders if DAEMON not in holder.lower() and holder != host.unit]
         if strangers:
             what = f"Port {port} is in use by {', '.join(strangers)}, and the license server needs it."
-            problems.append(Problem(what, layout.where, "End what listens there, or have it use another port."))
+            problems.append(Problem(what, where, "End what listens there, or have it use another port."))
     return problems
 
 

@@ -86,8 +86,7 @@ class LocalTree:
             for entry in self._walk(self._root, "", ()):
                 listed.append(entry)
                 if len(listed) > MOST_ENTRIES:
-                    todo = "Name the folder of the license server itself (home), or put away what is not its own."
-                    raise refuse(f"The folder has more than {MOST_ENTRIES} files and folders.", self.where, todo)
+                    raise too_many(self.where)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -148,11 +147,7 @@ class LocalTree:
         except (OSError, ValueError) as error:
             raise _unread(error, str(place)) from error
         if len(content) > LIMIT:
-            raise refuse(
-                f"The file has more than {LIMIT >> 20} MiB, more than any file of a license server.",
-                str(place),
-                "Put the right file back in its place, or move it away if it is not the license server's.",
-            )
+            raise too_large(str(place))
         return content
 
 
@@ -170,6 +165,21 @@ class CopyTree(LocalTree):
                 str(folder),
                 "Copy the license server's folder of that host to this place, or correct the path.",
             )
+
+
+def too_many(place: str) -> LicensingError:
+    """Return the refusal of a folder with more than ``MOST_ENTRIES`` files and folders."""
+    todo = "Name the folder of the license server itself (home), or put away what is not its own."
+    return refuse(f"The folder has more than {MOST_ENTRIES} files and folders.", place, todo)
+
+
+def too_large(place: str) -> LicensingError:
+    """Return the refusal of a file that is larger than ``LIMIT``."""
+    return refuse(
+        f"The file has more than {LIMIT >> 20} MiB, more than any file of a license server.",
+        place,
+        "Put the right file back in its place, or move it away if it is not the license server's.",
+    )
 
 
 def _moment(seconds: float) -> datetime | None:
