@@ -112,7 +112,7 @@ def deactivate(move: Move, license: DeclaredLicense) -> PersonsStep:
         subject=number,
         commands=(_help(move.source),),
         values=(Value("License", number),),
-        evidence=Evidence.NONE if move.is_offline else Evidence.NODELOCK_CHANGED,
+        evidence=move.evidence_of(Phase.GIVE_UP),
         is_ours=move.is_ours(move.source, Kind.DEACTIVATE),
     )
 
@@ -131,7 +131,7 @@ def load(server: Server, license: DeclaredLicense, phase: Phase) -> PersonsStep:
         subject=number,
         commands=(_help(server),),
         values=(Value("License", number),),
-        evidence=Evidence.NODELOCK_APPEARED if activates else Evidence.NODELOCK_CHANGED,
+        evidence=Evidence.of_exchange(phase),
     )
 
 
@@ -160,8 +160,8 @@ def activate(move: Move, license: DeclaredLicense) -> PersonsStep:
         subject=number,
         commands=(_help(target),) if move.is_offline else commands,
         values=(Value("License", number), Value("CODE", f"the value of {code}", code)),
-        evidence=Evidence.NONE if move.is_offline else Evidence.NODELOCK_APPEARED,
-        transfers=0 if move.is_offline else 1,
+        evidence=move.evidence_of(Phase.ACTIVATE),
+        transfers=move.transfers_of_activation,
         is_ours=move.is_ours(target, Kind.ACTIVATE),
     )
 

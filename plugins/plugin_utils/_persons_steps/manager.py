@@ -106,13 +106,11 @@ def deactivate(move: Move, license: DeclaredLicense) -> PersonsStep:
     copied = " It is looked for in the next copy." if source.platform is Platform.COPY else ""
     values = [Value("License", number)]
     shows = f"The wizard ends with 'Successful Deactivation', and the status is Inactive Nodelock.{copied}"
-    evidence = Evidence.NODELOCK_CHANGED
     reason = "Only a license that its computer has given up can be activated on another."
     if move.is_offline:
         values += [Value("Communication method", "Offline"), Value("Request file", f"{digits(number)}.request")]
         reason += " The pages of an offline deactivation are not documented: choose Offline where it is offered."
         shows = "The wizard has saved the request file. Do not start a second request for this license."
-        evidence = Evidence.NONE
     return PersonsStep(
         Phase.GIVE_UP,
         Kind.DEACTIVATE,
@@ -123,7 +121,7 @@ def deactivate(move: Move, license: DeclaredLicense) -> PersonsStep:
         subject=number,
         path=(*CONFIGURATION, f"select {number}", "Deactivate..."),
         values=tuple(values),
-        evidence=evidence,
+        evidence=move.evidence_of(Phase.GIVE_UP),
         is_ours=move.is_ours(source, Kind.DEACTIVATE),
     )
 
@@ -177,7 +175,7 @@ def load(move: Move, server: Server, license: DeclaredLicense, phase: Phase) -> 
         subject=number,
         path=(*CONFIGURATION, f"select {number}", word),
         values=(Value("Response file", f"{digits(number)}.response"),),
-        evidence=Evidence.NODELOCK_APPEARED if activates else Evidence.NODELOCK_CHANGED,
+        evidence=Evidence.of_exchange(phase),
     )
 
 
@@ -209,8 +207,8 @@ def activate(move: Move, license: DeclaredLicense, is_first: bool) -> PersonsSte
         subject=number,
         path=(*CONFIGURATION, "Install License"),
         values=tuple(values),
-        evidence=Evidence.NONE if move.is_offline else Evidence.NODELOCK_APPEARED,
-        transfers=0 if move.is_offline else 1,
+        evidence=move.evidence_of(Phase.ACTIVATE),
+        transfers=move.transfers_of_activation,
         is_ours=move.is_ours(target, Kind.ACTIVATE),
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense, named
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Word
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Kind
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Kind, Phase
 
 LICENSES = "aims_license_server_licenses"
 
@@ -101,6 +101,15 @@ class Move:
 
     def is_ours(self, server: Server, kind: Kind) -> bool:
         return kind in self.does[server.platform]
+
+    def evidence_of(self, phase: Phase) -> Evidence:
+        """Return what shows that a license was activated or given up; offline that step only makes a request."""
+        return Evidence.NONE if self.is_offline else Evidence.of_exchange(phase)
+
+    @property
+    def transfers_of_activation(self) -> int:
+        """How many transfers the step of an activation spends; offline the exchange of its request spends it."""
+        return 0 if self.is_offline else 1
 
     def code_of(self, number: str) -> str:
         """Return where the activation code of a license is declared."""

@@ -68,6 +68,14 @@ class Evidence(Word):
     FILE_PRESENT = "file present"
     NONE = "none"
 
+    @classmethod
+    def of_exchange(cls, phase: Phase) -> Evidence:
+        """Return what shows that a license was activated, or given up.
+
+        That giving it up removes the nodelock is not documented (docs/domain.md#identifiers-and-files).
+        """
+        return cls.NODELOCK_APPEARED if phase is Phase.ACTIVATE else cls.NODELOCK_CHANGED
+
 
 class Outage(Word):
     """Whether the time in which clients have no license server begins or ends with a step."""
