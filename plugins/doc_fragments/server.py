@@ -51,3 +51,14 @@ notes:
   - "The host needs Python 3.9 or newer and, to sign or check documents, the Python library C(cryptography):
     package C(python3-cryptography) of Debian 12 and EL 9."
 """
+
+    # For modules that only read.
+    COPY = r"""
+options:
+  copy:
+    description:
+      - A folder of the controller into which a person copied the data folder of the vendor's license server, for a host
+        that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
+        command was started.
+    type: path
+"""

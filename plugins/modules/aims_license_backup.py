@@ -35,17 +35,12 @@ options:
         not come back, such as one whose files are lost.
     type: bool
     default: false
-  copy:
-    description:
-      - A folder of the controller into which a person copied the data folder of the vendor's license server, for a host
-        that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
-        command was started.
-    type: path
   recipient:
     description: The key that secrets are sealed for. Set by the action plugin.
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.copy
   - aims.licensing.attributes.no_diff
 """
 

@@ -14,15 +14,9 @@ description:
     transfers left. C(status) shows where each license is, as at the end of a run that stopped.
   - Changes nothing. A host without a license server has an empty overview.
 author: aims.licensing contributors (@aims)
-options:
-  copy:
-    description:
-      - A folder of the controller into which a person copied the data folder of the vendor's license server, for a host
-        that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
-        command was started.
-    type: path
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.copy
   - aims.licensing.attributes.no_diff
 seealso:
   - module: aims.licensing.aims_license_pair_info
