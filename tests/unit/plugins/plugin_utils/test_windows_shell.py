@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
@@ -29,9 +29,6 @@ class Prompt:
         mark = re.search("aims-[0-9a-f]{16}", cmd)
         assert mark
         return 0, self._answer(mark[0]), self._errors
-
-    def fetch_file(self, in_path: str, out_path: str) -> Any:
-        raise NotImplementedError
 
 
 def test_each_command_has_its_own_lines() -> None:
