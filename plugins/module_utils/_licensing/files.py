@@ -125,10 +125,13 @@ class Folder:
                 directories.sort()
                 here = Path(base).relative_to(self.path)
                 for name in files:
-                    full = Path(base) / name
-                    mode = full.lstat().st_mode
-                    if not name.startswith(_TEMPORARY) and (stat.S_ISREG(mode) or (links and stat.S_ISLNK(mode))):
-                        names.append((here / name).as_posix())
+                    if name.startswith(_TEMPORARY):
+                        continue
+                    # Another run may remove a file after it was listed.
+                    with contextlib.suppress(FileNotFoundError):
+                        mode = (Path(base) / name).lstat().st_mode
+                        if stat.S_ISREG(mode) or (links and stat.S_ISLNK(mode)):
+                            names.append((here / name).as_posix())
         return sorted(names)
 
     def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:

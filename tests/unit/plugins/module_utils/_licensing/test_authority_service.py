@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
 import http.client
 import os
+import random
 import signal
 import socket
 import ssl
@@ -210,9 +212,16 @@ def test_an_address_that_is_none_of_this_hosts_is_told_before_anything_is_touche
     assert (machine.pid, machine.files()) == before
 
 
+def _free_everywhere() -> int:
+    """Return a port that is free on all addresses and not one of those that the kernel gives to connections."""
+    for port in random.sample(range(20000, 32000), 50):
+        with contextlib.suppress(OSError), socket.create_server(("0.0.0.0", port)):
+            return port
+    raise AssertionError("none of 50 ports is free")
+
+
 def test_what_the_service_itself_holds_is_free_for_it(machine: Machine) -> None:
-    with socket.create_server((machine.address, 0)) as free:
-        machine.port = free.getsockname()[1]
+    machine.port = _free_everywhere()
     realm = machine.install().realm
     assert machine.install(listen="0.0.0.0") == Served((REWRITE,), realm)
     assert machine.install(listen=machine.address) == Served((REWRITE,), realm)

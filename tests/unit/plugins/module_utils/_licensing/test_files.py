@@ -56,6 +56,23 @@ def test_a_file_has_the_mode_it_is_written_with_whatever_the_umask(folder: Folde
     assert mode(folder.path / "Licenses/a.lic") == 0o644
 
 
+def test_what_another_run_removes_meanwhile_is_not_listed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".tmp-host.key-0123", "a.lic", "b.lic", "inner/c.lic"):
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).touch()
+    listed = os.walk
+
+    def vanishing(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for found in listed(*arguments, **options):
+            for name in {".tmp-host.key-0123", "a.lic"}.intersection(found[2]):
+                (folder.path / name).unlink()
+            yield found
+
+    monkeypatch.setattr(os, "walk", vanishing)
+    assert folder.walk() == ["b.lic", "inner/c.lic"]
+    assert entries(folder.path) == ["b.lic", "inner"]
+
+
 def test_a_folder_is_made_with_those_above_it_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     Folder(tmp_path / "opt/aims/home").make()
     assert [mode(tmp_path / part) for part in ("opt", "opt/aims", "opt/aims/home")] == [0o755] * 3
