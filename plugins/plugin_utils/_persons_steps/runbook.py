@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
     Confirmation,
     State,
@@ -21,7 +22,6 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.conf
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, Verdict, judge
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Budget, Record, budget_of
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.sequence import steps_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import (
     Kind,

@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Entry, Runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Outage, PersonsStep
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.environment import ENVIRONMENT

@@ -25,6 +25,7 @@ FLOORS = {
     "system": 0,
     "hardware": 0,
     "page_files": 0,
+    "remedies": 0,
     "connections": 1,
     "http": 1,
     "documents": 1,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Problem, quoted, refuse
+from ..remedies import explain
 from .programs import answer_of
 
 # Seconds. A download may take its time; an installation that was cut off is left half-made.
@@ -85,6 +86,7 @@ class PackageManager:
             raise refuse(
                 f"The package cannot be installed: {_end_of(answer)}.",
                 package,
+                f"{explain(answer.stdout + answer.stderr)}"
                 f"Run '{' '.join(self.install_command)} {package}' by hand on the host to see the whole message.",
             )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import LicensingError, Problem, refuse
 from ..files import PUBLIC, Folder
+from ..remedies import explain
 from .changes import ChangeKind, HostChange
 from .programs import answer_of
 
@@ -216,7 +217,7 @@ class Unit:
         return refuse(
             f"The service {how}. Its journal ends with: {lines[-2000:]}",
             self.name,
-            f"Fix the cause, then run this again. The complete journal: journalctl --unit {self.name}",
+            f"{explain(lines)}Fix the cause, then run this again. The complete journal: journalctl --unit {self.name}",
         )
 
     def _ask(self, what: str) -> str:

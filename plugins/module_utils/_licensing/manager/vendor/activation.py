@@ -9,7 +9,6 @@ knows what the vendor's authority has counted, and the run stops until a person 
 
 from __future__ import annotations
 
-import re
 import shlex
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Callable
 from ...declared import DeclaredLicense
 from ...errors import LicensingError, Problem
 from ...model import PERSONAL, now_utc, render_time
+from ...remedies import explain
 from ..results import Action, LicenseResult
 from .attempts import ACTIVATE, ADD_PROFILE, Attempt, Attempts
 from .evidence import Evidence, Snapshot, compare, take_snapshots
@@ -28,11 +28,6 @@ from .licman import End, Licman
 # Seconds that a nodelock has to come, or to become whole, after the command ended.
 SETTLE = 30.0
 _PAUSE = 0.5
-# What the vendor's programs are known to print, and what to do about it (docs/domain.md#known-messages).
-_KNOWN = (
-    (r"only be activated using a personal nodelock", "This is an academic license, which is not for a server."),
-    (r"nodelock file is read-?only", "Make the nodelock writable (chmod u+w), and see why it was not."),
-)
 _CUT_OFF = "was started by a run that was cut off."
 PROFILE_UNSEEN = "licman has added profile {}; no documented file shows profiles, so look in the license manager"
 PROFILE_BY_A_PERSON = "no documented file shows whether profile {} is there: look in the license manager"
@@ -200,7 +195,7 @@ def _doubt(site: Site, attempt: Attempt) -> Problem:
     return Problem(
         f"Whether license {attempt.number} was activated is not known: no nodelock has come. licman {how}",
         place,
-        f"{_explained(how)}Look in the license manager, or ask the vendor, whether the license is active here. Only if "
+        f"{explain(how)}Look in the license manager, or ask the vendor, whether the license is active here. Only if "
         f"it is not, remove the record (rm -f {shlex.quote(place)}), and run this again: that may spend a transfer.",
     )
 
@@ -211,10 +206,6 @@ def _doubt_of_profile(site: Site, attempt: Attempt) -> Problem:
     return Problem(
         f"Whether profile {attempt.profile} was added for license {attempt.number} is not known. licman {how}",
         place,
-        f"Look in the license manager whether the profile is there, and add it if it is not. Then remove the record "
-        f"(rm -f {shlex.quote(place)}), and run this again.",
+        f"{explain(how)}Look in the license manager whether the profile is there, and add it if it is not. Then remove "
+        f"the record (rm -f {shlex.quote(place)}), and run this again.",
     )
-
-
-def _explained(output: str) -> str:
-    return "".join(f"{words} " for pattern, words in _KNOWN if re.search(pattern, output, re.IGNORECASE))

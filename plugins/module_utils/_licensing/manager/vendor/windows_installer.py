@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ...errors import LicensingError, redact, refuse
+from ...remedies import explain
 from .windows_paths import quote
 
 RESTART_REQUIRED = 3010
@@ -68,7 +69,7 @@ def check_exit(code: int, log: bytes, where: str) -> bool:
         return code == RESTART_REQUIRED
     meaning, todo = _FAILURES.get(code, ("Windows gives it no name here", _OTHER))
     lines = "".join(f" {line}" for line in causes(log))
-    raise _failed(code, meaning, f" Its log says:{lines}" if lines else "", where, todo)
+    raise _failed(code, meaning, f" Its log says:{lines}" if lines else "", where, f"{explain(decode_log(log))}{todo}")
 
 
 def _failed(code: int, meaning: str, lines: str, where: str, todo: str) -> LicensingError:

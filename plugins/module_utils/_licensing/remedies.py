@@ -1,9 +1,14 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages of the vendor's programs that are known, each with what to do (docs/domain.md#known-messages). Pure."""
+"""Messages of the vendor's programs that are known, each with what to do (docs/domain.md#known-messages). Pure.
+
+The runbook lists them all. An error that repeats what a program or a log says explains those that it recognizes.
+"""
 
 from __future__ import annotations
+
+import re
 
 REMEDIES = (
     (
@@ -36,3 +41,21 @@ REMEDIES = (
         "The client did not reach the license server. Check address, port 3400 and firewall.",
     ),
 )
+
+
+def explain(text: str) -> str:
+    """Return what to do about each known message in a text, as sentences with a blank at the end; "" if none is known.
+
+    A message is recognized by its longest sentence, whatever lies between its words and letters.
+    """
+    said = _squash(text)
+    known = [(message, todo) for message, todo in REMEDIES if _squash(_main_sentence(message)) in said]
+    return "".join(f"The message '{message.rstrip('.')}' is known: {todo} " for message, todo in known)
+
+
+def _main_sentence(message: str) -> str:
+    return max(re.split(r"[.:] ", message), key=len)
+
+
+def _squash(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
