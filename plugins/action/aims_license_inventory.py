@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible import context
@@ -29,7 +29,7 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or fails with everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "names", "group", "checked"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "names", "groups", "checked"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         if "checked" in self._task.args:
@@ -40,7 +40,7 @@ class ActionModule(LicensingAction):
         lacking = self.vault.problem() if self.flag("vault") else None
         if lacking is not None:
             problems.append(lacking)
-        problems += _limited(str(self._task.args.get("group") or ""), task_vars)
+        problems += _limited([str(group) for group in self._task.args.get("groups") or ()], task_vars)
         declared: dict[str, Any] = {}
         try:
             targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
@@ -59,17 +59,18 @@ class ActionModule(LicensingAction):
         return {"changed": False, **declared}
 
 
-def _limited(group: str, task_vars: Mapping[str, Any]) -> list[Problem]:
-    """Return the problem of a limit that excludes every host of the playbook's group."""
-    members = [str(name) for name in task_vars["groups"].get(group, [])]
+def _limited(groups: Sequence[str], task_vars: Mapping[str, Any]) -> list[Problem]:
+    """Return the problem of a limit that excludes every host of the playbook's groups."""
+    members = list(dict.fromkeys(str(name) for group in groups for name in task_vars["groups"].get(group, [])))
     if not members or set(members) & {str(name) for name in task_vars["ansible_play_hosts_all"]}:
         return []
     limit = quoted(str(context.CLIARGS.get("subset") or ""))
     known = ", ".join(members[:10]) + (", ..." if len(members) > 10 else "")
-    todo = f"Limit the run to hosts of that group: {known}."
-    if group == TARGETS:
+    names = " and ".join(groups)
+    todo = f"Limit the run to hosts of {names}: {known}."
+    if groups == [TARGETS]:
         todo += " Each includes its source."
-    return [Problem(f"The limit {limit} excludes every host of the group {group}.", "command line", todo)]
+    return [Problem(f"The limit {limit} excludes every host of the group {names}.", "command line", todo)]
 
 
 def _left_out(checked: bool, task_vars: Mapping[str, Any]) -> dict[str, Any]:

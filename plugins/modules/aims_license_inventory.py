@@ -27,10 +27,11 @@ options:
     description: Without O(pairs) and O(hosts), hosts of which only the names of their variables are checked.
     type: list
     elements: str
-  group:
-    description: The group that the playbook runs on. The task fails if C(--limit) excludes all of its hosts, because
+  groups:
+    description: The groups that the playbook runs on. The task fails if C(--limit) excludes all of their hosts, because
       the run would do nothing.
-    type: str
+    type: list
+    elements: str
   checked:
     description: For a task with the tag C(always), whether the inventory was checked in this run. If the tags of the
       run skipped the check, they skip the whole playbook. The task then fails in a playbook of this collection, and

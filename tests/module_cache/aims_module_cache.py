@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import io
 import os
+import py_compile
+import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from ansible import constants
+from ansible.executor import module_common
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
@@ -17,6 +25,24 @@ type: aggregate
 short_description: Keeps packed modules between runs
 description: For the tests of this collection only; AIMS_MODULE_CACHE names the folder. Without it, nothing is kept.
 """
+
+
+def with_bytecode(archive: bytes) -> bytes:
+    """Add compiled files to an archive of Python files, which the same Python imports instead of compiling these."""
+    made = io.BytesIO(archive)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(made, "a", zipfile.ZIP_STORED) as archived:
+        source, compiled = Path(folder, "source.py"), Path(folder, "source.pyc")
+        for name in [name for name in archived.namelist() if name.endswith(".py")]:
+            source.write_bytes(archived.read(name))
+            py_compile.compile(
+                str(source),
+                str(compiled),
+                dfile=name,
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+            archived.writestr(f"{name}c", compiled.read_bytes(), zipfile.ZIP_DEFLATED)
+    return made.getvalue()
 
 
 class CallbackModule(CallbackBase):
@@ -30,3 +56,18 @@ class CallbackModule(CallbackBase):
         super().__init__()
         if folder := os.environ.get("AIMS_MODULE_CACHE"):
             Path(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache").symlink_to(folder)
+            _keep_bytecode()
+
+
+def _keep_bytecode() -> None:
+    """Have packed modules kept with bytecode. Ansible before 2.19 keeps them in another way, which is left alone."""
+    kept: Any = getattr(module_common, "_CachedModule", None)
+    if kept is None:
+        return
+    dump = kept.dump
+
+    def dump_with_bytecode(module: Any, path: str) -> None:
+        archive = with_bytecode(base64.b64decode(module.zip_data))
+        dump(dataclasses.replace(module, zip_data=base64.b64encode(archive)), path)
+
+    kept.dump = dump_with_bytecode

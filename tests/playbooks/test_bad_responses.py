@@ -137,7 +137,7 @@ RESPONSES: dict[str, tuple[Make, str, str]] = {
     "the_request_itself": (
         lambda pair, stage, number: pair.offline_file(number, "request").read_bytes(),
         "This is a 'request' document, not a response",
-        "Give the response file",
+        "Use the response file",
     ),
     "altered": (
         lambda pair, stage, number: edited(good(pair, stage, number), serial=999),
@@ -252,7 +252,7 @@ def test_response_that_is_too_long(asked: Rehearsal) -> None:
 def test_response_that_is_a_directory(asked: Rehearsal) -> None:
     file = asked.offline_file(SESSION, "response")
     file.mkdir()
-    assert asked.refused().tells("Is a directory", str(file), "Replace it by the real file")
+    assert asked.refused().tells("Is a directory", str(file), "put the real file in its place")
 
 
 def test_response_that_is_a_link(asked: Rehearsal) -> None:

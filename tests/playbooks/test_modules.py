@@ -74,17 +74,8 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         (
             "plan",
             {
-                "source": {
-                    "host": "old",
-                    "overview": "{{ info.overview }}",
-                    "fingerprint": "{{ info.fingerprint }}",
-                    "obstacles": [],
-                },
-                "target": {
-                    "host": "new",
-                    "overview": "{{ hostvars.new.seen.overview }}",
-                    "fingerprint": "{{ hostvars.new.seen.fingerprint }}",
-                },
+                "source": {"host": "old", "info": "{{ info }}"},
+                "target": {"host": "new", "info": "{{ hostvars.new.seen }}"},
                 "licenses": LICENSES,
                 "bundles": f"{dest}/bundles",
             },
@@ -106,6 +97,15 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
                 "activated": "{{ activate }}",
                 "after": "{{ activate.overview }}",
                 "dest": f"{dest}/reports",
+            },
+        ),
+        (
+            "runbook",
+            {
+                "source": {"host": "old", "platform": "windows", "address": "old", "home": r"C:\ProgramData\AIMMS"},
+                "target": {"host": "new", "platform": "linux", "address": "new", "home": "/usr/local/Aimms"},
+                "licenses": LICENSES,
+                "dest": f"{dest}/runbooks",
             },
         ),
         (

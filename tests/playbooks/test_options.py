@@ -13,7 +13,12 @@ from support.lab import CHECKOUT, NUMBERS, Lab, new_code
 from support.runs import must
 
 PLAYBOOKS = sorted(file.stem for file in (CHECKOUT / "playbooks").glob("*.yml"))
-GROUPS = {"authority": "aims_license_authorities", "backup": "aims_license_sources"}
+TARGETS = "aims_license_targets"
+GROUPS = {
+    "authority": ["aims_license_authorities"],
+    "backup": ["aims_license_sources"],
+    "info": ["aims_license_sources", TARGETS],
+}
 
 
 def with_an_authority(lab: Lab) -> None:
@@ -25,11 +30,12 @@ def with_an_authority(lab: Lab) -> None:
 def test_a_limit_that_leaves_nothing_to_do_is_refused(lab: Lab, playbook: str) -> None:
     with_an_authority(lab)
     before = lab.everything()
-    group = GROUPS.get(playbook, "aims_license_targets")
-    for limit in {"old", "new", "desk"} - set(lab.inventory["all"]["children"][group]["hosts"]):
+    groups = GROUPS.get(playbook, [TARGETS])
+    declared = [host for group in groups for host in lab.inventory["all"]["children"][group]["hosts"]]
+    for limit in {"old", "new", "desk"}.difference(declared):
         run = lab.play(playbook, "--limit", limit)
         assert run.code == 2 and "Traceback" not in run.output, run.output
-        assert f"The limit '{limit}' excludes every host of the group {group}." in run.output
+        assert f"The limit '{limit}' excludes every host of the group {' and '.join(groups)}." in run.output
     assert lab.everything() == before
 
 
