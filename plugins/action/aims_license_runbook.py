@@ -62,6 +62,7 @@ class ActionModule(LicensingAction):
             "codes",
             "offline",
             "pro_nodes",
+            "clients",
             "confirmed",
             "exceed_transfers",
             "bundles",
@@ -129,6 +130,7 @@ class ActionModule(LicensingAction):
             None if nodes is None else tuple(str(node) for node in nodes),
             tuple(seen.get(source.host, {}).get("read_only", ())),
             bool(args.get("screenshot")),
+            tuple(str(client) for client in args.get("clients") or ()),
         )
 
     def _write(self, folder: Folder, name: str, runbook: Runbook, data: Mapping[str, Any]) -> bool:

@@ -57,6 +57,11 @@ options:
     description: The hosts of PRO. An empty list leaves out PRO's steps.
     type: list
     elements: str
+  clients:
+    description: The hosts whose lists of licenses the playbook C(cut_over) keeps. Without any, a person keeps them.
+    type: list
+    elements: str
+    default: []
   confirmed:
     description: The ids of steps that a person confirms, as the runbook prints them. Only steps that are due can be
       confirmed; one that is done is passed over.

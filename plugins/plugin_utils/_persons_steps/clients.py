@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.step
 
 # What stands for the host in the ids of the clients' steps.
 CLIENTS = "clients"
+CUT_OVER = "ansible-playbook aims.licensing.cut_over"
 
 
 def add_target(move: Move) -> PersonsStep:
@@ -31,8 +32,15 @@ def add_target(move: Move) -> PersonsStep:
         "soon as the source has no license any more. Desktop clients that log on through PRO need no change.",
         "The client's license configuration lists both servers.",
         path=("AIMMS", "License Configuration", "Install License", "Network"),
+        commands=_commands(move, CUT_OVER),
         values=(Value("Server", address_of(move.target)), Value("In Config/licenses.cfg", _line(move))),
+        is_ours=bool(move.clients),
     )
+
+
+def _commands(move: Move, command: str) -> tuple[str, ...]:
+    """Return the playbook's command where the inventory names the clients."""
+    return (command,) if move.clients else ()
 
 
 def _line(move: Move) -> str:
@@ -109,7 +117,9 @@ def clean_up(move: Move) -> Iterator[PersonsStep]:
         "Each start of a client waits for a server that gives nothing.",
         "The client's license configuration lists the target only.",
         path=("AIMMS", "License Configuration", f"select {address_of(source)}", "Delete"),
+        commands=_commands(move, f"{CUT_OVER} -e aims_license_client_remove_source=true"),
         values=(Value("Server", address_of(source)),),
+        is_ours=bool(move.clients),
     )
     yield PersonsStep(
         Phase.CLEAN_UP,

@@ -71,6 +71,7 @@ class Move:
     :ivar is_offline: whether requests and responses are carried by a person
     :ivar requests: the folder on the controller where responses are archived
     :ivar pro_nodes: the hosts of PRO; None where nobody has declared whether there are any
+    :ivar clients: the hosts of the inventory whose lists of licenses the playbook cut_over keeps
     :ivar names_screenshot: whether the inventory names a picture of the source's license manager
     :ivar read_only: nodelock files of the source that cannot be written
     :ivar does: what the playbooks do, by platform
@@ -87,6 +88,7 @@ class Move:
     pro_nodes: tuple[str, ...] | None = None
     read_only: tuple[str, ...] = ()
     names_screenshot: bool = False
+    clients: tuple[str, ...] = ()
     does: Mapping[Platform, frozenset[Kind]] = field(default_factory=lambda: PLAYBOOKS_DO)
 
     @property

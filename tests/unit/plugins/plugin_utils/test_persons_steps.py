@@ -253,3 +253,16 @@ def test_a_code_is_named_by_its_variable_or_by_its_place() -> None:
     assert code_variables("{{ all_licenses }}", tuple(NUMBERS))[NUMBERS[0]].startswith(
         "aims_license_server_licenses[0]"
     )
+
+
+def test_where_the_inventory_names_the_clients_their_lists_are_the_playbooks_to_keep() -> None:
+    kinds = (Kind.ADD_TARGET, Kind.REMOVE_SOURCE)
+    by_a_person = [step for step in steps_of(move()) if step.kind in kinds]
+    by_playbook = [step for step in steps_of(move(clients=("desk1",))) if step.kind in kinds]
+    assert [(step.is_ours, step.commands) for step in by_a_person] == [(False, ())] * 2
+    assert [(step.is_ours, step.commands) for step in by_playbook] == [
+        (True, ("ansible-playbook aims.licensing.cut_over",)),
+        (True, ("ansible-playbook aims.licensing.cut_over -e aims_license_client_remove_source=true",)),
+    ]
+    # How a person would do it stays in the step.
+    assert [replace(step, is_ours=False, commands=()) for step in by_playbook] == by_a_person
