@@ -9,10 +9,19 @@ import base64
 import hashlib
 import json
 import select
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client_entries import (
+    PRESENT,
+    STATES,
+    parse_server,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client_entries import (
+    Change as ListChange,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client_file import ListFile, edit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions, Step
@@ -43,6 +52,15 @@ SERVER: dict[str, Any] = {
     "fail_unreachable": {"type": "bool", "default": False},
 }
 INFO: dict[str, Any] = {**SERVER, "copy": {"type": "path"}}
+CLIENT: dict[str, Any] = {
+    "path": {"type": "str"},
+    "root": {"type": "str", "default": ""},
+    "entries": {"type": "list", "elements": "str", "required": True},
+    "like": {"type": "str"},
+    "state": {"type": "str", "choices": list(STATES), "default": PRESENT},
+    "replaced_by": {"type": "str"},
+    "fail_unreachable": {"type": "bool", "default": False},
+}
 BACKUP: dict[str, Any] = {
     **INFO,
     "dest": {"type": "path", "required": True},
@@ -136,6 +154,17 @@ def collect(manager: LicenseManager, recipient: str | None) -> dict[str, Any]:
         if recipient or not file.secret
     ]
     return {"changed": False, "files": files, "overview": manager.overview().as_dict()}
+
+
+def keep_entries(open_file: Callable[[], ListFile], options: Mapping[str, Any], dry: bool) -> dict[str, Any]:
+    """Keep the entries of a client's list, and return that as a module's result.
+
+    :param open_file: returns the list, once the options are right
+    """
+    change = ListChange.read(options["entries"], options["state"], options["like"])
+    server = options["replaced_by"]
+    replaced_by = None if server is None else parse_server(server, "replaced_by")
+    return edit(open_file(), change, replaced_by, dry).as_dict()
 
 
 def step_of(module: AnsibleModule) -> Step | None:

@@ -14,7 +14,17 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import LicenseManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.manager import open_copy
-from ansible_collections.aims.licensing.plugins.module_utils._module import BACKUP, INFO, SERVER, collect, diff, look
+from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    BACKUP,
+    CLIENT,
+    INFO,
+    SERVER,
+    collect,
+    diff,
+    keep_entries,
+    look,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._windows.client_file import RemoteFile
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.manager import open_remote
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.shell import Connection, Shell
@@ -23,6 +33,7 @@ Options = Mapping[str, Any]
 Reader = Callable[[LicenseManager, Options], "dict[str, Any]"]
 
 COPY = "copy"
+_CLIENT = "aims_license_client"
 _INSTALL = "aims_license_server_install"
 _INSTALL_OPTIONS: dict[str, Any] = {
     **SERVER,
@@ -58,6 +69,8 @@ class Controller:
         :param dry: whether only to say what would be changed
         :raises LicensingError: the module cannot work without a module on the host, an option is wrong, or a read fails
         """
+        if module == _CLIENT:
+            return self._keep_entries(_validate(module, CLIENT, options), dry)
         if module == _INSTALL and not options.get(COPY):
             return self._install(_validate(module, _INSTALL_OPTIONS, options), dry)
         read_options, read = self._reader(module, options)
@@ -95,6 +108,12 @@ class Controller:
             "warnings": list(done.warnings),
         }
 
+    def _keep_entries(self, options: Options, dry: bool) -> dict[str, Any]:
+        self._require_prompt(options)
+        return keep_entries(
+            lambda: RemoteFile(Shell(self._connection, self._host), options["path"] or ""), options, dry
+        )
+
     def _require_windows(self, options: Options) -> None:
         if options["backend"] != VENDOR:
             raise refuse(
@@ -102,6 +121,9 @@ class Controller:
                 f"{self._host}, ansible_shell_type",
                 "Set aims_license_server_backend to vendor for that host, or name a host with Linux.",
             )
+        self._require_prompt(options)
+
+    def _require_prompt(self, options: Options) -> None:
         if self._shell == _POWERSHELL:
             raise refuse(
                 f"{self._host} is reached through PowerShell, and only the command prompt is used here.",

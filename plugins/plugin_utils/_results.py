@@ -226,6 +226,14 @@ RETURNED: Mapping[str, Record] = {
         {"realm": Maybe(REALM), "issued": ListOf(NUMBER, 100_000), "licenses": ListOf(NUMBER, 1_000_000)}
     ),
     "aims_license_backup": Record({"files": ListOf(FILE, 100_000), "overview": OVERVIEW}),
+    "aims_license_client": Record(
+        {
+            "path": LINE,
+            "original": Maybe(LINE),
+            "listed": Flag(),
+            "entries": ListOf(Record({"line": COUNT, "kind": Text(20), "entry": LINE}), 100_000),
+        }
+    ),
     "aims_license_deactivate": Record({**CHANGE, "drained": DRAINED}, AGAIN),
     "aims_license_info": Record(
         {

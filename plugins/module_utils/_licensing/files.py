@@ -79,6 +79,10 @@ class Folder:
         status = self._lstat(name)
         return None if status is None else stat.S_IMODE(status.st_mode)
 
+    def status(self, name: str) -> os.stat_result | None:
+        """Return what the system says of a file itself, or None if it does not exist."""
+        return self._lstat(name)
+
     def owner(self, name: str) -> int | None:
         """Return the user id of a file's owner, or None if it does not exist."""
         status = self._lstat(name)
@@ -134,8 +138,11 @@ class Folder:
                             names.append((here / name).as_posix())
         return sorted(names)
 
-    def write(self, name: str, data: bytes, mode: int = PRIVATE) -> None:
-        """Replace a file atomically and durably. Create its directory if missing, as private as the file."""
+    def write(self, name: str, data: bytes, mode: int = PRIVATE, owners: tuple[int, int] | None = None) -> None:
+        """Replace a file atomically and durably. Create its directory if missing, as private as the file.
+
+        :param owners: the ids of the user and group that the file gets, with exactly this mode
+        """
         around = 0o700 if mode in (PRIVATE, SHARED) else 0o755
         with self._reporting(name, "write"), self._parent(name, make=True, mode=around) as (folder, last):
             current = self._lstat(name)
@@ -145,7 +152,7 @@ class Folder:
                     self.place(name),
                     "Move it away, because the license server writes here.",
                 )
-            if mode == SHARED and not os.fstat(folder).st_mode & stat.S_ISGID:
+            if owners is None and mode == SHARED and not os.fstat(folder).st_mode & stat.S_ISGID:
                 mode = PRIVATE
             temporary = f"{_TEMPORARY}{last}-{secrets.token_hex(6)}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -157,6 +164,8 @@ class Folder:
                     stream.write(data)
                     stream.flush()
                     faults.reach("files.write.filled", name)
+                    if owners is not None:
+                        os.fchown(stream.fileno(), *owners)
                     self._set_mode(stream.fileno(), name, mode)
                     os.fsync(stream.fileno())
                     faults.reach("files.write.synced", name)

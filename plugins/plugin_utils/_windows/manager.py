@@ -13,7 +13,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._windows.shell impo
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.tree import RemoteTree
 
 # Below the folder of all programs' data; the second is of older versions (docs/domain.md#license-server-on-windows).
-_ROOTS = ("AIMMS", "Paragon Decision Technology")
+ROOTS = ("AIMMS", "Paragon Decision Technology")
 
 
 def open_remote(shell: Shell, home: str, address: str) -> VendorManager:
@@ -27,4 +27,4 @@ def open_remote(shell: Shell, home: str, address: str) -> VendorManager:
     if home != DEFAULT_HOME:
         return VendorManager([RemoteTree(shell, parse_path(home, "home"))], host)
     above = parse_path(host.facts.program_data, f"{shell.host}, %ProgramData%")
-    return VendorManager([RemoteTree(shell, parse_path(f"{above}\\{name}", "home")) for name in _ROOTS], host)
+    return VendorManager([RemoteTree(shell, parse_path(f"{above}\\{name}", "home")) for name in ROOTS], host)

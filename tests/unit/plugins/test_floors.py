@@ -36,6 +36,8 @@ FLOORS = {
     "places": 1,
     "lease": 1,
     "sealing": 1,
+    "client_entries": 1,
+    "client_file": 2,
     "license_view": 2,
     "overview": 3,
     "quote": 3,
