@@ -71,6 +71,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         ("deactivate", {"licenses": NUMBERS, "bundle": "{{ backup.bundle }}"}),
         ("activate", {"licenses": LICENSES}),
         ("verify", {}),
+        ("client", {"path": "/etc/licenses.cfg", "entries": ["new.example.com:3400"]}),
         (
             "plan",
             {
@@ -225,3 +226,14 @@ def test_four_steps_of_authority(lab: Lab) -> None:
     more = [{"number": number, "activation_code": new_code(), "seats": 3}]
     four_steps(lab, "old", "authority", {"licenses": more})
     assert set(lab.transfers()) == {*NUMBERS, number}
+
+
+def test_four_steps_of_client(lab: Lab) -> None:
+    place = lab.root("old") / "etc" / "licenses.cfg"
+    listed = b"1\tnetwork\told.example.com:3400,Client\r\n1 local 015120001005.lic\r\n"
+    place.write_bytes(listed)
+    options = {"path": "/etc/licenses.cfg", "entries": ["new.example.com:3400"], "like": "old.example.com"}
+    four_steps(lab, "old", "client", options)
+    first, second = listed.splitlines(keepends=True)
+    assert place.read_bytes() == first + first.replace(b"old", b"new") + second
+    assert place.with_name("licenses.cfg.aims-original").read_bytes() == listed
