@@ -73,7 +73,7 @@ bench-fleet: .venv/.dev link  ## time migrations of many pairs over SSH beside o
 test: lint tests sanity  ## all of the checks below but the whole of what is long
 
 .PHONY: tests
-tests: unit some-faults integration
+tests: unit some-faults some-integration
 
 .PHONY: lint
 lint: venv  ## ruff, mypy, shellcheck, ansible-lint
@@ -107,6 +107,10 @@ fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fe
 .PHONY: integration
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium
 	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
+
+.PHONY: some-integration
+some-integration: export AIMS_SOME_TESTS = 1
+some-integration: integration  ## of these playbooks' tests some of each file, and all of the others
 
 .PHONY: vendor
 vendor: venv  ## the vendor's server on stand-ins for its hosts; wants root and podman, for Windows Wine and its companions, and says so

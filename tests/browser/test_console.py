@@ -194,8 +194,8 @@ def test_the_browser_asks_nobody_but_the_server_and_changes_nothing(served: Serv
     console.run("window.seen = document.querySelector('#updated').textContent")
     console.until(lambda: console.text("updated") != console.run("return seen"))
     asked = [event["params"]["request"] for event in console.events() if event["method"] == "Network.requestWillBeSent"]
-    # the browser's own start page, and the page's icon, which is in the page
-    asked = [request for request in asked if urlsplit(request["url"]).scheme not in ("chrome", "data")]
+    # the browser's own start page (chrome:, chrome-untrusted:), and the page's icon, which is in the page
+    asked = [request for request in asked if not urlsplit(request["url"]).scheme.startswith(("chrome", "data"))]
     assert {urlsplit(request["url"]).netloc for request in asked} == {f"{served.address}:{MANAGEMENT_PORT}"}
     assert {request["method"] for request in asked} == {"GET"}
     assert {"/", "/console.css", "/console.js", "/parts.js", "/v1/overview", "/v1/status"} == {

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,33 @@ def lost(rehearsed: Lab) -> Lab:
     shutil.rmtree(rehearsed.root("old"))
     switch_off(rehearsed, "old")
     return declare(rehearsed)
+
+
+# Its tests are what the collection is for, so that none of them is left out.
+_WHOLE = ("test_migrate.py", "test_vendor_walk.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``AIMS_SOME_TESTS``, keep every second test of a file, and of its variants every fourth; `make` says when."""
+    if not os.environ.get("AIMS_SOME_TESTS"):
+        return
+    kept = some_of([item for item in items if item.path.parent == Path(__file__).parent])
+    left_out = [item for item in items if item.path.parent == Path(__file__).parent and item not in kept]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def some_of(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Return some of these tests, of each file and each kind, in every run the same."""
+    tests: dict[Path, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        tests[item.path][item.name.partition("[")[0]].append(item)
+    kept: set[pytest.Item] = set()
+    for path, named in tests.items():
+        step = 1 if path.name in _WHOLE else 2
+        for variants in list(named.values())[::step]:
+            kept.update(variants[::4] if step > 1 else variants)
+    return kept
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
