@@ -101,7 +101,7 @@ _WHOLE = ("test_migrate.py", "test_vendor_walk.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``AIMS_SOME_TESTS``, keep every second test of a file, and of its variants every fourth; `make` says when."""
+    """With ``AIMS_SOME_TESTS``, keep every second test of a file, and every fourth of its variants."""
     if not os.environ.get("AIMS_SOME_TESTS"):
         return
     kept = some_of([item for item in items if item.path.parent == Path(__file__).parent])
