@@ -18,9 +18,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     refuse,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.clients import read_clients
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import read_moves
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, variables_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import CLIENTS, TARGETS, variables_of
 
 COLLECTION = "aims.licensing."
 display = Display()
@@ -29,7 +30,7 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or fails with everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "names", "groups", "checked"})
+    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "clients", "names", "groups", "checked"})
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         if "checked" in self._task.args:
@@ -46,6 +47,9 @@ class ActionModule(LicensingAction):
             targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
             if self.flag("runbook"):
                 declared = {"moves": read_moves(targets, hosts)}
+            elif self.flag("clients"):
+                clients = [str(name) for name in task_vars["groups"].get(CLIENTS, [])]
+                declared = {"client_servers": read_clients(clients, targets, hosts)}
             elif self.flag("pairs", True):
                 declared = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
             elif self._task.args.get("names") is not None:

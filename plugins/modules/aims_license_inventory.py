@@ -51,6 +51,11 @@ options:
       the pairs.
     type: bool
     default: false
+  clients:
+    description: Check the hosts of the group C(aims_license_clients), and return the license servers that their lists
+      of licenses name, instead of the pairs.
+    type: bool
+    default: false
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -73,7 +78,7 @@ pairs:
     - C(licenses) and C(profiles) are declared for the target, in their order. License numbers have four groups of three
       digits. Activation codes are left out.
     - C(ledger) is the authority that issues the licenses of a rehearsal.
-  returned: success and O(pairs) and not O(runbook)
+  returned: success and O(pairs) and not O(runbook) and not O(clients)
   type: dict
 moves:
   description:
@@ -83,6 +88,11 @@ moves:
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
   returned: success and O(runbook)
   type: dict
+client_servers:
+  description: Each source with its target, as C({source, target}), by the addresses that clients' lists have.
+  returned: success and O(clients)
+  type: list
+  elements: dict
 servers:
   description: The license server of each host, as in RV(pairs), with its C(licenses) and C(profiles).
   returned: success and not O(pairs) and not O(names)

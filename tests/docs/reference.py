@@ -24,6 +24,7 @@ SECTIONS = {
     "rehearsal": "aims_license_migrate_rehearse_",
     "pair": ("aims_license_migrate_", "aims_license_pro_"),
     "server": "aims_license_server_",
+    "client": "aims_license_client_",
     "authority": "aims_license_authority_",
 }
 LICENSES = "aims_license_server_licenses"

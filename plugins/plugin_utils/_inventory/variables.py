@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 PREFIX = "aims_license_"
 TARGETS = "aims_license_targets"
 SOURCES = "aims_license_sources"
+CLIENTS = "aims_license_clients"
 GRANTS = "aims_license_migrate_rehearse_licenses"
 GRANTED = ("type", "seats", "days")
 REHEARSE_AUTHORITY = "aims_license_migrate_rehearse_authority"
@@ -38,6 +39,12 @@ VARIABLES = frozenset(
         "aims_license_authority_smtp_password_file",
         "aims_license_authority_smtp_starttls",
         "aims_license_authority_smtp_user",
+        "aims_license_client_address",
+        "aims_license_client_entries",
+        "aims_license_client_first",
+        "aims_license_client_path",
+        "aims_license_client_remove_source",
+        "aims_license_client_servers",
         "aims_license_server_authority",
         "aims_license_server_backend",
         "aims_license_server_copy",
