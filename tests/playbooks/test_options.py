@@ -17,18 +17,20 @@ TARGETS = "aims_license_targets"
 GROUPS = {
     "authority": ["aims_license_authorities"],
     "backup": ["aims_license_sources"],
+    "cut_over": ["aims_license_clients"],
     "info": ["aims_license_sources", TARGETS],
 }
 
 
-def with_an_authority(lab: Lab) -> None:
+def with_all_groups(lab: Lab) -> None:
     lab.inventory["all"]["children"]["aims_license_authorities"] = {"hosts": {"desk": {}}}
+    lab.inventory["all"]["children"]["aims_license_clients"] = {"hosts": {"client": {}}}
     lab.write_inventory()
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_limit_that_leaves_nothing_to_do_is_refused(lab: Lab, playbook: str) -> None:
-    with_an_authority(lab)
+    with_all_groups(lab)
     before = lab.everything()
     groups = GROUPS.get(playbook, [TARGETS])
     declared = [host for group in groups for host in lab.inventory["all"]["children"][group]["hosts"]]
@@ -41,7 +43,7 @@ def test_a_limit_that_leaves_nothing_to_do_is_refused(lab: Lab, playbook: str) -
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_tags_that_leave_nothing_to_do_are_refused(lab: Lab, playbook: str) -> None:
-    with_an_authority(lab)
+    with_all_groups(lab)
     before = lab.everything()
     for options in (["--tags", "prepared"], ["--tags", "prepared,migrate"], ["--skip-tags", "untagged,prepare"]):
         run = lab.play(playbook, *options)

@@ -211,6 +211,18 @@ def state(lab: Lab, id: str) -> str:
     return next(str(step["state"]) for step in runbook(lab)["steps"] if step["id"] == id)
 
 
+def test_where_clients_are_in_the_inventory_their_lists_are_the_playbooks_to_keep(vendor: Lab) -> None:
+    vendor.inventory["all"]["children"]["aims_license_clients"] = {"hosts": {"desk": {"ansible_connection": "local"}}}
+    vendor.write_inventory()
+    run = must(vendor.play("runbook"))
+    assert "Add the target to the clients' lists, below the source (playbook, due)" in run.output
+    assert "Run:       ansible-playbook aims.licensing.cut_over" in run.output
+    commands = {step["id"]: step["commands"] for step in runbook(vendor)["steps"] if step["ours"]}
+    assert commands["clients/remove-source"] == [
+        "ansible-playbook aims.licensing.cut_over -e aims_license_client_remove_source=true"
+    ]
+
+
 def test_what_moves_licenses_by_itself_refuses_the_vendors_server_and_names_the_runbook(vendor: Lab) -> None:
     run = vendor.play("migrate")
     assert run.code != 0

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils._controller import Controller
+from support.lab import Lab
+from support.runs import must
 from vendor.windows.connection import shell_of
 from vendor.windows.host import WindowsHost
 
@@ -95,3 +97,20 @@ def test_without_file_transfer_the_list_is_as_it_was(windows: WindowsHost, confi
     with pytest.raises(LicensingError, match="sftp"):
         keep(windows, like=OLD)
     assert names(config) == ["licenses.cfg"] and (config / "licenses.cfg").read_bytes() == LIST
+
+
+def test_the_playbook_keeps_the_list_of_a_client_with_windows(
+    windows: WindowsHost, config: Path, tmp_path: Path
+) -> None:
+    lab = Lab(tmp_path / "lab")
+    groups = lab.inventory["all"]["children"]
+    groups["aims_license_sources"]["hosts"]["old"] = {"aims_license_client_address": OLD}
+    lab.target_vars["aims_license_client_address"] = NEW
+    groups["aims_license_clients"] = {"hosts": {"desk": windows.variables}}
+    lab.write_inventory()
+    foreseen = must(lab.play("cut_over", "--check", "--diff"))
+    assert foreseen.changed == 1 and "+1\tnetwork\tnew.example.com:3400,Client" in foreseen.output
+    assert names(config) == ["licenses.cfg"]
+    assert must(lab.play("cut_over")).changed == 1
+    assert (config / "licenses.cfg").read_bytes() == BOTH
+    assert must(lab.play("cut_over")).changed == 0
