@@ -12,8 +12,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
     read_declared_licenses,
     read_numbers,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.license_files import with_license_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import carried_files, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import without_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._offline.folder import exchange_files
@@ -31,9 +34,17 @@ class ActionModule(LicensingAction):
             anew = [n for name in ("emergency", "returned") for n in read_numbers(args.get(name) or [], name)]
             needless = needless_codes(declared, Overview.from_dict(args["seen"], "seen"), anew)
             licenses = without_codes(licenses, needless)
-        path = self.path("bundle")
-        files = carried_files(self.trust(read_bundle(path)), self.vault) if path else []
-        numbers = [license.number for license in declared]
-        # The host needs no copy of its own overview.
-        result = exchange_files(self, task_vars, numbers, files=files, licenses=licenses, seen=None)
+        path, folder, numbers = self.path("bundle"), self.path("license_files"), [one.number for one in declared]
+        bundle = self.trust(read_bundle(path)) if path else None
+        files = carried_files(bundle, self.vault) if bundle else []
+        if args.get("backend") == VENDOR:
+            files = with_license_files(files, folder, bundle, numbers, self.vault)
+        elif folder is not None:
+            raise refuse(
+                "License files are brought to the vendor's license server only.",
+                "license_files",
+                "Leave it out; the bundled license server gets its license files from its authority.",
+            )
+        # The host needs neither a copy of its own overview nor a path of the controller.
+        result = exchange_files(self, task_vars, numbers, files=files, licenses=licenses, seen=None, license_files=None)
         return {**result, "ended": time.time()}

@@ -11,6 +11,13 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.layout import NODELOCKS
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
+    CODE,
+    Purpose,
+    read_commands,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._drain import in_steps
@@ -24,11 +31,24 @@ class ActionModule(LicensingAction):
         numbers = read_numbers(self._task.args.get("licenses"), "licenses")
         bundle = self._relied_on(numbers)
         started = time.time()
-        home = bundle.manifest.home_id
-        result = exchange_files(self, task_vars, numbers, bundle_home_id=home)
+        more: dict[str, Any] = {"bundle_home_id": bundle.manifest.home_id}
+        if self._task.args.get("backend") == VENDOR:
+            more.update(self._for_vendor(bundle, numbers, task_vars))
+        result = exchange_files(self, task_vars, numbers, **more)
         # The server goes on serving while it is drained.
         waited = float(result.get("drained", {}).get("seconds", 0.0))
         return {**result, "started": started + waited}
+
+    def _for_vendor(self, bundle: Bundle, numbers: Sequence[str], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the bundle's nodelocks, and the activation codes if the command that the operator names takes them."""
+        files = bundle.manifest.files
+        nodelocks = {file.name: file.sha256 for file in files if file.name.startswith(f"{NODELOCKS}/")}
+        named = read_commands(self._task.args.get("vendor_commands"), "vendor_commands").get(Purpose.DEACTIVATE)
+        codes: list[dict[str, Any]] = []
+        if named is not None and named.takes(CODE):
+            rows = self.coded([{"number": number} for number in numbers], task_vars)
+            codes = [row for row in rows if row.get(CODE) is not None]
+        return {"bundle_nodelocks": nodelocks, "codes": codes}
 
     def _relied_on(self, numbers: Sequence[str]) -> Bundle:
         """Return the bundle that covers the licenses, after opening its secrets with the passwords of this run."""

@@ -27,8 +27,8 @@ options:
     description:
       - Which license server this is.
       - Of V(vendor), M(aims.licensing.aims_license_info) and M(aims.licensing.aims_license_backup) read what its files
-        show, and M(aims.licensing.aims_license_activate) runs its two documented commands; the other modules say that
-        their work is a person's step.
+        show, and M(aims.licensing.aims_license_activate) runs its two documented commands. The work of the other
+        modules is a person's step, unless an operator names a command for it.
     type: str
     choices: [bundled, vendor]
     default: bundled
@@ -61,4 +61,19 @@ options:
         that Ansible does not reach. Only the copy is read then. A relative path begins at the folder in which the
         command was started.
     type: path
+"""
+
+    # For modules that run commands which an operator names.
+    COMMANDS = r"""
+options:
+  vendor_commands:
+    description:
+      - With O(backend=vendor) on Linux, commands of C(licman) for what no document describes, as a dictionary of lists.
+        Whoever names one has read C(licman --help) on the host; none is guessed.
+      - C(deactivate) needs C({number}), and may have C({activation_code}). C(rename_profile) needs C({old_profile}) and
+        C({profile}), and may have C({number}). C(register_user) needs C({user}), and may have C({number}).
+        C(maintenance_on) and C(maintenance_off) have no placeholders.
+      - Each begins with C(licman). Each of its options has to be in what C(licman --help) prints, before anything is
+        changed.
+    type: dict
 """

@@ -51,7 +51,6 @@ SERVER: dict[str, Any] = {
     "authority": {"type": "str"},
     "fail_unreachable": {"type": "bool", "default": False},
 }
-INFO: dict[str, Any] = {**SERVER, "copy": {"type": "path"}}
 CLIENT: dict[str, Any] = {
     "path": {"type": "str"},
     "root": {"type": "str", "default": ""},
@@ -61,8 +60,12 @@ CLIENT: dict[str, Any] = {
     "replaced_by": {"type": "str"},
     "fail_unreachable": {"type": "bool", "default": False},
 }
+# What an operator names for the vendor's server.
+COMMANDS: dict[str, Any] = {"vendor_commands": {"type": "dict"}}
+_READ: dict[str, Any] = {**SERVER, "copy": {"type": "path"}}
+INFO: dict[str, Any] = {**_READ, **COMMANDS}
 BACKUP: dict[str, Any] = {
-    **INFO,
+    **_READ,
     "dest": {"type": "path", "required": True},
     "allow_poorer": {"type": "bool", "default": False},
     "recipient": {"type": "str"},
@@ -111,7 +114,11 @@ def manager_of(module: AnsibleModule) -> LicenseManager:
     """Return the license manager for the module's arguments."""
     options = module.params
     return open_manager(
-        options["backend"], options["home"], root=options["root"], freshness=Freshness.of_process(_is_heard)
+        options["backend"],
+        options["home"],
+        root=options["root"],
+        freshness=Freshness.of_process(_is_heard),
+        vendor_commands=options.get("vendor_commands"),
     )
 
 
@@ -196,6 +203,7 @@ def described(change: Change) -> dict[str, Any]:
         ],
         "overview": change.after.as_dict(),
         "diff": diff(change.before, change.after),
+        **({"warnings": list(change.warnings)} if change.warnings else {}),
     }
 
 

@@ -83,7 +83,10 @@ options:
     type: bool
     default: false
   users:
-    description: The registered users, as C(DOMAIN\\user). Without it, they stay as they are.
+    description:
+      - The registered users, as C(DOMAIN\\user). Without it, they stay as they are.
+      - With O(backend=vendor), each is registered by the command that O(vendor_commands) names for it, once; none is
+        removed.
     type: list
     elements: str
   bundle:
@@ -95,8 +98,14 @@ options:
         the file that came before.
       - Application keys get mode 0600 and C(.cpx) files get 0644, whatever their mode was on the other host.
     type: path
+  license_files:
+    description:
+      - With O(backend=vendor), a folder on the controller with C(.lic) and C(.cpx) files. They are copied to the host
+        before the activation where they are missing, as those of O(bundle) are; none is replaced.
+      - A file that differs from the one of the same name in O(bundle) is refused.
+    type: path
   files:
-    description: The bundle's files. Set by the action plugin.
+    description: The files of bundle and folder. Set by the action plugin.
     type: list
     elements: dict
     default: []
@@ -144,6 +153,7 @@ options:
     default: []
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.commands
   - aims.licensing.realm
   - aims.licensing.offline
   - aims.licensing.bundle
@@ -215,6 +225,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    COMMANDS,
     PROFILES,
     REALM,
     SERVER,
@@ -255,6 +266,7 @@ def activation_of(params: dict[str, Any]) -> Activation:
 def main() -> None:
     spec = {
         **SERVER,
+        **COMMANDS,
         **OFFLINE,
         "licenses": {
             "type": "list",
@@ -273,6 +285,7 @@ def main() -> None:
         "seen": {"type": "dict"},
         "keep_profiles": {"type": "bool", "default": False},
         "bundle": {"type": "path"},
+        "license_files": {"type": "path"},
         "files": {
             "type": "list",
             "elements": "dict",

@@ -16,6 +16,10 @@ description:
   - Drops pending updates of these licenses.
   - After an interruption, the same request ID is used again, so that nothing is given back twice.
   - Fences nothing for a call that is more than 40 seconds old.
+  - With O(backend=vendor), runs the command that O(vendor_commands) names for it, once for each license. Only a
+    nodelock that changed or went shows a deactivation; without that the call fails, and so do later calls until a
+    person has looked. The nodelocks have to be those of O(bundle) before. See
+    C(docs/vendor.md#commands-that-you-name).
 author: aims.licensing contributors (@aims)
 options:
   licenses:
@@ -48,8 +52,31 @@ options:
   bundle_home_id:
     description: The home that the bundle belongs to. Set by the action plugin.
     type: str
+  bundle_nodelocks:
+    description: The digests of the bundle's nodelocks by file name. Set by the action plugin.
+    type: dict
+  codes_from:
+    description:
+      - The name of a variable of the host that lists licenses with their activation codes, such as
+        V(aims_license_server_licenses). It is read only if the command of O(vendor_commands) has C({activation_code}).
+    type: str
+  codes:
+    description: The activation codes that the command takes. Set by the action plugin.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      number:
+        description: The license number.
+        type: str
+        required: true
+      activation_code:
+        description: The activation code.
+        type: str
+        required: true
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.commands
   - aims.licensing.realm
   - aims.licensing.offline
   - aims.licensing.bundle
@@ -73,6 +100,13 @@ EXAMPLES = r"""
     authority: offline
     requests_dir: ./aims-license/offline
   register: deactivated
+
+- name: Deactivate a license of the vendor's server by the option that licman --help names there
+  aims.licensing.aims_license_deactivate:
+    backend: vendor
+    licenses: [015.120.064.022]
+    bundle: ./aims-license/bundles/old/latest
+    vendor_commands: "{{ aims_license_server_vendor_commands }}"
 
 - name: Stop while a response is missing
   ansible.builtin.fail:
@@ -121,7 +155,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_code
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    COMMANDS,
     REALM,
     SERVER,
     STEP,
@@ -151,19 +187,33 @@ def give_back(module: AnsibleModule) -> dict[str, Any]:
         return {**described(change), **drained(change)}
     channel = channel_of(module, manager)
     drain = drain_of(given["drain_seconds"], given["drain_force"])
-    change = manager.deactivate(Deactivation(numbers, drain, step_of(module)), channel, dry=module.check_mode)
+    codes = {row["number"]: parse_code(row["activation_code"], "codes") for row in given["codes"]}
+    deactivation = Deactivation(numbers, drain, step_of(module), given["bundle_nodelocks"], codes)
+    change = manager.deactivate(deactivation, channel, dry=module.check_mode)
     return {**described(change), **drained(change)}
 
 
 def main() -> None:
     spec = {
         **SERVER,
+        **COMMANDS,
         **OFFLINE,
         **STEP,
         "realm": REALM,
         "licenses": {"type": "list", "elements": "str", "required": True},
         "bundle": {"type": "path", "required": True},
         "bundle_home_id": {"type": "str"},
+        "bundle_nodelocks": {"type": "dict"},
+        "codes_from": {"type": "str"},
+        "codes": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "number": {"type": "str", "required": True},
+                "activation_code": {"type": "str", "required": True, "no_log": True},
+            },
+        },
         "drain_seconds": {"type": "float"},
         "drain_force": {"type": "bool", "default": False},
         "accept_unauthenticated": {"type": "bool", "default": False},

@@ -12,11 +12,13 @@ version_added: "0.1.0"
 description:
   - Returns the overview of a license server as data, with licenses, profiles, registered users, pending requests and
     transfers left. C(status) shows where each license is, as at the end of a run that stopped.
+  - With O(vendor_commands), C(obstacles) names each command that cannot be run on this host as it is named.
   - Changes nothing. A host without a license server has an empty overview.
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.server.copy
+  - aims.licensing.server.commands
   - aims.licensing.attributes.no_diff
 seealso:
   - module: aims.licensing.aims_license_pair_info

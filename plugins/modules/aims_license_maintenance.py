@@ -15,6 +15,9 @@ description:
   - Entering can wait for the seats in use. If some are still in use at the end, the server returns to service, and the
     error lists who holds them.
   - Leaving restarts the server, as with the vendor's server.
+  - With O(backend=vendor), runs the command that O(vendor_commands) names for it. No documented file shows maintenance
+    mode, so a record on the host decides whether the command is run, and a warning says where to look. See
+    C(docs/vendor.md#commands-that-you-name).
 author: aims.licensing contributors (@aims)
 options:
   state:
@@ -35,6 +38,7 @@ options:
     default: false
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.commands
   - aims.licensing.drain
   - aims.licensing.attributes
 """
@@ -82,6 +86,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    COMMANDS,
     SERVER,
     STEP,
     described,
@@ -108,6 +113,7 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     spec = {
         **SERVER,
+        **COMMANDS,
         **STEP,
         "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
         "drain_seconds": {"type": "float"},

@@ -14,6 +14,10 @@ description:
     stay below them unless they are purged.
   - Clients that name no profile take the first valid default, top to bottom, so the order matters.
   - To rename a profile, declare the new name with its license, and the old name in O(absent).
+  - With O(backend=vendor), runs the command that O(vendor_commands) names for renaming, once for each profile. The old
+    name has the same place in O(absent) as the new one in O(profiles). No documented file shows profiles, so a record
+    on the host decides whether the command is run, and a warning says where to look. See
+    C(docs/vendor.md#commands-that-you-name).
 author: aims.licensing contributors (@aims)
 options:
   profiles:
@@ -45,6 +49,7 @@ options:
     default: false
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.commands
   - aims.licensing.attributes
 """
 
@@ -72,6 +77,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import ProfileChange
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_profile
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
+    COMMANDS,
     PROFILES,
     SERVER,
     described,
@@ -94,6 +100,7 @@ def arrange(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     spec = {
         **SERVER,
+        **COMMANDS,
         "profiles": PROFILES,
         "absent": {"type": "list", "elements": "str", "default": []},
         "purge": {"type": "bool", "default": False},

@@ -132,11 +132,15 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             raise refuse(f"{quoted(value)} is neither true nor false.", option, "Use true or false.") from None
 
     def licenses(self, task_vars: dict[str, Any]) -> Any:
-        """Return the task's licenses, with the codes that the variable in ``codes_from`` declares for them.
+        """Return the task's licenses, with the codes that the variable in ``codes_from`` declares for them."""
+        return self.coded(self._task.args.get("licenses"), task_vars)
+
+    def coded(self, licenses: Any, task_vars: dict[str, Any]) -> Any:
+        """Return licenses with the codes that the variable in ``codes_from`` declares for them.
 
         The codes are only in the returned value, never in the task.
         """
-        name, licenses = self._task.args.get("codes_from"), self._task.args.get("licenses")
+        name = self._task.args.get("codes_from")
         if name is None:
             return licenses
         if not isinstance(name, str) or name not in task_vars:

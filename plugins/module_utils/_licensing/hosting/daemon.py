@@ -60,6 +60,20 @@ def find_daemon(program: str, root: Path = Path("/"), proc: Path = Path("/proc")
     return Daemon(next(iter([*running, *named]), None), processes)
 
 
+def process_marks(program: str, proc: Path = Path("/proc")) -> str:
+    """Return the processes of a program in a form that changes when one of them is started anew; "" where none runs."""
+    marks = []
+    for number in _processes(program, proc):
+        # It may end in the meantime. What follows its name in parentheses is separated by blanks (proc_pid_stat(5)).
+        with contextlib.suppress(OSError, IndexError):
+            text = (proc / str(number) / "stat").read_text(encoding="utf-8", errors="replace")
+            marks.append(f"{number}@{text.rpartition(')')[2].split()[19]}")
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return " ".join([boot, *marks]) if marks else ""
+
+
 def _processes(program: str, proc: Path) -> Iterator[int]:
     for place in sorted(proc.iterdir()):
         if place.name.isdigit():

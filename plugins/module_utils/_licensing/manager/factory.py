@@ -15,11 +15,13 @@ VENDOR = "vendor"
 DEFAULT_HOME = "/opt/aims-license-server"
 
 
-def open_manager(backend: str, home: str, *, root: str = "", freshness: Freshness | None = None) -> LicenseManager:
+def open_manager(
+    backend: str, home: str, *, root: str = "", freshness: Freshness | None = None, vendor_commands: object = None
+) -> LicenseManager:
     """Return the manager of a home.
 
     :param freshness: when the call was asked for, where whoever asked may be gone by now
-
+    :param vendor_commands: purpose → arguments of a command that the operator names for the vendor's server
     :raises LicensingError: there is no such backend, or home and root are no folders.
     """
     if backend == BUNDLED:
@@ -30,5 +32,5 @@ def open_manager(backend: str, home: str, *, root: str = "", freshness: Freshnes
     if backend == VENDOR:
         from .vendor.manager import open_local
 
-        return open_local(home, root, DEFAULT_HOME)
+        return open_local(home, root, DEFAULT_HOME, vendor_commands)
     raise refuse(f"{quoted(backend)} is not a backend.", "backend", "Use 'bundled' or 'vendor'.")

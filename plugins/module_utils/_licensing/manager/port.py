@@ -28,6 +28,7 @@ class Change:
     :ivar requests: license number → content of the request file that now waits for its response
     :ivar drained: what waiting for clients came to, where there was any
     :ivar again: the ticket of the drain with which the call is to be made again, as it is not over; None if it is
+    :ivar warnings: what nothing shows, in sentences
     """
 
     changed: bool
@@ -37,6 +38,7 @@ class Change:
     requests: Mapping[str, bytes] = field(default_factory=dict)
     drained: Drained = field(default_factory=Drained)
     again: str | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,16 @@ class Deactivation:
 
     :ivar drain: first keep new seats from being given, and wait for those in use; with None sessions end with the fence
     :ivar step: where a drain stands that its controller makes in many short calls; None where this call is all of it
+    :ivar bundled: the digests of the nodelocks' files in the bundle that covers the licenses, by name; None where
+        nobody compares them
+    :ivar codes: license number → activation code, for a command of the vendor's server that takes it
     """
 
     numbers: Sequence[str]
     drain: DrainOptions | None = None
     step: Step | None = None
+    bundled: Digests | None = None
+    codes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,64 +10,39 @@ knows what the vendor's authority has counted, and the run stops until a person 
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Callable
+from collections.abc import Mapping, Sequence
 
 from ...declared import DeclaredLicense
 from ...errors import LicensingError, Problem
-from ...model import PERSONAL, now_utc, render_time
+from ...model import PERSONAL
 from ...remedies import explain
 from ..results import Action, LicenseResult
-from .attempts import ACTIVATE, ADD_PROFILE, Attempt, Attempts
-from .evidence import Evidence, Snapshot, compare, take_snapshots
-from .layout import Layout
-from .licman import End, Licman
+from .attempts import ACTIVATE, ADD_PROFILE, DEACTIVATE, Attempt, Key
+from .evidence import Snapshot, compare, take_snapshots
+from .licman import End
+from .site import CUT_OFF, Site, with_done
 
-# Seconds that a nodelock has to come, or to become whole, after the command ended.
-SETTLE = 30.0
-_PAUSE = 0.5
-_CUT_OFF = "was started by a run that was cut off."
 PROFILE_UNSEEN = "licman has added profile {}; no documented file shows profiles, so look in the license manager"
 PROFILE_BY_A_PERSON = "no documented file shows whether profile {} is there: look in the license manager"
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where licenses are activated.
-
-    :ivar layout: lists the license server's files anew
-    :ivar busy: returns the numbers of processes of ``licman`` that run
-    :ivar settle: seconds that a nodelock has to come after the command ended
-    """
-
-    layout: Callable[[], Layout]
-    licman: Licman
-    attempts: Attempts
-    busy: Callable[[], Sequence[int]]
-    settle: float = SETTLE
-    now: Callable[[], str] = field(default=lambda: render_time(now_utc()))
-
-    def snapshot(self, number: str) -> Snapshot:
-        return take_snapshots(self.layout(), [number])[number]
 
 
 def foresee(site: Site, licenses: Sequence[DeclaredLicense]) -> dict[str, LicenseResult]:
     """Return what :func:`activate` would do; refuse with everything that would stop it."""
     snapshots = take_snapshots(site.layout(), [license.number for license in licenses])
-    attempts = site.attempts.open()
-    problems = [problem for license in licenses for problem in _problems(site, license, snapshots, attempts)]
-    missing = [license for license in licenses if not snapshots[license.number].has_nodelock]
-    busy = site.busy() if missing else ()
-    if busy:
-        what = f"licman runs already (process {', '.join(str(number) for number in busy)})."
-        problems.append(Problem(what, site.licman.where, "Wait for its end, then run this again."))
+    attempts, given_back = site.attempts.open(), site.released(snapshots)
+    problems = [
+        problem for license in licenses for problem in _problems(site, license, snapshots, attempts, given_back)
+    ]
+    missing = [
+        license for license in licenses if not snapshots[license.number].has_nodelock or license.number in given_back
+    ]
+    if missing:
+        problems += site.busy_problems()
     if problems:
         raise LicensingError(problems)
     return {
         license.number: LicenseResult(license.number, Action.ACTIVATED, spends=None)
-        if (license in missing or (license.number, ACTIVATE) in attempts)
+        if (license in missing or (license.number, ACTIVATE, "") in attempts)
         else LicenseResult(license.number, Action.UNCHANGED)
         for license in licenses
     }
@@ -88,23 +63,14 @@ def activate(site: Site, licenses: Sequence[DeclaredLicense]) -> dict[str, Licen
                 results[license.number] = _activate(site, license)
             except LicensingError as error:
                 done = [number for number, result in results.items() if result.is_over]
-                raise _with_done(error, done) from None
+                raise with_done(error, done, "activated") from None
     return results
-
-
-def _with_done(error: LicensingError, done: Sequence[str]) -> LicensingError:
-    """Add to an error what the call did before."""
-    if not done:
-        return error
-    words = f" Before it, {', '.join(done)} was activated by this call, and stays so."
-    first, *others = error.problems
-    return LicensingError([Problem(first.what + words, first.where, first.todo), *others])
 
 
 def _activate(site: Site, license: DeclaredLicense) -> LicenseResult:
     attempts = site.attempts.open()
-    attempt = attempts.get((license.number, ACTIVATE))
-    if attempt is None and site.snapshot(license.number).has_nodelock:
+    attempt, now = attempts.get((license.number, ACTIVATE, "")), site.snapshot(license.number)
+    if attempt is None and now.has_nodelock and not site.released({license.number: now}):
         result = LicenseResult(license.number, Action.UNCHANGED)
     else:
         _have_activated(site, license, attempt)
@@ -118,60 +84,48 @@ def _have_activated(site: Site, license: DeclaredLicense, attempt: Attempt | Non
     if attempt is None:
         before = site.snapshot(license.number)
         attempt = Attempt(license.number, ACTIVATE, site.now(), before)
-        site.attempts.begin(attempt)
-        outcome = site.licman.activate(license.number, license.activation_code or "")
-        attempt = site.attempts.tell(attempt, outcome)
-        if not _wait(site, attempt).shows_activation:
-            raise LicensingError([_doubt(site, attempt)])
+        attempt, _outcome = site.run_once(
+            attempt, lambda: site.licman.activate(license.number, license.activation_code or "")
+        )
+        if not site.wait(attempt, lambda evidence: evidence.shows_activation).shows_activation:
+            raise LicensingError([doubt(site, attempt)])
     if license.profile:
         # Before the attempt is closed: cut off in between, nobody would know that the profile is still to come.
         site.attempts.plan(Attempt(license.number, ADD_PROFILE, site.now(), attempt.before, license.profile))
     site.attempts.close(attempt)
 
 
-def _wait(site: Site, attempt: Attempt) -> Evidence:
-    """Look until the nodelock is there, and is as it was a moment before, or until the time is over."""
-    until = time.monotonic() + site.settle
-    last = site.snapshot(attempt.number)
-    while True:
-        evidence = compare(attempt.before, last)
-        if time.monotonic() > until:
-            return evidence
-        time.sleep(min(_PAUSE, site.settle))
-        now = site.snapshot(attempt.number)
-        if evidence.shows_activation and now == last:
-            return evidence
-        last = now
-
-
 def _add_profile(site: Site, license: DeclaredLicense) -> str | None:
     """Add the profile of a license that was activated by this or an earlier call; return what is to be said of it."""
-    attempt = site.attempts.open().get((license.number, ADD_PROFILE))
+    attempt = site.attempts.open().get((license.number, ADD_PROFILE, ""))
     if attempt is None or attempt.profile is None:
         return PROFILE_BY_A_PERSON.format(license.profile) if license.profile else None
-    site.attempts.begin(attempt)
-    outcome = site.licman.add_profile(attempt.profile, attempt.number)
-    attempt = site.attempts.tell(attempt, outcome)
+    profile, number = attempt.profile, attempt.number
+    attempt, outcome = site.run_once(attempt, lambda: site.licman.add_profile(profile, number))
     if (outcome.end, outcome.code) != (End.EXITED, 0):
-        raise LicensingError([_doubt_of_profile(site, attempt)])
+        raise LicensingError([doubt_of_profile(site, attempt)])
     site.attempts.close(attempt)
-    return PROFILE_UNSEEN.format(attempt.profile)
+    return PROFILE_UNSEEN.format(profile)
 
 
 def _problems(
     site: Site,
     license: DeclaredLicense,
-    snapshots: dict[str, Snapshot],
-    attempts: dict[tuple[str, str], Attempt],
+    snapshots: Mapping[str, Snapshot],
+    attempts: Mapping[Key, Attempt],
+    given_back: Mapping[str, str],
 ) -> list[Problem]:
     number, snapshot, where = license.number, snapshots[license.number], site.licman.where
-    attempt, adding = attempts.get((number, ACTIVATE)), attempts.get((number, ADD_PROFILE))
+    attempt, adding = attempts.get((number, ACTIVATE, "")), attempts.get((number, ADD_PROFILE, ""))
     problems = []
+    if (number, DEACTIVATE, "") in attempts:
+        what = f"The deactivation of license {number} on this host is not over."
+        problems.append(Problem(what, where, "Deactivate it again (aims_license_deactivate) to bring it to an end."))
     if attempt is not None and not compare(attempt.before, snapshot).shows_activation:
-        return [_doubt(site, attempt)]
+        return [doubt(site, attempt)]
     if adding is not None and not adding.is_due:
-        problems.append(_doubt_of_profile(site, adding))
-    if snapshot.has_nodelock:
+        problems.append(doubt_of_profile(site, adding))
+    if snapshot.has_nodelock and number not in given_back:
         return problems
     if snapshot.pending:
         what = f"An offline exchange of license {number} is pending ({', '.join(snapshot.pending)})."
@@ -189,8 +143,8 @@ def _problems(
     return problems
 
 
-def _doubt(site: Site, attempt: Attempt) -> Problem:
-    how = attempt.outcome or _CUT_OFF
+def doubt(site: Site, attempt: Attempt) -> Problem:
+    how = attempt.outcome or CUT_OFF
     place = site.attempts.place(attempt)
     return Problem(
         f"Whether license {attempt.number} was activated is not known: no nodelock has come. licman {how}",
@@ -200,8 +154,8 @@ def _doubt(site: Site, attempt: Attempt) -> Problem:
     )
 
 
-def _doubt_of_profile(site: Site, attempt: Attempt) -> Problem:
-    how = attempt.outcome or _CUT_OFF
+def doubt_of_profile(site: Site, attempt: Attempt) -> Problem:
+    how = attempt.outcome or CUT_OFF
     place = site.attempts.place(attempt)
     return Problem(
         f"Whether profile {attempt.profile} was added for license {attempt.number} is not known. licman {how}",

@@ -9,6 +9,7 @@ has looked, and removes its record (invariant I3).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,20 +24,41 @@ from .licman import Outcome
 # Outside of the vendor's home, of which nothing is ours (invariant I9).
 STATE = "/var/lib/aims-licensing"
 ACTIVATE, ADD_PROFILE = "activate", "profile-add"
-_ACTIONS = (ACTIVATE, ADD_PROFILE)
+# By commands that an operator names.
+DEACTIVATE, RENAME_PROFILE, REGISTER_USER = "deactivate", "profile-rename", "user-register"
+MAINTENANCE_ON, MAINTENANCE_OFF = "maintenance-on", "maintenance-off"
+_ACTIONS = (
+    ACTIVATE,
+    ADD_PROFILE,
+    DEACTIVATE,
+    RENAME_PROFILE,
+    REGISTER_USER,
+    MAINTENANCE_ON,
+    MAINTENANCE_OFF,
+)
+# Stands for the number where a command concerns no license of its own.
+WHOLE_SERVER = "server"
 _OPEN, _CLOSED = "Attempts", "Attempts/closed"
+
+
+# License number, action, subject.
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One command that was, or is about to be, run for a license.
+    """One command that was, or is about to be, run for a license, or for the whole server.
 
-    :ivar action: ``activate`` or ``profile-add``
+    :ivar number: the license's, or ``server``
+    :ivar action: ``activate``, ``profile-add``, or what an operator's own command is for
     :ivar made: when it was written, UTC
     :ivar before: the license's files before the command
     :ivar profile: the profile to be added
     :ivar outcome: how the command ended, in words; None while nobody knows
     :ivar is_due: whether the command has not been run yet
+    :ivar subject: what else it concerns: a user, or the old and the new name of a profile
+    :ivar processes: the license server's processes before the command; of a closed attempt, after it
+    :ivar after: of a closed attempt, the license's files after the command
     """
 
     number: str
@@ -46,10 +68,22 @@ class Attempt:
     profile: str | None = None
     outcome: str | None = None
     is_due: bool = False
+    subject: str = ""
+    processes: str = ""
+    after: Snapshot | None = None
 
     @property
     def name(self) -> str:
-        return f"{digits(self.number)}.{self.action}"
+        mark = f"-{hashlib.sha256(self.subject.encode()).hexdigest()[:12]}" if self.subject else ""
+        return f"{digits(self.number)}{mark}.{self.action}"
+
+    @property
+    def key(self) -> Key:
+        return (self.number, self.action, self.subject)
+
+    def seen(self, after: Snapshot | None, processes: str = "") -> Attempt:
+        """Return the attempt with what the host shows after its command."""
+        return replace(self, after=after, processes=processes)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -60,6 +94,9 @@ class Attempt:
             "profile": self.profile,
             "outcome": self.outcome,
             "due": self.is_due,
+            "subject": self.subject,
+            "processes": self.processes,
+            "after": self.after.as_dict() if self.after else None,
         }
 
     @classmethod
@@ -70,7 +107,9 @@ class Attempt:
         """
         if data["action"] not in _ACTIONS:
             raise ValueError("another action")
-        texts = [data["number"], data["made"], data["profile"] or "", data["outcome"] or ""]
+        # A record of an earlier version has neither subject nor processes.
+        subject, processes, after = data.get("subject", ""), data.get("processes", ""), data.get("after")
+        texts = [data["number"], data["made"], data["profile"] or "", data["outcome"] or "", subject, processes]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("no text")
         return cls(
@@ -81,6 +120,9 @@ class Attempt:
             data["profile"],
             data["outcome"],
             data["due"] is True,
+            subject,
+            processes,
+            Snapshot.from_dict(after) if after else None,
         )
 
 
@@ -97,15 +139,29 @@ class Attempts:
         """Make the folder, for its owner only."""
         self.folder.make(mode=0o700)
         self.folder.make(_OPEN, 0o700)
+        self.folder.make(_CLOSED, 0o700)
 
-    def open(self) -> dict[tuple[str, str], Attempt]:
-        """Return the open attempts by license number and action.
+    def open(self) -> dict[Key, Attempt]:
+        """Return the open attempts by license number, action and subject.
 
         :raises LicensingError: one cannot be read
         """
         names = [name for action in _ACTIONS for name in self.folder.names(_OPEN, f".{action}")]
         attempts = [self._read(f"{_OPEN}/{name}") for name in names]
-        return {(attempt.number, attempt.action): attempt for attempt in attempts}
+        return {attempt.key: attempt for attempt in attempts}
+
+    def numbers(self) -> set[str]:
+        """Return the numbers of all licenses that an open or closed deactivation concerns."""
+        closed = {attempt.number for attempt in self.closed(DEACTIVATE)}
+        return closed | {attempt.number for attempt in self.open().values() if attempt.action == DEACTIVATE}
+
+    def closed(self, *actions: str) -> list[Attempt]:
+        """Return the closed attempts of these actions, the last one at the end.
+
+        :raises LicensingError: one cannot be read
+        """
+        names = [name for name in self.folder.names(_CLOSED) if any(f".{action}-" in name for action in actions)]
+        return [self._read(f"{_CLOSED}/{name}") for name in sorted(names, key=_order)]
 
     def _read(self, name: str) -> Attempt:
         try:
@@ -136,11 +192,33 @@ class Attempts:
         self._write(known)
         return known
 
+    def undo(self, attempt: Attempt) -> None:
+        """Forget an attempt whose command could not be started; one that was planned stays planned."""
+        if attempt.is_due:
+            self.plan(attempt)
+        else:
+            self.folder.remove(f"{_OPEN}/{attempt.name}")
+
     def close(self, attempt: Attempt) -> None:
-        """Put an attempt whose effect was seen among the closed ones."""
-        stamp = attempt.made.replace("-", "").replace(":", "")
-        self.folder.move(f"{_OPEN}/{attempt.name}", f"{_CLOSED}/{attempt.name}-{stamp}")
+        """Put an attempt whose effect was seen, or which the command reported, among the closed ones."""
+        self._write(attempt)
+        self.folder.move(f"{_OPEN}/{attempt.name}", self._closed_name(attempt))
+
+    def closed_place(self, attempt: Attempt) -> str:
+        """Return where an attempt lies once it is closed."""
+        return self.folder.place(self._closed_name(attempt))
+
+    def _closed_name(self, attempt: Attempt) -> str:
+        # Several attempts may be closed within a second; their order decides what holds now.
+        stamp, serial = attempt.made.replace("-", "").replace(":", ""), len(self.folder.names(_CLOSED))
+        return f"{_CLOSED}/{attempt.name}-{stamp}-{serial:06d}"
 
     def _write(self, attempt: Attempt) -> None:
         data = json.dumps(attempt.as_dict(), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         self.folder.write(f"{_OPEN}/{attempt.name}", data, PRIVATE)
+
+
+def _order(name: str) -> tuple[str, str]:
+    """Return by what closed attempts are ordered: serials only grow, and earlier versions wrote none."""
+    serial = name.rpartition("-")[2]
+    return (serial if serial.isdecimal() else "", name)

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The vendor's command on this machine: its program, our record of attempts, and the files that move with licenses."""
+"""The vendor's command on this machine: its program, what an operator names for it, our record of attempts, and the
+files that move with licenses.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +12,59 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
-from ...errors import refuse
+from ...errors import LicensingError, Problem, refuse
 from ...files import PRIVATE, PUBLIC, Folder
 from ...home.store import is_secret
-from ...hosting.daemon import find_daemon
+from ...hosting.daemon import find_daemon, process_marks
 from ...places import below
 from ..port import HomeFile
-from .activation import Site
-from .attempts import STATE, Attempts
+from . import activation
+from .attempts import ACTIVATE, ADD_PROFILE, DEACTIVATE, STATE, WHOLE_SERVER, Attempts
+from .deactivation import deactivation_doubt
+from .evidence import compare, take_snapshots
 from .layout import PROGRAMS, Layout
 from .licman import Licman
-from .reading import COMMAND
+from .named_commands import NamedCommand, NamedCommands, Purpose
+from .reading import COMMAND, DAEMON
+from .site import Site, released
+from .unseen import is_shown, unseen_doubt
 
 
 class Commands:
     """Runs ``licman`` on this machine.
 
     :param root: the alternate root, or ""
+    :param named: the commands that an operator names
     """
 
-    def __init__(self, root: str = "") -> None:
+    def __init__(self, root: str = "", named: NamedCommands | None = None) -> None:
         self._root = root
+        self._named: NamedCommands = named or {}
+
+    def named(self, purpose: Purpose) -> NamedCommand | None:
+        """Return the command that the operator names for a purpose."""
+        return self._named.get(purpose)
+
+    @property
+    def _attempts(self) -> Attempts:
+        return Attempts(Folder(below(self._root, STATE)))
+
+    def released(self, layout: Layout) -> dict[str, str]:
+        """Return the licenses that were deactivated here by a command, as of :func:`site.released`."""
+        numbers = self._attempts.numbers() - {WHOLE_SERVER}
+        return released(self._attempts, take_snapshots(layout, sorted(numbers))) if numbers else {}
+
+    def problems(self, layout: Layout) -> list[Problem]:
+        """Say what is in doubt of earlier commands, and which named commands cannot be run here."""
+        is_installed = f"{PROGRAMS}/{COMMAND}" in layout.names
+        if not is_installed or not (self._named or self._attempts.open()):
+            return []
+        site = self.site(layout, lambda: layout)
+        problems = _doubts(site)
+        try:
+            return problems + site.command_problems([*self._named.values()])
+        except LicensingError as error:
+            return [*problems, *error.problems]
 
     def site(self, layout: Layout, anew: Callable[[], Layout]) -> Site:
         """Return where licenses are activated.
@@ -46,8 +80,11 @@ class Commands:
                 "Install it by the vendor's package first, or name its folder (aims_license_server_home).",
             )
         program = Path(layout.where) / listed
-        attempts = Attempts(Folder(below(self._root, STATE)))
-        return Site(anew, Licman(program), attempts, lambda: self._running(program))
+        return Site(anew, Licman(program), self._attempts, lambda: self._running(program), self._processes)
+
+    def _processes(self) -> str:
+        """Return the license server's processes; none belongs to an alternate root."""
+        return "" if self._root else process_marks(DAEMON)
 
     def _running(self, program: Path) -> list[int]:
         """Return the processes of the command; under an alternate root only those of its own program."""
@@ -62,6 +99,24 @@ class Commands:
             folder = Folder((Path(layout.where) / layout.spelled(top)).resolve())
             folder.make(mode=0o700 if is_secret(file.name) else 0o755)
             folder.write(rest, file.content, PRIVATE if is_secret(file.name) else PUBLIC)
+
+
+def _doubts(site: Site) -> list[Problem]:
+    """Say what nobody knows of earlier commands."""
+    attempts = site.attempts.open().values()
+    snapshots = take_snapshots(site.layout(), sorted({attempt.number for attempt in attempts} - {WHOLE_SERVER}))
+    problems = []
+    for attempt in attempts:
+        evidence = compare(attempt.before, snapshots.get(attempt.number, attempt.before))
+        if attempt.action == ACTIVATE:
+            problems += [] if evidence.shows_activation else [activation.doubt(site, attempt)]
+        elif attempt.action == DEACTIVATE:
+            problems += [] if evidence.shows_deactivation else [deactivation_doubt(site, attempt)]
+        elif attempt.action == ADD_PROFILE:
+            problems += [] if attempt.is_due else [activation.doubt_of_profile(site, attempt)]
+        else:
+            problems += [] if is_shown(site, attempt) else [unseen_doubt(site, attempt)]
+    return problems
 
 
 def _runs(process: int, program: str) -> bool:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two documented commands of the vendor's ``licman``, word for word (docs/domain.md#license-server-on-linux).
+"""Runs the vendor's ``licman``: its two documented commands, word for word, and those that an operator names
+(docs/domain.md#license-server-on-linux).
 
 Their output and exit codes are not public: both are repeated to a person, and decide nothing. The activation code is an
 argument here and nowhere else; whatever the command prints loses it.
@@ -31,6 +32,8 @@ PATIENCE = 300.0
 _GRACE = 10.0
 # Seconds that output is read after its end, and between two looks whether it ended.
 _LAST, _STEP = 1.0, 0.05
+# Seconds that its help has to come.
+_HELP = 30.0
 # Bytes of its output that are read, and characters that are kept of its end.
 _MOST, _KEPT = 1 << 20, 2000
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -91,7 +94,35 @@ class Licman:
         """Add a profile for a license."""
         return self._run(["--profile-add", profile, "--license", number])
 
-    def _run(self, arguments: Sequence[str], code: str = "") -> Outcome:
+    def run(self, arguments: Sequence[str], code: str = "") -> Outcome:
+        """Run a command that an operator names.
+
+        :param code: the activation code among its arguments, or ""
+        """
+        return self._run(arguments, code)
+
+    def help(self) -> str:
+        """Return what ``licman --help`` prints, whatever its exit code.
+
+        :raises LicensingError: it prints nothing, or does not end by itself
+        """
+        outcome = self._run(["--help"], kept=_MOST, patience=min(_HELP, self._patience))
+        if outcome.end is not End.EXITED or not outcome.output.strip():
+            how = {
+                End.EXITED: "prints nothing",
+                End.KILLED: f"was killed by signal {outcome.code}",
+                End.TIMED_OUT: "does not end",
+            }[outcome.end]
+            raise refuse(
+                f"licman --help {how}, so that the commands named for it cannot be confirmed.",
+                self.where,
+                "Remove the commands (aims_license_server_vendor_commands), and do these steps in the license manager.",
+            )
+        return outcome.output
+
+    def _run(
+        self, arguments: Sequence[str], code: str = "", *, kept: int = _KEPT, patience: float | None = None
+    ) -> Outcome:
         try:
             # A group of its own, so that all of it can be ended, and Ctrl-C on a terminal ends none of it.
             process = subprocess.Popen(
@@ -106,12 +137,13 @@ class Licman:
         except OSError as error:
             raise refuse(f"licman cannot be run: {reason(error)}.", self.where, advice(error)) from None
         with process:
-            output, in_time = _read(process, process.stdout, time.monotonic() + self._patience)
+            until = time.monotonic() + (self._patience if patience is None else patience)
+            output, in_time = _read(process, process.stdout, until)
             if not in_time:
                 _end(process)
             status = process.wait()
         end = End.TIMED_OUT if not in_time else End.KILLED if status < 0 else End.EXITED
-        return Outcome(end, abs(status), without_code(decode(output), code)[-_KEPT:])
+        return Outcome(end, abs(status), without_code(decode(output), code)[-kept:])
 
 
 def _environment() -> dict[str, str]:

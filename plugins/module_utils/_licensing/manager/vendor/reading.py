@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import Problem
@@ -22,18 +22,35 @@ EMPTY = "its nodelock is empty"
 FILE_GONE = "its license file is not there"
 
 
-def overview_of(layout: Layout, host: HostView) -> Overview:
+def overview_of(layout: Layout, host: HostView, given_back: Mapping[str, str] | None = None) -> Overview:
     """Return what files and host show.
+
+    :param given_back: licenses that a command has deactivated here, and when: their nodelock files may still be there
 
     Profiles and registered users are in no documented file (docs/domain.md#not-public), so that it has none.
     """
     files = layout.licenses()
-    return Overview(
+    overview = Overview(
         server=_server(layout, host),
         licenses=tuple(_license(of) for of in files.values() if of.license is not None or of.lock is not None),
         files=tuple(layout.carried),
         pending=tuple(_pending(of, layout) for of in files.values() if of.requests or of.responses),
     )
+    return without(overview, given_back or {})
+
+
+def without(overview: Overview, given_back: Mapping[str, str]) -> Overview:
+    """Return an overview as it is once licenses are given back.
+
+    :param given_back: license number → when, UTC
+    """
+    licenses = [
+        replace(license, status=Status.INACTIVE, protection="None", fenced=given_back[license.number], invalid=None)
+        if license.number in given_back and license.status is not Status.PENDING_ACTIVATION
+        else license
+        for license in overview.licenses
+    ]
+    return replace(overview, licenses=tuple(licenses))
 
 
 def foreseen(overview: Overview, numbers: Sequence[str]) -> Overview:
@@ -42,7 +59,7 @@ def foreseen(overview: Overview, numbers: Sequence[str]) -> Overview:
     for number in numbers:
         fresh = LicenseView(number, Status.ACTIVE, file=f"{digits(number)}.lic", var=None)
         known[number] = replace(
-            known.get(number, fresh), status=Status.ACTIVE, protection=NODELOCK_OF_ANY_TYPE, invalid=None
+            known.get(number, fresh), status=Status.ACTIVE, protection=NODELOCK_OF_ANY_TYPE, invalid=None, fenced=None
         )
     return replace(overview, licenses=tuple(known[number] for number in sorted(known)))
 

@@ -26,9 +26,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Activation, Change, HomeFile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.results import Action
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor import (
-    activation,
     attempts,
     licman,
+    site,
 )
 from support.vendor_licman import calls, make_licman
 from support.vendor_tree import CLIENT, SERVER, SESSION, activate, put, stem
@@ -92,8 +92,8 @@ class Target:
 def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(licman, "_GRACE", 0.3)
     monkeypatch.setattr(licman.Licman.__init__, "__defaults__", (3.0,))
-    monkeypatch.setattr(activation, "_PAUSE", 0.05)
-    monkeypatch.setattr(activation.Site.__init__, "__defaults__", (1.0, lambda: "2026-11-21T19:20:22Z"))
+    monkeypatch.setattr(site, "PAUSE", 0.05)
+    monkeypatch.setattr(site.Site.__init__, "__defaults__", (1.0, lambda: "2026-11-21T19:20:22Z"))
     return Target(tmp_path / "host")
 
 
