@@ -118,6 +118,9 @@ class Started:
     def wait(self) -> Run:
         """Wait until nothing of the run is left."""
         code = self.process.wait(timeout=self.patience)
+        # Ansible's connections stay for a while after the run.
+        for connection in self.log.parent.glob("ansible/cp/*"):
+            subprocess.run(["ssh", "-S", str(connection), "-O", "exit", "-"], capture_output=True, check=False)
         until = time.monotonic() + 60
         while self.processes():
             if time.monotonic() > until:

@@ -26,35 +26,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from support.licsrv import free_address
 from vendor.windows.image import Image, copy, environment, find
-
-# All hosts of a machine are on its loopback device, each with an address of its own.
-FIRST_ADDRESS = 21
-
-
-class Addresses:
-    """Hands out the addresses of hosts."""
-
-    def __init__(self) -> None:
-        self._next = iter(range(FIRST_ADDRESS, 255))
-
-    def take(self) -> str:
-        return f"127.0.1.{next(self._next)}"
-
-
-ADDRESSES = Addresses()
 
 
 class WindowsHost:
     """A host. Everything of it ends with the ``with`` block, and with the process that made it.
 
     :ivar drive: the folder that is C:
-    :ivar address: where its sshd and its license server listen
+    :ivar address: an address of the loopback device, where its sshd and its license server listen
     """
 
     def __init__(self, folder: Path, image: Image, **habits: Any) -> None:
         self.folder, self._image = folder, image
-        self.address = ADDRESSES.take()
+        self.address = free_address()
         self.port = _free_port(self.address)
         self.drive = folder / "prefix" / "drive_c"
         self._processes: list[subprocess.Popen[bytes]] = []

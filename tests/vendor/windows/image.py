@@ -71,15 +71,25 @@ def find(command: str) -> str | None:
     return shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
+def check_machine() -> None:
+    """Say what is missing on this machine for stand-ins.
+
+    :raises Missing: a command is not installed
+    """
+    packages = sorted({package for command, package in NEEDED.items() if not find(command)})
+    if packages:
+        raise Missing(
+            f"Not installed, for Windows hosts: {' '.join(packages)}. "
+            f"On Debian: apt-get install --no-install-recommends {' '.join(packages)}."
+        )
+
+
 def make() -> Image:
     """Return the image, and make it where it is missing.
 
     :raises Missing: a command is not installed
     """
-    missing = {command: package for command, package in NEEDED.items() if not find(command)}
-    if missing:
-        packages = " ".join(dict.fromkeys(missing.values()))
-        raise Missing(f"{', '.join(missing)} missing: apt-get install --no-install-recommends {packages}")
+    check_machine()
     image = Image(CACHE / _digest())
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:

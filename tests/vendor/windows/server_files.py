@@ -30,3 +30,10 @@ def fill(host: WindowsHost, data: str = DATA) -> None:
     put(root, "ApplicationKeys/Schlüssel 1.key", KEY)
     put(root, "Logging/LicenseServer.log", b"a line\r\n")
     put(root, "Logging/LicenseServerLogging.xml", b"<log/>\r\n")
+
+
+def files(host: WindowsHost) -> dict[str, bytes | None]:
+    """All that lies on the drive but what Wine itself writes: its system, and the files by which its cmd has pipes."""
+    own = ("windows", "Temp")
+    places = [place for place in host.drive.rglob("*") if not set(own) & {*place.relative_to(host.drive).parts}]
+    return {str(place): place.read_bytes() if place.is_file() else None for place in places}

@@ -17,7 +17,7 @@ from support.runs import Run, must
 from support.vendor_tree import CLIENT, KEY, NUMBERS, SERVER, stem
 from vendor.windows.host import WindowsHost, listening
 from vendor.windows.image import Image
-from vendor.windows.server_files import DATA, SERVICE, fill, install
+from vendor.windows.server_files import DATA, SERVICE, files, fill, install
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,6 @@ def look(lab: Lab, **options: Any) -> Run:
         "register": "seen",
     }
     return lab.play(lab.write_play("look", "old", [task, {"name": "Show", "ansible.builtin.debug": {"var": "seen"}}]))
-
-
-def files(host: WindowsHost) -> dict[str, bytes | None]:
-    """All that lies on the drive but what Wine itself writes: its system, and the files by which its cmd has pipes."""
-    own = ("windows", "Temp")
-    places = [place for place in host.drive.rglob("*") if not set(own) & {*place.relative_to(host.drive).parts}]
-    return {str(place): place.read_bytes() if place.is_file() else None for place in places}
 
 
 def bundle(lab: Lab) -> Path:

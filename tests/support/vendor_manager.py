@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stands in for the vendor's license manager on Windows, and for the authority behind it, from documented facts alone.
+
+A person's click is a call here, and what the click leaves is a file of the documented name (docs/domain.md). The two
+refuse what the documents say is wrong: a deactivation outside maintenance mode, an activation of a license that another
+computer still holds, and a wrong code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from support.vendor_tree import put, stem
+
+PROTECTION, MACHINE, ONLINE = "Activation code", "Machine nodelock", "Online"
+
+
+class Refused(AssertionError):
+    """The vendor's product refuses what a person does: the runbook is wrong, or it came too early."""
+
+
+class VendorAuthority:
+    """Counts which computer holds each license.
+
+    :ivar holders: the computer that holds a license, by number; a license that no computer holds is missing
+    :ivar transfers: how often a license was activated on another computer than the last
+    """
+
+    def __init__(self, codes: Mapping[str, str], holder: str) -> None:
+        self._codes = codes
+        self.holders = dict.fromkeys(codes, holder)
+        self._last = dict(self.holders)
+        self.transfers: Counter[str] = Counter()
+
+    def activate(self, number: str, host: str, code: str | None = None) -> None:
+        """Count an activation; of one that was made by a command, only its effect is known and no code."""
+        if code is not None and code != self._codes[number]:
+            raise Refused(f"The activation code of {number} is wrong.")
+        if self.holders.get(number, host) != host:
+            raise Refused(f"{self.holders[number]} still holds license {number}, so that {host} cannot activate it.")
+        self.holders[number] = host
+        if self._last[number] != host:
+            self.transfers[number] += 1
+            self._last[number] = host
+
+    def deactivate(self, number: str, host: str) -> None:
+        if self.holders.get(number) != host:
+            raise Refused(f"{host} does not hold license {number}.")
+        del self.holders[number]
+
+
+class Manager:
+    """The license manager of a Windows host.
+
+    :param data: its data folder, where it is on this machine
+    :param keeps_nodelocks: a deactivation changes the nodelock instead of removing it; both are possible, as no
+        document says which (docs/domain.md#reset-after-a-nodelock-error)
+    :ivar profiles: the license of each profile, by name
+    :ivar ticks: whether Default is ticked, by license, in the order that was set
+    :ivar users: the registered users of each license
+    """
+
+    def __init__(self, host: str, data: Path, authority: VendorAuthority, *, keeps_nodelocks: bool = False) -> None:
+        self.host, self.data = host, data
+        self._authority = authority
+        self._keeps_nodelocks = keeps_nodelocks
+        self.is_in_maintenance = False
+        self.profiles: dict[str, str] = {}
+        self.ticks: dict[str, bool] = {}
+        self.users: dict[str, list[str]] = {}
+
+    def enter_maintenance(self) -> None:
+        self.is_in_maintenance = True
+
+    def deactivate(self, number: str) -> None:
+        if not self.is_in_maintenance:
+            raise Refused(f"{self.host} is not in maintenance mode.")
+        lock = self.data / "Nodelocks" / f"{stem(number)}.lock"
+        if not lock.stat().st_mode & 0o200:
+            raise Refused("Update failed. The nodelock file is readonly")
+        self._authority.deactivate(number, self.host)
+        if self._keeps_nodelocks:
+            lock.write_bytes(f"given back {number}\r\n".encode())
+        else:
+            lock.unlink()
+            lock.with_suffix(".ver").unlink()
+
+    def install_license(self, number: str, protection: str, code: str, nodelock: str, method: str) -> None:
+        """Go through the pages of the License Install Wizard."""
+        if (protection, nodelock, method) != (PROTECTION, MACHINE, ONLINE):
+            raise Refused(f"The wizard offers no {protection}, {nodelock}, {method}.")
+        self._authority.activate(number, self.host, code)
+        put(self.data, f"Licenses/{stem(number)}.lic", f"license {number}\r\n".encode())
+        put(self.data, f"Nodelocks/{stem(number)}.lock", f"nodelock of {number} on {self.host}\r\n".encode())
+        put(self.data, f"Nodelocks/{stem(number)}.ver", b"1\r\n")
+        # The documents say no more of a new profile's name than that it is abstract.
+        self.profiles[f"Profile {len(self.profiles) + 1}"] = number
+
+    def rename_profile(self, name: str, number: str) -> None:
+        """Give the profile of a license its name."""
+        found = [former for former, license in self.profiles.items() if license == number]
+        if len(found) != 1:
+            raise Refused(f"{len(found)} profiles of {number}: {found}")
+        self.profiles = {name if former == found[0] else former: license for former, license in self.profiles.items()}

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, aims.licensing contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vendor's license server is moved from runbook to report between stand-ins for its hosts.
+
+A person does the steps that the runbook's JSON names, and the same command is run until nothing is left. The bounded
+form interrupts one walk at its stops and kills the runs of another; AIMS_FAULTS_LONG=1 does both on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosts.machines import Site
+from support.events import LONG
+from support.lab import Lab
+from support.posts import Unreached
+from support.vendor_manager import VendorAuthority
+from support.vendor_tree import KEY
+from support.vendor_walk import Faults, Walk
+from vendor.walks.posts import LinuxHost, Windows
+from vendor.windows.image import Image
+
+MOVES = ["linux-linux", "windows-linux", "windows-windows", "copy-linux"]
+# In the bounded form. tests/playbooks/test_vendor_walk.py disturbs a whole walk over folders.
+FAULTS = {"linux-linux": Faults(interrupts=True), "windows-linux": Faults(kills=True)}
+FILES = {"Licenses/010073015120001005001036.cpx": b"composite\n", "ApplicationKeys/store.key": KEY}
+
+
+class Hosts:
+    """Makes the hosts of a walk."""
+
+    def __init__(self, lab: Lab, request: pytest.FixtureRequest) -> None:
+        self.lab, self._request = lab, request
+        self.authority = VendorAuthority(lab.codes, "old")
+        self.made: list[LinuxHost | Windows | Unreached] = []
+
+    def linux(self, name: str) -> LinuxHost:
+        site: Site = self._request.getfixturevalue("site")
+        package: Path = self._request.getfixturevalue("package")
+        host = LinuxHost(name, site, package, self.authority)
+        self.made.append(host)
+        return host
+
+    def windows(self, name: str, **habits: bool) -> Windows:
+        image: Image = self._request.getfixturevalue("windows_image")
+        host = Windows(name, self.lab.folder.parent / name, image, self.authority, **habits)
+        self.made.append(host)
+        return host
+
+    def source(self, kind: str) -> LinuxHost | Windows | Unreached:
+        """Make a source with the worked example."""
+        if kind == "copy":
+            folder = self.lab.folder / "C" / "ProgramData" / "AIMMS"
+            copied = Unreached("old", folder, self.lab.folder / "copies" / "old", self.authority)
+            copied.fill(FILES)
+            self.made.append(copied)
+            return copied
+        if kind == "linux":
+            linux = self.linux("old")
+            linux.install()
+            linux.fill(self.lab.codes)
+            return linux
+        windows = self.windows("old", keeps_nodelocks=True)
+        windows.install()
+        windows.fill()
+        return windows
+
+    def target(self, kind: str) -> LinuxHost | Windows:
+        return self.linux("new") if kind == "linux" else self.windows("new")
+
+
+@pytest.fixture
+def walk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """The worked example on ``old``, nothing on ``new``; the parameter names both platforms."""
+    lab = Lab(tmp_path / "lab")
+    hosts = Hosts(lab, request)
+    source, target = request.param.split("-")
+    try:
+        yield Walk(lab, hosts.source(source), hosts.target(target), hosts.authority, by_hand=True)
+    finally:
+        for host in hosts.made:
+            host.stop()
+
+
+@pytest.mark.parametrize("seed", range(3 if LONG else 1))
+@pytest.mark.parametrize("walk", MOVES, indirect=True)
+def test_the_licenses_are_moved_whatever_is_interrupted_and_a_second_run_changes_nothing(
+    walk: Walk, seed: int, request: pytest.FixtureRequest
+) -> None:
+    faults = FAULTS.get(request.node.callspec.params["walk"], Faults())
+    walk.go(Faults(LONG or faults.interrupts, LONG or faults.kills, seed))
+    walk.is_complete()
+    walk.changes_nothing()
+    walk.shows_no_secret()
