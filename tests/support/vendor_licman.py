@@ -103,6 +103,7 @@ DEACTIVATIONS = {
     "failure with effect": "unlock; echo 'Error 7' >&2; exit 7",
     "prompt": "printf 'Sure? [y/N] '; read -r answer || exit 9; unlock",
     "hang": "echo waiting; sleep 600",
+    "longer than the limit": "echo waiting; sleep 5",
     "hang with effect": "void; sleep 600",
     "hang that ignores signals": "trap '' TERM; echo waiting; sleep 600 & wait; sleep 600",
     "killed": "kill -9 $$",

@@ -21,9 +21,6 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     Problem,
     problems_of,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
-    read_commands,
-)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     parse_number,
     parse_seconds,
@@ -83,9 +80,6 @@ def _check_extras(host: HostVariables) -> list[Problem]:
     drain = host.get("aims_license_migrate_drain_seconds")
     if drain is not None:
         checks.append(lambda: _drain_seconds(drain, host.where("aims_license_migrate_drain_seconds")))
-    name = "aims_license_server_vendor_commands"
-    named = host.get(name)
-    checks.append(lambda: read_commands(named, host.where(name)))
     portal, email = host.get("aims_license_server_portal"), host.get("aims_license_server_portal_email")
     return check_users(host) + problems_of(checks) + portal_problems(portal, email, realm, host.where)
 

@@ -29,6 +29,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     VENDOR,
     open_manager,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
+    read_commands,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     as_text,
@@ -68,7 +71,7 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         service=as_text(host.get("aims_license_server_service", "")),
         listen=_listen(host.get("aims_license_server_listen", {})),
     )
-    realm = host.get("aims_license_server_realm")
+    realm, named = host.get("aims_license_server_realm"), host.get("aims_license_server_vendor_commands")
     problems = []
     # No authority of ours activates its licenses.
     is_vendors = server.backend == VENDOR
@@ -78,6 +81,7 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
         ("aims_license_server_root", lambda: check_absolute(server.root or "/-")),
         ("aims_license_server_authority", lambda: _authority(server.authority, realm) if not is_vendors else None),
         ("aims_license_server_service", lambda: _service(server.service)),
+        ("aims_license_server_vendor_commands", lambda: read_commands(named, "")),
         ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
     )
     for name, check in checks:
