@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible import context
@@ -13,15 +13,21 @@ from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    problems_of,
     quoted,
     redact,
     refuse,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.clients import read_clients
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import read_moves
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import has_vendors, read_moves
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import CLIENTS, TARGETS, variables_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
+    CLIENTS,
+    TARGETS,
+    HostVariables,
+    variables_of,
+)
 
 COLLECTION = "aims.licensing."
 display = Display()
@@ -46,12 +52,12 @@ class ActionModule(LicensingAction):
         try:
             targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
             if self.flag("runbook"):
-                declared = {"moves": read_moves(targets, hosts)}
+                declared = {"moves": read_moves(targets, hosts, required=True)}
             elif self.flag("clients"):
                 clients = [str(name) for name in task_vars["groups"].get(CLIENTS, [])]
                 declared = {"client_servers": read_clients(clients, targets, hosts)}
             elif self.flag("pairs", True):
-                declared = {"pairs": read_pairs(targets, hosts, self.flag("rehearsal"))}
+                declared = _read_declared(targets, hosts, self.flag("rehearsal"))
             elif self._task.args.get("names") is not None:
                 check_names([str(name) for name in self._task.args["names"]], hosts)
             else:
@@ -61,6 +67,26 @@ class ActionModule(LicensingAction):
         if problems:
             raise LicensingError(problems)
         return {"changed": False, **declared}
+
+
+def _read_declared(targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool) -> dict[str, Any]:
+    """Return the pairs of bundled license servers, and the moves of the vendor's."""
+    vendors = [] if rehearsal else [target for target in targets if has_vendors(hosts[target])]
+    bundled = [target for target in targets if target not in vendors]
+    declared: dict[str, Any] = {"pairs": {}, "moves": {}}
+
+    def read(key: str, reader: Callable[[], dict[str, Any]]) -> None:
+        declared[key] = reader()
+
+    problems = problems_of(
+        (
+            lambda: read("moves", lambda: read_moves(vendors, hosts)),
+            lambda: read("pairs", lambda: read_pairs(bundled, hosts, rehearsal)) if bundled or not vendors else None,
+        )
+    )
+    if problems:
+        raise LicensingError(problems)
+    return declared
 
 
 def _limited(groups: Sequence[str], task_vars: Mapping[str, Any]) -> list[Problem]:

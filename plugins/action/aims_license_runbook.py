@@ -21,12 +21,19 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import read_ids
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record as PairRecord
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook, make_runbook
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Kind
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import report_stem
-from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_page, runbook_text
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import (
+    next_step,
+    runbook_page,
+    runbook_text,
+)
+from ansible_collections.aims.licensing.plugins.plugin_utils._report.moves import planned_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import DIGESTS, FILE_NAME
 from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Flag,
@@ -63,6 +70,10 @@ class ActionModule(LicensingAction):
             "offline",
             "pro_nodes",
             "clients",
+            "package",
+            "carried_out",
+            "fresh_backup",
+            "show",
             "confirmed",
             "exceed_transfers",
             "bundles",
@@ -84,9 +95,16 @@ class ActionModule(LicensingAction):
             raise refuse("No folder for runbooks is named.", "dest", "Set dest to a folder on the controller.")
         name = report_stem(move.source.host, move.target.host)
         folder = Folder(dest)
-        record = _read_record(folder, f"{_RECORDS}/{name}.json", move)
+        record = _read_record(folder, f"{_RECORDS}/{name}.json", move.source.host, move.target.host)
+        back = report_stem(move.target.host, move.source.host)
+        other = _read_record(folder, f"{_RECORDS}/{back}.json", move.target.host, move.source.host)
+        carried_out = read_ids(args.get("carried_out"), "carried_out")
         nodelocks = _nodelocks(args.get("nodelocks") or {})
         bundles, requests, screenshot = (self.path(option) for option in ("bundles", "requests", "screenshot"))
+        # A bundle from before this move does not show what the source gives up in it.
+        backup = f"{move.source.host}/{Kind.BACKUP}"
+        if self.flag("fresh_backup") and backup not in {*record.confirmed, *carried_out}:
+            bundles = None
         sights, doubts = sights_of(move, seen, nodelocks, bundles, requests, screenshot, self.vault)
         for doubt in doubts:
             display.warning(f"The bundle does not count as evidence: {doubt}")
@@ -97,20 +115,36 @@ class ActionModule(LicensingAction):
             read_ids(args.get("confirmed"), "confirmed"),
             now_utc(),
             _user(),
+            carried_out=carried_out,
+            other=other,
             may_exceed=self.flag("exceed_transfers"),
         )
         for void in runbook.void:
             display.warning(str(void))
         data = runbook.as_dict()
+        bundle = newest_of(bundles, move.source.host) if bundles is not None and not doubts else None
         text = runbook_text(runbook)
-        display.display(text)
+        if self.flag("show", True):
+            display.display(text)
         changed = self._write(folder, name, runbook, data)
+        changed |= self._write_record(folder, f"{_RECORDS}/{back}.json", other, runbook.other)
         return {
             "changed": changed,
             "runbook": data,
             "text": text,
             "page": str(dest / f"{name}.html"),
             "data": str(dest / f"{name}.json"),
+            "acts": [step.id for step in runbook.acts],
+            "kinds": sorted({step.kind.value for step in runbook.acts}),
+            "carried_out": list(carried_out),
+            "activates": [
+                {"number": license.number, "profile": license.profile, "default": license.default}
+                for license in move.licenses
+                if move.activates(license.number)
+            ],
+            "bundle": str(bundle.path) if bundle else None,
+            "planned": planned_of(runbook, bundle),
+            "next_step": next_step(runbook, str(dest / f"{name}.html")),
         }
 
     def _move(self, seen: Mapping[str, Any]) -> Move:
@@ -131,13 +165,14 @@ class ActionModule(LicensingAction):
             tuple(seen.get(source.host, {}).get("read_only", ())),
             bool(args.get("screenshot")),
             tuple(str(client) for client in args.get("clients") or ()),
+            bool(args.get("package")),
         )
 
     def _write(self, folder: Folder, name: str, runbook: Runbook, data: Mapping[str, Any]) -> bool:
         """Write what differs from what is there; when the runbook was made is no difference."""
-        record = json.dumps(runbook.record.as_dict(), indent=1, sort_keys=True, ensure_ascii=False).encode()
         is_there = folder.path.is_dir()
         place = f"{_RECORDS}/{name}.json"
+        record = _record_text(runbook.record)
         is_recorded = is_there and folder.find(place, _LIMIT) == record
         earlier = _read(folder.find(f"{name}.json", _LIMIT)) if is_there else {}
         is_written = is_there and _undated(earlier) == _undated(data) and folder.has(f"{name}.html")
@@ -151,6 +186,18 @@ class ActionModule(LicensingAction):
             folder.write(f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False).encode(), PRIVATE)
             folder.write(f"{name}.html", runbook_page(runbook).encode(), PRIVATE)
         return not (is_recorded and is_written)
+
+    def _write_record(self, folder: Folder, place: str, earlier: PairRecord, record: PairRecord) -> bool:
+        """Write the record of the way back, where this move has changed it."""
+        if record == earlier:
+            return False
+        if not self.dry:
+            folder.write(place, _record_text(record), PRIVATE)
+        return True
+
+
+def _record_text(record: PairRecord) -> bytes:
+    return json.dumps(record.as_dict(), indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
 def _server(option: Any, name: str) -> Server:
@@ -190,16 +237,16 @@ def _read(text: bytes | None) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _read_record(folder: Folder, name: str, move: Move) -> PairRecord:
+def _read_record(folder: Folder, name: str, source: str, target: str) -> PairRecord:
     """Read the record of a pair; refuse one of another pair, or one whose confirmations would be lost unread."""
     text = folder.find(name, _LIMIT) if folder.path.is_dir() else None
     if text is None:
-        return PairRecord(move.source.host, move.target.host)
-    data, pair = _read(text), {"source": move.source.host, "target": move.target.host}
+        return PairRecord(source, target)
+    data, pair = _read(text), {"source": source, "target": target}
     if data.get("pair") != pair:
         todo = "Put the right file back from a backup, or move this one away: confirmations are then asked for again."
         raise refuse("The record of the pair is damaged, or of another pair.", str(Path(folder.place(name))), todo)
-    return PairRecord.from_dict(data, move.source.host, move.target.host)
+    return PairRecord.from_dict(data, source, target)
 
 
 def _undated(data: Mapping[str, Any]) -> dict[str, Any]:

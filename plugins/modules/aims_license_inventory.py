@@ -82,11 +82,13 @@ pairs:
   type: dict
 moves:
   description:
-    - The moves of the vendor's license server, by the target's name, as the options of
-      M(aims.licensing.aims_license_runbook) C(source), C(target), C(licenses), C(profiles), C(users), C(codes),
-      C(offline), C(pro_nodes) and C(screenshot).
+    - The moves of the vendor's license server, by the target's name. C(migrate) and C(rollback) each have the
+      C(source) and the C(target) of a run in that direction, as the options of M(aims.licensing.aims_license_runbook),
+      with the C(package) to install and with C(options) for the C(module_defaults) of tasks that run on that host.
+    - C(licenses), C(profiles), C(users), C(codes), C(offline), C(pro_nodes) and C(screenshot) are options of
+      M(aims.licensing.aims_license_runbook).
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
-  returned: success and O(runbook)
+  returned: success and O(pairs) or O(runbook)
   type: dict
 client_servers:
   description: Each source with its target, as C({source, target}), by the addresses that clients' lists have.

@@ -62,6 +62,25 @@ options:
     type: list
     elements: str
     default: []
+  package:
+    description: Whether the inventory names a package for the target, so that the playbook installs the server.
+    type: bool
+    default: false
+  carried_out:
+    description: The ids of steps that the playbook has carried out since it last looked, as RV(acts) named them. They
+      are recorded like confirmations.
+    type: list
+    elements: str
+    default: []
+  fresh_backup:
+    description: Whether a bundle counts only once RV(acts) has named the backup in this move. An older bundle does not
+      show what the source gives up now.
+    type: bool
+    default: false
+  show:
+    description: Whether to print the runbook.
+    type: bool
+    default: true
   confirmed:
     description: The ids of steps that a person confirms, as the runbook prints them. Only steps that are due can be
       confirmed; one that is done is passed over.
@@ -125,6 +144,39 @@ data:
   type: str
 text:
   description: The runbook as it is printed.
+  returned: success
+  type: str
+acts:
+  description: The ids of the due steps that the playbook carries out.
+  returned: success
+  type: list
+  elements: str
+kinds:
+  description: What these steps do, such as V(install), V(backup) or V(activate).
+  returned: success
+  type: list
+  elements: str
+carried_out:
+  description: As O(carried_out).
+  returned: success
+  type: list
+  elements: str
+activates:
+  description: The licenses that the playbook activates on the target, as M(aims.licensing.aims_license_activate) takes
+    them.
+  returned: success
+  type: list
+  elements: dict
+bundle:
+  description: The path of the source's newest bundle. None where there is none that counts.
+  returned: success
+  type: str
+planned:
+  description: What M(aims.licensing.aims_license_report) takes as C(planned). None until all licenses have moved.
+  returned: success
+  type: dict
+next_step:
+  description: The due steps with their values, and how to confirm them. Empty where everything is done.
   returned: success
   type: str
 runbook:

@@ -50,7 +50,11 @@ def sights_of(
     for server in (move.source, move.target):
         look = seen.get(server.host, {})
         sights[server.host] = Sight(
-            nodelocks.get(server.host), bundled, look.get("answers"), look.get("runs"), present=frozenset(present)
+            nodelocks.get(server.host),
+            bundled,
+            answers=look.get("answers"),
+            runs=look.get("runs"),
+            present=frozenset(present),
         )
     return sights, problems
 

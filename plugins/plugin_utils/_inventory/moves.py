@@ -41,26 +41,30 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move
 
 BACKEND = "aims_license_server_backend"
 COPY = "aims_license_server_copy"
+PACKAGE = "aims_license_server_package"
 PRO_NODES = "aims_license_pro_nodes"
 # docs/domain.md#identifiers-and-files
 _HOMES = {Platform.LINUX: "/usr/local/Aimms", Platform.WINDOWS: r"C:\ProgramData\AIMMS"}
 
 
-def read_moves(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
+def read_moves(
+    targets: Sequence[str], hosts: Mapping[str, HostVariables], *, required: bool = False
+) -> dict[str, dict[str, Any]]:
     """Return the moves of the vendor's license server by target, as plain data without activation codes.
 
-    Each is ``{source, target, licenses, profiles, users, codes, offline, pro_nodes,
-    screenshot}``; source and target are
-    ``{host, platform, address, home}``, and ``codes`` names the variable of each activation code.
+    Each is ``{migrate, rollback, licenses, profiles, users, codes, offline, pro_nodes, screenshot}``. ``migrate`` and
+    ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options}``; ``codes`` names
+    the variable of each activation code, and ``options`` are those that every module of the group takes.
 
-    :param targets: the hosts of group aims_license_targets
+    :param targets: the hosts of group aims_license_targets; those with the bundled license server are left out
+    :param required: whether to refuse an inventory without any
     :raises LicensingError: with everything that is wrong
     """
     moves: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for target in targets:
         host = hosts[target]
-        if _backend(host) != VENDOR:
+        if not has_vendors(host):
             continue
         declared_problems = read_declared(host)[1]
         source = source_of(host, hosts, problems)
@@ -70,24 +74,22 @@ def read_moves(targets: Sequence[str], hosts: Mapping[str, HostVariables]) -> di
             problems += _side_problems(side, is_source=side is not host)
         if source is not None and not problems:
             moves[target] = _move(host, hosts[source])
-    if not problems and not moves:
-        todo = (
-            "Set aims_license_server_backend: vendor for both hosts of a pair. The playbook migrate moves other pairs."
-        )
-        what = "No host of aims_license_targets has the vendor's license server."
-        problems.append(Problem(what, "inventory", todo))
+    if required and not problems and not moves:
+        todo = "Set aims_license_server_backend: vendor for both hosts of a pair. A runbook is of such a pair only."
+        problems.append(Problem("No host of aims_license_targets has the vendor's license server.", "inventory", todo))
     if problems:
         raise LicensingError(dict.fromkeys(problems))
     return moves
 
 
-def _backend(host: HostVariables) -> str:
-    return as_text(host.get(BACKEND, BUNDLED))
+def has_vendors(host: HostVariables) -> bool:
+    """Whether a host is declared with the vendor's license server."""
+    return as_text(host.get(BACKEND, BUNDLED)) == VENDOR
 
 
 def _side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
     problems = []
-    if _backend(host) != VENDOR:
+    if not has_vendors(host):
         todo = "Set it to vendor for both hosts of the pair."
         problems.append(
             Problem("The target has the vendor's license server, and the source has not.", host.where(BACKEND), todo)
@@ -121,9 +123,10 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
     declared = plain_declared(target)
     spent = spent_transfers(target)
     numbers = tuple(license["number"] for license in declared["licenses"])
+    there, here = _side(source), _side(target)
     return {
-        "source": _server(source),
-        "target": _server(target),
+        "migrate": {"source": there, "target": here},
+        "rollback": {"source": here, "target": there},
         **declared,
         "licenses": [{**license, SPENT: spent.get(license["number"], [])} for license in declared["licenses"]],
         "users": target.get("aims_license_server_users"),
@@ -131,6 +134,22 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
         "offline": target.get("aims_license_server_authority") == OFFLINE,
         "pro_nodes": target.get(PRO_NODES),
         "screenshot": target.get("aims_license_migrate_screenshot"),
+    }
+
+
+def _side(host: HostVariables) -> dict[str, Any]:
+    """Return a server of a move, with the options of the modules and the package that the inventory names."""
+    copy = host.get(COPY)
+    return {
+        **_server(host),
+        "package": as_text(host.get(PACKAGE, "")),
+        "options": {
+            "backend": VENDOR,
+            "home": as_text(host.get("aims_license_server_home", DEFAULT_HOME)),
+            "root": as_text(host.get("aims_license_server_root", "")),
+            "authority": "",
+        },
+        "copy": "" if copy is None else as_text(copy),
     }
 
 

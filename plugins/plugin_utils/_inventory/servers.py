@@ -96,10 +96,10 @@ def _backend(backend: str) -> None:
     open_manager(backend, DEFAULT_HOME)
     if backend == VENDOR:
         raise refuse(
-            "Playbooks read and back up the vendor's license server; they neither install it nor move its licenses.",
+            "This does not work with the vendor's license server on one host only, and not in a rehearsal.",
             "",
-            "Look and back up with the playbooks info and backup, and move the licenses by the steps that the playbook "
-            "runbook prints. Rehearse with aims_license_server_backend: bundled.",
+            "To move its licenses, set aims_license_server_backend: vendor for source and target, then run migrate. "
+            "Rehearse with aims_license_server_backend: bundled.",
         )
 
 

@@ -52,6 +52,7 @@ VARIABLES = frozenset(
         "aims_license_server_license_files",
         "aims_license_server_licenses",
         "aims_license_server_listen",
+        "aims_license_server_package",
         "aims_license_server_portal",
         "aims_license_server_portal_email",
         "aims_license_server_profiles",

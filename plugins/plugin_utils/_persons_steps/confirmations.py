@@ -15,6 +15,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, PersonsStep
 
 CONFIRMED = "aims_license_migrate_confirmed"
+# Who carried out a step that is the playbook's.
+PLAYBOOK = "the playbook"
 
 
 class State(Word):
@@ -30,7 +32,7 @@ class Confirmation:
     """A person's word that a step was done.
 
     :ivar at: when it was recorded, UTC
-    :ivar by: the user of the controller
+    :ivar by: the user of the controller, or ``PLAYBOOK``
     """
 
     at: str

@@ -31,6 +31,7 @@ class Sight:
 
     :ivar files: digests by file name, relative to the home, with slashes
     :ivar bundled: the same as the bundle of the source has it; None where there is no bundle
+    :ivar before: the same as they were before the source gave anything up
     :ivar answers: whether port 3400 answers
     :ivar runs: whether the service runs
     :ivar present: names of files outside the home that are there: the bundle, archived responses
@@ -38,6 +39,7 @@ class Sight:
 
     files: Mapping[str, str] | None = None
     bundled: Mapping[str, str] | None = None
+    before: Mapping[str, str] = field(default_factory=dict)
     answers: bool | None = None
     runs: bool | None = None
     present: frozenset[str] = field(default_factory=frozenset)
@@ -80,10 +82,11 @@ def _is_changed(number: str, sight: Sight) -> bool | None:
 
 
 def _is_there(number: str, sight: Sight) -> bool | None:
-    """Whether a whole nodelock is there that is not a copy of the source's."""
+    """Whether a whole nodelock is there that is not a copy of the source's, and not what is left of an earlier move."""
     if sight.files is None:
         return None
     now = Snapshot.of_digests(number, sight.files)
     if now.is_half_written:
         return None
-    return now.has_nodelock and now.lock != Snapshot.of_digests(number, sight.bundled or {}).lock
+    former = [Snapshot.of_digests(number, files).lock for files in (sight.bundled or {}, sight.before)]
+    return now.has_nodelock and now.lock not in former

@@ -162,13 +162,13 @@ def activate(move: Move, license: DeclaredLicense) -> PersonsStep:
         values=(Value("License", number), Value("CODE", f"the value of {code}", code)),
         evidence=move.evidence_of(Phase.ACTIVATE),
         transfers=move.transfers_of_activation,
-        is_ours=move.is_ours(target, Kind.ACTIVATE),
+        is_ours=move.activates(number),
     )
 
 
 def profile_steps(move: Move) -> Iterator[PersonsStep]:
     """Profiles by the second documented command (docs/domain.md#license-server-on-linux)."""
-    target = move.target
+    target, own = move.target, {license.profile for license in move.licenses}
     for profile in move.profiles:
         name = shlex.quote(profile.name)
         yield PersonsStep(
@@ -181,7 +181,7 @@ def profile_steps(move: Move) -> Iterator[PersonsStep]:
             subject=profile.name,
             commands=(f"{shlex.quote(_licman(target))} --profile-add {name} --license {profile.license}",),
             values=(Value("Profile", profile.name), Value("License", profile.license)),
-            is_ours=move.is_ours(target, Kind.PROFILE),
+            is_ours=profile.name in own and move.activates(profile.license),
         )
     if any(profile.default for profile in move.profiles):
         yield PersonsStep(

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense, named
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, Word
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import PERSONAL, Profile, Word
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Kind, Phase
 
 LICENSES = "aims_license_server_licenses"
@@ -26,10 +26,10 @@ class Platform(Word):
     COPY = "copy"
 
 
-# What the playbooks do on the vendor's server; everything else is a person's.
+# What the playbook migrate does on the vendor's server; everything else is a person's.
 PLAYBOOKS_DO: Mapping[Platform, frozenset[Kind]] = {
-    Platform.LINUX: frozenset({Kind.BACKUP}),
-    Platform.WINDOWS: frozenset({Kind.BACKUP}),
+    Platform.LINUX: frozenset({Kind.BACKUP, Kind.INSTALL, Kind.FILES, Kind.ACTIVATE, Kind.PROFILE}),
+    Platform.WINDOWS: frozenset({Kind.BACKUP, Kind.INSTALL}),
     Platform.COPY: frozenset({Kind.BACKUP}),
 }
 
@@ -74,7 +74,8 @@ class Move:
     :ivar clients: the hosts of the inventory whose lists of licenses the playbook cut_over keeps
     :ivar names_screenshot: whether the inventory names a picture of the source's license manager
     :ivar read_only: nodelock files of the source that cannot be written
-    :ivar does: what the playbooks do, by platform
+    :ivar has_package: whether the inventory names the package that the playbook installs
+    :ivar does: what the playbook does, by platform
     """
 
     source: Server
@@ -89,6 +90,7 @@ class Move:
     read_only: tuple[str, ...] = ()
     names_screenshot: bool = False
     clients: tuple[str, ...] = ()
+    has_package: bool = False
     does: Mapping[Platform, frozenset[Kind]] = field(default_factory=lambda: PLAYBOOKS_DO)
 
     @property
@@ -102,7 +104,18 @@ class Move:
         return self.pro_nodes is None or bool(self.pro_nodes)
 
     def is_ours(self, server: Server, kind: Kind) -> bool:
+        """Whether the playbook does steps of a kind on a server."""
+        if kind is Kind.INSTALL and not self.has_package:
+            return False
         return kind in self.does[server.platform]
+
+    def activates(self, number: str) -> bool:
+        """Whether the playbook activates a license, and adds its profile.
+
+        The documented command makes machine nodelocks online (docs/domain.md#license-server-on-linux).
+        """
+        machines = {license.number for license in self.licenses if license.nodelock != PERSONAL}
+        return self.is_ours(self.target, Kind.ACTIVATE) and not self.is_offline and number in machines
 
     def evidence_of(self, phase: Phase) -> Evidence:
         """Return what shows that a license was activated or given up; offline that step only makes a request."""

@@ -31,25 +31,44 @@ class Record:
 
     :ivar confirmed: by the id of the step
     :ivar moved: when each license was first seen on the target, UTC, by number
+    :ivar earlier: the days of earlier moves in this direction, by number
+    :ivar before: the digests of the target's nodelocks before the source gave anything up; None until they were seen
     """
 
     source: str
     target: str
     confirmed: Mapping[str, Confirmation] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
+    earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    before: Mapping[str, str] | None = None
+
+    def days(self, number: str) -> tuple[str, ...]:
+        """Return the days on which a license was moved in this direction."""
+        return (*self.earlier.get(number, ()), *([self.moved[number][:10]] if number in self.moved else []))
+
+    def ended(self) -> Record:
+        """Return what is left of the record when the licenses move the other way: the transfers."""
+        return Record(self.source, self.target, earlier={number: self.days(number) for number in self.known})
+
+    @property
+    def known(self) -> list[str]:
+        """The licenses that moved in this direction."""
+        return sorted({*self.earlier, *self.moved})
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "pair": {"source": self.source, "target": self.target},
             "confirmed": {id: confirmation.as_dict() for id, confirmation in self.confirmed.items()},
             "moved": dict(self.moved),
+            "earlier": {number: list(days) for number, days in self.earlier.items()},
+            "before": None if self.before is None else dict(self.before),
         }
 
     @classmethod
     def from_dict(cls, data: Any, source: str, target: str) -> Record:
         """Read a record; what is damaged in it is not remembered."""
         rows = data if isinstance(data, Mapping) else {}
-        moved = rows.get("moved")
+        moved, earlier, before = rows.get("moved"), rows.get("earlier"), rows.get("before")
         return cls(
             source,
             target,
@@ -59,6 +78,12 @@ class Record:
                 for number, at in (moved.items() if isinstance(moved, Mapping) else ())
                 if _is_time(at)
             },
+            {
+                str(number): tuple(day for day in days if _is_day(day))
+                for number, days in (earlier.items() if isinstance(earlier, Mapping) else ())
+                if isinstance(days, list)
+            },
+            {str(name): str(digest) for name, digest in before.items()} if isinstance(before, Mapping) else None,
         )
 
 
@@ -68,6 +93,10 @@ def _is_time(text: object) -> bool:
     except LicensingError:
         return False
     return True
+
+
+def _is_day(text: object) -> bool:
+    return isinstance(text, str) and len(text) == len("2026-01-01") and _is_time(f"{text}T00:00:00Z")
 
 
 @dataclass(frozen=True)
@@ -88,16 +117,13 @@ class Budget:
         return {"number": self.number, "spent": list(self.spent), "left": self.left, "returns": self.returns}
 
 
-def budget_of(
-    number: str, nodelock: str, declared: Sequence[str], moved: str | None, is_moved: bool, now: datetime
-) -> Budget:
+def budget_of(number: str, nodelock: str, spent: Sequence[str], *, is_moved: bool, now: datetime) -> Budget:
     """Judge what is left of a license's transfers (docs/domain.md#nodelock-rules).
 
-    :param declared: the days that the operator declares
-    :param moved: when this move was first seen to be done
+    :param spent: the days of transfers, as the operator declares and the records know them
     :param is_moved: whether the move of this license is done
     """
-    days = {*declared, *([moved[:10]] if moved else [])}
+    days = set(spent)
     # A day is worth its end: the authority counts hours that nobody has written down.
     times = tuple(datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=timezone.utc) for day in days)
     account = Account(nodelock, times)

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, redact
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import render_time
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.evidence import Snapshot
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
+    PLAYBOOK,
     Confirmation,
     State,
     check_ids,
@@ -27,6 +29,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.step
     Kind,
     Outage,
     PersonsStep,
+    Phase,
 )
 
 # Steps that leave no evidence, and those that cannot be done before them: the later one's evidence counts for both.
@@ -36,6 +39,10 @@ _SHOWN_BY = {
     Kind.EXCHANGE: (Kind.LOAD,),
     Kind.ACTIVATE: (Kind.LOAD,),
 }
+
+
+# After these, the licenses are on the target.
+MOVES = (Phase.PREPARE, Phase.BACKUP, Phase.GIVE_UP, Phase.ACTIVATE)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ class Runbook:
     """A move as it is now.
 
     :ivar record: what is to be remembered
+    :ivar other: the record of the way back
     :ivar void: confirmations that a host contradicts
     """
 
@@ -107,11 +115,24 @@ class Runbook:
     record: Record
     void: tuple[Problem, ...]
     made: str
+    other: Record
 
     @property
     def due(self) -> list[str]:
         """The ids of the steps that are due, in order."""
         return [entry.step.id for entry in self.entries if entry.state is State.DUE]
+
+    @property
+    def acts(self) -> list[PersonsStep]:
+        """The due steps that are the playbook's, on the hosts of the pair: it does not come to clients."""
+        hosts = (self.move.source.host, self.move.target.host)
+        due = (entry.step for entry in self.entries if entry.state is State.DUE)
+        return [step for step in due if step.is_ours and step.host in hosts]
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the target has everything, so that what is left is to be checked and told to clients."""
+        return all(entry.state is State.DONE for entry in self.entries if entry.step.phase in MOVES)
 
     @property
     def is_done(self) -> bool:
@@ -162,6 +183,8 @@ def make_runbook(
     now: datetime,
     by: str,
     *,
+    carried_out: Sequence[str] = (),
+    other: Record | None = None,
     may_exceed: bool = False,
 ) -> Runbook:
     """Return the runbook of a move as it is now.
@@ -169,31 +192,62 @@ def make_runbook(
     :param sights: what was seen of each host, by its name; a host without one was not looked at
     :param confirmed: the ids that are confirmed in this call
     :param by: who confirms
+    :param other: the record of the way back, whose transfers count too
+    :param carried_out: the ids of steps that the playbook has carried out since it last looked
     :raises LicensingError: an id that cannot be confirmed, or a license without a transfer left
     """
     steps = steps_of(move)
+    other = other or Record(move.target.host, move.source.host)
+    sights = _with_former(move, sights, record)
     before = _entries(steps, sights, record.confirmed)
     problems = check_ids(confirmed, {entry.step.id: entry.state for entry in before}, steps)
     if problems:
         raise LicensingError(problems)
     due = {entry.step.id for entry in before if entry.state is State.DUE}
-    at = Confirmation(render_time(now), by)
-    words = {**{id: at for id in confirmed if id in due}, **record.confirmed}
+    words = {
+        **{id: Confirmation(render_time(now), by) for id in confirmed if id in due},
+        **{id: Confirmation(render_time(now), PLAYBOOK) for id in carried_out},
+        **record.confirmed,
+    }
     void = [step for step in steps if step.id in words and _judge(step, sights, True) is Verdict.CONTRADICTED]
     words = {id: word for id, word in words.items() if id not in {step.id for step in void}}
     entries = _entries(steps, sights, words)
-    moved = _moved(entries, record, now)
-    budgets = _budgets(move, entries, moved, now)
+    record = replace(record, confirmed=words, moved=_moved(entries, record, now))
+    has_begun = any(entry.state is State.DONE for entry in entries if entry.step.phase is Phase.GIVE_UP)
+    if has_begun:
+        # What was confirmed on the way there says nothing of the next time.
+        other = other.ended()
+    else:
+        record = replace(record, before=_left_over(move, sights))
+    budgets = _budgets(move, entries, (record, other), now)
     if not may_exceed:
         _refuse_overdrawn(budgets)
     return Runbook(
         move,
         entries,
         budgets,
-        replace(record, confirmed=words, moved=moved),
+        record,
         tuple(contradiction(step) for step in void),
         render_time(now),
+        other,
     )
+
+
+def _left_over(move: Move, sights: Mapping[str, Sight]) -> dict[str, str] | None:
+    """Return the target's nodelocks of licenses that the source still has: they are of an earlier move."""
+    source, target = (sights.get(server.host, Sight()).files for server in (move.source, move.target))
+    if source is None or target is None:
+        return None
+    held = [n for n in (license.number for license in move.licenses) if Snapshot.of_digests(n, source).has_nodelock]
+    return {name: digest for name, digest in target.items() if any(digits(number) in name for number in held)}
+
+
+def _with_former(move: Move, sights: Mapping[str, Sight], record: Record) -> Mapping[str, Sight]:
+    """Return the sights with what the target had before this move."""
+    target = sights.get(move.target.host)
+    if target is None:
+        return sights
+    return {**sights, move.target.host: replace(target, before=record.before or {})}
 
 
 def _judge(step: PersonsStep, sights: Mapping[str, Sight], is_confirmed: bool = False) -> Verdict:
@@ -242,7 +296,7 @@ def _moved(entries: Sequence[Entry], record: Record, now: datetime) -> dict[str,
 def _budgets(
     move: Move,
     entries: Sequence[Entry],
-    moved: Mapping[str, str],
+    records: Sequence[Record],
     now: datetime,
 ) -> tuple[Budget, ...]:
     arrived = {entry.step.subject for entry in entries if entry.step.transfers and entry.state is State.DONE}
@@ -250,10 +304,9 @@ def _budgets(
         budget_of(
             license.number,
             license.nodelock,
-            license.transfers_spent,
-            moved.get(license.number),
-            license.number in arrived,
-            now,
+            [*license.transfers_spent, *(day for record in records for day in record.days(license.number))],
+            is_moved=license.number in arrived,
+            now=now,
         )
         for license in move.licenses
     )

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import textwrap
 from collections.abc import Iterator
 from itertools import groupby
@@ -12,7 +14,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import CONFIRMED, State
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Entry, Runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Outage, PersonsStep
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.environment import ENVIRONMENT
@@ -49,6 +51,28 @@ def runbook_text(runbook: Runbook) -> str:
     for message, todo in REMEDIES:
         lines += ["", f"'{message}'", *_wrapped(todo, "  ")]
     return "\n".join(lines) + "\n"
+
+
+def next_step(runbook: Runbook, page: str) -> str:
+    """Return what is to be done before the same command goes on; empty where everything is done.
+
+    :param page: the path of the runbook's page
+    """
+    due = [entry.step for entry in runbook.entries if entry.state is State.DUE]
+    if not due:
+        return ""
+    lines = [
+        f"{counted(len(due), 'step')} of the phase '{due[0].phase}' {'is' if len(due) == 1 else 'are'} due. "
+        "Carry out what follows, then run the same command again."
+    ]
+    for at, entry in enumerate(runbook.entries, 1):
+        if entry.state is State.DUE:
+            lines += ["", *_step_lines(at, entry)]
+    words = [step.id for step in due if step.evidence is Evidence.NONE]
+    if words:
+        confirmed = json.dumps({CONFIRMED: words}, ensure_ascii=False)
+        lines += ["", f"Confirm what leaves no evidence, once it is done: -e {in_words(shlex.quote(confirmed))}"]
+    return "\n".join([*lines, "", f"The whole runbook: {in_words(page)}"])
 
 
 def _wrapped(text: str, indent: str = "", first: str | None = None) -> list[str]:

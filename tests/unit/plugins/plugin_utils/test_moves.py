@@ -40,13 +40,11 @@ def refused(new: dict[str, Any] | None = None, old: dict[str, Any] | None = None
 
 def test_a_move_has_both_servers_and_names_the_variable_of_a_code_and_has_no_code() -> None:
     move = moves({"ansible_host": "new.example.com"}, {"ansible_shell_type": "cmd"})["new"]
-    assert move["source"] == {"host": "old", "platform": "windows", "address": "old", "home": r"C:\ProgramData\AIMMS"}
-    assert move["target"] == {
-        "host": "new",
-        "platform": "linux",
-        "address": "new.example.com",
-        "home": "/usr/local/Aimms",
-    }
+    place = {"host": "old", "platform": "windows", "address": "old", "home": r"C:\ProgramData\AIMMS"}
+    assert place.items() <= move["migrate"]["source"].items()
+    assert move["rollback"] == {"source": move["migrate"]["target"], "target": move["migrate"]["source"]}
+    place = {"host": "new", "platform": "linux", "address": "new.example.com", "home": "/usr/local/Aimms"}
+    assert place.items() <= move["migrate"]["target"].items()
     assert move["codes"] == {SERVER: "vault_code"}
     assert move["licenses"] == [{"number": SERVER, "profile": "PROServer", "transfers_spent": []}]
     assert (move["users"], move["pro_nodes"], move["offline"]) == (None, None, False)
@@ -64,11 +62,11 @@ def test_a_move_has_both_servers_and_names_the_variable_of_a_code_and_has_no_cod
     ],
 )
 def test_how_ansible_reaches_a_host_tells_what_it_runs(variables: dict[str, Any], platform: str) -> None:
-    assert moves(old=variables)["new"]["source"]["platform"] == platform
+    assert moves(old=variables)["new"]["migrate"]["source"]["platform"] == platform
 
 
 def test_a_copy_is_read_where_it_lies() -> None:
-    assert moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"]["source"]["home"] == "/srv/copies/old"
+    assert moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"]["migrate"]["source"]["home"] == "/srv/copies/old"
 
 
 def test_days_of_earlier_transfers_may_be_dates_or_texts() -> None:
@@ -107,7 +105,11 @@ def test_a_mistake_is_told(mistake: str) -> None:
 
 
 def test_an_inventory_without_the_vendors_server_has_no_runbook_until_it_is_set() -> None:
-    message = refused({"aims_license_server_backend": "bundled"}, {"aims_license_server_backend": "bundled"})
+    bundled = {name: host(name, aims_license_server_backend="bundled") for name in ("new", "old")}
+    assert read_moves(["new"], bundled) == {}
+    with pytest.raises(LicensingError) as error:
+        read_moves(["new"], bundled, required=True)
+    message = str(error.value)
     assert "No host of aims_license_targets has the vendor's license server." in message
     assert "Set aims_license_server_backend: vendor for both hosts" in message
     assert set(moves()) == {"new"}
@@ -117,8 +119,8 @@ def test_what_moves_licenses_refuses_the_vendors_server_and_names_the_runbook() 
     hosts = {name: host(name, aims_license_server_authority="ledger:/a.db") for name in ("new", "old")}
     with pytest.raises(LicensingError) as error:
         read_pairs(["new"], hosts)
-    assert "they neither install it nor move its licenses" in str(error.value)
-    assert "by the steps that the playbook runbook prints" in str(error.value)
+    assert "does not work with the vendor's license server on one host only" in str(error.value)
+    assert "for source and target, then run migrate" in str(error.value)
     bundled = {"aims_license_server_authority": "ledger:/a.db", "aims_license_server_backend": "bundled"}
     assert set(read_pairs(["new"], {name: host(name, **bundled) for name in ("new", "old")})) == {"new"}
 

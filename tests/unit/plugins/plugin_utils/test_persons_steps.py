@@ -145,7 +145,7 @@ def test_who_does_a_step_changes_nothing_else_of_it(made: Move) -> None:
 
 @pytest.mark.parametrize("source", [WINDOWS, COPY])
 def test_from_windows_to_linux_a_person_only_deactivates_once_the_design_is_built(source: Platform) -> None:
-    made = move(source, LINUX, does=DESIGNED)
+    made = move(source, LINUX, does=DESIGNED, has_package=True)
     persons = {step.kind for step in steps_of(made) if not step.is_ours and step.host in ("old", "new")}
     assert {Kind.DEACTIVATE, Kind.MAINTENANCE, Kind.SCREENSHOT} <= persons
     assert not persons & {Kind.INSTALL, Kind.BACKUP, Kind.ACTIVATE, Kind.PROFILE, Kind.PORTS}

@@ -250,6 +250,7 @@ def test_a_record_is_read_as_it_was_written_and_damage_confirms_nothing() -> Non
 def test_the_outage_is_told_by_its_steps_and_since_when_it_lasts() -> None:
     outage = runbook(move()).as_dict()["outage"]
     assert (outage["begins"], outage["ends"], outage["since"]) == ("old/maintenance", "new/order", None)
-    assert outage["steps"] == outage["by_persons"]
+    # The playbook activates three licenses with their profiles, and carries their files.
+    assert outage["steps"] == outage["by_persons"] + 7
     record = followed(move(), DEACTIVATE)
     assert runbook(move(), record=record).as_dict()["outage"]["since"] == "2026-11-27T01:00:00Z"
