@@ -66,7 +66,10 @@ def test_how_ansible_reaches_a_host_tells_what_it_runs(variables: dict[str, Any]
 
 
 def test_a_copy_is_read_where_it_lies() -> None:
-    assert moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"]["migrate"]["source"]["home"] == "/srv/copies/old"
+    assert (
+        moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"]["migrate"]["source"]["home"]
+        == "/srv/copies/old"
+    )
 
 
 def test_days_of_earlier_transfers_may_be_dates_or_texts() -> None:
