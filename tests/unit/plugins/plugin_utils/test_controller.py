@@ -79,6 +79,13 @@ def test_what_a_person_did_on_a_copied_host_shows_in_the_next_copy(tmp_path: Pat
     assert statuses == set()
 
 
+def test_commands_that_are_named_for_linux_hosts_keep_nobody_from_reading_another(tmp_path: Path) -> None:
+    copied = str(make_tree(tmp_path / "old"))
+    options = {"copy": copied, "backend": "vendor", "vendor_commands": {"deactivate": ["licman", "--x", "{number}"]}}
+    seen = controller("sh").run("aims_license_info", options)
+    assert numbers(seen) == {*NUMBERS} and seen["obstacles"] == []
+
+
 def test_windows_is_no_host_of_the_bundled_server() -> None:
     words = refusal("cmd")
     assert "Set aims_license_server_backend to vendor for that host, or name a host with Linux." in words

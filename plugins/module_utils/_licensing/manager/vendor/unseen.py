@@ -25,6 +25,7 @@ from .attempts import (
     RENAME_PROFILE,
     WHOLE_SERVER,
     Attempt,
+    Key,
 )
 from .evidence import Snapshot
 from .licman import End, Outcome
@@ -48,6 +49,10 @@ class Job:
     number: str
     subject: str
     arguments: tuple[str, ...]
+
+    @property
+    def key(self) -> Key:
+        return (self.number, self.action, self.subject)
 
 
 def maintenance_job(command: NamedCommand, is_on: bool) -> Job:
@@ -81,16 +86,15 @@ def is_in_maintenance(site: Site) -> bool | None:
 
 def foresee(site: Site, jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs that are to be done; refuse with everything that would stop them."""
-    todo = [job for job in jobs if not _is_done(site, job)]
     attempts = site.attempts.open()
-    # Of maintenance mode either command in doubt stops both: each undoes the other.
-    concerned = {key for job in todo for key in _keys(job)}
+    todo = [job for job in jobs if job.key in attempts or not _is_done(site, job)]
+    # Whether a job is done shows the record of the last command, and in doubt nobody knows which one that is.
     problems = [
         unseen_doubt(site, attempt)
-        for key, attempt in attempts.items()
-        if key in concerned and not is_shown(site, attempt)
+        for attempt in attempts.values()
+        if any(_concerns(attempt, job) for job in jobs) and not is_shown(site, attempt)
     ]
-    fresh = [job for job in todo if (job.number, job.action, job.subject) not in attempts]
+    fresh = [job for job in todo if job.key not in attempts]
     if fresh:
         problems += site.busy_problems()
         problems += site.command_problems([*{job.command.purpose: job.command for job in fresh}.values()])
@@ -107,27 +111,32 @@ def run(site: Site, jobs: Sequence[Job]) -> list[Job]:
     """
     site.attempts.prepare()
     with site.attempts.folder.locked():
+        shown = [attempt for attempt in site.attempts.open().values() if is_shown(site, attempt)]
+        for attempt in shown:
+            _close(site, attempt)
         todo = foresee(site, jobs)
         for job in todo:
             _do(site, job)
-    return todo
+    return [job for job in jobs if job in todo or job.key in {attempt.key for attempt in shown}]
 
 
 def _do(site: Site, job: Job) -> None:
-    attempt = site.attempts.open().get((job.number, job.action, job.subject))
-    if attempt is None:
-        attempt = Attempt(
-            job.number,
-            job.action,
-            site.now(),
-            Snapshot(job.number),
-            subject=job.subject,
-            processes=site.processes() if job.action in _MAINTENANCE else "",
-        )
-        attempt, outcome = site.run_once(attempt, lambda: site.licman.run(job.arguments))
-        if not _succeeded(site, attempt, outcome):
-            raise LicensingError([unseen_doubt(site, attempt)])
-    site.attempts.close(attempt.seen(None, _settled(site) if job.action in _MAINTENANCE else ""))
+    attempt = Attempt(
+        job.number,
+        job.action,
+        site.now(),
+        Snapshot(job.number),
+        subject=job.subject,
+        processes=site.processes() if job.action in _MAINTENANCE else "",
+    )
+    attempt, outcome = site.run_once(attempt, lambda: site.licman.run(job.arguments))
+    if not _succeeded(site, attempt, outcome):
+        raise LicensingError([unseen_doubt(site, attempt)])
+    _close(site, attempt)
+
+
+def _close(site: Site, attempt: Attempt) -> None:
+    site.attempts.close(attempt.seen(None, _settled(site) if attempt.action in _MAINTENANCE else ""))
 
 
 def _succeeded(site: Site, attempt: Attempt, outcome: Outcome) -> bool:
@@ -168,18 +177,16 @@ def _is_done(site: Site, job: Job) -> bool:
     """Whether the last command that concerned this is this one."""
     if job.action in _MAINTENANCE:
         return is_in_maintenance(site) is (job.action == MAINTENANCE_ON)
-    names = set(job.subject.split("/")) if job.action == RENAME_PROFILE else {job.subject}
-    last = None
-    for attempt in site.attempts.closed(job.action):
-        subjects = set(attempt.subject.split("/")) if job.action == RENAME_PROFILE else {attempt.subject}
-        if attempt.number == job.number and subjects & names:
-            last = attempt
-    return last is not None and last.subject == job.subject
+    concerned = [attempt for attempt in site.attempts.closed(job.action) if _concerns(attempt, job)]
+    return bool(concerned) and concerned[-1].key == job.key
 
 
-def _keys(job: Job) -> list[tuple[str, str, str]]:
-    actions = _MAINTENANCE if job.action in _MAINTENANCE else (job.action,)
-    return [(job.number, action, job.subject) for action in actions]
+def _concerns(attempt: Attempt, job: Job) -> bool:
+    """Whether an attempt was for the same mode, user or profile."""
+    if job.action in _MAINTENANCE:
+        return attempt.action in _MAINTENANCE
+    is_same_kind = (attempt.number, attempt.action) == (job.number, job.action)
+    return is_same_kind and bool({*attempt.subject.split("/")} & {*job.subject.split("/")})
 
 
 def unseen_doubt(site: Site, attempt: Attempt) -> Problem:

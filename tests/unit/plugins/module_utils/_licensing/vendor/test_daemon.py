@@ -8,7 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.daemon import Daemon, find_daemon
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.daemon import (
+    Daemon,
+    find_daemon,
+    process_marks,
+)
 
 UNIT = "[Unit]\nDescription=License server\n[Service]\n{}\n[Install]\nWantedBy=multi-user.target\n"
 
@@ -59,3 +63,23 @@ def test_a_process_that_nothing_started_has_no_unit(tmp_path: Path) -> None:
     (process / "cgroup").write_text("0::/user.slice/user-0.slice/session-1.scope\n", encoding="utf-8")
     assert find_daemon("licsrv", tmp_path, tmp_path / "proc") == Daemon(None, (812,))
     assert not find_daemon("other", tmp_path, tmp_path / "proc").is_running
+
+
+def test_a_process_that_was_started_anew_has_another_mark(tmp_path: Path) -> None:
+    def start(number: int, at: int) -> str:
+        process = tmp_path / str(number)
+        process.mkdir(exist_ok=True)
+        (process / "comm").write_text("licsrv\n", encoding="utf-8")
+        (process / "stat").write_text(f"{number} (lic (srv) S {' '.join('0' * 18)} {at} 1 2\n", encoding="utf-8")
+        return process_marks("licsrv", tmp_path)
+
+    assert process_marks("licsrv", tmp_path) == ""
+    boot = tmp_path / "sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("first\n", encoding="ascii")
+    first = start(812, 4711)
+    assert first == "first 812@4711" == start(812, 4711)
+    # The same number, after a reboot or a restart.
+    assert start(812, 4712) != first and process_marks("other", tmp_path) == ""
+    boot.write_text("second\n", encoding="ascii")
+    assert start(812, 4711) != first

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -188,6 +191,36 @@ def test_users_of_a_license_need_one_license(host: VendorHost) -> None:
     assert calls(host.home)[-1] == f"--register AIMS\\anna --to {SERVER}"
     assert not host.activate(both[0], users=["AIMS\\anna"]).changed
     assert host.activate(both[0], users=["AIMS\\anna", "AIMS\\bert"]).after.users == ("AIMS\\bert",)
+
+
+@pytest.mark.parametrize("purpose", CALLS)
+def test_a_run_that_is_killed_meanwhile_is_known_by_its_record(host: VendorHost, purpose: str) -> None:
+    host.behaves(other="kills its caller")
+    child = os.fork()
+    if child == 0:
+        # The command kills its caller, and that has to be this process alone.
+        with contextlib.suppress(BaseException):
+            call(host, purpose)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    host.behaves()
+    text = str(host.refused(lambda: call(host, purpose)))
+    assert DOUBTS[purpose] in text and "was started by a run that was cut off" in text
+    assert host.runs(RUN[purpose]) == 1
+
+
+def test_what_undoes_a_command_in_doubt_waits_for_a_person_too(host: VendorHost) -> None:
+    host.maintenance(False)
+    host.rename("Profile1", "PROServer")
+    host.behaves(other="failure")
+    host.refused(lambda: host.maintenance(True))
+    host.refused(lambda: host.rename("PROServer", "Profile1"))
+    host.behaves()
+    # By the records that are closed, nothing would be to be done.
+    assert DOUBTS["maintenance_on"] in str(host.refused(lambda: host.maintenance(False)))
+    text = str(host.refused(lambda: host.rename("Profile1", "PROServer")))
+    assert "Whether profile PROServer was renamed to Profile1 is not known." in text
+    assert host.rename("Profile2", "PROSession", SESSION).changed
 
 
 def test_nobody_is_waited_for(host: VendorHost) -> None:
