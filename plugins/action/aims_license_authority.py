@@ -13,19 +13,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.issue import check_code, code_key
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     DeclaredLicense,
+    named,
     read_declared_licenses,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import read_bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import read_grants
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import GRANTED
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.calls import as_options
+
+display = Display()
 
 
 class ActionModule(LicensingAction):
@@ -37,11 +43,14 @@ class ActionModule(LicensingAction):
         args = self._task.args
         path = self.path("bundle")
         overview = self.trust(read_bundle(path)).overview if path else None
-        bundled = {license.number: license.as_dict() for license in overview.licenses} if overview else {}
+        bundled = {license.number: _granted(license) for license in overview.licenses} if overview else {}
         details = read_grants(args.get("details") or {}, "details")
         args.pop(ACCEPT, None)
         entries = self.licenses(task_vars) or []
         declared = read_declared_licenses(_without_grants(entries), "licenses")
+        undeclared = sorted(bundled.keys() - {license.number for license in declared})
+        if undeclared:
+            display.warning(f"Not rehearsed, because the inventory does not declare it: {', '.join(undeclared)}.")
         licenses: list[dict[str, Any]] = []
         for entry, license in zip(entries, declared):
             known = {**bundled.get(license.number, {}), **details.get(license.number, {}), **entry}
@@ -90,8 +99,20 @@ def _activation(declared: Sequence[DeclaredLicense], overview: Overview | None) 
         return {"licenses": as_options(declared), "profiles": [], "users": None}
     numbers = {license.number for license in declared}
     profiles = [asdict(row.profile) for row in overview.profiles if row.license in numbers]
+    users: list[str] | None = list(overview.users)
+    if overview.server.backend == VENDOR:
+        # Its files show neither: the bundle has the profiles that were declared when it was made, and no users.
+        shown = {profile["license"] for profile in profiles}
+        profiles += [asdict(profile) for profile in named(declared, ()) if profile.license not in shown]
+        users = None
     unnamed = [replace(license, profile=None) for license in declared]
-    return {"licenses": as_options(unnamed), "profiles": profiles, "users": list(overview.users)}
+    return {"licenses": as_options(unnamed), "profiles": profiles, "users": users}
+
+
+def _granted(license: LicenseView) -> dict[str, Any]:
+    """Return what a bundle shows of a license's grants; the files of the vendor's server show none of them."""
+    shown = license.as_dict()
+    return {key: shown[key] for key in GRANTED if shown.get(key) is not None}
 
 
 def _check_codes(codes: Mapping[str, str]) -> None:

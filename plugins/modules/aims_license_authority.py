@@ -59,6 +59,7 @@ options:
     description:
       - A bundle on the controller. Provides type and seats where neither O(licenses) nor O(details) does.
       - Its profiles and users are returned in RV(activation).
+      - A bundle of the vendor's license server has no types, seats and users. See C(docs/vendor.md#rehearse).
     type: path
   look:
     description: Whether to only return what is missing. Set by the action plugin.

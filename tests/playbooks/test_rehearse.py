@@ -11,6 +11,7 @@ from playbooks.hostile import turn_hostile
 from support.lab import GRANTS, NUMBERS, USERS, Lab
 from support.leaks import disguises, secrets_of
 from support.runs import must
+from support.vendor_tree import make_tree
 
 
 def test_from_the_inventory_to_the_end(lab: Lab) -> None:
@@ -99,6 +100,49 @@ def test_from_a_bundle(rehearsed: Lab, tmp_path: Path) -> None:
     before = other.everything()
     assert must(other.play(*prepare, ANSIBLE_VAULT_ENCRYPT_IDENTITY="default")).changed == 0
     assert other.everything() == before
+
+
+def test_from_a_bundle_of_the_vendors_server(lab: Lab, tmp_path: Path) -> None:
+    sources = lab.inventory["all"]["children"]["aims_license_sources"]["hosts"]
+    sources["old"] = {"aims_license_server_backend": "vendor"}
+    lab.write_inventory()
+    make_tree(lab.root("old") / "usr" / "local" / "Aimms")
+    must(lab.play("backup"))
+    # Not on the vendor's server itself; the message names the way.
+    run = lab.play("rehearse")
+    told = " ".join(run.output.split())
+    assert run.code != 0 and "a rehearsal runs on bundled ones" in told and "host old" in told
+    assert "(aims_license_migrate_rehearse_bundle)" in told and not lab.ledger.exists()
+
+    other = Lab(tmp_path / "rehearsal")
+    other.target_vars["aims_license_migrate_rehearse_bundle"] = str(lab.work / "bundles" / "old" / "latest")
+    # The declaration has another name since the backup, one number has no grants, and another is left out.
+    other.target_vars["aims_license_server_licenses"][1]["profile"] = "Renamed"
+    del other.target_vars["aims_license_server_licenses"][2]
+    grants = {NUMBERS[0]: GRANTS[NUMBERS[0]]}
+    other.target_vars["aims_license_migrate_rehearse_licenses"] = grants
+    other.target_vars["aims_license_server_users"] = USERS
+    other.write_inventory()
+    identity = ("--vault-id", f"real@{lab.folder / 'vault-password'}")
+    run = must(other.play("rehearse", "--tags", "prepare", *identity, ANSIBLE_VAULT_ENCRYPT_IDENTITY="default"))
+    assert f"Not rehearsed, because the inventory does not declare it: {NUMBERS[2]}." in " ".join(run.output.split())
+    seen = other.overview("old")
+    # No file of the vendor's shows type and seats: they are declared for the rehearsal, or the defaults.
+    assert [(one["number"], one["type"], one["seats"]) for one in seen["licenses"]] == [
+        (NUMBERS[0], *(GRANTS[NUMBERS[0]][key] for key in ("type", "seats"))),
+        (NUMBERS[1], "Rehearsal license", 10),
+    ]
+    assert [(one["name"], one["license"]) for one in seen["profiles"]] == [
+        ("PROServer", NUMBERS[0]),
+        ("PROSession", NUMBERS[1]),
+    ]
+    assert seen["users"] == []
+    for changed in (True, False):
+        run = must(other.play("rehearse", *identity, ANSIBLE_VAULT_ENCRYPT_IDENTITY="default"))
+        assert (run.changed > 0) is changed
+    assert other.held("new") == set(NUMBERS[:2]) and other.held("old") == set()
+    assert [one["name"] for one in other.overview("new")["profiles"]] == ["PROServer", "Renamed"]
+    assert other.overview("new")["users"] == USERS
 
 
 def test_check_of_a_rehearsal_that_is_not_prepared_ends_after_the_preparation(lab: Lab) -> None:

@@ -100,7 +100,7 @@ def test_a_backup_without_a_nodelock_does_not_replace_one_with_it(vendor: Lab) -
     assert bundle(vendor) != good
 
 
-@pytest.mark.parametrize("playbook", ["migrate", "rehearse", "rollback"])
+@pytest.mark.parametrize("playbook", ["migrate", "rollback"])
 def test_a_pair_with_one_vendors_server_is_refused_before_anything_is_touched(vendor: Lab, playbook: str) -> None:
     before = vendor.everything()
     run = vendor.play(playbook)

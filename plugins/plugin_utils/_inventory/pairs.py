@@ -57,7 +57,7 @@ def read_pairs(
     numbers: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
-        server, invalid = read_server(host)
+        server, invalid = read_server(host, rehearsal=rehearsal)
         declared, more = read_declared(host)
         problems += invalid + more
         for number in dict.fromkeys(declared):
@@ -65,7 +65,7 @@ def read_pairs(
         source = source_of(host, hosts, problems)
         if source is not None:
             claimed.setdefault(source, []).append(target)
-            source_server, wrong[source] = read_server(hosts[source])
+            source_server, wrong[source] = read_server(hosts[source], rehearsal=rehearsal)
             # A rollback registers them after it has deactivated the licenses.
             wrong[source] += check_users(hosts[source])
             servers[target] = (source_server, server)

@@ -60,8 +60,11 @@ class Server:
         return {**plain, "options": {name: plain[name] for name in ("home", "root", "backend", "authority")}}
 
 
-def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
-    """Return a host's license server with its defaults, and its problems."""
+def read_server(host: HostVariables, *, rehearsal: bool = False) -> tuple[Server, list[Problem]]:
+    """Return a host's license server with its defaults, and its problems.
+
+    :param rehearsal: whether licenses are to be issued for it, which only the bundled server honours
+    """
     server = Server(
         host=host.host,
         home=as_text(host.get("aims_license_server_home", DEFAULT_HOME)),
@@ -76,7 +79,7 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     # No authority of ours activates its licenses.
     is_vendors = server.backend == VENDOR
     checks: Sequence[tuple[str, Callable[[], object]]] = (
-        ("aims_license_server_backend", lambda: _backend(server.backend)),
+        ("aims_license_server_backend", lambda: _backend(server.backend, rehearsal)),
         ("aims_license_server_home", lambda: check_absolute(server.home)),
         ("aims_license_server_root", lambda: check_absolute(server.root or "/-")),
         ("aims_license_server_authority", lambda: _authority(server.authority, realm) if not is_vendors else None),
@@ -92,14 +95,20 @@ def read_server(host: HostVariables) -> tuple[Server, list[Problem]]:
     return server, problems
 
 
-def _backend(backend: str) -> None:
+def _backend(backend: str, rehearsal: bool) -> None:
     open_manager(backend, DEFAULT_HOME)
+    if backend == VENDOR and rehearsal:
+        raise refuse(
+            "This host has the vendor's license server, and a rehearsal runs on bundled ones.",
+            "",
+            "Set aims_license_server_backend: bundled for source and target of the rehearsal, and name a bundle of the "
+            "vendor's server (aims_license_migrate_rehearse_bundle). See docs/vendor.md#rehearse.",
+        )
     if backend == VENDOR:
         raise refuse(
-            "This does not work with the vendor's license server on one host only, and not in a rehearsal.",
+            "This does not work with the vendor's license server on one host only.",
             "",
-            "To move its licenses, set aims_license_server_backend: vendor for source and target, then run migrate. "
-            "Rehearse with aims_license_server_backend: bundled.",
+            "To move its licenses, set aims_license_server_backend: vendor for source and target, then run migrate.",
         )
 
 

@@ -124,6 +124,7 @@ def test_what_moves_licenses_refuses_the_vendors_server_and_names_the_runbook() 
         read_pairs(["new"], hosts)
     assert "does not work with the vendor's license server on one host only" in str(error.value)
     assert "for source and target, then run migrate" in str(error.value)
+    assert set(moves()) == {"new"}
     bundled = {"aims_license_server_authority": "ledger:/a.db", "aims_license_server_backend": "bundled"}
     assert set(read_pairs(["new"], {name: host(name, **bundled) for name in ("new", "old")})) == {"new"}
 

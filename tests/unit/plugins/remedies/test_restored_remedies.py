@@ -259,8 +259,8 @@ def test_a_python_of_another_user_is_exchanged_or_given_to_root(
 
 def test_where_the_vendors_server_is_to_be_moved_the_bundled_one_of_the_message_rehearses(pair: Pair) -> None:
     variables = {"aims_license_server_backend": "vendor"}
-    _server, problems = read_server(HostVariables("new", variables, variables.get, variables.get, str))
-    (backend,) = re.findall(r"Rehearse with aims_license_server_backend: (\w+)", problems[0].todo)
+    _server, problems = read_server(HostVariables("new", variables, variables.get, variables.get, str), rehearsal=True)
+    (backend,) = re.findall(r"Set aims_license_server_backend: (\w+)", problems[0].todo)
     manager = open_manager(backend, pair.old.home.home, root=str(pair.old.root))
     assert len(manager.overview().licenses) == 3
 
