@@ -14,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import (
     LicensingError,
     Problem,
+    problems_of,
     quoted,
     refuse,
 )
@@ -21,6 +22,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     BUNDLED,
     DEFAULT_HOME,
     VENDOR,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
+    read_commands,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
     plain_declared,
@@ -43,6 +47,8 @@ BACKEND = "aims_license_server_backend"
 COPY = "aims_license_server_copy"
 PACKAGE = "aims_license_server_package"
 PRO_NODES = "aims_license_pro_nodes"
+COMMANDS = "aims_license_server_vendor_commands"
+LICENSE_FILES = "aims_license_server_license_files"
 # docs/domain.md#identifiers-and-files
 _HOMES = {Platform.LINUX: "/usr/local/Aimms", Platform.WINDOWS: r"C:\ProgramData\AIMMS"}
 
@@ -53,8 +59,9 @@ def read_moves(
     """Return the moves of the vendor's license server by target, as plain data without activation codes.
 
     Each is ``{migrate, rollback, licenses, profiles, users, codes, offline, pro_nodes, screenshot}``. ``migrate`` and
-    ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options}``; ``codes`` names
-    the variable of each activation code, and ``options`` are those that every module of the group takes.
+    ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options, copy,
+    vendor_commands, license_files}``; ``codes`` names the variable of each activation code, and ``options`` are those
+    that every module of the group takes.
 
     :param targets: the hosts of group aims_license_targets; those with the bundled license server are left out
     :param required: whether to refuse an inventory without any
@@ -107,6 +114,8 @@ def _side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
                 "Remove it there; it is for a source that Ansible cannot reach.",
             )
         )
+    commands, name = host.get(COMMANDS), host.where(COMMANDS)
+    problems += problems_of([lambda: read_commands(commands, name)])
     nodes = host.get(PRO_NODES, [])
     if not isinstance(nodes, (list, tuple)) or not all(isinstance(node, str) for node in nodes):
         problems.append(
@@ -150,6 +159,8 @@ def _side(host: HostVariables) -> dict[str, Any]:
             "authority": "",
         },
         "copy": "" if copy is None else as_text(copy),
+        "vendor_commands": host.get(COMMANDS, {}),
+        "license_files": as_text(host.get(LICENSE_FILES, "")),
     }
 
 

@@ -96,6 +96,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"aims_license_server_home": "/x", "ansible_shell_type": "cmd"},
         "is not a folder of Windows",
     ),
+    "commands": (
+        {},
+        {"aims_license_server_vendor_commands": {"deactivate": ["rm", "--force", "{number}"]}},
+        "inventory host old, aims_license_server_vendor_commands.deactivate",
+    ),
     "copy": ({}, {"aims_license_server_copy": "copies"}, "inventory host old, aims_license_server_copy"),
     "misspelt": ({"aims_license_pro_node": []}, {}, "There is no variable aims_license_pro_node"),
 }
