@@ -20,7 +20,7 @@ from hosts.machines import Machine, Site
 from hosts.rig import Rig
 from support.lab import NUMBERS, WORKED_EXAMPLE
 from support.runs import Run, must
-from vendor.linux.package import UNIT, build_package
+from vendor.linux.package import PROGRAMS, UNIT, build_package
 
 HOME = "/usr/local/Aimms"
 KEY = "-----BEGIN PRIVATE KEY----- of a published application -----END PRIVATE KEY-----"
@@ -206,3 +206,51 @@ def test_another_program_on_one_of_its_ports_is_told(rig: VendorRig) -> None:
     obstacles = rig.look("target")["obstacles"]
     assert [one["what"].startswith("Port 3401 is in use by python3 (process ") for one in obstacles] == [True]
     target.run(f"sudo -n systemctl stop taker && sudo -n systemctl start {UNIT}")
+
+
+def test_commands_that_an_operator_names_are_run_once_and_judged_by_the_host(rig: VendorRig) -> None:
+    target, licman = rig["target"], f"{HOME}/Bin/licman"
+    more = (PROGRAMS / "licman_with_more").read_text(encoding="utf-8")
+    target.run(f"sudo -n mv {licman} {licman}.documented")
+    target.run(f"sudo -n tee {licman} && sudo -n chmod 755 {licman}", more)
+    target.run(f"sudo -n rm -f {HOME}/Logging/licman.calls")
+    number, bundles = NUMBERS[0], str(rig.folder / "of-the-target")
+    named = {
+        "backend": "vendor",
+        "vendor_commands": {
+            "deactivate": ["licman", "--give-back", "{number}", "--code", "{activation_code}"],
+            "maintenance_on": ["licman", "--maintenance=on"],
+            "maintenance_off": ["licman", "--maintenance=off"],
+        },
+    }
+    calls = [
+        ("maintenance", {"state": "enabled"}),
+        (
+            "deactivate",
+            {
+                "licenses": [number],
+                "bundle": f"{bundles}/target/latest",
+                "codes_from": "aims_license_server_licenses",
+            },
+        ),
+        ("maintenance", {"state": "disabled"}),
+    ]
+    tasks: list[dict[str, Any]] = [
+        {"name": "Back up", "aims.licensing.aims_license_backup": {"backend": "vendor", "dest": bundles}}
+    ]
+    tasks += [{"name": name, f"aims.licensing.aims_license_{name}": {**named, **options}} for name, options in calls]
+    play = rig.write_play("named", "target", tasks)
+    process = rig.unit("target", UNIT)["MainPID"]
+    run = must(rig.play(play, "-vvvv"))
+    assert run.changed == 4 and rig.unit("target", UNIT)["MainPID"] != process
+    done = target.run(f"sudo -n cat {HOME}/Logging/licman.calls").splitlines()
+    assert done == ["--maintenance=on", f"--give-back {number}", "--maintenance=off"]
+    statuses = {one["number"]: one["status"] for one in rig.look("target")["overview"]["licenses"]}
+    assert [each for each, status in statuses.items() if status != "Active"] == [number]
+    # What the records of the host show as done is not done twice.
+    again = must(rig.play(rig.write_play("again", "target", tasks[2:]), "-vvvv"))
+    assert again.changed == 0
+    assert target.run(f"sudo -n cat {HOME}/Logging/licman.calls").splitlines() == done
+    assert not any(code in run.output + again.output for code in rig.codes.values())
+    assert not any(code in target.run("sudo -n journalctl --no-pager") for code in rig.codes.values())
+    target.run(f"sudo -n mv {licman}.documented {licman}")
