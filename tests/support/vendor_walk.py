@@ -34,10 +34,11 @@ MOST_STOPS = 12
 
 @dataclass
 class Faults:
-    """How the runs of a walk are disturbed.
+    """How the runs of a walk are disturbed, at every stop or at some.
 
-    :ivar interrupts: after each stop, run the command again and interrupt it there, as Ctrl-C does
-    :ivar kills: kill the controller once on the way to each stop, between tasks that the seed chooses
+    :ivar interrupts: at a stop, run the command again and interrupt it there, as Ctrl-C does
+    :ivar kills: on the way to a stop, kill the controller once, between two tasks that the seed chooses
+    :ivar every: at the first stop and each so many after it
     :ivar interrupted: the events at which a run was interrupted
     :ivar killed: the events at which a run was killed
     """
@@ -45,6 +46,7 @@ class Faults:
     interrupts: bool = False
     kills: bool = False
     seed: int = 0
+    every: int = 1
     interrupted: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
 
@@ -54,11 +56,19 @@ class Walk:
 
     :param lab: the controller; its inventory is made to declare the move of the worked example
     :param by_hand: run the playbook ``runbook`` instead of ``migrate``, and let the person do every step
+    :param package: the license server's package, which the playbook installs; without it, the person does
     :ivar stops: the ids that were due at each stop
     """
 
     def __init__(
-        self, lab: Lab, source: Post, target: Post, authority: VendorAuthority, *, by_hand: bool = False
+        self,
+        lab: Lab,
+        source: Post,
+        target: Post,
+        authority: VendorAuthority,
+        *,
+        by_hand: bool = False,
+        package: Path | None = None,
     ) -> None:
         self.by_hand, self.command = by_hand, "runbook" if by_hand else "migrate"
         self.lab, self.source, self.target, self.authority = lab, source, target, authority
@@ -70,7 +80,7 @@ class Walk:
         self._events = Events(lab)
         self._confirmed: list[str] = []
         self._outputs: list[str] = []
-        _declare(lab, source, target)
+        _declare(lab, source, target, package)
 
     def _file(self, folder: str, ending: str) -> Path:
         return self.lab.work / folder / f"{self.source.name}-to-{self.target.name}.{ending}"
@@ -103,12 +113,13 @@ class Walk:
         faults = faults or Faults()
         chance = random.Random(faults.seed)
         while len(self.stops) < MOST_STOPS:
-            if faults.kills:
+            is_disturbed = len(self.stops) % faults.every == 0
+            if faults.kills and is_disturbed:
                 self._kill(chance, faults)
             run = self.run()
             if self.runbook["done"]:
                 return must(run)
-            if faults.interrupts:
+            if faults.interrupts and is_disturbed:
                 self._interrupt(faults)
             self._stop(run)
         raise AssertionError(f"The move does not end. It stopped at {self.stops}.")
@@ -137,7 +148,7 @@ class Walk:
         self._confirmed = self.person.follow(runbook, by_hand=self.by_hand)
 
     def _kill(self, chance: random.Random, faults: Faults) -> None:
-        places = gaps(self._events.seen() or [f"start|Check the inventory|{at}" for at in (1, 2)])
+        places = gaps(self._events.seen() or ["start|Check the inventory|1"])
         at = chance.choice(places)
         run = self._checked(self._events.killed(self.command, at, *self.options()))
         if run.code == -signal.SIGKILL:
@@ -202,7 +213,7 @@ class Walk:
         assert found + self.source.secrets(codes) + self.target.secrets(codes) == []
 
 
-def _declare(lab: Lab, source: Post, target: Post) -> None:
+def _declare(lab: Lab, source: Post, target: Post, package: Path | None) -> None:
     """Declare the worked example on two of the vendor's license servers."""
     variables = lab.inventory["all"]["vars"]
     for name in ("server_home", "server_root", "server_authority"):
@@ -211,4 +222,6 @@ def _declare(lab: Lab, source: Post, target: Post) -> None:
     lab.inventory["all"]["children"]["aims_license_sources"]["hosts"][source.name] = source.variables
     del lab.target_vars["aims_license_migrate_rehearse_licenses"]
     lab.target_vars.update(target.variables)
+    if package is not None:
+        lab.target_vars["aims_license_server_package"] = str(package)
     lab.write_inventory()

@@ -41,6 +41,8 @@ _SHOWN_BY = {
 }
 
 
+# What a person has to do first in the same phase.
+_NEEDS = {Kind.BACKUP: (Kind.COPY,)}
 # After these, the licenses are on the target.
 MOVES = (Phase.PREPARE, Phase.BACKUP, Phase.GIVE_UP, Phase.ACTIVATE)
 
@@ -124,10 +126,17 @@ class Runbook:
 
     @property
     def acts(self) -> list[PersonsStep]:
-        """The due steps that are the playbook's, on the hosts of the pair: it does not come to clients."""
+        """The due steps that the playbook can carry out, on the hosts of the pair: it does not come to clients."""
         hosts = (self.move.source.host, self.move.target.host)
-        due = (entry.step for entry in self.entries if entry.state is State.DUE)
-        return [step for step in due if step.is_ours and step.host in hosts]
+        due = [entry.step for entry in self.entries if entry.state is State.DUE]
+        by_persons = {(step.host, step.kind) for step in due if not step.is_ours}
+        return [
+            step
+            for step in due
+            if step.is_ours
+            and step.host in hosts
+            and not any((step.host, kind) in by_persons for kind in _NEEDS.get(step.kind, ()))
+        ]
 
     @property
     def is_moved(self) -> bool:

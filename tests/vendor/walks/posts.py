@@ -103,11 +103,11 @@ class LinuxHost:
 class Windows:
     """A stand-in for a Windows host, with the license manager before the person.
 
-    :param installer: the license server's package on this machine
+    :ivar package: the license server's package on this machine
     """
 
     def __init__(self, name: str, folder: Path, image: Image, authority: VendorAuthority, **habits: bool) -> None:
-        self.name, self._image = name, image
+        self.name, self._image, self.package = name, image, image.installer
         self.host = WindowsHost(folder, image)
         # Kept open by stop().
         self.host.__enter__()

@@ -203,6 +203,15 @@ def test_a_bundle_shows_the_backup_and_nobodys_word_stands_for_it(source: Platfo
     assert "The confirmation of old/backup is void" in made.void[0].what
 
 
+def test_a_source_is_backed_up_after_a_person_has_copied_it() -> None:
+    made = move(COPY)
+    record = followed(made, "old/copy", old=Sight())
+    due = runbook(made, record=record, is_backed_up=False)
+    assert due.due == ["old/copy", "old/backup"] and due.acts == []
+    copied = runbook(made, "old/copy", record=record, is_backed_up=False)
+    assert [step.id for step in copied.acts] == ["old/backup"]
+
+
 def moved_before(*days_ago: int) -> Move:
     """The worked example, whose first license was moved so many days ago."""
     made = move()
