@@ -116,6 +116,10 @@ some-integration: integration  ## of these playbooks' tests some of each file, a
 vendor: venv  ## the vendor's server on stand-ins for its hosts; wants root and podman, for Windows Wine and its companions, and says so
 	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/vendor $(PYTEST_ARGS)
 
+.PHONY: some-vendor
+some-vendor: export AIMS_SOME_TESTS = 1
+some-vendor: vendor  ## of these tests all moves, and of the others some of each file
+
 .PHONY: hosts
 hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so
 	PYTHONPATH="$(BUILD)/collections" python -m pytest tests/hosts $(PYTEST_ARGS)
