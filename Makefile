@@ -118,7 +118,7 @@ vendor: venv  ## the vendor's server on stand-ins for its hosts; wants root and 
 
 .PHONY: some-vendor
 some-vendor: export AIMS_SOME_TESTS = 1
-some-vendor: vendor  ## of these tests all moves, and of the others some of each file
+some-vendor: vendor  ## of these tests all moves and all of Linux hosts, and of Windows hosts some of each file
 
 .PHONY: hosts
 hosts: venv  ## migrations on fresh hosts with systemd, over SSH; wants root and podman, and says so

@@ -47,6 +47,7 @@ def walk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Walk]:
 @pytest.mark.parametrize("walk", ["linux"], indirect=True)
 def test_a_walk_that_is_interrupted_at_each_stop_and_killed_on_the_way_ends_the_same(walk: Walk) -> None:
     faults = Faults(interrupts=True, kills=True, seed=1)
+    walk.shows_all_steps_first()
     walk.go(faults)
     assert len(faults.interrupted) == len(walk.stops)
     # A run that has less left to do may not come to the place that was chosen.

@@ -124,6 +124,15 @@ class Walk:
             self._stop(run)
         raise AssertionError(f"The move does not end. It stopped at {self.stops}.")
 
+    def shows_all_steps_first(self) -> None:
+        """Check that check mode prints every step before the first is done, and changes nothing."""
+        before = self._everything()
+        run = must(self.run("--check"))
+        assert self._everything() == before
+        for number in NUMBERS:
+            for step in (f"{self.source.name}/deactivate/{number}", f"{self.target.name}/activate/{number}"):
+                assert step in run.output, step
+
     def run(self, *options: str) -> Run:
         """Run the command as the person does, and check what has to hold."""
         return self._checked(self._events.play(self.command, *self.options(), *options))
