@@ -54,6 +54,7 @@ def test_a_walk_that_is_interrupted_at_each_stop_and_killed_on_the_way_ends_the_
     assert len(faults.killed) > len(walk.stops) // 2
     walk.is_complete()
     walk.changes_nothing()
+    walk.changes_nothing("--check")
     walk.shows_no_secret()
 
 
