@@ -19,6 +19,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
+    read_commands,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
@@ -137,6 +140,7 @@ class ActionModule(LicensingAction):
             "acts": [step.id for step in runbook.acts],
             "kinds": sorted({step.kind.value for step in runbook.acts}),
             "carried_out": list(carried_out),
+            "deactivates": [step.subject for step in runbook.acts if step.kind is Kind.DEACTIVATE],
             "activates": [
                 {"number": license.number, "profile": license.profile, "default": license.default}
                 for license in move.licenses
@@ -207,7 +211,8 @@ def _server(option: Any, name: str) -> Server:
     if not all(isinstance(data.get(key), str) for key in keys) or data["platform"] not in platforms:
         todo = f"Write {{{', '.join(keys)}}}; platform is {', '.join(platforms[:-1])} or {platforms[-1]}."
         raise refuse(f"{quoted(option)} is not a license server of a move.", name, todo)
-    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"])
+    commands = frozenset(read_commands(data.get("vendor_commands"), f"{name}, vendor_commands"))
+    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], commands)
 
 
 def _nodelocks(option: Any) -> dict[str, dict[str, str]]:

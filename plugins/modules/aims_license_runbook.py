@@ -161,6 +161,11 @@ carried_out:
   returned: success
   type: list
   elements: str
+deactivates:
+  description: The numbers of the licenses that the playbook deactivates on the source.
+  returned: success
+  type: list
+  elements: str
 activates:
   description: The licenses that the playbook activates on the target, as M(aims.licensing.aims_license_activate) takes
     them.

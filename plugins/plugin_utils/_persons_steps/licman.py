@@ -88,6 +88,7 @@ def source_steps(move: Move) -> Iterator[PersonsStep]:
         "What the command prints says so.",
         commands=(_help(source),),
         outage=Outage.BEGINS,
+        is_ours=move.is_ours(source, Kind.MAINTENANCE),
     )
     for license in move.licenses:
         yield deactivate(move, license)
@@ -212,4 +213,5 @@ def user_steps(move: Move, users: Sequence[str] | None) -> Iterator[PersonsStep]
             commands=(_help(move.target),),
             values=tuple(Value("User", user) for user in users or ())
             or (Value("User", f"as {move.source.host} has them"),),
+            is_ours=bool(users) and move.is_ours(move.target, Kind.USERS),
         )

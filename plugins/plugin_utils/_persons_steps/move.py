@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT, with_port
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense, named
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import Purpose
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import PERSONAL, Profile, Word
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Kind, Phase
 
@@ -34,18 +35,28 @@ PLAYBOOKS_DO: Mapping[Platform, frozenset[Kind]] = {
 }
 
 
+# What an operator can name a command of licman for (aims_license_server_vendor_commands).
+COMMANDS: Mapping[Kind, Purpose] = {
+    Kind.MAINTENANCE: Purpose.MAINTENANCE_ON,
+    Kind.DEACTIVATE: Purpose.DEACTIVATE,
+    Kind.USERS: Purpose.REGISTER_USER,
+}
+
+
 @dataclass(frozen=True)
 class Server:
     """A license server of a move.
 
     :ivar address: where clients reach it
     :ivar home: its folder; of a copy, the folder on the controller
+    :ivar commands: what the inventory names commands of licman for
     """
 
     host: str
     platform: Platform
     address: str
     home: str
+    commands: frozenset[Purpose] = frozenset()
 
     @property
     def has_manager(self) -> bool:
@@ -107,6 +118,9 @@ class Move:
         """Whether the playbook does steps of a kind on a server."""
         if kind is Kind.INSTALL and not self.has_package:
             return False
+        named = COMMANDS.get(kind)
+        if named is not None:
+            return server.platform is Platform.LINUX and named in server.commands and not self.is_offline
         return kind in self.does[server.platform]
 
     def activates(self, number: str) -> bool:

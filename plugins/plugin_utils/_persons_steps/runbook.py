@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, redact
@@ -126,10 +127,15 @@ class Runbook:
 
     @property
     def acts(self) -> list[PersonsStep]:
-        """The due steps that the playbook can carry out, on the hosts of the pair: it does not come to clients."""
+        """The due steps that the playbook can carry out, on the hosts of the pair: it does not come to clients.
+
+        The licenses are given up in the order of the steps: PRO stops before maintenance mode begins.
+        """
         hosts = (self.move.source.host, self.move.target.host)
         due = [entry.step for entry in self.entries if entry.state is State.DUE]
         by_persons = {(step.host, step.kind) for step in due if not step.is_ours}
+        if due and due[0].phase is Phase.GIVE_UP:
+            due = list(takewhile(lambda step: step.is_ours, due))
         return [
             step
             for step in due
