@@ -39,7 +39,7 @@ fi
 [ "$1 $3 $4 $5 $7" = "--nodelock-activate --type machine --activation-code --add-license" ] || exit 64
 license() {{ printf 'license %s\\n' "$stem" >"$root/Licenses/$stem.lic"; }}
 lock() {{
-    printf 'nodelock of %s\\n' "$stem" >"$root/Nodelocks/$stem.lock"
+    printf 'nodelock of %s on %s\\n' "$stem" "$root" >"$root/Nodelocks/$stem.lock"
     printf '1\\n' >"$root/Nodelocks/$stem.ver"
 }}
 {activate}

@@ -117,13 +117,17 @@ class Budget:
         return {"number": self.number, "spent": list(self.spent), "left": self.left, "returns": self.returns}
 
 
-def budget_of(number: str, nodelock: str, spent: Sequence[str], *, is_moved: bool, now: datetime) -> Budget:
+def budget_of(
+    number: str, nodelock: str, declared: Sequence[str], moved: Sequence[str], *, is_moved: bool, now: datetime
+) -> Budget:
     """Judge what is left of a license's transfers (docs/domain.md#nodelock-rules).
 
-    :param spent: the days of transfers, as the operator declares and the records know them
+    :param declared: the days that the operator declares
+    :param moved: the days of the records; there and back on one day are two transfers
     :param is_moved: whether the move of this license is done
     """
-    days = set(spent)
+    # A day that is declared and recorded is one transfer.
+    days = [*moved, *({*declared} - {*moved})]
     # A day is worth its end: the authority counts hours that nobody has written down.
     times = tuple(datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=timezone.utc) for day in days)
     account = Account(nodelock, times)

@@ -319,7 +319,8 @@ def _budgets(
         budget_of(
             license.number,
             license.nodelock,
-            [*license.transfers_spent, *(day for record in records for day in record.days(license.number))],
+            license.transfers_spent,
+            [day for record in records for day in record.days(license.number)],
             is_moved=license.number in arrived,
             now=now,
         )
