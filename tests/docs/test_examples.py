@@ -128,7 +128,7 @@ CHECK = """\
 - hosts: all:localhost
   gather_facts: false
   tasks:
-    - aims.licensing.aims_license_inventory: {group: aims_license_targets, vault: true, rehearsal: true}
+    - aims.licensing.aims_license_inventory: {groups: [aims_license_targets], vault: true, rehearsal: true}
       run_once: true
       register: inventory
     - ansible.builtin.debug: {msg: "{{ inventory.pairs.keys() }}"}
