@@ -20,8 +20,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.clients import read_clients
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.hosts import read_hosts
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import has_vendors, read_moves
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_hosts, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     CLIENTS,
     TARGETS,

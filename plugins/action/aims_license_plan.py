@@ -13,16 +13,18 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    DeclaredLicense,
     read_declared_licenses,
     read_profiles,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem, refuse
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.fields import Fields, Kind
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile, now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import ACCEPT, LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of, read_bundle
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import assess
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.calls import (
     Activation,
@@ -35,8 +37,12 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair impo
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.plan import make_plan, plan_text, with_files
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.preview import quote_request
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.realms import realm_problems
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.reconciliation import Source, reconcile
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.rehearsal import rehearsal
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import KIND, Side
+from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import left_text
+
+SERVER_KIND = Kind("a license server of the vendor's", "Give what aims_license_inventory returned of it in servers.")
 
 display = Display()
 
@@ -61,6 +67,7 @@ class ActionModule(LicensingAction):
             "hosts_only",
             "rehearsal",
             "issued",
+            "reconcile",
             ACCEPT,
             "codes_from",
         }
@@ -69,10 +76,12 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args, hosts_only, is_rehearsal = self._task.args, self.flag("hosts_only"), self.flag("rehearsal")
-        without_codes = hosts_only or is_rehearsal
+        without_codes = hosts_only or is_rehearsal or bool(args.get("reconcile"))
         declared = read_declared_licenses(self.licenses(task_vars), "licenses", without_codes=without_codes)
         further = read_profiles(args.get("profiles") or [], "profiles", [license.number for license in declared])
         source, target = (_side(args[name], name) for name in ("source", "target"))
+        if args.get("reconcile"):
+            return _reconciled(args["reconcile"], source, target, declared, further)
         pair = Pair(source, target, declared, now_utc(), quotes_of(args.get("quotes") or []), further=further)
         if is_rehearsal:
             return self._rehearsal(pair)
@@ -162,6 +171,41 @@ class ActionModule(LicensingAction):
             raise refuse(f"The folder of bundles cannot be read: {error.strerror}.", str(bundles), todo) from None
         what = "The folder of bundles on the controller cannot be written."
         return [Problem(what, str(existing), todo)] if refused else []
+
+
+def _reconciled(
+    option: object,
+    source: Side,
+    target: Side,
+    declared: tuple[DeclaredLicense, ...],
+    further: tuple[Profile, ...],
+) -> dict[str, Any]:
+    """Return what brings the target to what is declared for it, and what of that is left to persons."""
+    fields = Fields.of(option, SERVER_KIND, "reconcile")
+    address, home = fields.text("address"), fields.text("home")
+    server = Server(fields.text("host"), fields.word("platform", Platform, "linux or windows"), address, home)
+    move = Move(
+        server,
+        server,
+        declared,
+        {number: str(name) for number, name in fields.texts_by_name("codes").items()},
+        further,
+        fields.texts("users") if fields.values.get("users") else None,
+        fields.flag("offline"),
+        has_package=bool(fields.text("package")),
+    )
+    from_host = None
+    if fields.values.get("source"):
+        from_host = Source(source.host, source.overview if source.reachable else None)
+    result = reconcile(move, target.overview, from_host, registers=fields.flag("registers"), obstacles=target.obstacles)
+    return {
+        "changed": False,
+        "reconciliation": {
+            "activates": as_options(result.activates),
+            "left": left_text(server.host, result.steps, result.problems),
+            "notes": list(result.notes),
+        },
+    }
 
 
 def _side(option: object, name: str) -> Side:

@@ -89,6 +89,13 @@ options:
     description: With O(rehearsal), whether this run issues licenses for it.
     type: bool
     default: false
+  reconcile:
+    description:
+      - The vendor's license server of the target, as M(aims.licensing.aims_license_inventory) returns it in C(servers).
+        With it, only RV(reconciliation) is returned.
+      - O(source) is then the server that the inventory moves the licenses from. Licenses that it may still have are not
+        activated.
+    type: dict
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
@@ -133,6 +140,13 @@ rehearsal:
     - C(over) says whether the target has any of the licenses, or had it. The source then stays as it is.
     - C(unprepared) says that check mode has to end here, because only a real run makes what the migration needs.
   returned: success and O(rehearsal)
+  type: dict
+reconciliation:
+  description:
+    - C(activates) has the licenses that are active on the target, or that M(aims.licensing.aims_license_activate) can
+      activate there. C(left) has the steps that are left for persons as text, or is empty. C(notes) has what is
+      declared and no file shows.
+  returned: success and O(reconcile)
   type: dict
 activation:
   description:

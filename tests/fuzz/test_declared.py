@@ -18,7 +18,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Account
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.manifest import read_mapping
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_hosts, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.hosts import read_hosts
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     SOURCES,
     TARGETS,

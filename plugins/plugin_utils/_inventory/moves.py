@@ -78,7 +78,7 @@ def read_moves(
         sides = [host] if source is None else [host, hosts[source]]
         problems += declared_problems
         for side in sides:
-            problems += _side_problems(side, is_source=side is not host)
+            problems += side_problems(side, is_source=side is not host)
         if source is not None and not problems:
             moves[target] = _move(host, hosts[source])
     if required and not problems and not moves:
@@ -94,7 +94,8 @@ def has_vendors(host: HostVariables) -> bool:
     return as_text(host.get(BACKEND, BUNDLED)) == VENDOR
 
 
-def _side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
+def side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
+    """Return what is wrong with the declaration of a host of the vendor's, other than its licenses."""
     problems = []
     if not has_vendors(host):
         todo = "Set it to vendor for both hosts of the pair."
@@ -132,7 +133,7 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
     declared = plain_declared(target)
     spent = spent_transfers(target)
     numbers = tuple(license["number"] for license in declared["licenses"])
-    there, here = _side(source), _side(target)
+    there, here = side_of(source), side_of(target)
     return {
         "migrate": {"source": there, "target": here},
         "rollback": {"source": here, "target": there},
@@ -146,7 +147,7 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
     }
 
 
-def _side(host: HostVariables) -> dict[str, Any]:
+def side_of(host: HostVariables) -> dict[str, Any]:
     """Return a server of a move, with the options of the modules and the package that the inventory names."""
     copy = host.get(COPY)
     return {

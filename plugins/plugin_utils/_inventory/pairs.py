@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks and reads the pairs and hosts of an inventory before any host is touched."""
+"""Checks and reads the pairs of an inventory before any host is touched."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_pairs(
             # A rollback registers them after it has deactivated the licenses.
             wrong[source] += check_users(hosts[source])
             servers[target] = (source_server, server)
-    problems += _unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
+    problems += unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
     for source, claimants in claimed.items():
         problems += wrong[source] if source not in targets else []
         if len(claimants) > 1:
@@ -122,7 +122,7 @@ def _check_authorities(targets: Sequence[str], hosts: Mapping[str, HostVariables
     return problems
 
 
-def _unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
+def unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[Problem]:
     """Return the problems of host names that cannot be file names on the controller."""
     problems = [host_problem(host) for host in dict.fromkeys(hosts)]
     wrong = [problem for problem in problems if problem is not None]
@@ -147,23 +147,6 @@ def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems:
     else:
         return source
     return None
-
-
-def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict[str, dict[str, Any]]:
-    """Return the license servers of hosts by name, without pairs; refuse with every problem at once."""
-    problems: list[Problem] = []
-    servers = {}
-    if not names:
-        todo = f"Put the license servers into the group {TARGETS}."
-        problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
-    for name in names:
-        server, invalid = read_server(hosts[name])
-        problems += invalid + read_declared(hosts[name])[1] + hosts[name].unknown() + hosts[name].problems
-        problems += _unplaceable([name], ())
-        servers[name] = server.as_dict()
-    if problems:
-        raise LicensingError(dict.fromkeys(problems))
-    return {name: {**server, **plain_declared(hosts[name])} for name, server in servers.items()}
 
 
 def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import redact
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import CONFIRMED, State
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Entry, Runbook
@@ -73,6 +73,17 @@ def next_step(runbook: Runbook, page: str) -> str:
         confirmed = json.dumps({CONFIRMED: words}, ensure_ascii=False)
         lines += ["", f"Confirm what leaves no evidence, once it is done: -e {in_words(shlex.quote(confirmed))}"]
     return "\n".join([*lines, "", f"The whole runbook: {in_words(page)}"])
+
+
+def left_text(host: str, steps: Sequence[PersonsStep], problems: Sequence[Problem]) -> str:
+    """Return what is left on a host before it is as declared; empty where nothing is."""
+    lines = [f"- {in_words(problem.what)} {in_words(problem.todo)}" for problem in problems]
+    if steps:
+        word = "A step is" if len(steps) == 1 else f"{len(steps)} steps are"
+        lines += [f"- {word} a person's. Carry out what follows, then run the same command again."]
+    for at, step in enumerate(steps, 1):
+        lines += ["", _heading(at, step), *_part_lines(_parts(step))]
+    return "\n".join([f"{in_words(host)} is not as declared.", *lines]) if lines else ""
 
 
 def _wrapped(text: str, indent: str = "", first: str | None = None) -> list[str]:
@@ -136,8 +147,12 @@ def _heading(at: int, step: PersonsStep) -> str:
 def _step_lines(at: int, entry: Entry) -> Iterator[str]:
     box = "[x]" if entry.state is State.DONE else "[ ]"
     yield f"{box} {_heading(at, entry.step)} ({_by(entry.step)}, {_state(entry)})"
+    yield from _part_lines([*_parts(entry.step), ("Checked", _check(entry.step), True)])
+
+
+def _part_lines(parts: Iterable[tuple[str, str, bool]]) -> Iterator[str]:
     blank = " " * _INDENT
-    for label, text, is_prose in _parts(entry.step):
+    for label, text, is_prose in parts:
         first = f"{blank}{label + ':':<10} "
         yield from _wrapped(text, blank + " " * 11, first) if is_prose else [first + text]
 
@@ -166,7 +181,6 @@ def _parts(step: PersonsStep) -> Iterator[tuple[str, str, bool]]:
         yield "Spends", counted(step.transfers, "transfer"), True
     if step.outage is not Outage.UNCHANGED:
         yield "Outage", f"{step.outage} here", True
-    yield "Checked", _check(step), True
 
 
 def _check(step: PersonsStep) -> str:
@@ -218,5 +232,5 @@ def _page_step(at: int, entry: Entry) -> dict[str, Any]:
         "state": _state(entry),
         "badge": _BADGES[entry.state],
         "is_done": entry.state is State.DONE,
-        "parts": list(_parts(entry.step)),
+        "parts": [*_parts(entry.step), ("Checked", _check(entry.step), True)],
     }

@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import DEFAULT_HOME
 from ansible_collections.aims.licensing.plugins.plugin_utils import _inventory
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory import hosts, pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     DEFAULT_LEDGER,
     VARIABLES,
@@ -99,7 +99,7 @@ def test_a_rollback_swaps_source_and_target() -> None:
 def test_a_single_host_has_its_options_and_its_licenses_too() -> None:
     license = {"number": "015120064022", "activation_code": CODE}
     new = host("new", server_authority=LEDGER, server_licenses=[license])
-    found = pairs.read_hosts(["new"], {"new": new})["new"]
+    found = hosts.read_hosts(["new"], {"new": new})["new"]
     assert found["licenses"] == [{"number": "015.120.064.022"}] and found["profiles"] == []
     assert found["options"]["home"] == DEFAULT_HOME
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils import _places
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_hosts, read_pairs
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.hosts import read_hosts
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import read_pairs
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder, report_stem
 
