@@ -122,13 +122,12 @@ def date_after(day: date, days: object, where: str) -> str:
 
 def parse_seconds(seconds: object, where: str) -> float:
     """Return a time to wait in seconds. Refuse invalid values, because NaN would wait for ever."""
-    usual = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     # NaN compares false with everything.
-    if not usual or not 0 <= float(str(seconds)) <= _LONGEST:
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST:
         raise refuse(
             f"{quoted(seconds)} is not a valid number of seconds.", where, f"Use 0 to {_LONGEST} seconds (a week)."
         )
-    return float(str(seconds))
+    return float(seconds)
 
 
 def parse_seats(seats: object, where: str) -> int:

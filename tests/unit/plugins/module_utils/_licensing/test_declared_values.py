@@ -98,6 +98,9 @@ def test_days_are_counted_from_their_beginning() -> None:
 def test_a_time_that_would_be_waited_for_without_an_end_is_refused(seconds: Any) -> None:
     with pytest.raises(LicensingError, match="is not a valid number of seconds"):
         parse_seconds(seconds, "here")
+    # One too large to be written, which pytest could not name.
+    with pytest.raises(LicensingError, match="a int is not a valid number of seconds"):
+        parse_seconds(10**5000, "here")
     assert parse_seconds(0, "here") == 0.0 and parse_seconds(604_800, "here") == 604_800.0
 
 
