@@ -218,3 +218,28 @@ def test_a_host_that_is_off_counts_as_unreachable(lab: Lab) -> None:
     assert run.recap()["old"]["unreachable"] == 1
     run = look(lab, fail_unreachable=True)
     assert run.recap()["old"]["failed"] == 1 and "old cannot be reached" in flat(run)
+
+
+def test_reconcile_names_a_persons_steps_until_the_nodelocks_are_there(lab: Lab, server: WindowsHost) -> None:
+    lab.inventory["all"]["children"]["aims_license_targets"]["hosts"]["new"].update(variables(lab))
+    # Its source is the same stand-in, and would have the licenses.
+    del lab.target_vars["aims_license_migrate_source"]
+    # What is installed and runs is not installed again, and no package is looked for.
+    lab.target_vars["aims_license_server_package"] = r"C:\Setup\AimmsLicenseServer.msi"
+    lab.write_inventory()
+    before = files(server)
+    run = must(lab.play("reconcile"))
+    assert run.changed == 0 and "No file shows profiles" in flat(run) and files(server) == before
+    lock = server.path(rf"{DATA}\Nodelocks\{stem(CLIENT)}.lock")
+    content = lock.read_bytes()
+    lock.unlink()
+    try:
+        checked, run = must(lab.play("reconcile", "--check")), lab.play("reconcile")
+    finally:
+        lock.write_bytes(content)
+    assert run.code != 0 and run.changed == checked.changed == 0
+    for told in (flat(checked), flat(run)):
+        assert f"Install and activate license {CLIENT}" in told and "License Configuration... > Install License" in told
+        assert f"Install and activate license {SERVER}" not in told
+    assert not any(code.lower() in run.output.lower() for code in lab.codes.values())
+    assert must(lab.play("reconcile")).changed == 0
