@@ -122,8 +122,10 @@ def test_from_a_bundle_of_the_vendors_server(lab: Lab, tmp_path: Path) -> None:
     grants = {NUMBERS[0]: GRANTS[NUMBERS[0]]}
     other.target_vars["aims_license_migrate_rehearse_licenses"] = grants
     other.target_vars["aims_license_server_users"] = USERS
+    # The inventory of the move serves too, if the command line says bundled.
+    other.inventory["all"]["vars"]["aims_license_server_backend"] = "vendor"
     other.write_inventory()
-    identity = ("--vault-id", f"real@{lab.folder / 'vault-password'}")
+    identity = ("-e", "aims_license_server_backend=bundled", "--vault-id", f"real@{lab.folder / 'vault-password'}")
     run = must(other.play("rehearse", "--tags", "prepare", *identity, ANSIBLE_VAULT_ENCRYPT_IDENTITY="default"))
     assert f"Not rehearsed, because the inventory does not declare it: {NUMBERS[2]}." in " ".join(run.output.split())
     seen = other.overview("old")
