@@ -20,6 +20,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
+    NUMBER,
+    Purpose,
     read_commands,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
@@ -51,6 +53,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._sights import sigh
 
 _LIMIT = 32 << 20
 _RECORDS = "records"
+_USERS = Purpose.REGISTER_USER
 _SEEN = MapOf(
     Text(),
     Record({}, {"answers": Maybe(Flag()), "runs": Maybe(Flag()), "read_only": ListOf(FILE_NAME)}),
@@ -211,8 +214,10 @@ def _server(option: Any, name: str) -> Server:
     if not all(isinstance(data.get(key), str) for key in keys) or data["platform"] not in platforms:
         todo = f"Write {{{', '.join(keys)}}}; platform is {', '.join(platforms[:-1])} or {platforms[-1]}."
         raise refuse(f"{quoted(option)} is not a license server of a move.", name, todo)
-    commands = frozenset(read_commands(data.get("vendor_commands"), f"{name}, vendor_commands"))
-    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], commands)
+    named = read_commands(data.get("vendor_commands"), f"{name}, vendor_commands")
+    # All licenses are activated in one call, which cannot say of which one a user is.
+    commands = {purpose for purpose, command in named.items() if purpose is not _USERS or not command.takes(NUMBER)}
+    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], frozenset(commands))
 
 
 def _nodelocks(option: Any) -> dict[str, dict[str, str]]:
