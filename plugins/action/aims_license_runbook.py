@@ -26,7 +26,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
-from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import read_ids
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record as PairRecord
@@ -134,24 +134,16 @@ class ActionModule(LicensingAction):
             display.display(text)
         changed = self._write(folder, name, runbook, data)
         changed |= self._write_record(folder, f"{_RECORDS}/{back}.json", other, runbook.other)
+        changed |= self._keep_picture(folder, name, screenshot)
         return {
             "changed": changed,
             "runbook": data,
             "text": text,
             "page": str(dest / f"{name}.html"),
             "data": str(dest / f"{name}.json"),
-            "acts": [step.id for step in runbook.acts],
-            "kinds": sorted({step.kind.value for step in runbook.acts}),
             "carried_out": list(carried_out),
-            "deactivates": [step.subject for step in runbook.acts if step.kind is Kind.DEACTIVATE],
-            "activates": [
-                {"number": license.number, "profile": license.profile, "default": license.default}
-                for license in move.licenses
-                if move.activates(license.number)
-            ],
-            "bundle": str(bundle.path) if bundle else None,
-            "planned": planned_of(runbook, bundle),
             "next_step": next_step(runbook, str(dest / f"{name}.html")),
+            **_tasks_of(runbook, bundle),
         }
 
     def _move(self, seen: Mapping[str, Any]) -> Move:
@@ -201,6 +193,36 @@ class ActionModule(LicensingAction):
         if not self.dry:
             folder.write(place, _record_text(record), PRIVATE)
         return True
+
+
+    def _keep_picture(self, folder: Folder, name: str, picture: Path | None) -> bool:
+        """Keep the picture of the license manager beside the record, for when the source is gone."""
+        if picture is None or not picture.is_file() or not 0 < picture.stat().st_size <= _LIMIT:
+            return False
+        suffix = picture.suffix.lower() if picture.suffix[1:].isalnum() else ""
+        place, content = f"{_RECORDS}/{name}-screenshot{suffix}", picture.read_bytes()
+        if folder.path.is_dir() and folder.find(place, _LIMIT) == content:
+            return False
+        if not self.dry:
+            folder.write(place, content, PRIVATE)
+        return True
+
+
+def _tasks_of(runbook: Runbook, bundle: Bundle | None) -> dict[str, Any]:
+    """Return what the tasks take that carry out the due steps of the playbook, and write the report."""
+    move = runbook.move
+    return {
+        "acts": [step.id for step in runbook.acts],
+        "kinds": sorted({step.kind.value for step in runbook.acts}),
+        "deactivates": [step.subject for step in runbook.acts if step.kind is Kind.DEACTIVATE],
+        "activates": [
+            {"number": license.number, "profile": license.profile, "default": license.default}
+            for license in move.licenses
+            if move.activates(license.number)
+        ],
+        "bundle": str(bundle.path) if bundle else None,
+        "planned": planned_of(runbook, bundle),
+    }
 
 
 def _record_text(record: PairRecord) -> bytes:

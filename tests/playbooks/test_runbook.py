@@ -205,6 +205,9 @@ def test_a_picture_shows_that_the_screenshot_was_taken(vendor: Lab) -> None:
     picture.write_bytes(b"a picture")
     must(vendor.play("runbook"))
     assert state(vendor, "old/screenshot") == "done"
+    kept = folder(vendor) / "records" / f"old-to-new-screenshot{picture.suffix}"
+    assert kept.read_bytes() == picture.read_bytes() and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert must(vendor.play("runbook")).changed == 0
 
 
 def state(lab: Lab, id: str) -> str:
