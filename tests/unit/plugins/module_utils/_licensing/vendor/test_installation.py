@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
@@ -180,6 +182,21 @@ def test_ports_rights_and_space_are_looked_at_first(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LicensingError, match="Only root can install a package"):
         installing(Host())
+
+
+@pytest.mark.parametrize(("free", "suffices"), [(99, False), (100, True)])
+def test_as_much_space_is_wanted_as_is_documented(
+    installing: Callable[..., installation.Installation],
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    suffices: bool,
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=free << 20))
+    if suffices:
+        assert words(installing(Host(), dry=True)) == ["install server"]
+        return
+    with pytest.raises(LicensingError, match="Only 99 MB are free, and 100 MB are needed"):
+        installing(Host(), dry=True)
 
 
 def test_an_old_release_without_ipv6_and_another_system_are_warned_of(
