@@ -13,6 +13,9 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 SANITY_ARGS ?=
 
+# Tests that wait for services and playbooks leave half of a processor idle.
+JOBS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
+
 BUILD := $(CURDIR)/.build
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
@@ -84,7 +87,7 @@ lint: venv  ## ruff, mypy, shellcheck, ansible-lint
 
 .PHONY: unit
 unit: venv  ## pytest
-	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto $(PYTEST_ARGS)
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=$(JOBS) $(PYTEST_ARGS)
 
 .PHONY: faults
 faults: venv  ## the fault matrix, then migrations killed between any two tasks; docs/faults.md
@@ -106,7 +109,7 @@ fuzz: venv  ## property tests with 100,000 inputs for each format, for hours; fe
 
 .PHONY: integration
 integration: venv  ## playbooks on hosts as alternate roots, what the documents tell to run, the pages in Chromium
-	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=auto --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
+	PYTHONPATH="$(BUILD)/collections" python -m pytest --numprocesses=$(JOBS) --dist=worksteal tests/playbooks tests/docs tests/browser $(PYTEST_ARGS)
 
 .PHONY: some-integration
 some-integration: export AIMS_SOME_TESTS = 1
