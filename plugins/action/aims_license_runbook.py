@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import read_ids
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform, Server
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.pro import PRO
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record as PairRecord
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook, make_runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Kind
@@ -53,6 +55,8 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._sights import sigh
 
 _LIMIT = 32 << 20
 _RECORDS = "records"
+# How the commands that try a port end where none answers: of bash and of PowerShell, and of timeout.
+_NO_CONNECTION = (1, 124)
 _USERS = Purpose.REGISTER_USER
 _SEEN = MapOf(
     Text(),
@@ -75,6 +79,8 @@ class ActionModule(LicensingAction):
             "codes",
             "offline",
             "pro_nodes",
+            "pro_checks",
+            "pro_log",
             "clients",
             "package",
             "carried_out",
@@ -96,6 +102,7 @@ class ActionModule(LicensingAction):
         args = self._task.args
         seen = _seen(args.get("seen") or {})
         move = self._move(seen)
+        seen = {**seen, PRO: {"answers": _pro_reaches(move.pro_nodes or (), args.get("pro_checks"))}}
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for runbooks is named.", "dest", "Set dest to a folder on the controller.")
@@ -105,15 +112,7 @@ class ActionModule(LicensingAction):
         back = report_stem(move.target.host, move.source.host)
         other = _read_record(folder, f"{_RECORDS}/{back}.json", move.target.host, move.source.host)
         carried_out = read_ids(args.get("carried_out"), "carried_out")
-        nodelocks = _nodelocks(args.get("nodelocks") or {})
-        bundles, requests, screenshot = (self.path(option) for option in ("bundles", "requests", "screenshot"))
-        # A bundle from before this move does not show what the source gives up in it.
-        backup = f"{move.source.host}/{Kind.BACKUP}"
-        if self.flag("fresh_backup") and backup not in {*record.confirmed, *carried_out}:
-            bundles = None
-        sights, doubts = sights_of(move, seen, nodelocks, bundles, requests, screenshot, self.vault)
-        for doubt in doubts:
-            display.warning(f"The bundle does not count as evidence: {doubt}")
+        sights, bundle = self._look(move, seen, {*record.confirmed, *carried_out})
         runbook = make_runbook(
             move,
             sights,
@@ -128,13 +127,12 @@ class ActionModule(LicensingAction):
         for void in runbook.void:
             display.warning(str(void))
         data = runbook.as_dict()
-        bundle = newest_of(bundles, move.source.host) if bundles is not None and not doubts else None
         text = runbook_text(runbook)
         if self.flag("show", True):
             display.display(text)
         changed = self._write(folder, name, runbook, data)
         changed |= self._write_record(folder, f"{_RECORDS}/{back}.json", other, runbook.other)
-        changed |= self._keep_picture(folder, name, screenshot)
+        changed |= self._keep_picture(folder, name, self.path("screenshot"))
         return {
             "changed": changed,
             "runbook": data,
@@ -145,6 +143,25 @@ class ActionModule(LicensingAction):
             "next_step": next_step(runbook, str(dest / f"{name}.html")),
             **_tasks_of(runbook, bundle),
         }
+
+    def _look(
+        self, move: Move, seen: Mapping[str, Any], done: Collection[str]
+    ) -> tuple[dict[str, Sight], Bundle | None]:
+        """Return what is seen of each host, and the source's newest bundle if it counts.
+
+        :param done: the ids of steps that a person has confirmed, or the playbook has carried out
+        """
+        bundles, requests, screenshot, log = (
+            self.path(option) for option in ("bundles", "requests", "screenshot", "pro_log")
+        )
+        # A bundle from before this move does not show what the source gives up in it.
+        if self.flag("fresh_backup") and f"{move.source.host}/{Kind.BACKUP}" not in done:
+            bundles = None
+        nodelocks = _nodelocks(self._task.args.get("nodelocks") or {})
+        sights, doubts = sights_of(move, seen, nodelocks, bundles, requests, screenshot, log, self.vault)
+        for doubt in doubts:
+            display.warning(f"The bundle does not count as evidence: {doubt}")
+        return sights, newest_of(bundles, move.source.host) if bundles is not None and not doubts else None
 
     def _move(self, seen: Mapping[str, Any]) -> Move:
         args = self._task.args
@@ -162,9 +179,11 @@ class ActionModule(LicensingAction):
             str(args.get("requests") or "./aims-license/offline"),
             None if nodes is None else tuple(str(node) for node in nodes),
             tuple(seen.get(source.host, {}).get("read_only", ())),
-            bool(args.get("screenshot")),
-            tuple(str(client) for client in args.get("clients") or ()),
-            bool(args.get("package")),
+            names_screenshot=bool(args.get("screenshot")),
+            clients=tuple(str(client) for client in args.get("clients") or ()),
+            has_package=self.flag("package"),
+            has_tried_nodes=bool(nodes) and all(node in (args.get("pro_checks") or {}) for node in nodes),
+            has_pro_log=bool(args.get("pro_log")),
         )
 
     def _write(self, folder: Folder, name: str, runbook: Runbook, data: Mapping[str, Any]) -> bool:
@@ -193,7 +212,6 @@ class ActionModule(LicensingAction):
         if not self.dry:
             folder.write(place, _record_text(record), PRIVATE)
         return True
-
 
     def _keep_picture(self, folder: Folder, name: str, picture: Path | None) -> bool:
         """Keep the picture of the license manager beside the record, for when the source is gone."""
@@ -240,6 +258,15 @@ def _server(option: Any, name: str) -> Server:
     # All licenses are activated in one call, which cannot say of which one a user is.
     commands = {purpose for purpose, command in named.items() if purpose is not _USERS or not command.takes(NUMBER)}
     return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], frozenset(commands))
+
+
+def _pro_reaches(nodes: Sequence[str], option: Any) -> bool | None:
+    """Whether all nodes of PRO reach the target; None where one of them was not asked, or had no program to try it."""
+    codes = option if isinstance(option, Mapping) else {}
+    tried = [codes.get(node) for node in nodes]
+    if any(code in _NO_CONNECTION for code in tried):
+        return False
+    return True if tried and all(code == 0 for code in tried) else None
 
 
 def _nodelocks(option: Any) -> dict[str, dict[str, str]]:

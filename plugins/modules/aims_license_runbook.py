@@ -57,6 +57,14 @@ options:
     description: The hosts of PRO. An empty list leaves out PRO's steps.
     type: list
     elements: str
+  pro_checks:
+    description: By node of PRO, the exit code of a command that tried port 3400 of the target. 0 is a connection; 1 and
+      124 are none.
+    type: dict
+  pro_log:
+    description: A copy of the log of PRO's configurator on the controller. At level DEBUG it shows whether the saved
+      settings name the target. Without it, a person confirms that step.
+    type: path
   clients:
     description: The hosts whose lists of licenses the playbook C(cut_over) keeps. Without any, a person keeps them.
     type: list

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller has of the hosts of a move: the newest bundle, archived responses, a picture."""
+"""What the controller has of the hosts of a move: the newest bundle, archived responses, a picture, PRO's log."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, names_target
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Server
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.pro import PRO
 from ansible_collections.aims.licensing.plugins.plugin_utils._places import host_folder
 
 _LARGEST = 32 << 20
@@ -30,6 +31,7 @@ def sights_of(
     bundles: Path | None,
     requests: Path | None,
     screenshot: Path | None,
+    pro_log: Path | None,
     vault: Vault,
 ) -> tuple[dict[str, Sight], list[Problem]]:
     """Return what is seen of each host of a move, and why a bundle does not count.
@@ -38,6 +40,7 @@ def sights_of(
     :param nodelocks: the digests of each host's nodelocks by file name; a host without was not looked at
     :param bundles, requests: folders of the controller
     :param screenshot: a picture of the source's license manager
+    :param pro_log: the log of PRO's configurator
     """
     bundled, problems = _bundled(move.source, bundles, vault)
     numbers = [license.number for license in move.licenses]
@@ -56,7 +59,21 @@ def sights_of(
             runs=look.get("runs"),
             present=frozenset(present),
         )
+    look = seen.get(PRO, {})
+    log = _log(pro_log)
+    is_named = None if log is None else names_target(log, move.source.address, move.target.address)
+    sights[PRO] = Sight(answers=look.get("answers"), is_named=is_named)
     return sights, problems
+
+
+def _log(file: Path | None) -> str | None:
+    """Return the end of a log; Windows programs may write UTF-16."""
+    if file is None or not file.is_file():
+        return None
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _LARGEST))
+        content = stream.read(_LARGEST)
+    return content.replace(b"\0", b"").decode("utf-8", "replace")
 
 
 def _bundled(source: Server, bundles: Path | None, vault: Vault) -> tuple[dict[str, str] | None, list[Problem]]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.lab import Lab
+from support.licsrv import free_address
 from support.runs import Run, must
 from support.worked_example import HOME, NUMBERS, SERVER
 
@@ -212,6 +214,25 @@ def test_a_picture_shows_that_the_screenshot_was_taken(vendor: Lab) -> None:
 
 def state(lab: Lab, id: str) -> str:
     return next(str(step["state"]) for step in runbook(lab)["steps"] if step["id"] == id)
+
+
+def test_pros_nodes_try_the_target_themselves_and_pros_log_shows_its_settings(vendor: Lab) -> None:
+    address = free_address()
+    vendor.target_vars["ansible_host"] = address
+    log = vendor.folder / "configurator.log"
+    vendor.inventory["all"]["children"]["pro"] = {"hosts": {"pro1": {"ansible_connection": "local"}}}
+    variables = {"aims_license_pro_nodes": ["pro1"], "aims_license_pro_log": str(log)}
+    vendor.inventory["all"]["vars"].update(variables)
+    vendor.write_inventory()
+    must(vendor.play("runbook"))
+    assert (state(vendor, "PRO/reach"), state(vendor, "PRO/strings")) == ("due", "later")
+    log.write_text(f"DEBUG proLicenseProfile={address}:3400,PROServer\n", encoding="utf-16")
+    with socket.create_server((address, 3400)):
+        must(vendor.play("runbook"))
+    assert (state(vendor, "PRO/reach"), state(vendor, "PRO/strings")) == ("done", "done")
+    log.write_text("DEBUG proLicenseProfile=192.0.2.1:3400,PROServer\n", encoding="utf-8")
+    must(vendor.play("runbook"))
+    assert (state(vendor, "PRO/reach"), state(vendor, "PRO/strings")) == ("due", "later")
 
 
 def test_where_clients_are_in_the_inventory_their_lists_are_the_playbooks_to_keep(vendor: Lab) -> None:

@@ -58,10 +58,10 @@ def read_moves(
 ) -> dict[str, dict[str, Any]]:
     """Return the moves of the vendor's license server by target, as plain data without activation codes.
 
-    Each is ``{migrate, rollback, licenses, profiles, users, codes, offline, pro_nodes, screenshot}``. ``migrate`` and
-    ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options, copy,
-    vendor_commands, license_files}``; ``codes`` names the variable of each activation code, and ``options`` are those
-    that every module of the group takes.
+    Each is ``{migrate, rollback, licenses, profiles, users, codes, offline, pro_nodes, pro_log, screenshot}``.
+    ``migrate`` and ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options,
+    copy, vendor_commands, license_files}``; ``codes`` names the variable of each activation code, and ``options``
+    are those that every module of the group takes.
 
     :param targets: the hosts of group aims_license_targets; those with the bundled license server are left out
     :param required: whether to refuse an inventory without any
@@ -143,6 +143,7 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
         "codes": code_variables(target.written(LICENSES), numbers),
         "offline": target.get("aims_license_server_authority") == OFFLINE,
         "pro_nodes": target.get(PRO_NODES),
+        "pro_log": target.get("aims_license_pro_log"),
         "screenshot": target.get("aims_license_migrate_screenshot"),
     }
 

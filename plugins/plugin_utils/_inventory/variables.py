@@ -78,6 +78,7 @@ VARIABLES = frozenset(
         "aims_license_migrate_source",
         "aims_license_migrate_source_lost",
         "aims_license_migrate_without_files",
+        "aims_license_pro_log",
         "aims_license_pro_nodes",
     }
 )

@@ -58,6 +58,7 @@ _SHOWN_INSTEAD = {
     Evidence.PORT_ANSWERS: "port 3400 does not answer.",
     Evidence.SERVICE_RUNNING: "the service does not run.",
     Evidence.FILE_PRESENT: "the file is not there.",
+    Evidence.LOG_NAMES_TARGET: "the configuration that PRO's log has last names the source.",
 }
 
 

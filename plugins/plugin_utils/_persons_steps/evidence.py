@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Word
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, PersonsStep
+
+# The first of the settings that the log prints of each saved configuration.
+_SETTING = "proLicenseProfile"
 
 
 class Verdict(Word):
@@ -34,6 +38,7 @@ class Sight:
     :ivar before: the same as they were before the source gave anything up
     :ivar answers: whether port 3400 answers
     :ivar runs: whether the service runs
+    :ivar is_named: whether the configuration that PRO's log has last names the target, and not the source
     :ivar present: names of files outside the home that are there: the bundle, archived responses
     """
 
@@ -42,6 +47,7 @@ class Sight:
     before: Mapping[str, str] = field(default_factory=dict)
     answers: bool | None = None
     runs: bool | None = None
+    is_named: bool | None = None
     present: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -60,6 +66,8 @@ def _is_done(step: PersonsStep, sight: Sight) -> bool | None:
         return sight.answers
     if step.evidence is Evidence.SERVICE_RUNNING:
         return sight.runs
+    if step.evidence is Evidence.LOG_NAMES_TARGET:
+        return sight.is_named
     if step.evidence is Evidence.FILE_PRESENT:
         return step.evidence_file in sight.present
     if step.evidence is Evidence.NODELOCK_CHANGED:
@@ -90,3 +98,23 @@ def _is_there(number: str, sight: Sight) -> bool | None:
         return None
     former = [Snapshot.of_digests(number, files).lock for files in (sight.bundled or {}, sight.before)]
     return now.has_nodelock and now.lock not in former
+
+
+def names_target(log: str, source: str, target: str) -> bool | None:
+    """Whether the configuration that PRO's log has last names the target and not the source (docs/domain.md#pro).
+
+    The form of the log is not public: what follows the last name of its first setting counts as that configuration.
+
+    :param source, target: where clients and PRO reach them
+    :returns: None where the log has no configuration, or one that names neither
+    """
+    _before, setting, saved = log.rpartition(_SETTING)
+    if not setting:
+        return None
+    if _names(saved, source):
+        return False
+    return True if _names(saved, target) else None
+
+
+def _names(text: str, host: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", text, re.IGNORECASE) is not None

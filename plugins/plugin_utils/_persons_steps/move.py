@@ -85,6 +85,8 @@ class Move:
     :ivar clients: the hosts of the inventory whose lists of licenses the playbook cut_over keeps
     :ivar names_screenshot: whether the inventory names a picture of the source's license manager
     :ivar read_only: nodelock files of the source that cannot be written
+    :ivar has_tried_nodes: whether every node of PRO has tried to reach the target
+    :ivar has_pro_log: whether the inventory names the log of PRO's configurator
     :ivar has_package: whether the inventory names the package that the playbook installs
     :ivar does: what the playbook does, by platform
     """
@@ -102,6 +104,8 @@ class Move:
     names_screenshot: bool = False
     clients: tuple[str, ...] = ()
     has_package: bool = False
+    has_tried_nodes: bool = False
+    has_pro_log: bool = False
     does: Mapping[Platform, frozenset[Kind]] = field(default_factory=lambda: PLAYBOOKS_DO)
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import CLIENTS_PORT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, address_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import (
+    Evidence,
     Kind,
     PersonsStep,
     Phase,
@@ -35,6 +36,7 @@ def preparations(move: Move) -> Iterator[PersonsStep]:
         "The test prints TcpTestSucceeded : True on each node.",
         commands=(f"powershell Test-NetConnection {target.address} -Port {CLIENTS_PORT}",),
         values=(Value("On", nodes or "every node of PRO"),),
+        evidence=Evidence.PORT_ANSWERS if move.has_tried_nodes else Evidence.NONE,
     )
     yield PersonsStep(
         Phase.PREPARE,
@@ -79,6 +81,7 @@ def strings(move: Move) -> PersonsStep:
         "configuration: search it for that name.",
         path=(CONFIGURATOR, "PRO server license; Client license server; Profile of each worker profile"),
         values=tuple(listed),
+        evidence=Evidence.LOG_NAMES_TARGET if move.has_pro_log else Evidence.NONE,
     )
 
 

@@ -66,6 +66,7 @@ class Evidence(Word):
     PORT_ANSWERS = "port answers"
     SERVICE_RUNNING = "service running"
     FILE_PRESENT = "file present"
+    LOG_NAMES_TARGET = "log names the target"
     NONE = "none"
 
     @classmethod

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, redact
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import CONFIRMED, State
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Verdict
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Entry, Runbook
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import Evidence, Outage, PersonsStep
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.environment import ENVIRONMENT
@@ -68,10 +69,14 @@ def next_step(runbook: Runbook, page: str) -> str:
     for at, entry in enumerate(runbook.entries, 1):
         if entry.state is State.DUE:
             lines += ["", *_step_lines(at, entry)]
-    words = [step.id for step in due if step.evidence is Evidence.NONE]
+    words = [
+        entry.step.id
+        for entry in runbook.entries
+        if entry.state is State.DUE and entry.verdict is Verdict.UNKNOWN and not entry.step.is_ours
+    ]
     if words:
         confirmed = json.dumps({CONFIRMED: words}, ensure_ascii=False)
-        lines += ["", f"Confirm what leaves no evidence, once it is done: -e {in_words(shlex.quote(confirmed))}"]
+        lines += ["", f"Confirm what no evidence was seen of, once it is done: -e {in_words(shlex.quote(confirmed))}"]
     return "\n".join([*lines, "", f"The whole runbook: {in_words(page)}"])
 
 

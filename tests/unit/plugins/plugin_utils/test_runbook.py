@@ -9,12 +9,18 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, render_time
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State, read_ids
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, Verdict, judge
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import (
+    Sight,
+    Verdict,
+    judge,
+    names_target,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record
@@ -254,6 +260,44 @@ def test_a_record_is_read_as_it_was_written_and_damage_confirms_nothing() -> Non
     assert Record.from_dict(json.loads(json.dumps(record.as_dict())), "old", "new") == record
     for damaged in (None, [], {"confirmed": {"old/screenshot": "yes"}, "moved": {SERVER: "yesterday"}}):
         assert Record.from_dict(damaged, "old", "new") == Record("old", "new")
+
+
+OLD_LINES = (
+    "proLicenseProfile=old.example.com:3400,PROServer\n  clientLicenseProfile=old.example.com:3400,Client\n"
+    "  workerProfiles[0].profile=old.example.com:3400,PROSession\n"
+)
+NEW_LINES = OLD_LINES.replace("old.", "new.")
+
+
+@pytest.mark.parametrize(
+    ("log", "named"),
+    [
+        ("", None),
+        ("INFO started at old.example.com\n", None),
+        (OLD_LINES, False),
+        (OLD_LINES + NEW_LINES, True),
+        (NEW_LINES + OLD_LINES, False),
+        # one of three settings was forgotten
+        (NEW_LINES.replace("new.example.com:3400,PROSession", "OLD.example.com:3400,PROSession"), False),
+        # other hosts whose names only look like it
+        (NEW_LINES + "bold.example.com old.example.com.au xold.example.com\n", True),
+        ("proLicenseProfile=elsewhere:3400,PROServer\n", None),
+    ],
+)
+def test_the_log_of_pro_shows_whether_its_last_configuration_names_the_target(log: str, named: bool | None) -> None:
+    assert names_target(log, "old.example.com", "new.example.com") is named
+
+
+def test_what_pro_shows_is_evidence_only_where_it_was_looked_at() -> None:
+    def states(made: Move, **sight: Any) -> list[str]:
+        entries = runbook(made, PRO=Sight(**sight)).as_dict()["steps"]
+        return [f"{one['evidence']}: {one['verdict']}" for one in entries if one["id"] in ("PRO/reach", "PRO/strings")]
+
+    assert states(move()) == ["none: cannot tell", "none: cannot tell"]
+    seen = move(pro_nodes=("pro1",), has_tried_nodes=True, has_pro_log=True)
+    assert states(seen) == ["port answers: cannot tell", "log names the target: cannot tell"]
+    assert states(seen, answers=True, is_named=True) == ["port answers: done", "log names the target: done"]
+    assert states(seen, answers=False, is_named=False) == ["port answers: not done", "log names the target: not done"]
 
 
 def test_the_outage_is_told_by_its_steps_and_since_when_it_lasts() -> None:
