@@ -51,7 +51,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Text,
     WrongShape,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._sights import sights_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._sights import Look, sights_of
 
 _LIMIT = 32 << 20
 _RECORDS = "records"
@@ -60,8 +60,9 @@ _NO_CONNECTION = (1, 124)
 _USERS = Purpose.REGISTER_USER
 _SEEN = MapOf(
     Text(),
-    Record({}, {"answers": Maybe(Flag()), "runs": Maybe(Flag()), "read_only": ListOf(FILE_NAME)}),
+    Record({}, {"answers": Maybe(Flag()), "runs": Maybe(Flag())}),
 )
+_READ_ONLY = MapOf(Text(), ListOf(FILE_NAME))
 
 display = Display()
 
@@ -91,6 +92,7 @@ class ActionModule(LicensingAction):
             "bundles",
             "requests",
             "nodelocks",
+            "read_only",
             "screenshot",
             "seen",
             "dest",
@@ -100,9 +102,9 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         args = self._task.args
-        seen = _seen(args.get("seen") or {})
+        seen = _seen(args)
         move = self._move(seen)
-        seen = {**seen, PRO: {"answers": _pro_reaches(move.pro_nodes or (), args.get("pro_checks"))}}
+        seen[PRO] = Look(_pro_reaches(move.pro_nodes or (), args.get("pro_checks")))
         dest = self.path("dest")
         if dest is None:
             raise refuse("No folder for runbooks is named.", "dest", "Set dest to a folder on the controller.")
@@ -145,7 +147,7 @@ class ActionModule(LicensingAction):
         }
 
     def _look(
-        self, move: Move, seen: Mapping[str, Any], done: Collection[str]
+        self, move: Move, seen: Mapping[str, Look], done: Collection[str]
     ) -> tuple[dict[str, Sight], Bundle | None]:
         """Return what is seen of each host, and the source's newest bundle if it counts.
 
@@ -163,7 +165,7 @@ class ActionModule(LicensingAction):
             display.warning(f"The bundle does not count as evidence: {doubt}")
         return sights, newest_of(bundles, move.source.host) if bundles is not None and not doubts else None
 
-    def _move(self, seen: Mapping[str, Any]) -> Move:
+    def _move(self, seen: Mapping[str, Look]) -> Move:
         args = self._task.args
         licenses = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
         nodes, users = args.get("pro_nodes"), args.get("users")
@@ -178,7 +180,7 @@ class ActionModule(LicensingAction):
             self.flag("offline"),
             str(args.get("requests") or "./aims-license/offline"),
             None if nodes is None else tuple(str(node) for node in nodes),
-            tuple(seen.get(source.host, {}).get("read_only", ())),
+            seen.get(source.host, Look()).read_only,
             names_screenshot=bool(args.get("screenshot")),
             clients=tuple(str(client) for client in args.get("clients") or ()),
             has_package=self.flag("package"),
@@ -278,13 +280,20 @@ def _nodelocks(option: Any) -> dict[str, dict[str, str]]:
     return nodelocks
 
 
-def _seen(option: Any) -> dict[str, Any]:
+def _seen(args: Mapping[str, Any]) -> dict[str, Look]:
+    """Read what tasks have seen of the hosts: their ports and services, and the files that cannot be written."""
+    option = args.get("seen") or {}
     try:
-        seen: dict[str, Any] = _SEEN.read(option, "seen")
+        seen = _SEEN.read(option, "seen")
+        read_only = _READ_ONLY.read(args.get("read_only") or {}, "read_only")
     except WrongShape as wrong:
-        todo = "Write {HOST: {answers: ..., runs: ..., read_only: [...]}}, with what is known of each host."
+        todo = "Write {HOST: {answers: ..., runs: ...}} and {HOST: [FILE, ...]}, with what is known of each host."
         raise refuse(f"{quoted(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
-    return seen
+    looks = {host: seen.get(host, {}) for host in (*seen, *read_only)}
+    return {
+        host: Look(look.get("answers"), look.get("runs"), tuple(read_only.get(host, ())))
+        for host, look in looks.items()
+    }
 
 
 def _read(text: bytes | None) -> dict[str, Any]:

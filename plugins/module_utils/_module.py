@@ -136,6 +136,7 @@ def look(manager: LicenseManager) -> dict[str, Any]:
         "overview": manager.overview().as_dict(),
         "carried": carried_files(manager.carried()),
         "nodelocks": dict(manager.nodelocks()),
+        "read_only": list(manager.read_only()),
         "fingerprint": manager.fingerprint(),
         "places": manager.places(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],

@@ -113,6 +113,13 @@ nodelocks:
   returned: success
   type: dict
   sample: {Nodelocks/015120064022.lock: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824}
+read_only:
+  description: The names of nodelock files of the vendor's server that their owner cannot write. Such a license can
+    neither be updated nor given up.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 fingerprint:
   description: The machine's identity, one salted hash per component.
   returned: success

@@ -109,6 +109,10 @@ options:
     description: What M(aims.licensing.aims_license_info) returned as C(nodelocks), by host. Of a host that is not in
       it, no nodelock is evidence.
     type: dict
+  read_only:
+    description: What M(aims.licensing.aims_license_info) returned as C(read_only), by host. A person makes such files
+      of the source writable before its licenses are given up.
+    type: dict
   screenshot:
     description: A picture of the source's license manager, as a file on the controller. Without it, a person confirms
       the step.
@@ -116,7 +120,7 @@ options:
   seen:
     description:
       - What tasks have seen of the hosts, by their names. C(answers) is whether port 3400 answers, C(runs) whether the
-        service runs, C(read_only) lists the names of nodelock files that cannot be written.
+        service runs.
       - Nothing is known of a host that is not in it.
     type: dict
   dest:

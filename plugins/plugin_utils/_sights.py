@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
@@ -24,9 +24,23 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._places import host
 _LARGEST = 32 << 20
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a task has seen of a host; None where it has not looked.
+
+    :ivar answers: whether port 3400 answers
+    :ivar runs: whether the service runs
+    :ivar read_only: names of nodelock files that cannot be written
+    """
+
+    answers: bool | None = None
+    runs: bool | None = None
+    read_only: tuple[str, ...] = ()
+
+
 def sights_of(
     move: Move,
-    seen: Mapping[str, Mapping[str, Any]],
+    seen: Mapping[str, Look],
     nodelocks: Mapping[str, Mapping[str, str]],
     bundles: Path | None,
     requests: Path | None,
@@ -36,7 +50,7 @@ def sights_of(
 ) -> tuple[dict[str, Sight], list[Problem]]:
     """Return what is seen of each host of a move, and why a bundle does not count.
 
-    :param seen: what tasks have seen of each host: ``{answers, runs}``, each as far as it is known
+    :param seen: what tasks have seen of each host, and of all nodes of PRO, by name
     :param nodelocks: the digests of each host's nodelocks by file name; a host without was not looked at
     :param bundles, requests: folders of the controller
     :param screenshot: a picture of the source's license manager
@@ -51,18 +65,18 @@ def sights_of(
         present.add(SCREENSHOT)
     sights = {}
     for server in (move.source, move.target):
-        look = seen.get(server.host, {})
+        look = seen.get(server.host, Look())
         sights[server.host] = Sight(
             nodelocks.get(server.host),
             bundled,
-            answers=look.get("answers"),
-            runs=look.get("runs"),
+            answers=look.answers,
+            runs=look.runs,
             present=frozenset(present),
         )
-    look = seen.get(PRO, {})
+    look = seen.get(PRO, Look())
     log = _log(pro_log)
     is_named = None if log is None else names_target(log, move.source.address, move.target.address)
-    sights[PRO] = Sight(answers=look.get("answers"), is_named=is_named)
+    sights[PRO] = Sight(answers=look.answers, is_named=is_named)
     return sights, problems
 
 

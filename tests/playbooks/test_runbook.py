@@ -235,6 +235,18 @@ def test_pros_nodes_try_the_target_themselves_and_pros_log_shows_its_settings(ve
     assert (state(vendor, "PRO/reach"), state(vendor, "PRO/strings")) == ("due", "later")
 
 
+def test_a_read_only_nodelock_is_made_writable_before_licenses_are_given_up(lab: Lab) -> None:
+    copy = copied(lab)
+    lock = copy / "Nodelocks" / f"{SERVER.replace('.', '')}.lock"
+    lock.chmod(0o444)
+    must(lab.play("runbook"))
+    step = next(step for step in runbook(lab)["steps"] if step["id"] == "old/read-only")
+    assert [value["text"] for value in step["values"]] == [f"Nodelocks/{lock.name}"]
+    lock.chmod(0o644)
+    must(lab.play("runbook"))
+    assert "old/read-only" not in {step["id"] for step in runbook(lab)["steps"]}
+
+
 def test_where_clients_are_in_the_inventory_their_lists_are_the_playbooks_to_keep(vendor: Lab) -> None:
     vendor.inventory["all"]["children"]["aims_license_clients"] = {"hosts": {"desk": {"ansible_connection": "local"}}}
     vendor.write_inventory()

@@ -120,6 +120,10 @@ class BundledManager:
         names = folder.names("Nodelocks") if folder.path.is_dir() else []
         return {f"Nodelocks/{name}": hashlib.sha256(folder.read(f"Nodelocks/{name}")).hexdigest() for name in names}
 
+    def read_only(self) -> tuple[str, ...]:
+        # Files are replaced here, and not written.
+        return ()
+
     def files(self) -> list[HomeFile]:
         self._home.require()
         self._session.read()

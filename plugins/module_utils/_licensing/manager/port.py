@@ -238,5 +238,8 @@ class LicenseManager(Protocol):
     def nodelocks(self) -> Mapping[str, str]:
         """Return the SHA-256 of the nodelocks' files by name: what shows that they changed."""
 
+    def read_only(self) -> Sequence[str]:
+        """Return the names of nodelock files that their owner cannot write: nothing can be given up then."""
+
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

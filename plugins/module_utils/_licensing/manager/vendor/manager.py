@@ -80,6 +80,11 @@ class VendorManager:
     def nodelocks(self) -> dict[str, str]:
         return self.layout.digests([name for name in self.layout.names if name.startswith(f"{NODELOCKS}/")])
 
+    def read_only(self) -> list[str]:
+        listed = {entry.name for entry in self.layout.entries if entry.is_read_only}
+        names = self.layout.names
+        return sorted(name for name in names if name.startswith(f"{NODELOCKS}/") and names[name] in listed)
+
     def files(self) -> list[HomeFile]:
         names = self.layout.state_files
         size = sum(entry.size for entry in self.layout.entries if entry.name in {self.layout.names[n] for n in names})
