@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook import runbook_page
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from support.browser import complaints
 from support.moves import followed, move, runbook
 from support.worked_example import SERVER
 
@@ -34,7 +35,7 @@ def test_a_person_ticks_the_next_step(page: Chrome) -> None:
     assert f"Deactivate license {SERVER}" in step.text
     step.find_element(By.CSS_SELECTOR, "label").click()
     assert boxes[8].is_selected()
-    assert page.get_log("browser") == []
+    assert complaints(page) == []
 
 
 @pytest.mark.parametrize("width", [360, 800, 1280])

@@ -80,9 +80,14 @@ def completes(lab: Lab) -> None:
     assert report["moved"] == NUMBERS and report["pending"] == []
     assert {one["status"] for one in report["before"]["licenses"]} == {"Active"}
 
-    before = lab.everything()
+    before = finished(lab)
     assert must(lab.play("migrate")).changed == 0
-    assert lab.everything() == before
+    assert finished(lab) == before
+
+
+def finished(lab: Lab) -> dict[str, Any]:
+    """Everything but what interrupted writes have left: a run removes that after a minute."""
+    return {place: seen for place, seen in lab.everything().items() if "/.tmp-" not in place}
 
 
 @pytest.mark.parametrize(

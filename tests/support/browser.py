@@ -75,3 +75,9 @@ def open_browser(
         yield browser
     finally:
         browser.quit()
+
+
+def complaints(browser: webdriver.Chrome) -> list[str]:
+    """Return what the browser said of the pages since it was last asked; of its own start page it is not asked."""
+    found = [str(entry["message"]) for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
+    return [text for text in found if not text.startswith("chrome")]

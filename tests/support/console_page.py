@@ -13,6 +13,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from support.browser import complaints
 from support.licsrv import Server
 
 
@@ -68,5 +69,4 @@ class Console:
 
     def complaints(self) -> list[str]:
         """What the browser said of the page since it was last asked, except for what was expected."""
-        found = [entry["message"] for entry in self.browser.get_log("browser")]
-        return [text for text in found if not any(expected in text for expected in self.expected)]
+        return [text for text in complaints(self.browser) if not any(expected in text for expected in self.expected)]
