@@ -93,7 +93,8 @@ def problems_of(page: str, cited: frozenset[str]) -> list[str]:
     """
     rows, sections = rows_of(page), sections_of(page)
     titles = {anchor_of(title): title for title, _text in sections}
-    problems = [f"{title}: two sections have this heading" for title in duplicates([title for title, _ in sections])]
+    twice = duplicates([title for title, _text in sections])
+    problems = [f"{title}: two sections have this heading" for title in twice]
     for title, text in sections:
         own = [row for row in rows if row.anchor == anchor_of(title)]
         facts = max(len(re.findall(r"^(?:-|\d+\.) ", text, re.MULTILINE)), 1)

@@ -104,7 +104,7 @@ def test_without_a_package_the_installation_is_a_persons_and_with_one_the_playbo
     assert activates(result) == (list(NUMBERS) if platform is LINUX else [])
 
 
-def test_a_license_that_the_source_may_still_have_is_not_activated_until_it_was_moved_or_the_source_is_seen() -> None:
+def test_a_license_that_the_source_may_still_have_is_not_activated() -> None:
     for there in (seen(SERVER), seen(pending=(pending(SERVER),))):
         result = made(declared(), seen(CLIENT), Source("old", there))
         assert activates(result) == [SESSION, CLIENT]
