@@ -49,15 +49,19 @@ def without_nodelock(host: VendorHost) -> None:
         (host.home / f"Nodelocks/{stem(SERVER)}.{kind}").unlink()
 
 
-def an_intent_outlives_a_run_that_is_killed(host: VendorHost) -> None:
-    host.behaves(deactivate="kills its caller before the effect")
+def _is_killed(call: Callable[[], object]) -> None:
+    """Make a call whose command kills its caller, in a process of its own: it has to be that alone."""
     child = os.fork()
     if child == 0:
-        # The command kills its caller, and that has to be this process alone.
         with suppress(BaseException):
-            host.deactivate()
+            call()
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def an_intent_outlives_a_run_that_is_killed(host: VendorHost) -> None:
+    host.behaves(deactivate="kills its caller before the effect")
+    _is_killed(host.deactivate)
     host.behaves()
     assert "a run that was cut off" in str(host.refused(host.deactivate)) and host.runs() == 1
 
@@ -65,12 +69,7 @@ def an_intent_outlives_a_run_that_is_killed(host: VendorHost) -> None:
 def an_activations_intent_outlives_a_run_that_is_killed(host: VendorHost) -> None:
     without_nodelock(host)
     host.behaves("kills its caller before the effect")
-    child = os.fork()
-    if child == 0:
-        with suppress(BaseException):
-            host.activate()
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    _is_killed(host.activate)
     host.behaves()
     assert "a run that was cut off" in str(host.refused(host.activate)) and host.runs("--nodelock-activate") == 1
 

@@ -259,26 +259,26 @@ class EntryList:
 
     def _with(self, new: Sequence[Line], copied: Sequence[Line], is_first: bool, end: bytes) -> EntryList:
         """Return the list with lines that it may have already, below those that they were copied from or on top."""
-        new = [line for at, line in enumerate(new) if not any(line.says_the_same_as(one) for one in new[:at])]
-        places = [next((at for at, line in enumerate(self.lines) if line.says_the_same_as(one)), None) for one in new]
-        missing = [one for one, at in zip(new, places) if at is None]
+        new = [line for at, line in enumerate(new) if not any(line.says_the_same_as(other) for other in new[:at])]
+        places = [next((at for at, own in enumerate(self.lines) if own.says_the_same_as(line)), None) for line in new]
+        missing = [line for line, at in zip(new, places) if at is None]
         if is_first:
-            wanted = [one if at is None else self.lines[at] for one, at in zip(new, places)]
+            declared = [line if at is None else self.lines[at] for line, at in zip(new, places)]
             rest = [line for at, line in enumerate(self.lines) if at not in places]
             top = next((at for at, line in enumerate(rest) if line.kind), len(rest))
-            placed = [*rest[:top], *wanted, *rest[top:]]
+            ordered = [*rest[:top], *declared, *rest[top:]]
         else:
             below = copied or self.known
             last = max((at for at, line in enumerate(self.lines) if line in below), default=len(self.lines) - 1)
-            placed = [*self.lines[: last + 1], *missing, *self.lines[last + 1 :]]
-        return replace(self, lines=tuple(self._ended(placed, missing, end)))
+            ordered = [*self.lines[: last + 1], *missing, *self.lines[last + 1 :]]
+        return replace(self, lines=tuple(self._ended(ordered, missing, end)))
 
-    def _ended(self, placed: Sequence[Line], missing: Sequence[Line], end: bytes) -> Iterator[Line]:
+    def _ended(self, ordered: Sequence[Line], missing: Sequence[Line], end: bytes) -> Iterator[Line]:
         """Give each line an end but the last, which has one if the list had."""
         usual = next((line.end for line in self.lines if line.end), end)
         ends_open = bool(self.lines) and not self.lines[-1].end
-        for at, line in enumerate(placed):
-            if at < len(placed) - 1:
+        for at, line in enumerate(ordered):
+            if at < len(ordered) - 1:
                 yield line if line.end else line.with_end(usual)
             elif line in missing:
                 yield line.with_end(b"" if ends_open else line.end or usual)

@@ -18,6 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import plain_declared, read_declared
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import (
+    COMMANDS,
     has_vendors,
     side_of,
     side_problems,
@@ -82,7 +83,7 @@ def _vendors(host: HostVariables, source: HostVariables | None) -> dict[str, Any
 
 def _registers(host: HostVariables) -> bool:
     """Return whether a command is named that registers users; a wrong one is refused as such."""
-    named = host.get("aims_license_server_vendor_commands")
+    named = host.get(COMMANDS)
     return isinstance(named, Mapping) and Purpose.REGISTER_USER.value in named
 
 

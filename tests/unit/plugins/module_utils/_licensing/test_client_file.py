@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client_entries import ABSENT, PRESENT, Change
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.client_file import Edited, LocalFile, edit
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
+from support.needs import needs_root
 
 OLD, NEW = "old:3400", "new:3400"
 LIST = b"1\tnetwork\told:3400\r\n"
@@ -65,7 +66,7 @@ def test_a_list_is_found_by_both_names_in_both_folders_and_its_original_is_kept_
     assert sorted(place.parent.iterdir()) == [place, original]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+@needs_root
 def test_owner_and_group_stay(tmp_path: Path) -> None:
     place = config(tmp_path) / "licenses.cfg"
     place.write_bytes(LIST)
