@@ -205,7 +205,7 @@ LOOKS = st.tuples(
     | st.text("0123456789%&=abcdef", max_size=8),
 )
 _METRIC = re.compile(
-    r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"\\\n]*(\\.[^"\\\n]*)*"\})? (-?[0-9.e+-]+|\+Inf|NaN))'
+    r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"\\\n]*(\\.[^"\\\n]*)*",?)+\})? (-?[0-9.e+-]+|\+Inf|NaN))'
 )
 
 

@@ -99,6 +99,7 @@ class SeatAllocator:
             self._now(),
         )
         if not self.pool.take(seat, grant.seats):
+            self.metrics.demand.refuse(grant.number, profile.name, user=request.user, client=request.client)
             raise no_seat(profile.name, grant.number, grant.seats)
         self._takes[seat.number] = []
         self._store.add(seat)
@@ -249,6 +250,7 @@ class SeatAllocator:
             failed = failed or gone()
         elif failed is None:
             self.pool.hold(seat)
+            self.metrics.demand.grant(seat.license, user=seat.user, client=seat.client)
             failed = self._recheck(seat)
         else:
             self.pool.undo(seat)

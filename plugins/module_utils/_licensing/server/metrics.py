@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from .demand import Demand
+
+# What follows the name, a suffix or labels; and the value.
+Sample = tuple[str, float]
+# Name, kind, help, samples.
+Family = tuple[str, str, str, Iterable[Sample]]
+
 _SIZES = (1, 4, 16, 64, 256)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -33,6 +40,7 @@ class Metrics:
 
     :ivar takes: number by result: ``granted``, or the refusal's code
     :ivar revoked: seats that ended because their license is not served
+    :ivar demand: what was asked for and not there
     """
 
     def __init__(self) -> None:
@@ -44,6 +52,7 @@ class Metrics:
         self.failures = 0
         self.sizes = Histogram(_SIZES)
         self.seconds = Histogram(_SECONDS)
+        self.demand = Demand()
 
     def batch(self, size: int, seconds: float, recorded: bool) -> None:
         """Count a transaction of the seat store."""
@@ -52,28 +61,38 @@ class Metrics:
         self.failures += not recorded
 
 
-def render(families: Iterable[tuple[str, str, str, Iterable[tuple[str, float]]]]) -> str:
-    """Render families of ``(name, kind, help, samples)``. A sample is ``(labels or suffix, value)``."""
+def render(families: Iterable[Family]) -> str:
+    """Render families in their text format."""
     lines = []
     for name, kind, text, samples in families:
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-        lines += [f"{name}{rest} {value:.9g}" for rest, value in samples]
+        lines += [f"{name}{rest} {_number(value)}" for rest, value in samples]
     return "\n".join(lines) + "\n"
 
 
-def labelled(label: str, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+def labels(**values: str) -> str:
+    """Return labels as they follow a name. Values may have any characters."""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in values.items()) + "}"
+
+
+def labelled(label: str, values: Mapping[str, float]) -> Iterator[Sample]:
     """Yield a sample for each value of a label."""
     for name, value in values.items():
-        yield f'{{{label}="{_escaped(name)}"}}', value
+        yield labels(**{label: name}), value
 
 
-def histogram_samples(histogram: Histogram) -> Iterator[tuple[str, float]]:
+def histogram_samples(histogram: Histogram) -> Iterator[Sample]:
     """Yield the samples of a histogram."""
     for bound, count in zip(histogram.bounds, histogram.counts):
         yield f'_bucket{{le="{bound:g}"}}', count
     yield '_bucket{le="+Inf"}', histogram.count
     yield "_sum", histogram.sum
     yield "_count", histogram.count
+
+
+def _number(value: float) -> str:
+    # Times need all their digits.
+    return str(int(value)) if value == int(value) else f"{value:.9g}"
 
 
 def _escaped(text: str) -> str:

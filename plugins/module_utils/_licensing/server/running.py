@@ -20,7 +20,7 @@ from ..home.store import PRODUCT, Home
 from ..model import now_utc
 from ..overview import ClientView, Overview, Usage
 from .allocator import SeatAllocator
-from .metrics import histogram_samples, labelled, render
+from .exposition import exposition
 from .seat_store import SeatStore
 
 # Maximum number of clients in the overview.
@@ -68,10 +68,13 @@ class Running:
 
         :raises LicensingError: the home or the seat store cannot be read
         """
+        problems = self.allocator.entitlements.current().problems
+        if problems:
+            raise LicensingError(problems)
+        return self._overview(tuple(ClientView.of_row(row) for row in self.store.clients(None, SHOWN)))
+
+    def _overview(self, shown: tuple[ClientView, ...]) -> Overview:
         snapshot, pool = self.allocator.entitlements.current(), self.allocator.pool
-        if snapshot.problems:
-            raise LicensingError(snapshot.problems)
-        shown = tuple(ClientView.of_row(row) for row in self.store.clients(None, SHOWN))
         usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool))
         state = State(
             snapshot.config, snapshot.installed, snapshot.intents, self.allocator.entitlements.fingerprint, now_utc()
@@ -90,48 +93,9 @@ class Running:
 
     def metrics(self) -> str:
         """Return the metrics in the text form of Prometheus."""
-        snapshot, pool, counted = self.allocator.entitlements.current(), self.allocator.pool, self.allocator.metrics
-        granted = {n: g.seats if g.problem is None else 0 for n, g in snapshot.licenses.items()}
-        licenses, profiles = pool.licenses(), pool.profiles()
-        families = (
-            ("build_info", "gauge", "The running version.", [(f'{{version="{VERSION}"}}', 1)]),
-            ("ready", "gauge", "Whether the home can be read.", [("", not snapshot.problems)]),
-            ("maintenance", "gauge", "Whether maintenance mode is on.", [("", snapshot.maintenance)]),
-            ("clients_total", "gauge", "Seats that are held.", [("", len(pool))]),
-            (
-                "license_seats_granted",
-                "gauge",
-                "Seats that a license grants here.",
-                labelled("license", granted),
-            ),
-            (
-                "license_seats_in_use",
-                "gauge",
-                "Seats in use by license.",
-                labelled("license", {**dict.fromkeys(granted, 0), **licenses}),
-            ),
-            (
-                "profile_seats_granted",
-                "gauge",
-                "Seats that the license of a profile grants here; profiles may share a license.",
-                labelled("profile", {p.name: granted.get(p.license, 0) for p in snapshot.profiles.values()}),
-            ),
-            (
-                "profile_seats_in_use",
-                "gauge",
-                "Seats in use by profile.",
-                labelled("profile", {**dict.fromkeys(snapshot.profiles, 0), **profiles}),
-            ),
-            ("takes_total", "counter", "Answers to takes by result.", labelled("result", counted.takes)),
-            ("heartbeats_total", "counter", "Answers to heartbeats by result.", labelled("result", counted.heartbeats)),
-            ("releases_total", "counter", "Answers to releases by result.", labelled("result", counted.releases)),
-            ("expired_total", "counter", "Seats that ended without a heartbeat.", [("", counted.expired)]),
-            ("revoked_total", "counter", "Seats that ended with their license.", [("", counted.revoked)]),
-            ("commit_failures_total", "counter", "Batches that could not be recorded.", [("", counted.failures)]),
-            ("commit_changes", "histogram", "Changes per recorded batch.", histogram_samples(counted.sizes)),
-            ("commit_seconds", "histogram", "Seconds to record a batch.", histogram_samples(counted.seconds)),
-        )
-        return render((f"licsrv_{name}", kind, text, samples) for name, kind, text, samples in families)
+        problems = self.allocator.entitlements.current().problems
+        overview = None if problems else self._overview(())
+        return exposition(overview, self.allocator, self.started)
 
 
 def _without_number(row: Mapping[str, Any]) -> dict[str, Any]:

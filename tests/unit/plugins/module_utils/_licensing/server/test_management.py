@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
     CLIENT,
     HOME,
@@ -21,21 +19,7 @@ from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensi
     USER,
     Site,
     take,
-    why,
 )
-from prometheus_client.parser import text_string_to_metric_families
-from support.licsrv import Server
-
-
-def metrics(server: Server) -> dict[tuple[str, str], float]:
-    """Return the metrics by name and label, as Prometheus itself reads them."""
-    status, text = server.ask("GET", "/metrics", port=3401)
-    assert status == 200
-    return {
-        (sample.name, ",".join(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def test_the_status(site: Site) -> None:
@@ -114,44 +98,6 @@ def test_the_overview_holds_a_hundred_clients_and_pages_hold_all(site: Site) -> 
 def test_what_is_no_page_is_refused(site: Site, query: str) -> None:
     status, answer = site.serve().ask("GET", f"/v1/clients?{query}", port=3401)
     assert (status, answer["code"]) == (400, "malformed")
-
-
-def test_metrics_count_what_was_answered(site: Site) -> None:
-    server = site.serve()
-    assert metrics(server)["licsrv_build_info", VERSION] == 1
-    seats = [take(server)["seat"] for _seat in range(8)]
-    assert why(take, server) == "no_seat"
-    server.seats.heartbeat(seats[0])
-    server.seats.release(seats[0])
-    server.seats.release(seats[0])
-    assert why(server.seats.heartbeat, seats[0]) == "gone"
-    expected: Mapping[tuple[str, str], float] = {
-        ("licsrv_ready", ""): 1,
-        ("licsrv_maintenance", ""): 0,
-        ("licsrv_clients_total", ""): 7,
-        ("licsrv_license_seats_granted", SESSION): 8,
-        ("licsrv_license_seats_in_use", SESSION): 7,
-        ("licsrv_license_seats_in_use", CLIENT): 0,
-        ("licsrv_profile_seats_granted", "PROSession"): 8,
-        ("licsrv_profile_seats_in_use", "PROSession"): 7,
-        ("licsrv_takes_total", "granted"): 8,
-        ("licsrv_takes_total", "no_seat"): 1,
-        ("licsrv_heartbeats_total", "kept"): 1,
-        ("licsrv_heartbeats_total", "gone"): 1,
-        ("licsrv_releases_total", "released"): 1,
-        ("licsrv_releases_total", "not_held"): 1,
-        ("licsrv_commit_changes_sum", ""): 9,
-        ("licsrv_commit_changes_count", ""): 9,
-        ("licsrv_commit_failures_total", ""): 0,
-    }
-    found = metrics(server)
-    assert {key: found[key] for key in expected} == expected
-    site.fence(SESSION)
-    site.host.manager.set_maintenance(Maintenance(True))
-    assert why(server.seats.heartbeat, seats[1]) == "gone"
-    found = metrics(server)
-    assert found["licsrv_license_seats_granted", SESSION] == 0
-    assert (found["licsrv_maintenance", ""], found["licsrv_revoked_total", ""]) == (1, 1)
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "evil.example.com:3401", "127.0.0.1.evil.example.com"])
