@@ -82,6 +82,21 @@ options:
         under the name of another license's profile.
     type: bool
     default: false
+  profile_order:
+    description:
+      - The order of all profiles that are declared for this host, if O(licenses) are only some of its declared
+        licenses. Without it, the profiles of O(licenses) come first.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      license:
+        description: The license number.
+        type: str
+        required: true
+      name:
+        description: The profile's name. Omit it for a license without a declared profile.
+        type: str
   users:
     description:
       - The registered users, as C(DOMAIN\\user). Without it, they stay as they are.
@@ -218,6 +233,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._authority_argspec 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
     read_declared_licenses,
     read_numbers,
+    read_places,
     read_profiles,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
@@ -260,6 +276,7 @@ def activation_of(params: dict[str, Any]) -> Activation:
         returned=read_numbers(params["returned"], "returned"),
         keep_profiles=params["keep_profiles"],
         source=params["source"],
+        places=read_places(params["profile_order"], "profile_order"),
     )
 
 
@@ -284,6 +301,12 @@ def main() -> None:
         "profiles": PROFILES,
         "seen": {"type": "dict"},
         "keep_profiles": {"type": "bool", "default": False},
+        "profile_order": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {"license": {"type": "str", "required": True}, "name": {"type": "str"}},
+        },
         "bundle": {"type": "path"},
         "license_files": {"type": "path"},
         "files": {

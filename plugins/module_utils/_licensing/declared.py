@@ -19,6 +19,7 @@ class DeclaredLicense:
 
     :ivar activation_code: None if no request is to be made; a pending exchange is still finished
     :ivar transfers_spent: the days of earlier transfers that no ledger of ours knows, as ISO dates
+    :ivar source: the host that it comes from; None for the one that its target names for all
     """
 
     number: str
@@ -27,6 +28,7 @@ class DeclaredLicense:
     default: bool = False
     nodelock: str = MACHINE
     transfers_spent: tuple[str, ...] = ()
+    source: str | None = None
 
 
 def read_declared_licenses(entries: object, where: str, without_codes: bool = False) -> tuple[DeclaredLicense, ...]:
@@ -76,7 +78,8 @@ def read_numbers(entries: object, where: str) -> tuple[str, ...]:
 
 
 SPENT = "transfers_spent"
-_LICENSE_KEYS = {"number", "activation_code", "profile", "default", "nodelock", SPENT}
+SOURCE = "source"
+_LICENSE_KEYS = {"number", "activation_code", "profile", "default", "nodelock", SOURCE, SPENT}
 
 
 def _read_license(entry: object, where: str, without_code: bool) -> DeclaredLicense:
@@ -98,6 +101,8 @@ def _read_license(entry: object, where: str, without_code: bool) -> DeclaredLice
         readers["profile"] = parse_profile
     if entry.get(SPENT) is not None:
         readers[SPENT] = _read_days
+    if entry.get(SOURCE) is not None:
+        readers[SOURCE] = _read_host
     for key, reader in readers.items():
         try:
             values[key] = reader(entry.get(key), f"{where}.{key}")
@@ -122,6 +127,12 @@ def _read_days(days: object, where: str) -> tuple[str, ...]:
     if not isinstance(days, (list, tuple)):
         raise refuse(f"{quoted(days)} is not a list of days.", where, "Write a list of dates, such as [2026-03-01].")
     return tuple(sorted({parse_date(day, where) for day in days}))
+
+
+def _read_host(host: object, where: str) -> str:
+    if not isinstance(host, str) or not host:
+        raise refuse(f"{quoted(host)} is not the name of a host.", where, "Name a host of the inventory.")
+    return host
 
 
 def _repeats(names: Iterable[str], noun: str, verb: str, where: str) -> list[Problem]:
@@ -195,6 +206,43 @@ def keep_profiles(
         if license.number not in having and all(profile.license != license.number for profile in made):
             made.append(Profile(free_name(current, made, declared), license.number, license.default))
     return (*current, *made)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the order of a host's declared profiles.
+
+    :ivar name: None for a license without a declared profile
+    """
+
+    license: str
+    name: str | None = None
+
+
+def in_places(profiles: Sequence[Profile], places: Sequence[Place]) -> tuple[Profile, ...]:
+    """Put profiles into the declared order: a license's undeclared ones beside its own, those of others below."""
+    own = {place.license: at for at, place in reversed(list(enumerate(places)))}
+    at_name = {place.name: at for at, place in enumerate(places) if place.name is not None}
+
+    def key(profile: Profile) -> tuple[int, bool]:
+        at = at_name.get(profile.name)
+        return (at, False) if at is not None else (own.get(profile.license, len(places)), True)
+
+    return tuple(sorted(profiles, key=key))
+
+
+def read_places(entries: Sequence[Mapping[str, Any]], where: str) -> tuple[Place, ...]:
+    """Read the order of declared profiles, ``[{license, name}]``.
+
+    :raises LicensingError: a number or a name is invalid
+    """
+    return tuple(
+        Place(
+            parse_number(entry.get("license"), f"{where}[{at}].license"),
+            None if entry.get("name") is None else parse_profile(entry.get("name"), f"{where}[{at}].name"),
+        )
+        for at, entry in enumerate(entries)
+    )
 
 
 def named(licenses: Sequence[DeclaredLicense], further: Sequence[Profile]) -> list[Profile]:

@@ -20,8 +20,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.windows_paths import parse_path
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import platform_of
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import source_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import check_absolute
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import sources_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     CLIENTS,
     TARGETS,
@@ -58,15 +58,16 @@ def read_clients(
         problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
     servers = []
     for target in targets:
-        source = source_of(hosts[target], hosts, problems)
-        pair = [hosts[target]] if source is None else [hosts[source], hosts[target]]
-        addresses = [_address(host, problems) for host in pair]
-        for host in pair:
-            problems += host.unknown() + host.problems
-        if len(pair) == 2 and addresses[0] == addresses[1]:
-            todo = f"Set ansible_host or {ADDRESS} to the address of each."
-            problems.append(Problem(f"Source and target have one address, {addresses[0]}.", hosts[target].host, todo))
-        servers.append({"source": addresses[0], "target": addresses[-1]})
+        there = _address(hosts[target], problems)
+        sources = sources_of(hosts[target], hosts, problems)
+        for name in (target, *sources):
+            problems += hosts[name].unknown() + hosts[name].problems
+        for source in sources:
+            here = _address(hosts[source], problems)
+            if here == there:
+                todo = f"Set ansible_host or {ADDRESS} to the address of each."
+                problems.append(Problem(f"Source and target have one address, {here}.", target, todo))
+            servers.append({"source": here, "target": there})
     if problems:
         raise LicensingError(dict.fromkeys(problems))
     return servers

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    SOURCE,
     SPENT,
     read_declared_licenses,
     read_profiles,
@@ -115,7 +116,23 @@ def plain_declared(host: HostVariables) -> dict[str, Any]:
         license.pop("activation_code")
         # Only the record of a move of the vendor's server counts them.
         license.pop(SPENT, None)
+        # It has decided by now which pair the license belongs to.
+        license.pop(SOURCE, None)
         license["number"] = parse_number(license["number"])
     for profile in profiles:
         profile["license"] = parse_number(profile["license"])
     return {"licenses": licenses, "profiles": profiles}
+
+
+def part_of(declared: Mapping[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
+    """Return the part of declared licenses and profiles that belongs to some licenses."""
+    return {
+        "licenses": [license for license in declared["licenses"] if license["number"] in numbers],
+        "profiles": [profile for profile in declared["profiles"] if profile["license"] in numbers],
+    }
+
+
+def order_of(declared: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the places of declared profiles in their order, those of the licenses first, as ``{license, name}``."""
+    own = [{"license": license["number"], "name": license.get("profile")} for license in declared["licenses"]]
+    return [*own, *({"license": profile["license"], "name": profile["name"]} for profile in declared["profiles"])]

@@ -23,8 +23,9 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves im
     side_of,
     side_problems,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import source_of, unplaceable
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import unplaceable
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import read_server
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import sources_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, HostVariables
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import LICENSES, code_variables
 
@@ -64,10 +65,15 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
 
 def _source(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> HostVariables | None:
     """Return the vendor's server that the host's licenses come from; the bundled one has none of the vendor's."""
-    if not has_vendors(host) or host.get("aims_license_migrate_source") is None:
+    if not has_vendors(host):
         return None
-    source = source_of(host, hosts, problems)
-    return hosts[source] if source is not None and has_vendors(hosts[source]) else None
+    named = sources_of(host, hosts, problems, required=False)
+    sources = [source for source in named if has_vendors(hosts[source])]
+    if len(sources) > 1:
+        what = f"Licenses of {host.host} come from {' and '.join(sources)}: reconcile can compare with one host only."
+        todo = "Move them by the playbook migrate, then remove the sources from the inventory."
+        problems.append(Problem(what, f"inventory host {host.host}", todo))
+    return hosts[sources[0]] if sources else None
 
 
 def _vendors(host: HostVariables, source: HostVariables | None) -> dict[str, Any]:

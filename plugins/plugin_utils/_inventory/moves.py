@@ -27,12 +27,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     read_commands,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
+    part_of,
     plain_declared,
     read_declared,
     spent_transfers,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import source_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import check_absolute
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import sources_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     as_text,
@@ -55,8 +56,8 @@ _HOMES = {Platform.LINUX: "/usr/local/Aimms", Platform.WINDOWS: r"C:\ProgramData
 
 def read_moves(
     targets: Sequence[str], hosts: Mapping[str, HostVariables], *, required: bool = False
-) -> dict[str, dict[str, Any]]:
-    """Return the moves of the vendor's license server by target, as plain data without activation codes.
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the moves of the vendor's license server by target, one for each source, without activation codes.
 
     Each is ``{migrate, rollback, licenses, profiles, users, codes, offline, pro_nodes, pro_log, screenshot}``.
     ``migrate`` and ``rollback`` are ``{source, target}``, each ``{host, platform, address, home, package, options,
@@ -67,20 +68,19 @@ def read_moves(
     :param required: whether to refuse an inventory without any
     :raises LicensingError: with everything that is wrong
     """
-    moves: dict[str, dict[str, Any]] = {}
+    moves: dict[str, list[dict[str, Any]]] = {}
     problems: list[Problem] = []
     for target in targets:
         host = hosts[target]
         if not has_vendors(host):
             continue
         declared_problems = read_declared(host)[1]
-        source = source_of(host, hosts, problems)
-        sides = [host] if source is None else [host, hosts[source]]
+        sources = sources_of(host, hosts, problems)
         problems += declared_problems
-        for side in sides:
+        for side in (host, *(hosts[source] for source in sources)):
             problems += side_problems(side, is_source=side is not host)
-        if source is not None and not problems:
-            moves[target] = _move(host, hosts[source])
+        if sources and not problems:
+            moves[target] = [_move(host, hosts[source], numbers) for source, numbers in sources.items()]
     if required and not problems and not moves:
         todo = "Set aims_license_server_backend: vendor for both hosts of a pair. A runbook is of such a pair only."
         problems.append(Problem("No host of aims_license_targets has the vendor's license server.", "inventory", todo))
@@ -129,10 +129,9 @@ def side_problems(host: HostVariables, *, is_source: bool) -> list[Problem]:
     return problems + host.unknown() + host.problems
 
 
-def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
-    declared = plain_declared(target)
+def _move(target: HostVariables, source: HostVariables, numbers: Sequence[str]) -> dict[str, Any]:
+    declared = part_of(plain_declared(target), numbers)
     spent = spent_transfers(target)
-    numbers = tuple(license["number"] for license in declared["licenses"])
     there, here = side_of(source), side_of(target)
     return {
         "migrate": {"source": there, "target": here},
@@ -140,7 +139,7 @@ def _move(target: HostVariables, source: HostVariables) -> dict[str, Any]:
         **declared,
         "licenses": [{**license, SPENT: spent.get(license["number"], [])} for license in declared["licenses"]],
         "users": target.get("aims_license_server_users"),
-        "codes": code_variables(target.written(LICENSES), numbers),
+        "codes": code_variables(target.written(LICENSES), tuple(numbers)),
         "offline": target.get("aims_license_server_authority") == OFFLINE,
         "pro_nodes": target.get(PRO_NODES),
         "pro_log": target.get("aims_license_pro_log"),

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,16 +15,22 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import (
     check_users,
+    order_of,
+    part_of,
     plain_declared,
     read_declared,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.grants import check_grants
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.servers import Server, read_server
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import (
+    check_lost,
+    is_lost,
+    sources_of,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     DEFAULT_LEDGER,
     LEDGER,
     REHEARSE_AUTHORITY,
-    SOURCES,
     TARGETS,
     HostVariables,
     as_text,
@@ -35,12 +40,14 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._places import host
 
 def read_pairs(
     targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool = False
-) -> dict[str, dict[str, Any]]:
-    """Return the pairs of an inventory by target, as plain data: ``{migrate, rollback, licenses, profiles, ledger}``.
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the pairs of an inventory by target, one for each source of its licenses, as plain data.
 
-    ``migrate`` and ``rollback`` are each ``{source, target}``, two of :class:`Server`; a rollback swaps them. The
-    declared licenses and profiles are in their order, with their license numbers in the form that results have, and
-    without activation codes. ``ledger`` is the authority in which a rehearsal issues its licenses.
+    A pair is ``{migrate, rollback, licenses, profiles, order, lost, ledger}``. ``migrate`` and ``rollback`` are each
+    ``{source, target}``, two of :class:`Server`; a rollback swaps them. The declared licenses and profiles are those
+    that come from the pair's source, in their order, with their license numbers in the form that results have, and
+    without activation codes. ``order`` has the places of all profiles that are declared for the target, ``lost`` says
+    whether the source is declared lost, and ``ledger`` is the authority in which a rehearsal issues its licenses.
 
     :param targets: the hosts of group aims_license_targets
     :param hosts: every host of the inventory
@@ -51,30 +58,28 @@ def read_pairs(
     if not targets:
         todo = f"Put the new hosts into the group {TARGETS}, each with aims_license_migrate_source."
         problems.append(Problem(f"No host is in the group {TARGETS}.", "inventory", todo))
-    servers: dict[str, tuple[Server, Server]] = {}
-    claimed: dict[str, list[str]] = {}
-    wrong: dict[str, list[Problem]] = {}
+    servers: dict[str, Server] = {}
+    sources: dict[str, dict[str, list[str]]] = {}
     numbers: dict[str, list[str]] = {}
     for target in targets:
         host = hosts[target]
-        server, invalid = read_server(host, rehearsal=rehearsal)
+        servers[target], invalid = read_server(host, rehearsal=rehearsal)
         declared, more = read_declared(host)
         problems += invalid + more
         for number in dict.fromkeys(declared):
             numbers.setdefault(number, []).append(target)
-        source = source_of(host, hosts, problems)
-        if source is not None:
-            claimed.setdefault(source, []).append(target)
-            source_server, wrong[source] = read_server(hosts[source], rehearsal=rehearsal)
+        sources[target] = sources_of(host, hosts, problems)
+        problems += check_lost(host, list(sources[target]), hosts)
+    claimed = list(dict.fromkeys(source for target in targets for source in sources[target]))
+    for source in claimed:
+        if source not in servers:
+            servers[source], invalid = read_server(hosts[source], rehearsal=rehearsal)
             # A rollback registers them after it has deactivated the licenses.
-            wrong[source] += check_users(hosts[source])
-            servers[target] = (source_server, server)
-    problems += unplaceable([*targets, *claimed], [(at, target) for at in claimed for target in claimed[at]])
-    for source, claimants in claimed.items():
-        problems += wrong[source] if source not in targets else []
-        if len(claimants) > 1:
-            todo = "Give each target a source of its own."
-            problems.append(Problem(f"{', '.join(claimants)} share the source {source}.", "inventory", todo))
+            problems += invalid + check_users(hosts[source])
+    problems += unplaceable(
+        [*targets, *claimed], [(source, target) for target in targets for source in sources[target]]
+    )
+    problems += one_server_twice(servers, hosts)
     problems += [
         Problem(f"License {number} is declared for {' and '.join(at)}.", "inventory", "Declare it for one target only.")
         for number, at in numbers.items()
@@ -86,17 +91,50 @@ def read_pairs(
         problems += hosts[name].unknown() + hosts[name].problems
     if problems:
         raise LicensingError(dict.fromkeys(problems))
-    return {target: _pair(source, server, hosts) for target, (source, server) in servers.items()}
+    return {
+        target: [
+            _pair(servers[source], servers[target], hosts, numbers=moved) for source, moved in sources[target].items()
+        ]
+        for target in targets
+    }
 
 
-def _pair(source: Server, target: Server, hosts: Mapping[str, HostVariables]) -> dict[str, Any]:
-    declared = hosts[target.host]
+def _pair(
+    source: Server, target: Server, hosts: Mapping[str, HostVariables], *, numbers: Sequence[str]
+) -> dict[str, Any]:
+    host = hosts[target.host]
+    declared = plain_declared(host)
     return {
         "migrate": {"source": source.as_dict(), "target": target.as_dict()},
         "rollback": {"source": target.as_dict(), "target": source.as_dict()},
-        **plain_declared(declared),
-        "ledger": _ledger(declared, hosts, source.authority),
+        **part_of(declared, numbers),
+        "order": order_of(declared),
+        "lost": is_lost(host, hosts[source.host]),
+        "ledger": _ledger(host, hosts, source.authority),
     }
+
+
+def one_server_twice(servers: Mapping[str, Server], hosts: Mapping[str, HostVariables]) -> list[Problem]:
+    """Return the problems of hosts that are one license server under two names, with different settings.
+
+    Each run would undo what the one before it has set.
+    """
+    problems: list[Problem] = []
+    first: dict[tuple[str, str, str], Server] = {}
+    for server in servers.values():
+        host = hosts[server.host]
+        is_local = as_text(host.get("ansible_connection", "")) == "local"
+        address = "" if is_local else as_text(host.get("ansible_host", server.host))
+        other = first.setdefault((address, server.root, server.home), server)
+        if (server.listen, server.service, server.authority) != (other.listen, other.service, other.authority):
+            problems.append(
+                Problem(
+                    f"{other.host} and {server.host} are the same license server, with different settings.",
+                    f"inventory host {server.host}",
+                    "Declare the same aims_license_server_listen, _service and _authority for both, or use one name.",
+                )
+            )
+    return problems
 
 
 def _ledger(target: HostVariables, hosts: Mapping[str, HostVariables], authority: str) -> str:
@@ -127,26 +165,6 @@ def unplaceable(hosts: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[
     problems = [host_problem(host) for host in dict.fromkeys(hosts)]
     wrong = [problem for problem in problems if problem is not None]
     return wrong or [problem for problem in (pair_problem(*pair) for pair in pairs) if problem is not None]
-
-
-def source_of(host: HostVariables, hosts: Mapping[str, HostVariables], problems: list[Problem]) -> str | None:
-    """Return the source that a target names; where that is no other host of the inventory, add to the problems."""
-    name = "aims_license_migrate_source"
-    declared = host.get(name)
-    source = as_text(declared)
-    if declared is None:
-        problems.append(
-            Problem("The target names no source.", host.where(name), "Name the host that the licenses come from.")
-        )
-    elif source == host.host:
-        problems.append(Problem("Source and target are the same host.", host.where(name), "Name the other host."))
-    elif source not in hosts:
-        near = difflib.get_close_matches(source[:300], list(hosts), 1)
-        todo = f"Add it to the group {SOURCES}" + (f", or did you mean {near[0]}?" if near else ".")
-        problems.append(Problem(f"The source {redact(source)} is not in the inventory.", host.where(name), todo))
-    else:
-        return source
-    return None
 
 
 def check_names(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> None:

@@ -15,10 +15,10 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import parse_number, parse_profile
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import mappings, numbers_by_source
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import (
     TARGETS,
     HostVariables,
-    as_text,
     variables_of,
 )
 
@@ -40,27 +40,33 @@ def with_declared_profiles(overview: Overview, host: str, task_vars: Mapping[str
 
 
 def declared_profiles(host: str, targets: Sequence[str], read: Callable[[str], HostVariables]) -> list[ProfileView]:
-    """Return the profiles that are declared for a host, or for the target that it is the source of.
+    """Return the profiles that are declared for a host, or else for the targets that its licenses go to.
 
     What cannot be read is left out: a wrong inventory is the inventory check's to refuse.
 
     :param targets: the hosts of group aims_license_targets
     :param read: returns the variables of a host
     """
-    owners = [host, *(name for name in targets if name != host)]
-    for owner in owners:
-        variables = read(owner)
-        is_own = owner == host or as_text(variables.get("aims_license_migrate_source", "")) == host
-        profiles = [*_of_licenses(variables.get(_LICENSES)), *_further(variables.get(_PROFILES))] if is_own else []
-        if profiles:
-            return profiles
-    return []
+    own = _profiles(read(host))
+    if own:
+        return own
+    profiles: list[ProfileView] = []
+    for target in targets:
+        if target != host:
+            variables = read(target)
+            numbers = numbers_by_source(variables).get(host, [])
+            profiles += [profile for profile in _profiles(variables) if profile.license in numbers]
+    return profiles
+
+
+def _profiles(variables: HostVariables) -> list[ProfileView]:
+    return [*_of_licenses(variables.get(_LICENSES)), *_further(variables.get(_PROFILES))]
 
 
 def _of_licenses(licenses: object) -> list[ProfileView]:
     return [
         profile
-        for entry in _mappings(licenses)
+        for entry in mappings(licenses)
         if (profile := _profile(entry.get("profile"), entry.get("number"), entry.get("default"))) is not None
     ]
 
@@ -68,13 +74,9 @@ def _of_licenses(licenses: object) -> list[ProfileView]:
 def _further(profiles: object) -> list[ProfileView]:
     return [
         profile
-        for entry in _mappings(profiles)
+        for entry in mappings(profiles)
         if (profile := _profile(entry.get("name"), entry.get("license"), entry.get("default"))) is not None
     ]
-
-
-def _mappings(entries: object) -> list[Mapping[str, Any]]:
-    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, (list, tuple)) else []
 
 
 def _profile(name: object, number: object, default: object) -> ProfileView | None:

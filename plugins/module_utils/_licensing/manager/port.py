@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Protocol
 
 from ..channel.base import Channel
-from ..declared import DeclaredLicense
+from ..declared import DeclaredLicense, Place
 from ..documents import Realm
 from ..errors import Problem
 from ..model import Profile
@@ -105,6 +105,7 @@ class Activation:
     :ivar keep_profiles: whether licenses that have profiles here keep these, whatever is declared
     :ivar source: the name of the host that the licenses come from, where ``files`` are all of its files that move: with
         the last license it is on record that they came
+    :ivar places: the order of all profiles that are declared here, where these licenses are some of those declared
     """
 
     licenses: Sequence[DeclaredLicense]
@@ -117,6 +118,7 @@ class Activation:
     returned: Sequence[str] = ()
     keep_profiles: bool = False
     source: str | None = None
+    places: Sequence[Place] = ()
 
     @property
     def numbers(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..declared import DeclaredLicense, check_names, keep_profiles, named
+from ..declared import DeclaredLicense, check_names, in_places, keep_profiles, named
 from ..errors import LicensingError, Problem
 from ..home.config import Config
 from ..home.state import State
@@ -26,9 +26,10 @@ def arranged(state: State, activation: Activation) -> Config:
     check_names(named(licenses, extra))
     served = {license.number for license in licenses if state.is_active(license.number)}
     arrange = keep_profiles if activation.keep_profiles else _declared
+    profiles = arrange(state.config.profiles, licenses, extra)
     return replace(
         state.config,
-        profiles=arrange(state.config.profiles, licenses, extra),
+        profiles=profiles if activation.keep_profiles else in_places(profiles, activation.places),
         users=state.config.users if users is None else tuple(dict.fromkeys(parse_user(user) for user in users)),
         fenced={n: since for n, since in state.config.fenced.items() if n not in served},
     )

@@ -67,7 +67,7 @@ def pair(**target: Any) -> dict[str, Any]:
         "old": host("old", server_authority=LEDGER, server_home="/opt/old"),
         "auth": host("auth", authority_ledger="/srv/authority.db"),
     }
-    return pairs.read_pairs(["new"], hosts, rehearsal=True)["new"]
+    return pairs.read_pairs(["new"], hosts, rehearsal=True)["new"][0]
 
 
 def test_the_declared_licenses_are_returned_with_their_numbers_in_one_form_and_without_codes() -> None:

@@ -39,7 +39,7 @@ def refused(new: dict[str, Any] | None = None, old: dict[str, Any] | None = None
 
 
 def test_a_move_has_both_servers_and_names_the_variable_of_a_code_and_has_no_code() -> None:
-    move = moves({"ansible_host": "new.example.com"}, {"ansible_shell_type": "cmd"})["new"]
+    move = moves({"ansible_host": "new.example.com"}, {"ansible_shell_type": "cmd"})["new"][0]
     place = {"host": "old", "platform": "windows", "address": "old", "home": r"C:\ProgramData\AIMMS"}
     assert place.items() <= move["migrate"]["source"].items()
     assert move["rollback"] == {"source": move["migrate"]["target"], "target": move["migrate"]["source"]}
@@ -62,24 +62,24 @@ def test_a_move_has_both_servers_and_names_the_variable_of_a_code_and_has_no_cod
     ],
 )
 def test_how_ansible_reaches_a_host_tells_what_it_runs(variables: dict[str, Any], platform: str) -> None:
-    assert moves(old=variables)["new"]["migrate"]["source"]["platform"] == platform
+    assert moves(old=variables)["new"][0]["migrate"]["source"]["platform"] == platform
 
 
 def test_a_copy_is_read_where_it_lies() -> None:
     assert (
-        moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"]["migrate"]["source"]["home"]
+        moves(old={"aims_license_server_copy": "/srv/copies/old"})["new"][0]["migrate"]["source"]["home"]
         == "/srv/copies/old"
     )
 
 
 def test_days_of_earlier_transfers_may_be_dates_or_texts() -> None:
     spent = ["2026-03-01", datetime.date(2026, 1, 2)]
-    move = moves({"aims_license_server_licenses": [{**LICENSE, "transfers_spent": spent}]})["new"]
+    move = moves({"aims_license_server_licenses": [{**LICENSE, "transfers_spent": spent}]})["new"][0]
     assert move["licenses"][0]["transfers_spent"] == ["2026-01-02", "2026-03-01"]
 
 
 def test_the_way_offline_and_the_nodes_of_pro_are_as_declared() -> None:
-    move = moves({"aims_license_server_authority": "offline", "aims_license_pro_nodes": ["pro1"]})["new"]
+    move = moves({"aims_license_server_authority": "offline", "aims_license_pro_nodes": ["pro1"]})["new"][0]
     assert (move["offline"], move["pro_nodes"]) == (True, ["pro1"])
 
 
@@ -138,4 +138,4 @@ def test_days_of_transfers_are_no_part_of_what_the_roles_hand_to_hosts() -> None
     bundled = {"aims_license_server_authority": "ledger:/a.db", "aims_license_server_backend": "bundled"}
     licenses = [{**LICENSE, "transfers_spent": ["2026-03-01"]}]
     hosts = {"new": host("new", aims_license_server_licenses=licenses, **bundled), "old": host("old", **bundled)}
-    assert read_pairs(["new"], hosts)["new"]["licenses"] == [{"number": SERVER, "profile": "PROServer"}]
+    assert read_pairs(["new"], hosts)["new"][0]["licenses"] == [{"number": SERVER, "profile": "PROServer"}]
