@@ -72,21 +72,22 @@ EXAMPLES = r"""
 RETURN = r"""
 pairs:
   description:
-    - The pairs by the target's name, one for each source of its licenses. C(migrate) and C(rollback) each have the C(source) and the C(target) of a run in
-      that direction, with host, home, root, backend, authority, service and listen, and with C(options) for the
-      C(module_defaults) of tasks that run on that host.
+    - The pairs by the target's name, one for each source of its licenses.
+    - C(migrate) and C(rollback) each have the C(source) and the C(target) of a run in that direction, with
+      host, home, root, backend, authority, service and listen, and with C(options) for the C(module_defaults) of tasks
+      that run on that host.
     - C(licenses) and C(profiles) are those declared for the target that come from the pair's source, in their order.
       License numbers have four groups of three digits. Activation codes are left out.
-    - C(order) has the places of all profiles of the target, as O(aims.licensing.aims_license_activate#module:profile_order).
-      C(lost) says whether the source is declared lost.
+    - C(order) has the places of all profiles of the target, as the option C(profile_order) of
+      M(aims.licensing.aims_license_activate). C(lost) says whether the source is declared lost.
     - C(ledger) is the authority that issues the licenses of a rehearsal.
   returned: success and O(pairs) and not O(runbook) and not O(clients)
   type: dict
 moves:
   description:
-    - The moves of the vendor's license server, by the target's name, one for each source of its licenses. C(migrate) and C(rollback) each have the
-      C(source) and the C(target) of a run in that direction, as the options of M(aims.licensing.aims_license_runbook),
-      with the C(package) to install and with C(options) for the C(module_defaults) of tasks that run on that host.
+    - The moves of the vendor's license server, by the target's name, one for each source of its licenses.
+    - C(migrate) and C(rollback) each have the C(source) and the C(target) of a run in that direction, as the
+      options of M(aims.licensing.aims_license_runbook), with the C(package) to install and with C(options) for the C(module_defaults) of tasks that run on that host.
     - C(licenses), C(profiles), C(users), C(codes), C(offline), C(pro_nodes) and C(screenshot) are options of
       M(aims.licensing.aims_license_runbook).
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.

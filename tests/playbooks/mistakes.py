@@ -144,11 +144,35 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
         f"host new, {SOURCE}",
         "Add it to the group aims_license_sources",
     ),
-    "two_targets_with_one_source": (
-        lambda pair: pair.add_pair("new2", "old2").update({SOURCE: "old"}),
-        "new, new2 share the source old",
-        "inventory",
-        "a source of its own",
+    "license_with_a_source_that_is_missing": (
+        lambda pair: pair.declared[0].update(source="odl"),
+        "The source odl is not in the inventory",
+        f"host new, {LICENSES}",
+        "did you mean old?",
+    ),
+    "license_with_a_source_that_is_no_name": (
+        lambda pair: pair.declared[0].update(source=["old"]),
+        "['old'] is not the name of a host",
+        f"host new, {LICENSES}[0].source",
+        "Name a host of the inventory",
+    ),
+    "a_loss_of_one_of_two_sources": (
+        lambda pair: (
+            pair.add_host("old2", "aims_license_sources"),
+            pair.declared[0].update(source="old2"),
+            pair.target_vars.update(aims_license_migrate_source_lost=True),
+        ),
+        "does not say which is lost",
+        "host new, aims_license_migrate_source_lost",
+        "for the source that is lost",
+    ),
+    "one_server_under_two_names": (
+        lambda pair: pair.add_pair(
+            "new2", "old2", aims_license_server_root=f"{pair.folder}/hosts/new", aims_license_server_service="none"
+        ),
+        "new and new2 are the same license server, with different settings",
+        "host new2",
+        "Declare the same",
     ),
     "target_without_a_source": (
         lambda pair: pair.target_vars.pop(SOURCE),

@@ -67,7 +67,7 @@ def test_licenses_of_two_sources_move_to_one_target_and_back(consolidated: Lab) 
     before = consolidated.everything()
     planned = must(consolidated.play("migrate", "--check"))
     assert consolidated.everything() == before
-    assert "Plan old -> new" in planned.out and "Plan old2 -> new" in planned.out
+    assert "Plan old -> new" in planned.output and "Plan old2 -> new" in planned.output
 
     must(consolidated.play("migrate"))
     assert consolidated.held("new") == set(NUMBERS)
@@ -93,8 +93,8 @@ def test_a_pair_that_is_refused_does_not_keep_another_source_from_being_moved(la
     rehearsal.spend_transfers(CLIENT)
     run = rehearsal.play("migrate")
     assert run.code != 0
-    assert f"License {CLIENT} has spent its 3 transfers." in run.out
-    assert "old -> new stopped, and the other pairs of new are finished." in " ".join(run.out.split())
+    assert f"License {CLIENT} has spent its 3 transfers." in run.output
+    assert "old -> new stopped, and the other pairs of new are finished." in " ".join(run.output.split())
     assert rehearsal.held("old") == {SERVER, CLIENT}
     assert rehearsal.held("new") == {SESSION} and rehearsal.held("old2") == set()
 

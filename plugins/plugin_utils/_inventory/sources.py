@@ -75,7 +75,8 @@ def check_lost(target: HostVariables, sources: Sequence[str], hosts: Mapping[str
     if len(sources) < 2 or not _is_true(target.get(LOST)) or all(_is_true(hosts[name].get(LOST)) for name in sources):
         return []
     what = f"The licenses of {target.host} come from {' and '.join(sources)}, and this does not say which is lost."
-    return [Problem(what, target.where(LOST), f"Set {LOST}: true for the source that is lost, and not for the target.")]
+    todo = "Set aims_license_migrate_source_lost: true for the source that is lost, and not for the target."
+    return [Problem(what, target.where(LOST), todo)]
 
 
 def is_lost(target: HostVariables, source: HostVariables) -> bool:

@@ -143,12 +143,16 @@ class Report:
         ]
 
     def repeats(self, earlier: Report) -> bool:
-        """Whether an earlier report has this one's facts: who holds what since which exchange, and what is pending."""
+        """Whether an earlier report has this one's facts: who holds what since which exchange, and what is pending.
+
+        What else the target holds is the matter of other pairs.
+        """
         return self._facts == earlier._facts
 
     @property
     def _facts(self) -> tuple[object, ...]:
-        held = {license.number: (license.status, license.serial) for license in self.after.licenses}
+        planned, licenses = self.planned, self.after.licenses
+        held = {license.number: (license.status, license.serial) for license in licenses if license.number in planned}
         return self.pair, self.direction, held, self.pending, self.files
 
     @classmethod

@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import (
+    DeclaredLicense,
+    Place,
+    in_places,
+)
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
     Activation,
@@ -220,3 +224,18 @@ def test_a_maintenance_mark_survives_every_other_change(lab: CoreLab) -> None:
     lab.deactivate(lab.old)
     assert lab.old.overview["server"]["maintenance"] is True
     assert declared(SERVER)[0].profile in names(lab.old.overview["profiles"])
+
+
+def test_licenses_of_one_source_take_their_places_among_those_of_others() -> None:
+    places = [Place(SERVER, "PROServer"), Place(SESSION), Place(CLIENT, "Client"), Place(SERVER, "Night")]
+    profiles = [
+        Profile("Client", CLIENT),
+        Profile("Night", SERVER),
+        Profile("Other", "015.120.077.001"),
+        Profile("Beside", SERVER),
+        Profile("PROServer", SERVER),
+        Profile("Profile1", SESSION),
+    ]
+    names = [profile.name for profile in in_places(profiles, places)]
+    assert names == ["PROServer", "Beside", "Profile1", "Client", "Night", "Other"]
+    assert in_places(profiles, ()) == tuple(profiles)
