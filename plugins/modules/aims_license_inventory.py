@@ -87,7 +87,8 @@ moves:
   description:
     - The moves of the vendor's license server, by the target's name, one for each source of its licenses.
     - C(migrate) and C(rollback) each have the C(source) and the C(target) of a run in that direction, as the
-      options of M(aims.licensing.aims_license_runbook), with the C(package) to install and with C(options) for the C(module_defaults) of tasks that run on that host.
+      options of M(aims.licensing.aims_license_runbook), with the C(package) to install and with
+      C(options) for the C(module_defaults) of tasks that run on that host.
     - C(licenses), C(profiles), C(users), C(codes), C(offline), C(pro_nodes) and C(screenshot) are options of
       M(aims.licensing.aims_license_runbook).
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
