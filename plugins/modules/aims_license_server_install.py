@@ -15,6 +15,8 @@ description:
   - Before any change, checks who owns the home, the installed version, permissions, disk space, the ports 3400 and
     3401, and the Python libraries C(cryptography) and C(tornado). The error lists everything that is wrong.
   - Never replaces a newer version by an older one.
+  - Writes the facts C(ansible_local.aims_license_server) with the host's license servers, without secrets, where its
+    user may write C(/etc/ansible/facts.d).
 author: aims.licensing contributors (@aims)
 options:
   state:
@@ -44,6 +46,18 @@ options:
         description: The address for the console and the metrics, which have no authentication.
         type: str
         default: 127.0.0.1
+  allowed_hosts:
+    description:
+      - Further names of this host, such as a DNS alias, under which the console and the metrics answer. IP addresses,
+        C(localhost) and the host's own name always work; any other name is refused.
+      - Without it, the setting stays as it is. An empty list removes all.
+    type: list
+    elements: str
+  usage_log:
+    description:
+      - Whether the server writes who held which seat from when to when, into C(Logging/Usage.csv) of its home.
+      - Without it, the setting stays as it is. At first it does.
+    type: bool
   authority_service:
     description:
       - Serves an activation authority instead of a license server, as C(aims-license-authority.service) with its own
@@ -170,7 +184,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen, parse_hosts
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
@@ -198,12 +212,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import REAL
 
 def settings_of(params: dict[str, Any]) -> Settings:
     """Return what the options set."""
-    realm, listen = params["realm"], params["listen"]
+    realm, listen, allowed = params["realm"], params["listen"], params["allowed_hosts"]
     return Settings(
         authority=params["authority"],
         realm=Realm.from_dict(realm, "realm") if realm else None,
         service=params["service"],
         listen=Listen.from_dict(listen, "listen") if listen else None,
+        allowed_hosts=None if allowed is None else parse_hosts(allowed, "allowed_hosts"),
+        usage_log=params["usage_log"],
     )
 
 
@@ -285,6 +301,8 @@ def main() -> None:
                 "management": {"type": "str", "default": "127.0.0.1"},
             },
         },
+        "allowed_hosts": {"type": "list", "elements": "str"},
+        "usage_log": {"type": "bool"},
         "authority_service": {
             "type": "dict",
             "options": {

@@ -36,6 +36,13 @@ def parse_host(text: str, where: str = "host") -> str:
     return host
 
 
+def parse_hosts(names: object, where: str) -> tuple[str, ...]:
+    """Return a list of hosts in normal form, each once, or refuse."""
+    listed = names if isinstance(names, (list, tuple)) else [names]
+    parsed = (parse_host(name if isinstance(name, str) else quoted(name), where) for name in listed)
+    return tuple(dict.fromkeys(parsed))
+
+
 def parse_ip(text: object, where: str) -> str:
     """Return an IP address to listen on in normal form, or refuse. It may have a zone of this machine."""
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen, parse_hosts
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.channel.base import (
     check_authority,
     check_realm,
@@ -44,6 +44,8 @@ class Server:
 
     :ivar service: what runs it; "" leaves it to the module
     :ivar listen: ``{clients, management}``; empty leaves it as it is
+    :ivar allowed_hosts: further names of the host; None leaves them as they are
+    :ivar usage_log: whether the server writes who held which seat; None leaves it as it is
     """
 
     host: str
@@ -53,6 +55,8 @@ class Server:
     authority: str
     service: str
     listen: dict[str, Any]
+    allowed_hosts: Any
+    usage_log: Any
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data; ``options`` has the options that every module of the group takes."""
@@ -73,6 +77,8 @@ def read_server(host: HostVariables, *, rehearsal: bool = False) -> tuple[Server
         authority=as_text(host.get("aims_license_server_authority", "")),
         service=as_text(host.get("aims_license_server_service", "")),
         listen=_listen(host.get("aims_license_server_listen", {})),
+        allowed_hosts=host.get("aims_license_server_allowed_hosts", None),
+        usage_log=host.get("aims_license_server_usage_log", None),
     )
     realm, named = host.get("aims_license_server_realm"), host.get("aims_license_server_vendor_commands")
     problems = []
@@ -86,6 +92,7 @@ def read_server(host: HostVariables, *, rehearsal: bool = False) -> tuple[Server
         ("aims_license_server_service", lambda: _service(server.service)),
         ("aims_license_server_vendor_commands", lambda: read_commands(named, "")),
         ("aims_license_server_listen", lambda: Listen.from_dict(server.listen, "")),
+        ("aims_license_server_allowed_hosts", lambda: parse_hosts(server.allowed_hosts or [], "")),
     )
     for name, check in checks:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..addresses import Listen
+from ..addresses import Listen, parse_hosts
 from ..declared import read_profiles
 from ..documents import Realm
 from ..lease import Lease
@@ -32,6 +32,8 @@ class Config:
     :ivar maintenance: whether a person has set maintenance mode, which lasts until a person leaves it
     :ivar drain: the lease of a drain; it acts as maintenance mode and ends by itself
     :ivar fenced: license number → time of its fence (UTC, ISO 8601)
+    :ivar allowed_hosts: further names of this host, under which the management port answers
+    :ivar usage_log: whether the server writes who held which seat (``Logging/Usage.csv``)
     :ivar service: the service manager: ``systemd``, ``process`` (our own process, until the next boot) or ``none``
     """
 
@@ -44,6 +46,8 @@ class Config:
     listen: Listen = field(default_factory=Listen)
     service: str = UNMANAGED
     drain: Lease | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    usage_log: bool = True
 
     def is_closed(self, now: datetime | None = None) -> bool:
         """Whether the server grants no new seats: in maintenance mode, or while a drain lasts.
@@ -65,6 +69,8 @@ class Config:
             "fenced": dict(self.fenced),
             "listen": self.listen.as_dict(),
             "service": self.service,
+            "allowed_hosts": list(self.allowed_hosts),
+            "usage_log": self.usage_log,
         }
 
     @classmethod
@@ -84,4 +90,6 @@ class Config:
             listen=Listen.from_dict(data.get("listen"), where),
             service=str(data.get("service", UNMANAGED)),
             drain=Lease.from_dict(drain, where) if drain else None,
+            allowed_hosts=parse_hosts(data.get("allowed_hosts", []), where),
+            usage_log=data.get("usage_log") is not False,
         )

@@ -20,6 +20,8 @@ class ChangeKind(Enum):
     PIN_REALM = "pin realm {}"
     TAKE_CERTIFICATE = "take the certificate of realm {}"
     LISTEN = "listen on {}"
+    ALLOW_HOSTS = "answer under the names {}"
+    LOG_USAGE = "turn the log of the usage {}"
     RUN_BY = "run the server by {}"
     WRITE_UNIT = "write the unit {}"
     ENABLE = "enable {}"
@@ -28,6 +30,7 @@ class ChangeKind(Enum):
     RESTART = "restart {}"
     # The service runs but does not answer.
     REVIVE = "restart {}, which does not answer"
+    WRITE_FACTS = "write the facts {}"
     REMOVE_UNIT = "remove the unit {}"
 
 

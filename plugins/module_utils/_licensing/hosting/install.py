@@ -27,6 +27,7 @@ from ..model import now_utc, parse_version
 from ..overview import Overview, ServerView
 from ..requirements import missing, require_cryptography
 from .changes import ChangeKind, HostChange
+from .facts import FACTS, facts_differ, remove_facts, write_facts
 from .liveness import is_holder, running, usage_of
 from .ownership import home_problems
 from .package import COMMANDS, Package, stale_files
@@ -58,12 +59,16 @@ class Settings:
     :ivar realm: the realm to pin; a pinned realm is never replaced, only its ``ca``
     :ivar service: the service manager; for a new home systemd, or ``none`` under an alternate root
     :ivar listen: the addresses that the server listens on
+    :ivar allowed_hosts: further names of this host, under which the management port answers
+    :ivar usage_log: whether the server writes who held which seat
     """
 
     authority: str | None = None
     realm: Realm | None = None
     service: str | None = None
     listen: Listen | None = None
+    allowed_hosts: tuple[str, ...] | None = None
+    usage_log: bool | None = None
 
     def applied(self, config: Config, fresh: bool, root: str) -> Config:
         """Return a configuration with these settings."""
@@ -73,6 +78,10 @@ class Settings:
             config = replace(config, realm=self.realm)
         if self.listen is not None:
             config = replace(config, listen=self.listen)
+        if self.allowed_hosts is not None:
+            config = replace(config, allowed_hosts=self.allowed_hosts)
+        if self.usage_log is not None:
+            config = replace(config, usage_log=self.usage_log)
         default = (UNMANAGED if root else SYSTEMD) if fresh else config.service
         return replace(config, service=self.service or default)
 
@@ -143,6 +152,9 @@ def prepare(home: Home, package: Package, *, settings: Settings) -> PreparedInst
     _check(home, package, server=before.server, config=config, service=service, status=status)
     stale = stale_files(home, package)
     changes = _changes(package, before.server, current=current, config=config, stale=bool(stale))
+    # Other changes of what the facts say name themselves.
+    if not changes and facts_differ(home, _server_after(before.server, config, package)):
+        changes = (HostChange(ChangeKind.WRITE_FACTS, FACTS),)
     restart = _service_changes(service, status, config=config, digest=package.digest)
     return PreparedInstallation(
         home, package, settings, before, fresh, current, config, service, stale, changes, restart
@@ -151,9 +163,16 @@ def prepare(home: Home, package: Package, *, settings: Settings) -> PreparedInst
 
 def forecast(prepared: PreparedInstallation) -> Installation:
     """Forecast the installation. The id of a new home is unknown until the home is made."""
-    before, config, package = prepared.before, prepared.config, prepared.package
-    server = replace(
-        before.server,
+    before = prepared.before
+    server = _server_after(before.server, prepared.config, prepared.package)
+    after = replace(before, server=replace(server, running=_runs_after(prepared)))
+    return Installation(prepared.all_changes, before, after)
+
+
+def _server_after(server: ServerView, config: Config, package: Package) -> ServerView:
+    """Return the server after the installation, but for whether it runs."""
+    return replace(
+        server,
         installed=True,
         version=package.version,
         digest=package.digest,
@@ -161,9 +180,7 @@ def forecast(prepared: PreparedInstallation) -> Installation:
         realm=config.realm,
         service=config.service,
         listen=config.listen,
-        running=_runs_after(prepared),
     )
-    return Installation(prepared.all_changes, before, replace(before, server=server))
 
 
 def _runs_after(prepared: PreparedInstallation) -> bool | None:
@@ -197,7 +214,9 @@ def execute(prepared: PreparedInstallation) -> Installation:
         if prepared.service is not None and prepared.restart:
             prepared.service.bring()
             wait_until_healthy(home, config, prepared.service, prepared.package.digest)
-    return Installation(prepared.all_changes, prepared.before, _overview(home))
+    after = _overview(home)
+    write_facts(home, after.server)
+    return Installation(prepared.all_changes, prepared.before, after)
 
 
 def _leave(old: Service | None, *, is_replaced: bool, is_moved: bool) -> None:
@@ -240,6 +259,10 @@ def _changes(
     if config.listen != current.listen:
         clients = config.listen.clients or "all addresses"
         changes.append(HostChange(ChangeKind.LISTEN, f"{clients}, manage on {config.listen.management}"))
+    if config.allowed_hosts != current.allowed_hosts:
+        changes.append(HostChange(ChangeKind.ALLOW_HOSTS, ", ".join(config.allowed_hosts) or "of this host only"))
+    if config.usage_log != current.usage_log:
+        changes.append(HostChange(ChangeKind.LOG_USAGE, "on" if config.usage_log else "off"))
     if config.service != current.service:
         changes.append(HostChange(ChangeKind.RUN_BY, config.service))
     return tuple(changes)
@@ -361,6 +384,7 @@ def _remove(home: Home, dry: bool) -> Installation:
         if service is not None:
             service.remove()
         faults.reach("remove.left", home.where)
+        remove_facts(home)
         for name in (*COMMANDS, Path(ARCHIVE).name):
             home.folder.remove(f"Bin/{name}")
         home.save(replace(config, service=UNMANAGED))

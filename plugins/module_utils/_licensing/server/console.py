@@ -76,7 +76,7 @@ def is_expected_host(host_header: str | None, names: Iterable[str]) -> bool:
     read the management port through a visitor's browser. Such a request has that foreign name in Host.
 
     :param host_header: the request's Host header; None is refused, because every browser sends it
-    :param names: this machine's names, from :func:`machine_names`
+    :param names: this machine's names: from :func:`machine_names`, and those that the configuration allows
     """
     match = _HOST.fullmatch(host_header or "")
     if match is None:

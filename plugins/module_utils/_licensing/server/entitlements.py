@@ -142,7 +142,8 @@ class Entitlements:
                 number: self._grant(entry, config, intents.get(number), now) for number, entry in installed.items()
             }
         except LicensingError as error:
-            return Snapshot(now, error.problems)
+            # Settings of the server itself stay as they were.
+            return Snapshot(now, error.problems, config=self._snapshot.config)
         ends = [entry.nodelock.until for entry in installed.values() if entry.nodelock and entry.nodelock.until]
         if config.drain is not None:
             ends.append(config.drain.until)

@@ -58,6 +58,12 @@ def _counters(counted: Metrics) -> Iterator[Family]:
     yield "licsrv_expired_total", "counter", "Seats that ended without a heartbeat.", [("", counted.expired)]
     yield "licsrv_revoked_total", "counter", "Seats that ended with their license.", [("", counted.revoked)]
     yield "licsrv_commit_failures_total", "counter", "Batches that could not be recorded.", [("", counted.failures)]
+    yield (
+        "licsrv_usage_log_failures_total",
+        "counter",
+        "Writes of the usage log that failed.",
+        [("", counted.usage_failures)],
+    )
     yield "licsrv_commit_changes", "histogram", "Changes per recorded batch.", histogram_samples(counted.sizes)
     yield "licsrv_commit_seconds", "histogram", "Seconds to record a batch.", histogram_samples(counted.seconds)
 

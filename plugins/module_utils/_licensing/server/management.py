@@ -36,7 +36,8 @@ def _refusals() -> dict[int, tuple[str, Problem]]:
             Problem(
                 "The Host header names another machine.",
                 "header Host",
-                "Use this machine's name or one of its IP addresses.",
+                "Use this machine's name or one of its IP addresses, or allow the name "
+                "(aims_license_server_allowed_hosts).",
             ),
         ),
         404: ("not_found", Problem("This path does not exist.", "request", "See docs/api.md.")),
@@ -101,7 +102,7 @@ def application(running: Running) -> Application:
 
     class Management(Application):
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
-            if not is_expected_host(request.headers.get("Host"), names):
+            if not is_expected_host(request.headers.get("Host"), {*names, *running.allowed_hosts}):
                 return self.get_handler_delegate(request, WrongHost)
             return super().find_handler(request, **options)
 

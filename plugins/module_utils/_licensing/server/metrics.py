@@ -40,6 +40,7 @@ class Metrics:
 
     :ivar takes: number by result: ``granted``, or the refusal's code
     :ivar revoked: seats that ended because their license is not served
+    :ivar usage_failures: writes of the usage log that failed
     :ivar demand: what was asked for and not there
     """
 
@@ -50,6 +51,7 @@ class Metrics:
         self.expired = 0
         self.revoked = 0
         self.failures = 0
+        self.usage_failures = 0
         self.sizes = Histogram(_SIZES)
         self.seconds = Histogram(_SECONDS)
         self.demand = Demand()

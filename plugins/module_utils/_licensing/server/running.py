@@ -45,6 +45,11 @@ class Running:
     started: str
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
 
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Further names of this machine, as the configuration has them now."""
+        return self.allocator.entitlements.current().config.allowed_hosts
+
     def status(self) -> dict[str, Any]:
         """Return status and identity of the server."""
         snapshot = self.allocator.entitlements.current()

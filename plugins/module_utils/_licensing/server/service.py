@@ -29,7 +29,9 @@ from .metrics import Metrics
 from .pool import Pool
 from .process import fingerprint, logging_to, raise_file_limit, seats_locked, tune_collector
 from .running import Running
-from .seat_store import FILE, SeatStore
+from .seat_store import FILE, Batch, SeatStore
+from .usage_log import FILE as USAGE
+from .usage_log import UsageLog
 
 if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
@@ -118,8 +120,17 @@ class _Service:
     def _open(self) -> tuple[SeatAllocator, SeatStore]:
         options = self._options
         entitlements = Entitlements(self._home, fingerprint(options.root, options.fingerprint_file))
-        allocator = SeatAllocator(Pool(options.lease), entitlements, Metrics(), lambda: render_time(now_utc()))
-        store = SeatStore(self._home.folder.path / FILE, allocator.written)
+        metrics, path = Metrics(), self._home.folder.path
+        allocator = SeatAllocator(Pool(options.lease), entitlements, metrics, _now)
+        usage = UsageLog(path / USAGE, lambda: entitlements.current().config.usage_log, _now, metrics)
+
+        def written(batch: Batch) -> None:
+            # Who hears that a seat has ended finds its row.
+            if batch.error is None:
+                usage.add(batch.ended)
+            allocator.written(batch)
+
+        store = SeatStore(path / FILE, written)
         allocator.open(store)
         return allocator, store
 
@@ -133,7 +144,7 @@ class _Service:
             store=store,
             listen=listen,
             digest=str(package["digest"]) if package else None,
-            started=render_time(now_utc()),
+            started=_now(),
         )
         files = raise_file_limit()
         sockets = bind(listen.clients, CLIENTS_PORT), bind(listen.management, MANAGEMENT_PORT)
@@ -190,6 +201,10 @@ class _Service:
                     )
             logged = state
             await asyncio.sleep(pause)
+
+
+def _now() -> str:
+    return render_time(now_utc())
 
 
 async def _close(servers: list[HTTPServer], api: Api) -> None:

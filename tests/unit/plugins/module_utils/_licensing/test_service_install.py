@@ -41,6 +41,22 @@ def test_an_installation_ends_with_a_server_that_answers(service: Service) -> No
     assert service.install().words == ()
 
 
+def test_names_and_the_usage_log_are_set_without_a_restart(service: Service) -> None:
+    before = service.status["instance"]
+    words = ("answer under the names lic.example.com, lic", "turn the log of the usage off")
+    settings: dict[str, Any] = {"allowed_hosts": ("lic.example.com", "lic"), "usage_log": False}
+    assert service.install(dry=True, **settings).words == words
+    assert service.install(**settings).words == words
+    assert service.install(**settings).words == ()
+    # What is not declared stays.
+    assert service.install().words == ()
+    config = service.host.home.config()
+    assert (config.allowed_hosts, config.usage_log) == (("lic.example.com", "lic"), False)
+    undone = service.install(allowed_hosts=(), usage_log=True).words
+    assert undone == ("answer under the names of this host only", "turn the log of the usage on")
+    assert service.status["instance"] == before
+
+
 def repacked(compression: int = zipfile.ZIP_STORED, **more: bytes) -> bytes:
     """The package as another zlib would have it, or with more files."""
     stream = io.BytesIO()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -106,6 +107,32 @@ def test_a_page_of_another_name_reads_nothing(site: Site, host: str) -> None:
     for path in ("/v1/status", "/v1/overview", "/metrics", "/", "/nothing"):
         status, answer = server.ask("GET", path, port=3401, Host=host)
         assert (status, answer["code"]) == (403, "not_here")
+
+
+def test_a_scraper_reads_under_each_name_that_is_allowed(site: Site) -> None:
+    server = site.serve()
+
+    def allow(*names: str) -> None:
+        with site.host.home.locked():
+            site.host.home.save(replace(site.host.home.config(), allowed_hosts=names))
+
+    def status(host: str) -> int:
+        return server.ask("GET", "/metrics", port=3401, Host=host)[0]
+
+    assert status("license.example.com:3401") == 403
+    # The server reads it while it runs.
+    allow("license.example.com", "lic", "192.0.2.7", "2001:db8::7")
+    for host in ("license.example.com:3401", "License.Example.COM.", "lic", "192.0.2.7:3401", "[2001:db8::7]:3401"):
+        assert status(host) == 200, host
+    for host in ("example.com", "x.license.example.com", "license.example.com.evil.example", "2001:db8::7", ""):
+        assert status(host) == 403, host
+    # A damaged configuration takes no name away, so that the scraper sees that the home cannot be read.
+    intact = site.host.read("Config/server.json")
+    site.put("Config/server.json", b"{")
+    assert status("license.example.com") == 200
+    site.put("Config/server.json", intact)
+    allow()
+    assert status("license.example.com") == 403
 
 
 def test_the_management_port_can_only_be_read(site: Site) -> None:
