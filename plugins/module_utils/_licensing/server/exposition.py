@@ -133,7 +133,8 @@ def _licenses(overview: Overview, allocator: SeatAllocator) -> Iterator[Family]:
 
 def _profiles(overview: Overview, allocator: SeatAllocator) -> Iterator[Family]:
     snapshot, demand = allocator.entitlements.current(), allocator.metrics.demand
-    known = {profile.name: profile.license for profile in overview.profiles}
+    gone = {license.number for license in overview.licenses if license.is_given_back}
+    known = {profile.name: profile.license for profile in overview.profiles if profile.license not in gone}
     grants = {name: snapshot.grant(license) for name, license in known.items()}
     used = {**dict.fromkeys(known, 0), **allocator.pool.profiles()}
     none = dict.fromkeys([(license, name) for name, license in known.items()], 0)
