@@ -36,17 +36,17 @@ options:
     required: true
   drain_seconds:
     description:
-      - For how many seconds at most to drain the server first, in maintenance mode as with
-        M(aims.licensing.aims_license_maintenance). Without it, sessions end at once.
+      - For how many seconds at most to drain O(licenses) first. During the drain no new seats of these licenses are
+        granted, and their clients are asked to end their sessions. Without it, sessions end at once.
       - The controller repeats the call every few seconds, and shows who still holds seats. If the controller is lost,
         nothing is given back, and the server grants seats again within a minute.
-      - The drain waits only for the seats of O(licenses). A server with other licenses leaves maintenance mode as soon
-        as these are fenced.
+      - Other licenses are served meanwhile, and drains of them go on. A server that has none left to serve is in
+        maintenance mode once these are fenced.
     type: float
   drain_force:
     description:
-      - Whether to continue with seats still in use after O(drain_seconds). Otherwise the server returns to service, and
-        nothing is given back.
+      - Whether to continue with seats still in use after O(drain_seconds). Otherwise the drain ends, and nothing is
+        given back.
     type: bool
     default: false
   bundle_home_id:

@@ -98,6 +98,7 @@ SERVER = Record(
         "authority": Maybe(LINE),
         "realm": Maybe(REALM),
         "maintenance": Maybe(Flag()),
+        "draining": ListOf(NUMBER, 100_000),
         "service": Text(20),
         "running": Maybe(Flag()),
         "listen": Maybe(Record({"clients": Text(100), "management": Text(100)})),

@@ -26,6 +26,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
     install,
     remove,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.drain import DrainOptions, Step
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import (
     Activation,
@@ -112,6 +113,20 @@ def _drain(world: World, way: Way) -> bool:
     return bool(
         _in_steps(lambda step: manager.set_maintenance(Maintenance(True, drain=DrainOptions(1), step=step))).changed
     )
+
+
+def _drain_beside(world: World, way: Way) -> bool:
+    """Drain the server while another pair drains a license of it, and see that the other drain goes on."""
+    home, ticket = world.home("old"), "2" * 32
+    lease = Lease(ticket, now_utc() + LENGTH, (CLIENT,))
+    with home.held(dry=False):
+        home.save(home.config().with_lease(lease))
+    is_changed = _drain(world, way)
+    config = home.config()
+    assert config.maintenance and config.lease(ticket) == lease
+    world.manager("old", way.skew).end_drain(ticket)
+    assert home.config().drains == ()
+    return is_changed
 
 
 def _install(world: World, way: Way) -> bool:
@@ -210,6 +225,7 @@ CALLS = (
     Call("profile change", _profiles, "held"),
     Call("maintenance", _maintenance, "held"),
     Call("drain", _drain, "held"),
+    Call("drain beside another", _drain_beside, "held"),
     Call("install", _install, "held", host="bare"),
     Call("upgrade", _upgrade, "held"),
     Call("remove", _remove, "free"),

@@ -148,6 +148,9 @@ class ServerView:
     :ivar version: version of the installed package, or None
     :ivar digest: digest of the installed package, or None
     :ivar backend: ``bundled`` or ``vendor``; values that the vendor's server does not show are None
+    :ivar maintenance: whether no new seats are granted; None if unknown
+    :ivar draining: the numbers of the licenses of which no new seats are granted, because they are about to leave. A
+        drain ends by itself, so it makes no difference between two overviews
     :ivar running: whether the server answers; None if it is unmanaged
     :ivar unit: the systemd unit of the vendor's server
     :ivar ports: the listening process of each port of the vendor's server
@@ -163,6 +166,7 @@ class ServerView:
     authority: str | None = None
     realm: Realm | None = None
     maintenance: bool | None = False
+    draining: tuple[str, ...] = field(default=(), compare=False)
     service: str = "none"
     running: bool | None = None
     listen: Listen | None = field(default_factory=Listen)
@@ -195,6 +199,7 @@ class ServerView:
             authority=fields.text_or_none("authority"),
             realm=_realm(fields),
             maintenance=fields.flag_or_none("maintenance") if fields.has("maintenance") else False,
+            draining=fields.texts("draining", ()),
             service=fields.text("service", "none"),
             running=fields.flag_or_none("running"),
             listen=Listen.from_dict(listen.values, fields.place("listen")) if listen else _unsaid_listen(fields),
@@ -204,6 +209,7 @@ class ServerView:
 
     def as_dict(self) -> dict[str, Any]:
         server = {item.name: getattr(self, item.name) for item in fields_of(self) if item.name not in ("unit", "ports")}
+        server["draining"] = list(self.draining)
         server["realm"] = self.realm.as_dict() if self.realm else None
         server["listen"] = self.listen.as_dict() if self.listen else None
         if self.unit is not None or self.ports:

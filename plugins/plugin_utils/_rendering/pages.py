@@ -46,6 +46,9 @@ def overview_page(overview: Overview, host: str, made: str, digest: str) -> str:
         banners.append(
             ("warn", "Maintenance mode", "The server is in maintenance mode: leaving it restarts the server.")
         )
+    if server.draining:
+        numbers = ", ".join(map(in_words, server.draining))
+        banners.append(("warn", "Drain", f"No new seats are granted of licenses that are about to leave: {numbers}."))
     if pending:
         words = "Load each response on this host. Never make a second request for a license while one is pending."
         banners.append(("warn", f"{counted(len(pending), 'request')} pending", words))

@@ -88,6 +88,7 @@ def _server(home: Home, config: Config, answers: bool) -> ServerView:
         authority=config.authority,
         realm=config.realm,
         maintenance=config.is_closed(),
+        draining=tuple(sorted(config.draining())),
         service=config.service,
         running=answers if config.service != UNMANAGED or answers else None,
         listen=config.listen,

@@ -21,7 +21,7 @@ from ..overview import Overview
 from .drain import Drained
 from .exchange import Requests
 from .forecast import deactivated, granted, predict
-from .maintenance import Emptied, empty, end_drain, holds
+from .maintenance import empty, end_drain, holds
 from .port import Change, Deactivation
 from .preflight import check_deactivated
 from .results import Action, LicenseResult
@@ -37,7 +37,7 @@ class PreparedDeactivation:
     """A deactivation as check mode and run know it before anything is changed.
 
     :ivar read: the home as it was read
-    :ivar before: what the manager shows of the home; a drain is no maintenance mode that somebody has entered
+    :ivar before: what the manager shows of the home
     :ivar concerned: the licenses that are active here, or of which something is pending
     :ivar due: the open exchanges that end first
     :ivar responses: the checked responses to these that are at hand, by license number
@@ -60,13 +60,7 @@ class PreparedDeactivation:
     @property
     def keeps_serving(self) -> bool:
         """Whether the server has other licenses to serve."""
-        others = [number for number in self.read.installed if number not in self.deactivation.numbers]
-        return any(self.read.is_served(number) for number in others)
-
-    @property
-    def is_closed_after(self) -> bool:
-        """Whether the server is in maintenance mode once a drain has ended with the fence."""
-        return not self.keeps_serving or self.read.config.maintenance
+        return _keeps_serving(self.read, self.deactivation.numbers)
 
     @property
     def is_serving(self) -> bool:
@@ -86,10 +80,7 @@ def prepare(session: HomeSession, deactivation: Deactivation, *, channel: Channe
     concerned = state.concerned(deactivation.numbers)
     due = state.due(concerned, channel.online) if concerned else []
     responses = session.responses(state, due, channel=channel)
-    shown = read if deactivation.drain is None else replace(read, config=replace(read.config, drain=None))
-    return PreparedDeactivation(
-        session, deactivation, channel, read, session.overview(shown), concerned, due, responses
-    )
+    return PreparedDeactivation(session, deactivation, channel, read, session.overview(read), concerned, due, responses)
 
 
 def forecast(prepared: PreparedDeactivation) -> Change:
@@ -107,7 +98,11 @@ def forecast(prepared: PreparedDeactivation) -> Change:
     change = change_of(
         prepared.before, after, numbers=prepared.deactivation.numbers, results=results, intents=state.intents
     )
-    return change if prepared.deactivation.drain is None else _after_drain(prepared, change)
+    if prepared.deactivation.drain is None or prepared.keeps_serving:
+        return change
+    # Where nothing is left to serve, the drain ends in maintenance mode.
+    after = replace(change.after, server=replace(change.after.server, maintenance=True))
+    return replace(change, changed=change.before != after, after=after)
 
 
 def execute(prepared: PreparedDeactivation) -> Change:
@@ -129,22 +124,16 @@ def execute(prepared: PreparedDeactivation) -> Change:
             settled.session,
             prepared.deactivation.drain,
             step=prepared.deactivation.step,
-            numbers=prepared.deactivation.numbers if settled.keeps_serving else None,
+            numbers=prepared.deactivation.numbers,
         )
         if not emptied.is_over or not _closed(settled, emptied.ticket):
             seen = settled.session.overview(settled.session.read())
             return Change(False, prepared.before, seen, drained=emptied.drained, again=emptied.ticket)
     else:
         _close(settled, None)
-    return _after_drain(settled, _give_back(prepared, finished), emptied=emptied)
-
-
-def _after_drain(prepared: PreparedDeactivation, change: Change, *, emptied: Emptied | None = None) -> Change:
-    """Return what a deactivation came to that began with a drain."""
-    server = replace(change.after.server, maintenance=prepared.is_closed_after)
-    before, after = prepared.before, replace(change.after, server=server)
+    change = _give_back(prepared, finished)
     drained = emptied.drained if emptied else Drained()
-    return replace(change, changed=before != after, before=before, after=after, drained=drained)
+    return replace(change, changed=prepared.before != change.after, before=prepared.before, drained=drained)
 
 
 def _probe(prepared: PreparedDeactivation, *, dry: bool = False) -> None:
@@ -201,21 +190,28 @@ def _closed(prepared: PreparedDeactivation, ticket: str) -> bool:
 def _close(prepared: PreparedDeactivation, ticket: str | None) -> bool:
     """Fence licenses, with which the drain is over; return whether they are, as none is where the drain has ended.
 
-    A server that has other licenses to serve goes on with these, and one that has none stays closed.
+    A server that has other licenses to serve goes on with these, and one that has none enters maintenance mode.
 
-    :param ticket: of the drain, without which none of them is served any more
+    :param ticket: of the drain; None where none of the licenses is served any more
     """
-    session, numbers = prepared.session, prepared.deactivation.numbers
+    session, numbers, step = prepared.session, prepared.deactivation.numbers, prepared.deactivation.step
     with session.held():
         state = session.read()
         if any(state.is_served(number) for number in numbers):
             if session.freshness is not None:
                 session.freshness.check_heard(session.home.where)
-            if ticket is None or not holds(state.config, ticket):
+            if ticket is None or not holds(state.config, ticket, numbers=numbers):
                 return False
-        faults.reach("deactivating.close", str(prepared.keeps_serving))
-        _fence(session, numbers, closed=not prepared.keeps_serving or state.config.maintenance)
+        keeps_serving = _keeps_serving(state, numbers)
+        faults.reach("deactivating.close", str(keeps_serving))
+        ended = ticket or (step.ticket if step is not None else "")
+        _fence(session, numbers, ended=ended, closed=not keeps_serving)
     return True
+
+
+def _keeps_serving(state: State, numbers: Sequence[str]) -> bool:
+    """Whether a server without these licenses has others to serve."""
+    return any(state.is_served(number) for number in state.installed if number not in numbers)
 
 
 def _give_back(waited: PreparedDeactivation, finished: Mapping[str, LicenseResult] | None = None) -> Change:
@@ -262,17 +258,16 @@ def _give_up(session: HomeSession, numbers: Sequence[str], *, settlement: Settle
     return True
 
 
-def _fence(session: HomeSession, numbers: Sequence[str], *, closed: bool | None = None) -> None:
+def _fence(session: HomeSession, numbers: Sequence[str], *, ended: str = "", closed: bool = False) -> None:
     """Stop giving seats of these licenses, of all at once, and drop their pending updates.
 
-    :param closed: whether the server is in maintenance mode once the drain has ended with this; None where none does
+    :param ended: the ticket of the drain that ends with this; the drains of other licenses go on
+    :param closed: whether the server enters maintenance mode with this
     """
     state = session.read()
     session.drop_updates(state, numbers)
     now = render_time(session.now())
     fenced = {**{n: now for n in numbers if state.holds(n)}, **state.config.fenced}
-    config = replace(state.config, fenced=fenced)
-    if closed is not None:
-        config = replace(config, maintenance=closed, drain=None)
+    config = replace(state.config.without_lease(ended), fenced=fenced, maintenance=state.config.maintenance or closed)
     if config != state.config:
         session.home.save(config)

@@ -28,7 +28,7 @@ from .session import HomeSession, change_to
 class PreparedMaintenance:
     """A change of maintenance mode as check mode and run know it before anything is changed.
 
-    :ivar state: the home; one whose maintenance mode is entered is seen without a drain, which is none
+    :ivar state: the home; where maintenance mode is entered, without the drain of the whole server that leads to it
     :ivar config: its configuration afterwards
     """
 
@@ -43,9 +43,11 @@ def prepare(session: HomeSession, maintenance: Maintenance) -> PreparedMaintenan
     state = session.read()
     if not maintenance.enabled and not state.config.is_closed():
         return PreparedMaintenance(session, maintenance, state, state.config)
-    config = replace(state.config, maintenance=maintenance.enabled, drain=None)
+    # The drains of licenses that leave are others' and go on.
+    without = state.config.without_drain_of_all()
+    config = replace(without, maintenance=maintenance.enabled)
     if maintenance.enabled:
-        state = replace(state, config=replace(state.config, drain=None))
+        state = replace(state, config=without)
     return PreparedMaintenance(session, maintenance, state, config)
 
 
@@ -97,11 +99,12 @@ def empty(
     With a step, for a few seconds only, and it is over in a call that finds no seat in use: who has waited goes back to
     his controller, who may be gone by now. The home is free meanwhile: clients may take their time.
 
-    :param numbers: only seats of these licenses are waited for; None for all
+    :param numbers: only these licenses are drained; None for the whole server
     :raises LicensingError: there are seats in use when the time is over, and no force; the drain has ended then
     """
+    licenses = None if numbers is None else tuple(sorted(numbers))
     began, waited, seconds = time.monotonic(), step.waited if step is not None else 0.0, options.seconds
-    lease, is_known = _enter(session, step or Step(secrets.token_hex(16)))
+    lease, is_known = _enter(session, step or Step(secrets.token_hex(16)), licenses)
     try:
         while True:
             config, left = session.read().config, seconds - waited - (time.monotonic() - began)
@@ -113,7 +116,7 @@ def empty(
             drained = replace(drained, seconds=round(took, 2))
             if not drained.is_over and took >= seconds and not options.force:
                 end_drain(session, lease.ticket)
-                if not config.maintenance:
+                if licenses is None and not config.maintenance:
                     _restart(session.home, config)
                 raise still_held(session.home, drained, back=not config.maintenance)
             may_go_on = drained.is_over or took >= seconds
@@ -123,30 +126,31 @@ def empty(
                 return Emptied(drained, lease.ticket, may_go_on)
             if session.freshness is not None:
                 session.freshness.renew()
-            lease, is_known = _enter(session, Step(lease.ticket, took))
+            lease, is_known = _enter(session, Step(lease.ticket, took), licenses)
     except BaseException:
-        # Ctrl-C among others; who is killed instead keeps the server closed for a minute.
+        # Ctrl-C among others; after a kill the drain lasts for a minute.
         with suppress(LicensingError):
             end_drain(session, lease.ticket)
         raise
 
 
-def _enter(session: HomeSession, step: Step) -> tuple[Lease, bool]:
-    """Keep new seats from being given for a while from now on.
+def _enter(session: HomeSession, step: Step, licenses: tuple[str, ...] | None) -> tuple[Lease, bool]:
+    """Keep new seats of these licenses from being given for a while from now on; None for the whole server.
 
     :return: until when; and whether this drain was heard of seconds ago, or begins here: a call that was held up on its
         way to the host, while its controller went away, is neither
     """
     with session.held():
         config, now = session.read().config, now_utc()
-        lasting = config.drain if config.drain is not None and config.drain.is_valid(now) else None
         begins = step.waited == 0
-        if lasting is not None and (begins or lasting.ticket == step.ticket):
-            # Two controllers that drain one server do it together.
+        # Two controllers that drain the same licenses do it together.
+        lasting = config.lease_of(licenses, now) if begins else config.lease(step.ticket, now)
+        if lasting is not None and lasting.licenses == licenses:
             lease, is_known = lasting.renewed(now), begins or lasting.is_renewed_within(LIMIT, now)
         else:
-            lease, is_known = Lease(step.ticket if begins else secrets.token_hex(16), now).renewed(now), begins
-        session.home.save(replace(config, drain=lease))
+            ticket = step.ticket if begins else secrets.token_hex(16)
+            lease, is_known = Lease(ticket, now, licenses).renewed(now), begins
+        session.home.save(config.with_lease(lease, now))
     return lease, is_known
 
 
@@ -154,16 +158,16 @@ def end_drain(session: HomeSession, ticket: str) -> Change:
     """See :meth:`LicenseManager.end_drain`."""
     with session.home.locked():
         state = session.read()
-        is_ours = state.config.drain is not None and state.config.drain.ticket == ticket
-        config = replace(state.config, drain=None) if is_ours else state.config
+        config = state.config.without_lease(ticket)
         if config != state.config:
             session.home.save(config)
         return change_to(session, config, before=state)
 
 
-def holds(config: Config, ticket: str) -> bool:
-    """Whether a drain lasts that keeps new seats from being given."""
-    return config.drain is not None and config.drain.ticket == ticket and config.drain.is_valid(now_utc())
+def holds(config: Config, ticket: str, *, numbers: Sequence[str]) -> bool:
+    """Whether this drain still keeps new seats of these licenses from being given."""
+    lease = config.lease(ticket)
+    return lease is not None and lease.covers(numbers)
 
 
 def _restart(home: Home, config: Config) -> None:

@@ -14,7 +14,7 @@ from ..model import Profile
 from .entitlements import Entitlements, Grant, Snapshot
 from .metrics import Metrics
 from .pool import ENDING, HELD, TAKING, Pool, Seat
-from .refusals import Refusal, conflict, gone, maintenance, no_seat, storage
+from .refusals import Refusal, conflict, draining, gone, maintenance, no_seat, storage
 from .seat_store import Batch, SeatStore
 
 log = logging.getLogger("licsrv")
@@ -133,13 +133,19 @@ class SeatAllocator:
 
     def _default(self, snapshot: Snapshot) -> tuple[Profile, Grant]:
         """Return the first valid Default profile with a free seat; if all are full, the last valid one."""
-        valid = None
+        valid = drained = None
         for profile in snapshot.profiles.values():
             grant = snapshot.grant(profile.license)
-            if profile.default and grant.problem is None:
+            if not profile.default or grant.problem is not None:
+                continue
+            if grant.draining:
+                drained = drained or grant
+            else:
                 valid = (profile, grant)
                 if self.pool.in_use(grant.number) < grant.seats:
                     break
+        if valid is None and drained is not None:
+            raise draining(drained.number)
         if valid is None:
             raise Refusal(
                 "not_served",
@@ -152,7 +158,7 @@ class SeatAllocator:
         return valid
 
     def heartbeat(self, id: bytes) -> bool:
-        """Renew the lease of a seat. Return whether maintenance mode is on.
+        """Renew the lease of a seat. Return whether the session should end: in maintenance mode, or during a drain.
 
         :raises Refusal: ``gone``; or ``not_served`` if the home cannot be read, and the lease is not renewed
         """
@@ -163,7 +169,7 @@ class SeatAllocator:
         if snapshot.problems:
             raise Refusal("not_served", snapshot.problems[0])
         self.pool.hold(seat)
-        return snapshot.maintenance
+        return snapshot.maintenance or seat.license in snapshot.draining
 
     def _is_held(self, seat: Seat, snapshot: Snapshot) -> bool:
         """Whether a seat is held. End it if its license is not served."""
@@ -258,7 +264,7 @@ class SeatAllocator:
             reply(failed or seat)
 
     def _recheck(self, seat: Seat) -> Refusal | None:
-        """End a new seat if its license was fenced, or the server closed, while the record was written."""
+        """End a new seat if its license was fenced or drained, or the server closed, while the record was written."""
         snapshot = self.entitlements.current()
         try:
             _check_open(snapshot)
@@ -284,4 +290,6 @@ def _check_open(snapshot: Snapshot) -> None:
 def _check_served(grant: Grant) -> Grant:
     if grant.problem is not None:
         raise Refusal("not_served", grant.problem)
+    if grant.draining:
+        raise draining(grant.number)
     return grant

@@ -40,12 +40,14 @@ class Grant:
     :ivar seats: how many may be in use at the same time
     :ivar problem: the reason why no seat is granted; None if seats are granted
     :ivar ends: whether the problem also ends the seats in use
+    :ivar draining: whether no new seat is granted because a drain waits for those in use
     """
 
     number: str
     seats: int
     problem: Problem | None
     ends: bool
+    draining: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Snapshot:
 
     :ivar at: the time, UTC, that the licenses' dates were checked against
     :ivar until: the next end of an emergency activation or a drain, UTC; None if there is none
-    :ivar maintenance: whether new seats are refused because of maintenance mode or a drain
+    :ivar maintenance: whether all new seats are refused, because of maintenance mode or a drain of the whole server
+    :ivar draining: the numbers of the licenses of which new seats are refused because of a drain
     :ivar problems: the reasons why the home cannot be read; if there are any, no seat is granted
     :ivar profiles: profiles by name, in their declared order
     :ivar users: the registered users, case-folded; if empty, any user may take a seat
@@ -64,6 +67,7 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     until: datetime | None = None
     maintenance: bool = False
+    draining: frozenset[str] = frozenset()
     config: Config = field(default_factory=Config)
     installed: Mapping[str, Installed] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
@@ -145,12 +149,12 @@ class Entitlements:
             # Settings of the server itself stay as they were.
             return Snapshot(now, error.problems, config=self._snapshot.config)
         ends = [entry.nodelock.until for entry in installed.values() if entry.nodelock and entry.nodelock.until]
-        if config.drain is not None:
-            ends.append(config.drain.until)
+        ends += [lease.until for lease in config.drains]
         return Snapshot(
             at=now,
             until=min((end for end in ends if end > now), default=None),
             maintenance=config.is_closed(now),
+            draining=config.draining(now),
             config=config,
             installed=installed,
             intents=intents,
@@ -164,7 +168,13 @@ class Entitlements:
         problem = self._problem(entry, config, intent, now)
         # A pending activation does not end the seats of a license that was already active.
         pending = intent is not None and intent.action == ACTIVATE and number not in config.fenced
-        return Grant(number, entry.license.seats, problem, ends=problem is not None and not pending)
+        return Grant(
+            number,
+            entry.license.seats,
+            problem,
+            ends=problem is not None and not pending,
+            draining=number in config.draining(now),
+        )
 
     def _problem(self, entry: Installed, config: Config, intent: Intent | None, now: datetime) -> Problem | None:
         """Return the reason why a license is not served; None if it is served."""

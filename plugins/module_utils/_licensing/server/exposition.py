@@ -40,7 +40,7 @@ def _server(allocator: SeatAllocator, started: str) -> Iterator[Family]:
     yield (
         "licsrv_maintenance_mode",
         "gauge",
-        "Whether new seats are refused because of maintenance mode or a drain.",
+        "Whether all new seats are refused because of maintenance mode or a drain of the whole server.",
         [("", snapshot.maintenance)],
     )
     yield "licsrv_clients", "gauge", "Clients that hold a seat.", [("", len(allocator.pool))]
@@ -86,6 +86,11 @@ def _licenses(overview: Overview, allocator: SeatAllocator) -> Iterator[Family]:
     )
     gauges: Iterable[tuple[str, str, Callable[[LicenseView], float | None]]] = (
         ("served", "Whether seats of a license are granted.", lambda one: granted[one.number].problem is None),
+        (
+            "draining",
+            "Whether a drain keeps new seats of a license from being granted.",
+            lambda one: granted[one.number].draining,
+        ),
         ("fenced", "Whether a license is about to be given back.", lambda one: one.is_fenced),
         (
             "drifted_components",

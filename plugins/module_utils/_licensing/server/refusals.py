@@ -69,6 +69,18 @@ def maintenance() -> Refusal:
     )
 
 
+def draining(license: str) -> Refusal:
+    """A drain waits for the license's seats: no new ones. For programs it is maintenance mode of this license."""
+    return Refusal(
+        "maintenance",
+        Problem(
+            f"License {license} is about to leave this license server.",
+            f"license {license}",
+            "Use the license server that it moves to, or try again later. Seats in use are kept.",
+        ),
+    )
+
+
 def gone() -> Refusal:
     """The seat has ended."""
     return Refusal(

@@ -21,7 +21,7 @@ from ..model import now_utc, render_time
 from ..terminal import notify
 from .allocator import SeatAllocator
 from .api import Api
-from .entitlements import Entitlements
+from .entitlements import Entitlements, Snapshot
 from .http import clients, server
 from .listening import bind
 from .management import application
@@ -173,7 +173,7 @@ class _Service:
         Leases do not run while the server itself is suspended.
         """
         pause = min(1.0, self._options.lease / 10)
-        logged: tuple[object, bool] = ((), False)
+        logged: tuple[object, ...] = ((), False, frozenset())
         woken = time.monotonic()
         while True:
             late = time.monotonic() - woken
@@ -188,23 +188,30 @@ class _Service:
             if count:
                 log.warning("%d seats have ended, because their licenses are no longer served.", count)
             snapshot = allocator.entitlements.current()
-            state = (snapshot.problems, snapshot.maintenance)
+            state = (snapshot.problems, snapshot.maintenance, snapshot.draining)
             if state != logged:
-                for problem in snapshot.problems:
-                    log.error("Nothing is granted: %s", problem)
-                if not snapshot.problems:
-                    log.warning(
-                        "%s",
-                        "No new seats are granted: maintenance mode is on."
-                        if snapshot.maintenance
-                        else "Seats are granted.",
-                    )
+                _log_state(snapshot)
             logged = state
             await asyncio.sleep(pause)
 
 
 def _now() -> str:
     return render_time(now_utc())
+
+
+def _log_state(snapshot: Snapshot) -> None:
+    """Log what is granted from now on."""
+    for problem in snapshot.problems:
+        log.error("Nothing is granted: %s", problem)
+    if snapshot.problems:
+        return
+    if snapshot.maintenance:
+        log.warning("No new seats are granted: maintenance mode is on.")
+    elif snapshot.draining:
+        drained = ", ".join(sorted(snapshot.draining))
+        log.warning("No new seats are granted of licenses that are about to leave: %s.", drained)
+    else:
+        log.warning("Seats are granted.")
 
 
 async def _close(servers: list[HTTPServer], api: Api) -> None:

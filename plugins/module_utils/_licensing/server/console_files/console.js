@@ -186,10 +186,13 @@ function draw(found, running) {
   const all = list(found.licenses), pending = list(found.pending), server = found.server || {};
   const vars = all.filter((license) => license.var === true);
   const maintenance = server.maintenance === true || running.maintenance === true;
+  const draining = list(server.draining);
   const held = Number.isInteger(running.seats) ? running.seats : list(found.clients).length;
   banners([
     ...(maintenance ? [["warn", "Maintenance mode", `No new seats are given out; ${counted(held, "seat")} ` +
       `${held === 1 ? "is" : "are"} still held. Leaving it restarts the server.`]] : []),
+    ...(draining.length ? [["warn", "Drain",
+      `No new seats are given out of licenses that are about to leave: ${draining.map(words).join(", ")}.`]] : []),
     ...(pending.length ? [["warn", `${counted(pending.length, "request")} pending`,
       "Load each response on this host. Never make a second request for a license while one is pending."]] : []),
   ]);

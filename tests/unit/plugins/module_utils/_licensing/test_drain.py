@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     Maintenance,
     ProfileChange,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import ClientView
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.entitlements import Entitlements
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
@@ -65,37 +66,43 @@ def config(lab: CoreLab) -> Any:
     return lab.old.home.config()
 
 
+def drained(lab: CoreLab) -> dict[str, Any]:
+    """The tickets of the drains on disk, and their licenses."""
+    return {lease.ticket: lease.licenses for lease in config(lab).drains}
+
+
 def is_untouched(lab: CoreLab) -> bool:
     return not config(lab).fenced and set(lab.old.statuses().values()) == {"Active"}
 
 
-def test_a_drain_closes_the_server_for_a_minute_and_a_step_renews_it(lab: CoreLab, seats: Seats) -> None:
+def test_a_drain_lasts_for_a_minute_and_a_step_renews_it(lab: CoreLab, seats: Seats) -> None:
     change = lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
     assert (change.changed, change.again, change.drained.total) == (False, FIRST.ticket, 1)
-    assert is_untouched(lab) and config(lab).is_closed() and not config(lab).maintenance
-    assert not config(lab).is_closed(now_utc() + LENGTH)
-    first = Lease(FIRST.ticket, now_utc() + timedelta(seconds=30))
-    lab.old.home.save(lab.old.home.config().__class__(**{**config(lab).__dict__, "drain": first}))
+    assert is_untouched(lab) and config(lab).draining() == set(NUMBERS) and not config(lab).is_closed()
+    assert not config(lab).draining(now_utc() + LENGTH)
+    first = Lease(FIRST.ticket, now_utc() + timedelta(seconds=30), tuple(sorted(NUMBERS)))
+    lab.old.home.save(replace(config(lab), drains=(first,)))
     assert lab.deactivate(lab.old, drain_seconds=300, step=NEXT).again == FIRST.ticket
-    assert config(lab).drain.until > first.until
+    assert config(lab).drains[0].until > first.until
     # The last call, which finds no seat in use.
     seats.in_use = 0
     change = lab.deactivate(lab.old, drain_seconds=300, step=NEXT)
     assert change.changed and change.again is None
     assert not change.before.server.maintenance and change.after.server.maintenance
-    assert (config(lab).maintenance, config(lab).drain) == (True, None)
+    assert (config(lab).maintenance, config(lab).drains) == (True, ())
     assert set(lab.old.statuses().values()) == {"Inactive Nodelock"}
 
 
 def test_a_server_gives_seats_again_once_nobody_renews_the_drain_although_no_file_changes(lab: CoreLab) -> None:
     lab.activate(lab.old)
     now = now_utc()
-    lab.old.home.save(config(lab).__class__(**{**config(lab).__dict__, "drain": Lease("x", now + LENGTH)}))
+    leases = (Lease("x", now + LENGTH), Lease("y", now + LENGTH - timedelta(seconds=30), (SESSION,)))
+    lab.old.home.save(replace(config(lab), drains=leases))
     clock = [now]
     grants = Entitlements(lab.old.home, lab.old.manager.fingerprint(), lambda: clock[0])
-    assert grants.current().maintenance
+    assert grants.current().maintenance and grants.current().grant(SESSION).draining
     clock[0] = now + LENGTH - timedelta(seconds=2)
-    assert grants.current().maintenance
+    assert grants.current().maintenance and not grants.current().grant(SESSION).draining
     clock[0] = now + LENGTH
     assert not grants.current().maintenance
     # Nor does a clock that was set back keep it closed.
@@ -201,7 +208,7 @@ def test_a_drain_that_somebody_ended_at_the_last_moment_is_asked_for_again(
     assert lab.deactivate(lab.old, drain_seconds=300, step=FIRST).again == FIRST.ticket
     assert is_untouched(lab)
     with pytest.raises(LicensingError, match="The drain ended before the licenses were fenced"):
-        monkeypatch.setattr(maintenance, "_enter", lambda managed, step: (Lease("b", now_utc()), True))
+        monkeypatch.setattr(maintenance, "_enter", lambda *given: (Lease("b", now_utc()), True))
         lab.deactivate(lab.old, drain_seconds=300)
     assert is_untouched(lab)
 
@@ -209,9 +216,9 @@ def test_a_drain_that_somebody_ended_at_the_last_moment_is_asked_for_again(
 def test_maintenance_mode_that_a_person_has_entered_outlasts_a_drain(lab: CoreLab, seats: Seats) -> None:
     lab.old.manager.set_maintenance(Maintenance(True))
     lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST)
-    assert config(lab).drain is not None
+    assert drained(lab) == {FIRST.ticket: (SESSION,)}
     lab.old.manager.end_drain(FIRST.ticket)
-    assert (config(lab).maintenance, config(lab).drain) == (True, None)
+    assert (config(lab).maintenance, config(lab).drains) == (True, ())
     with pytest.raises(LicensingError, match="The server is in maintenance mode"):
         lab.deactivate(lab.old, SESSION, drain_seconds=0, step=FIRST)
     assert config(lab).is_closed(now_utc() + LENGTH)
@@ -243,23 +250,48 @@ def test_a_drain_ends_where_what_follows_it_is_refused(lab: CoreLab, seats: Seat
     away.probe = refuse_all  # type: ignore[method-assign]
     with pytest.raises(LicensingError):
         lab.old.manager.deactivate(Deactivation(list(NUMBERS), drain=DrainOptions(300), step=NEXT), away)
-    assert is_untouched(lab) and not config(lab).is_closed()
+    assert is_untouched(lab) and not drained(lab)
 
 
-def test_what_does_not_know_of_drains_takes_one_for_maintenance_mode(lab: CoreLab, seats: Seats) -> None:
-    """Such as an older package: it gives no new seats then, as it does not while somebody has it closed."""
-    lab.deactivate(lab.old, drain_seconds=300, step=FIRST)
+def test_an_older_package_takes_drains_for_a_closed_server(lab: CoreLab, seats: Seats) -> None:
+    """One that knows no drains reads maintenance mode; one that knows one drain reads the last one to end, for all."""
+    lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST)
+    first = config(lab).drains[0]
+    later = replace(first, ticket="b", until=first.until + timedelta(seconds=3), licenses=(CLIENT,))
+    lab.old.home.save(config(lab).with_lease(later))
     written = json.loads(lab.old.read("Config/server.json"))
-    assert written["maintenance"] is True and written["drain"]["ticket"] == FIRST.ticket
-    lab.old.manager.end_drain(FIRST.ticket)
+    assert written["maintenance"] is True
+    assert written["drain"] == {"ticket": "b", "until": render_time(later.until), "alone": True}
+    assert config(lab).drains == (first, later) and not config(lab).maintenance
+    for ticket in ("b", FIRST.ticket):
+        lab.old.manager.end_drain(ticket)
     written = json.loads(lab.old.read("Config/server.json"))
-    assert written["maintenance"] is False and "drain" not in written
+    assert written["maintenance"] is False and not {"drain", "drains"} & set(written)
 
 
-@pytest.mark.parametrize("damaged", [[], "x", {"until": "2026-01-01T00:00:00Z"}, {"ticket": "x", "until": 1}, 7])
-def test_a_drain_that_is_damaged_is_told(lab: CoreLab, damaged: Any) -> None:
+def test_a_drain_of_an_older_package_is_one_of_the_whole_server(lab: CoreLab, seats: Seats) -> None:
+    lab.old.manager.set_maintenance(Maintenance(False))
+    written = json.loads(lab.old.read("Config/server.json"))
+    until = render_time(now_utc() + timedelta(seconds=50))
+    for alone in (True, False):
+        drain = {"ticket": "c", "until": until, "alone": alone}
+        lab.old.write("Config/server.json", json.dumps({**written, "maintenance": True, "drain": drain}))
+        assert drained(lab) == {"c": None} and config(lab).is_closed()
+        assert config(lab).maintenance is not alone
+        # Its own next call finds it, and a drain of licenses leaves it as it is.
+        lab.deactivate(lab.old, SESSION, drain_seconds=300, step=FIRST)
+        assert drained(lab) == {"c": None, FIRST.ticket: (SESSION,)}
+
+
+DAMAGED = [[], "x", {"until": "2026-01-01T00:00:00Z"}, {"ticket": "x", "until": 1}, 7]
+
+
+@pytest.mark.parametrize("damaged", [*DAMAGED, {"ticket": "x", "until": "2026-01-01T00:00:00Z", "licenses": "x"}])
+@pytest.mark.parametrize("key", ["drain", "drains"])
+def test_a_drain_that_is_damaged_is_told(lab: CoreLab, key: str, damaged: Any) -> None:
     written = json.loads(lab.old.read("Config/server.json")) if (lab.old.folder / "Config/server.json").exists() else {}
-    lab.old.write("Config/server.json", json.dumps({**written, "drain": damaged or [1]}))
+    found = damaged or [1]
+    lab.old.write("Config/server.json", json.dumps({**written, key: [found] if key == "drains" else found}))
     with pytest.raises(LicensingError, match=r"damaged|is not a time"):
         lab.old.home.config()
 
