@@ -278,9 +278,14 @@ runbook:
       type: bool
     transfers:
       description: Of each license its C(number), the days C(spent) that count, what is C(left) by the record, and the
-        day on which the next one C(returns).
+        day on which the next one C(returns). C(back) is the day from which the license can be moved back after this
+        move; null where it can at once.
       type: list
       elements: dict
+    notes:
+      description: Which licenses cannot be moved back at once after this move, in sentences.
+      type: list
+      elements: str
     outage:
       description: The time without a license server. The steps with which it C(begins) and C(ends), how many C(steps)
         it has, how many of them are done C(by_persons), and C(since) when it lasts, where that was confirmed.

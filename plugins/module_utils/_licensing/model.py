@@ -297,6 +297,12 @@ class Account:
         counting = self.within(now)
         return counting[0] + self.rule.window if counting else None
 
+    def reopens(self, now: datetime) -> datetime | None:
+        """Return the time from which a transfer is left; None if one is left now."""
+        counting = self.within(now)
+        over = len(counting) - self.rule.limit
+        return None if over < 0 else counting[over] + self.rule.window
+
     def as_dict(self, now: datetime) -> dict[str, Any]:
         """Return ``{limit, window_seconds, spent, left, returns}``, as ``transfers`` in the overview."""
         returns = self.returns(now)

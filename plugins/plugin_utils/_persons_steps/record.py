@@ -105,6 +105,7 @@ class Budget:
 
     :ivar spent: days that still count, ISO dates
     :ivar returns: the day on which the next one comes back; None if none is spent
+    :ivar back: the day from which the license can be moved back after this move; None if it can at once
     """
 
     number: str
@@ -112,9 +113,11 @@ class Budget:
     left: int
     returns: str | None
     is_moved: bool
+    back: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"number": self.number, "spent": list(self.spent), "left": self.left, "returns": self.returns}
+        spent = list(self.spent)
+        return {"number": self.number, "spent": spent, "left": self.left, "returns": self.returns, "back": self.back}
 
 
 def budget_of(
@@ -131,11 +134,13 @@ def budget_of(
     # A day is worth its end: the authority counts hours that nobody has written down.
     times = tuple(datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=timezone.utc) for day in days)
     account = Account(nodelock, times)
-    returns = account.returns(now)
+    after = account if is_moved else Account(nodelock, (*times, now))
+    returns, back = account.returns(now), after.reopens(now)
     return Budget(
         number,
         tuple(render_time(moment)[:10] for moment in account.within(now)),
         account.left(now),
         render_time(returns)[:10] if returns else None,
         is_moved,
+        render_time(back)[:10] if back else None,
     )

@@ -145,6 +145,16 @@ class Runbook:
         ]
 
     @property
+    def notes(self) -> list[str]:
+        """What is to be known before licenses move: which of them cannot be moved back at once."""
+        return [
+            f"License {budget.number} cannot be moved back before {budget.back}, as far as the record knows: this move "
+            "leaves it no transfer. If you may need the way back before, ask the vendor first."
+            for budget in self.budgets
+            if budget.back is not None and not budget.is_moved
+        ]
+
+    @property
     def is_moved(self) -> bool:
         """Whether the target has everything, so that what is left is to be checked and told to clients."""
         return all(entry.state is State.DONE for entry in self.entries if entry.step.phase in MOVES)
@@ -164,6 +174,7 @@ class Runbook:
             "due": self.due,
             "done": self.is_done,
             "transfers": [budget.as_dict() for budget in self.budgets],
+            "notes": self.notes,
             "outage": {
                 "begins": self.entries[outage.first - 1].step.id,
                 "ends": self.entries[outage.last - 1].step.id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import Status
@@ -103,6 +104,17 @@ def _account(pair: Pair, license: DeclaredLicense, facts: Facts) -> Account | No
     known = [facts.quote.transfers, *(view.transfers for view in views), remembered.transfers if remembered else None]
     transfers = next((transfers for transfers in known if transfers is not None), None)
     return transfers.account(license.nodelock, f"license {license.number}") if transfers else None
+
+
+def way_back_from(assessment: Assessment, pair: Pair) -> datetime | None:
+    """Return from when on a rollback can move a license back that this run brings to the target.
+
+    None where a transfer is left for it, where transfers are not known, and where this run is not a way there.
+    """
+    if pair.target.returns or pair.is_lost or not assessment.step.arrives or assessment.step is Step.EMERGENCY:
+        return None
+    account = account_after(assessment, pair)
+    return None if account is None else account.reopens(pair.now)
 
 
 def account_after(assessment: Assessment, pair: Pair) -> Account | None:

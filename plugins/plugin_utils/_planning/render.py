@@ -11,9 +11,13 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.fingerprint import DRIFTED
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_view import LicenseView, Status
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import ACTIVATE as ASKS
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import MACHINE, PERSONAL
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import MACHINE, PERSONAL, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview, PendingRequest
-from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import Assessment, is_settled
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import (
+    Assessment,
+    is_settled,
+    way_back_from,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_command
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.copies import copied_home
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
@@ -93,7 +97,7 @@ def notes_of(pair: Pair, assessments: Sequence[Assessment]) -> list[str]:
             f"{pair.source.host} is declared lost: it is not asked for anything. If it still runs, it goes on serving."
         )
     notes += _undeclared(pair) + _served_void(pair, assessments) + _refused_later(pair, assessments)
-    notes += _personal(pair)
+    notes += _personal(pair) + _way_back(pair, assessments)
     if not pair.source.reachable and not pair.is_lost:
         notes.append(f"{pair.source.host} cannot be reached; nothing is needed from it any more.")
     for side in pair.sides:
@@ -151,6 +155,16 @@ def _personal(pair: Pair) -> list[str]:
         "nodelock: reconcile asks the authority for that."
         for license, view in shown
         if view.is_served and view.nodelock == PERSONAL and license.nodelock == MACHINE
+    ]
+
+
+def _way_back(pair: Pair, assessments: Sequence[Assessment]) -> list[str]:
+    back = [(assessment.number, way_back_from(assessment, pair)) for assessment in assessments]
+    return [
+        f"License {number} cannot be moved back before {render_time(start)}: this run leaves it no transfer. If you "
+        "may need the way back before, ask the licensor first."
+        for number, start in back
+        if start is not None
     ]
 
 

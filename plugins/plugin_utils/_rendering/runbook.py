@@ -44,6 +44,8 @@ def runbook_text(runbook: Runbook) -> str:
     for void in runbook.void:
         lines += ["", *_wrapped(f"! {in_words(void.what)} {in_words(void.todo)}")]
     lines += ["", *_wrapped(_RECORD), "", text_table(_HEADERS, _transfers(runbook))]
+    for note in runbook.notes:
+        lines += ["", *_wrapped(f"Note: {in_words(note)}")]
     for phase, entries in _phases(runbook):
         lines += ["", f"== {phase} =="]
         for at, entry in entries:
@@ -205,6 +207,7 @@ def runbook_page(runbook: Runbook) -> str:
         summary=_title(runbook),
         progress=_progress(runbook),
         outage=_outage(runbook),
+        notes=[in_words(note) for note in runbook.notes],
         void=[f"{in_words(void.what)} {in_words(void.todo)}" for void in runbook.void],
         tiles=[
             ("Done", f"{_count(runbook, State.DONE)} of {len(runbook.entries)}"),

@@ -76,6 +76,54 @@ def test_the_budget_is_the_authoritys_and_not_what_a_fenced_nodelock_remembers()
         plan(*sides)
 
 
+def way_back(made: dict[str, Any]) -> list[str]:
+    return [note for note in made["notes"] if "cannot be moved back" in note]
+
+
+def test_a_migration_that_spends_the_last_transfer_says_from_when_on_there_is_a_way_back() -> None:
+    old = license(serial=9, transfers=spent(1, 2))
+    told = [
+        f"License {NUMBER} cannot be moved back before 2027-05-01T12:00:00Z: this run leaves it no transfer. "
+        "If you may need the way back before, ask the licensor first."
+    ]
+    made = plan(side("old", old), side("new"), live=True, spends=1, transfers=spent(1, 2))
+    assert made["licenses"][0]["step"] == "move" and way_back(made) == told
+    # Offline the source's own nodelock knows.
+    assert way_back(plan(side("old", old), side("new"))) == told
+    # The authority knows of a transfer more than the source.
+    earlier = license(serial=9, transfers=spent(2))
+    assert way_back(plan(side("old", earlier), side("new"), live=True, spends=1, transfers=spent(1, 2))) == told
+    # What began in an earlier run, and is finished now.
+    given_back = license("Inactive Nodelock", fenced=FENCED, serial=9, transfers=spent(1, 2))
+    made = plan(side("old", given_back), side("new"), live=False, spends=1, transfers=spent(1, 2))
+    assert made["licenses"][0]["step"] == "activate" and way_back(made) == told
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "asked"),
+    [
+        (side("old", license(transfers=spent(1))), side("new"), {"live": True, "spends": 1, "transfers": spent(1)}),
+        (side("old", license()), side("new"), {}),
+        (
+            side("old", license(fenced=FENCED, transfers=spent(1, 2))),
+            side("new"),
+            {"live": False, "spends": 0, "transfers": spent(1, 2)},
+        ),
+        (side("old", license("Inactive Nodelock", fenced=FENCED)), side("new", license(transfers=spent(1, 2, 3))), {}),
+        (
+            side("new", license(transfers=spent(1, 2))),
+            side("old", returns=True),
+            {"live": True, "spends": 1, "transfers": spent(1, 2)},
+        ),
+    ],
+    ids=["one left", "nobody knows", "spends nothing", "there already", "the way back itself"],
+)
+def test_a_way_back_that_is_open_or_not_at_stake_is_not_told(
+    source: dict[str, Any], target: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    assert way_back(plan(source, target, **asked)) == []
+
+
 @pytest.mark.parametrize("asked", [{"live": True, "spends": 1}, {}], ids=["asked", "offline"])
 def test_what_a_fenced_source_has_since_is_moved_and_not_served_again_by_a_fenced_target(asked: dict[str, Any]) -> None:
     source = side("new", license(fenced=FENCED, serial=9))

@@ -240,6 +240,23 @@ def test_a_license_without_a_transfer_left_is_refused_by_the_record_unless_that_
     assert runbook(made, may_exceed=True).budgets[0].left == 0
 
 
+def test_a_move_that_leaves_no_transfer_says_from_when_on_there_is_a_way_back() -> None:
+    made = moved_before(200, 100)
+    first = runbook(made)
+    assert first.notes == [
+        f"License {SERVER} cannot be moved back before 2027-05-11, as far as the record knows: this move leaves it no "
+        "transfer. If you may need the way back before, ask the vendor first."
+    ]
+    assert first.as_dict()["notes"] == first.notes and first.as_dict()["transfers"][0]["back"] == "2027-05-11"
+    assert [budget.back for budget in first.budgets[1:]] == [None, None] and runbook(moved_before(200)).notes == []
+    # Where the limit is exceeded, one transfer that returns is not enough.
+    (note,) = runbook(moved_before(300, 200, 100), may_exceed=True).notes
+    assert "before 2027-05-11" in note
+    # Once it has moved, it is too late to ask.
+    moved = runbook(made, new=Sight(nodelocks("b" * 64), BEFORE))
+    assert moved.notes == [] and moved.budgets[0].back == "2027-05-11"
+
+
 def test_the_transfer_that_this_move_has_spent_is_counted_and_not_refused() -> None:
     made = moved_before(200, 100)
     new = Sight(nodelocks("b" * 64), BEFORE)

@@ -94,6 +94,8 @@ def test_the_days_of_transfers_are_listed() -> None:
     ]
     assert Page(page).tables["Transfers"][0]["Spent"] == "2026-03-01, 2026-04-01"
     assert Page(page).tables["Transfers"][1]["Spent"] == DASH
+    note = f"License {SERVER} cannot be moved back before 2027-03-01"
+    assert f"Note: {note}" in " ".join(text.split()) and f'<p class="banner warn">{note}' in page
 
 
 def test_a_void_confirmation_stands_above_all_steps() -> None:
