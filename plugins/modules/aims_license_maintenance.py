@@ -15,6 +15,8 @@ description:
   - Entering can wait for the seats in use. If some are still in use at the end, the server returns to service, and the
     error lists who holds them.
   - Leaving restarts the server, as with the vendor's server.
+  - Maintenance mode that this module enters is the operator's. A migration to this server does not
+    begin while it is on.
   - Neither ends the drain of licenses that are about to leave, as of M(aims.licensing.aims_license_deactivate).
   - With O(backend=vendor), runs the command that O(vendor_commands) names for it. No documented file shows maintenance
     mode, so a record on the host decides whether the command is run, and a warning says where to look. See

@@ -24,6 +24,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.license_
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import (
     ACTIVATE,
     DEACTIVATE,
+    FENCE,
+    OPERATOR,
     UNKNOWN,
     UPDATE,
     parse_date,
@@ -98,6 +100,7 @@ SERVER = Record(
         "authority": Maybe(LINE),
         "realm": Maybe(REALM),
         "maintenance": Maybe(Flag()),
+        "maintenance_by": Maybe(Choice((FENCE, OPERATOR))),
         "draining": ListOf(NUMBER, 100_000),
         "service": Text(20),
         "running": Maybe(Flag()),

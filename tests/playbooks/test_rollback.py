@@ -160,6 +160,19 @@ def test_a_migration_that_broke_down_between_the_hosts_is_rolled_back_for_nothin
     assert rehearsed.transfers() == {number: 2 if number in taken else 0 for number in NUMBERS}
 
 
+def test_maintenance_mode_that_an_operator_has_entered_is_not_ended_where_nothing_is_left_to_do(migrated: Lab) -> None:
+    assert migrated.overview("old")["server"]["maintenance_by"] == "fence"
+    migrated.licman("new", "--maintenance", "on")
+    before = migrated.everything()
+    assert must(migrated.play("migrate")).changed == 0
+    assert migrated.everything() == before
+    # The other way, licenses would come to old, which its own fence has closed.
+    migrated.licman("old", "--maintenance", "on")
+    must(migrated.play("rollback"))
+    assert migrated.overview("old")["server"]["maintenance"] is False
+    assert migrated.overview("new")["server"]["maintenance_by"] == "operator"
+
+
 def test_a_source_that_was_built_anew_gets_what_is_declared(migrated: Lab) -> None:
     shutil.rmtree(migrated.home("old"))
     must(migrated.play("rollback"))

@@ -33,6 +33,8 @@ DEACTIVATE = "deactivate"
 UPDATE = "update"
 QUOTE = "quote"
 ACTIONS = (ACTIVATE, DEACTIVATE, UPDATE, QUOTE)
+# Who entered maintenance mode: a fence that left nothing to serve, or an operator.
+FENCE, OPERATOR = "fence", "operator"
 # Of a request in a format that is not public.
 UNKNOWN = "unknown"
 

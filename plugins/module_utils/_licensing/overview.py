@@ -149,6 +149,7 @@ class ServerView:
     :ivar digest: digest of the installed package, or None
     :ivar backend: ``bundled`` or ``vendor``; values that the vendor's server does not show are None
     :ivar maintenance: whether no new seats are granted; None if unknown
+    :ivar maintenance_by: who entered maintenance mode, FENCE or OPERATOR; None if it is off or that is unknown
     :ivar draining: the numbers of the licenses of which no new seats are granted, because they are about to leave. A
         drain ends by itself, so it makes no difference between two overviews
     :ivar running: whether the server answers; None if it is unmanaged
@@ -166,6 +167,7 @@ class ServerView:
     authority: str | None = None
     realm: Realm | None = None
     maintenance: bool | None = False
+    maintenance_by: str | None = None
     draining: tuple[str, ...] = field(default=(), compare=False)
     service: str = "none"
     running: bool | None = None
@@ -199,6 +201,7 @@ class ServerView:
             authority=fields.text_or_none("authority"),
             realm=_realm(fields),
             maintenance=fields.flag_or_none("maintenance") if fields.has("maintenance") else False,
+            maintenance_by=fields.text_or_none("maintenance_by"),
             draining=fields.texts("draining", ()),
             service=fields.text("service", "none"),
             running=fields.flag_or_none("running"),

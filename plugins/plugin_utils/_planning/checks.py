@@ -14,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     against_nodelock,
     taken_names,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import OPERATOR
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessment import Assessment, is_settled
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_command
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.copies import (
@@ -37,7 +38,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps imp
 
 def problems_of(pair: Pair, assessments: Sequence[Assessment]) -> list[Problem]:
     """Return everything that stands against a plan."""
-    problems = _claimed_names(pair) + _declared(pair)
+    problems = _claimed_names(pair) + _declared(pair) + _closed(pair, assessments)
     if pair.is_lost:
         return problems + _without_lost_source(pair, assessments) + _requested_elsewhere(pair, assessments)
     if not pair.source.reachable:
@@ -213,6 +214,17 @@ def _declared(pair: Pair) -> list[Problem]:
         problems += against_nodelock(license, locked, online=not pair.target.is_offline)
         problems += wrong_code(license, overviews)
     return problems
+
+
+def _closed(pair: Pair, assessments: Sequence[Assessment]) -> list[Problem]:
+    """A target that would not serve what arrives, as an operator has closed it; a rollback opens it."""
+    host = pair.target.host
+    if pair.target.returns or pair.target.overview.server.maintenance_by != OPERATOR:
+        return []
+    if not any(assessment.step.arrives for assessment in assessments):
+        return []
+    what = f"{host} is in maintenance mode, which an operator has entered: it would not serve the licenses."
+    return [Problem(what, host, "Leave it there (licman --maintenance off), then run the same command again.")]
 
 
 def _claimed_names(pair: Pair) -> list[Problem]:

@@ -14,7 +14,7 @@ from ..addresses import Listen, parse_hosts
 from ..declared import read_profiles
 from ..documents import Realm
 from ..lease import Lease
-from ..model import Profile, now_utc, parse_number, render_time
+from ..model import FENCE, OPERATOR, Profile, now_utc, parse_number, render_time
 
 SYSTEMD = "systemd"
 PROCESS = "process"
@@ -29,7 +29,8 @@ class Config:
     :ivar authority: the address that requests go to: ``https://HOST[:PORT]``, ``offline`` or ``ledger:PATH``; None
         until an installation sets it
     :ivar realm: the realm whose responses the server honours, pinned at the first activation
-    :ivar maintenance: whether a person has set maintenance mode, which lasts until a person leaves it
+    :ivar maintenance: whether maintenance mode is on, which lasts until somebody leaves it
+    :ivar maintenance_by: who entered it, FENCE or OPERATOR; None if it is off, or an earlier version entered it
     :ivar drains: the leases of drains, each of some licenses or of the whole server; each ends by itself
     :ivar fenced: license number → time of its fence (UTC, ISO 8601)
     :ivar allowed_hosts: further names of this host, under which the management port answers
@@ -42,6 +43,7 @@ class Config:
     profiles: tuple[Profile, ...] = ()
     users: tuple[str, ...] = ()
     maintenance: bool = False
+    maintenance_by: str | None = None
     fenced: Mapping[str, str] = field(default_factory=dict)
     listen: Listen = field(default_factory=Listen)
     service: str = UNMANAGED
@@ -55,6 +57,15 @@ class Config:
         :param now: the time, UTC; by default this machine's
         """
         return self.maintenance or any(lease.licenses is None for lease in self._lasting(now))
+
+    def in_maintenance(self, by: str) -> Config:
+        """Return the configuration in maintenance mode. An operator's stays an operator's."""
+        if self.maintenance and by == FENCE:
+            return self
+        return replace(self, maintenance=True, maintenance_by=by)
+
+    def out_of_maintenance(self) -> Config:
+        return replace(self, maintenance=False, maintenance_by=None)
 
     def draining(self, now: datetime | None = None) -> frozenset[str]:
         """Return the numbers of the licenses that are drained, where the rest of the server is not."""
@@ -93,6 +104,7 @@ class Config:
             "profiles": [{"name": p.name, "license": p.license, "default": p.default} for p in self.profiles],
             "users": list(self.users),
             "maintenance": self.maintenance or bool(self.drains),
+            "maintenance_by": self.maintenance_by,
             "fenced": dict(self.fenced),
             "listen": self.listen.as_dict(),
             "service": self.service,
@@ -116,12 +128,16 @@ class Config:
             raise ValueError("service")
         if authority is not None and not isinstance(authority, str):
             raise TypeError("authority")
+        if data.get("maintenance_by") not in (None, FENCE, OPERATOR):
+            raise ValueError("maintenance_by")
+        maintenance = data.get("maintenance") is True and not (drain and drain.get("alone") is True)
         return cls(
             authority=authority,
             realm=Realm.from_dict(realm, where) if realm else None,
             profiles=read_profiles(data.get("profiles", []), where),
             users=tuple(str(user) for user in data.get("users", [])),
-            maintenance=data.get("maintenance") is True and not (drain and drain.get("alone") is True),
+            maintenance=maintenance,
+            maintenance_by=data.get("maintenance_by") if maintenance else None,
             fenced={parse_number(n, where): str(t) for n, t in dict(data.get("fenced", {})).items()},
             listen=Listen.from_dict(data.get("listen"), where),
             service=str(data.get("service", UNMANAGED)),

@@ -88,6 +88,7 @@ def _server(home: Home, config: Config, answers: bool) -> ServerView:
         authority=config.authority,
         realm=config.realm,
         maintenance=config.is_closed(),
+        maintenance_by=config.maintenance_by,
         draining=tuple(sorted(config.draining())),
         service=config.service,
         running=answers if config.service != UNMANAGED or answers else None,

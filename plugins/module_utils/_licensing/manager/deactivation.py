@@ -16,7 +16,7 @@ from ..errors import LicensingError, refuse
 from ..home.journal import Intent
 from ..home.state import State
 from ..license_view import Status
-from ..model import MACHINE, render_time
+from ..model import FENCE, MACHINE, render_time
 from ..overview import Overview
 from .drain import Drained
 from .exchange import Requests
@@ -101,7 +101,10 @@ def forecast(prepared: PreparedDeactivation) -> Change:
     if prepared.deactivation.drain is None or prepared.keeps_serving:
         return change
     # Where nothing is left to serve, the drain ends in maintenance mode.
-    after = replace(change.after, server=replace(change.after.server, maintenance=True))
+    server = change.after.server
+    if not prepared.read.config.maintenance:
+        server = replace(server, maintenance=True, maintenance_by=FENCE)
+    after = replace(change.after, server=server)
     return replace(change, changed=change.before != after, after=after)
 
 
@@ -268,6 +271,8 @@ def _fence(session: HomeSession, numbers: Sequence[str], *, ended: str = "", clo
     session.drop_updates(state, numbers)
     now = render_time(session.now())
     fenced = {**{n: now for n in numbers if state.holds(n)}, **state.config.fenced}
-    config = replace(state.config.without_lease(ended), fenced=fenced, maintenance=state.config.maintenance or closed)
+    config = replace(state.config.without_lease(ended), fenced=fenced)
+    if closed:
+        config = config.in_maintenance(FENCE)
     if config != state.config:
         session.home.save(config)

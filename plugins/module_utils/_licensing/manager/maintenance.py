@@ -17,7 +17,7 @@ from ..home.state import State
 from ..home.store import Home
 from ..hosting.liveness import running
 from ..lease import Lease
-from ..model import now_utc
+from ..model import OPERATOR, now_utc
 from .drain import STEP, Drained, DrainOptions, Step, drain, still_held
 from .freshness import LIMIT
 from .port import Change, Maintenance
@@ -45,7 +45,7 @@ def prepare(session: HomeSession, maintenance: Maintenance) -> PreparedMaintenan
         return PreparedMaintenance(session, maintenance, state, state.config)
     # The drains of licenses that leave are others' and go on.
     without = state.config.without_drain_of_all()
-    config = replace(without, maintenance=maintenance.enabled)
+    config = without.in_maintenance(OPERATOR) if maintenance.enabled else without.out_of_maintenance()
     if maintenance.enabled:
         state = replace(state, config=without)
     return PreparedMaintenance(session, maintenance, state, config)

@@ -179,6 +179,35 @@ def test_a_source_that_cannot_be_reached_is_not_missed_for_the_rest(
     assert plan(side("host", **GONE), target, **asked)["licenses"][0]["step"] == step
 
 
+def by(host: dict[str, Any], who: str | None) -> dict[str, Any]:
+    """A host in maintenance mode that somebody has entered."""
+    server = {**host["overview"]["server"], "maintenance": True, "maintenance_by": who}
+    return {**host, "overview": {**host["overview"], "server": server}}
+
+
+def test_no_license_is_given_up_for_a_target_that_an_operator_has_closed() -> None:
+    with pytest.raises(LicensingError, match="new is in maintenance mode, which an operator has entered") as refused:
+        plan(side("old", license()), by(side("new"), "operator"), live=True, spends=1)
+    assert "Leave it there (licman --maintenance off)" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "step"),
+    [
+        (side("old", license()), by(side("new"), "fence"), "move"),
+        (side("old", license()), by(side("new"), None), "move"),
+        (by(side("old", license()), "operator"), side("new"), "move"),
+        (side("old", FREED), by(side("new", license()), "operator"), "keep"),
+        (side("new", license()), by(side("old", FREED, returns=True), "operator"), "move"),
+    ],
+    ids=["its fence", "an earlier version", "the source", "nothing arrives", "a rollback"],
+)
+def test_maintenance_mode_stands_against_nothing_else(
+    source: dict[str, Any], target: dict[str, Any], step: str
+) -> None:
+    assert plan(source, target)["licenses"][0]["step"] == step
+
+
 def test_an_activation_that_will_be_refused_is_told() -> None:
     target = side("new", license("Pending Activation"), pending=["activate"])
     made = plan(side("old", license()), target)

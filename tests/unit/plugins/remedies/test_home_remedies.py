@@ -15,10 +15,10 @@ import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import documents
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.release import release
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import SERVER
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.test_install import put
-from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, copy, execute
+from ansible_collections.aims.licensing.tests.unit.plugins.remedies.pair import Pair, commands, copy, execute
 from support.needs import needs_root
 
 STEM = SERVER.replace(".", "")
@@ -145,5 +145,18 @@ def test_a_home_that_another_user_can_change_is_given_to_root_by_the_commands_of
         (named,) = re.findall(r"Give it to root \((.*?)\)", problem.todo)
         execute([f"{command} {problem.where}" for command in named.split(", ")])
     put(pair.new)
+    pair.run()
+    assert pair.holds(pair.new)
+
+
+def test_a_target_that_an_operator_has_closed_is_opened_by_the_command_of_the_message(at_hand: Pair) -> None:
+    pair = at_hand
+    pair.new.manager.set_maintenance(Maintenance(True))
+    before = pair.old.files()
+    text = pair.told()
+    assert "new is in maintenance mode, which an operator has entered: it would not serve the licenses." in text
+    assert pair.old.files() == before
+    (command,) = commands(text, "licman ")
+    execute([f"{pair.new.folder}/Bin/{command}"])
     pair.run()
     assert pair.holds(pair.new)
