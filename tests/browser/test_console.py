@@ -12,8 +12,14 @@ from urllib.parse import urlsplit
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
-from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import CLIENT, CoreLab
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing.core_lab import (
+    CLIENT,
+    SESSION,
+    CoreLab,
+)
 from selenium.webdriver.common.by import By
 from support.console_page import Console, take
 from support.licsrv import Server
@@ -99,6 +105,19 @@ def test_maintenance_mode_is_told_and_so_is_its_end(served: Server, lab: CoreLab
     console.until(lambda: "Maintenance mode." in console.text("banners"))
     assert "1 seat is still held" in console.text("banners")
     lab.old.manager.set_maintenance(Maintenance(False))
+    console.until(lambda: console.text("banners") == "")
+
+
+def test_a_drain_is_told_with_its_licenses_and_so_is_its_end(served: Server, lab: CoreLab, console: Console) -> None:
+    console.open()
+    for number in (CLIENT, SESSION):
+        lease = Lease(number, now_utc() + LENGTH, (number,))
+        lab.old.home.save(lab.old.home.config().with_lease(lease))
+    told = f"Drain. No new seats are given out of licenses that are about to leave: {CLIENT}, {SESSION}."
+    console.until(lambda: told in console.text("banners"))
+    lab.old.manager.end_drain(CLIENT)
+    console.until(lambda: f"about to leave: {SESSION}." in console.text("banners"))
+    lab.old.manager.end_drain(SESSION)
     console.until(lambda: console.text("banners") == "")
 
 

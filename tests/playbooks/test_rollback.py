@@ -166,7 +166,7 @@ def test_maintenance_mode_that_an_operator_has_entered_is_not_ended_where_nothin
     before = migrated.everything()
     assert must(migrated.play("migrate")).changed == 0
     assert migrated.everything() == before
-    # The other way, licenses would come to old, which its own fence has closed.
+    # Licenses that come back open their source, also where an operator has closed it.
     migrated.licman("old", "--maintenance", "on")
     must(migrated.play("rollback"))
     assert migrated.overview("old")["server"]["maintenance"] is False

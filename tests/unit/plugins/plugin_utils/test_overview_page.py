@@ -79,6 +79,12 @@ def test_a_pending_request_and_a_fence_are_said_in_words(overview: dict[str, Any
     assert page.facts["Pending requests"] == "1"
 
 
+def test_a_drain_is_said_with_its_licenses(overview: dict[str, Any]) -> None:
+    overview["server"]["draining"] = ["015.120.055.014", "015.120.064.022"]
+    told = "No new seats are granted of licenses that are about to leave: 015.120.055.014, 015.120.064.022."
+    assert told in pages.overview_page(read(overview), "h", "2026-11-21T19:00:00Z", "d")
+
+
 def test_the_same_arguments_give_the_same_bytes(overview: dict[str, Any]) -> None:
     arguments = ("h", "2026-11-21T19:00:00Z", "d")
     again = read(copy.deepcopy(overview))
