@@ -63,7 +63,7 @@ def test_a_server_that_keeps_licenses_goes_on_serving_them(service: Service, lab
 def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
     service: Service, lab: CoreLab, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
-    """The next call ends maintenance mode, wherever the call before it was cut."""
+    """The next call ends the drain, wherever the call before it was cut."""
 
     def cut_off(*arguments: object, **more: object) -> None:
         raise PowerCut
@@ -72,9 +72,11 @@ def test_a_server_that_keeps_licenses_serves_them_after_a_cut(
         patch.setattr(deactivation, cut, cut_off)
         with pytest.raises(PowerCut):
             lab.deactivate(lab.old, SESSION, drain_seconds=20)
-    assert service.host.overview["server"]["maintenance"] is (cut == "_fence")
+    assert service.host.overview["server"]["draining"] == ([SESSION] if cut == "_fence" else [])
+    service.take("Client")
     lab.deactivate(lab.old, SESSION, drain_seconds=20)
-    assert service.status["maintenance"] is False
+    seen = service.host.overview["server"]
+    assert (seen["maintenance"], seen["draining"]) == (False, [])
     service.take("Client")
 
 
