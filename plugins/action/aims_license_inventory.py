@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.clients import read_clients
+from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.holders import read_holders
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.hosts import read_hosts
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import has_vendors, read_moves
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.pairs import check_names, read_pairs
@@ -37,7 +38,9 @@ display = Display()
 class ActionModule(LicensingAction):
     """Returns the declared pairs, or fails with everything that is wrong."""
 
-    options = frozenset({"pairs", "hosts", "vault", "rehearsal", "runbook", "clients", "names", "groups", "checked"})
+    options = frozenset(
+        {"pairs", "hosts", "vault", "rehearsal", "runbook", "clients", "names", "holders", "groups", "checked"}
+    )
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         if "checked" in self._task.args:
@@ -51,23 +54,28 @@ class ActionModule(LicensingAction):
         problems += _limited([str(group) for group in self._task.args.get("groups") or ()], task_vars)
         declared: dict[str, Any] = {}
         try:
-            targets = [str(name) for name in task_vars["groups"].get(TARGETS, [])]
-            if self.flag("runbook"):
-                declared = {"moves": read_moves(targets, hosts, required=True)}
-            elif self.flag("clients"):
-                clients = [str(name) for name in task_vars["groups"].get(CLIENTS, [])]
-                declared = {"client_servers": read_clients(clients, targets, hosts)}
-            elif self.flag("pairs", True):
-                declared = _read_declared(targets, hosts, self.flag("rehearsal"))
-            elif self._task.args.get("names") is not None:
-                check_names([str(name) for name in self._task.args["names"]], hosts)
-            else:
-                declared = {"servers": read_hosts([str(name) for name in self._task.args.get("hosts", [])], hosts)}
+            declared = self._read(hosts, {name: [str(host) for host in at] for name, at in task_vars["groups"].items()})
         except LicensingError as error:
             problems.extend(error.problems)
         if problems:
             raise LicensingError(problems)
         return {"changed": False, **declared}
+
+    def _read(self, hosts: Mapping[str, HostVariables], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Return what the task asks for; refuse with everything that is wrong."""
+        args, targets = self._task.args, groups.get(TARGETS, [])
+        if self.flag("runbook"):
+            return {"moves": read_moves(targets, hosts, required=True)}
+        if self.flag("clients"):
+            return {"client_servers": read_clients(groups.get(CLIENTS, []), targets, hosts)}
+        if args.get("holders") is not None:
+            return {"holders": read_holders([str(name) for name in args["holders"]], targets, hosts)}
+        if self.flag("pairs", True):
+            return _read_declared(targets, hosts, self.flag("rehearsal"))
+        if args.get("names") is not None:
+            check_names([str(name) for name in args["names"]], hosts)
+            return {}
+        return {"servers": read_hosts([str(name) for name in args.get("hosts", [])], hosts)}
 
 
 def _read_declared(targets: Sequence[str], hosts: Mapping[str, HostVariables], rehearsal: bool) -> dict[str, Any]:

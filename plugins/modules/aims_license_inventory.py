@@ -51,6 +51,10 @@ options:
       the pairs.
     type: bool
     default: false
+  holders:
+    description: The names of hosts. Return the licenses that each of them may hold, instead of the pairs.
+    type: list
+    elements: str
   clients:
     description: Check the hosts of the group C(aims_license_clients), and return the license servers that their lists
       of licenses name, instead of the pairs.
@@ -93,6 +97,10 @@ moves:
       M(aims.licensing.aims_license_runbook).
     - What a host runs follows from how Ansible reaches it. C(ansible_shell_type) V(cmd) or V(powershell) is Windows.
   returned: success and O(pairs) or O(runbook)
+  type: dict
+holders:
+  description: The numbers of the licenses that are declared for each host, or leave it for a target, by its name.
+  returned: success and O(holders)
   type: dict
 client_servers:
   description: Each source with its target, as C({source, target}), by the addresses that clients' lists have.

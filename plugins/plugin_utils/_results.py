@@ -200,6 +200,7 @@ CHANGE: Mapping[str, Shape] = {
     "requests": ListOf(Record({"number": NUMBER, "file": FILE_NAME, "content": REQUEST})),
     "overview": OVERVIEW_AFTER,
 }
+GRANT = Record({name: LICENSE[name] for name in ("type", "seats", "expiry", "maintenance_expiry")})
 DRAINED = Record({"seconds": Seconds(), "total": COUNT, "clients": ListOf(CLIENT, 1000), "answered": Flag()})
 # Continues a drain; for the action plugin only.
 AGAIN: Mapping[str, Shape] = {"again": Text(100)}
@@ -253,6 +254,9 @@ RETURNED: Mapping[str, Record] = {
     "aims_license_profile": Record({"overview": OVERVIEW_AFTER}),
     "aims_license_server_install": Record(
         {"changes": ListOf(LINE, 1000), "overview": OVERVIEW}, {"realm": Maybe(REALM)}
+    ),
+    "aims_license_update": Record(
+        {**CHANGE, "renewed": ListOf(Record({"number": NUMBER, "before": GRANT, "after": GRANT}))}
     ),
     "aims_license_verify": Record({"seats": ListOf(SEAT), "overview": OVERVIEW}),
 }

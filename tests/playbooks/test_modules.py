@@ -70,6 +70,7 @@ def test_every_module_takes_the_defaults_of_the_group(rehearsed: Lab) -> None:
         ("maintenance", {"state": "enabled"}),
         ("deactivate", {"licenses": NUMBERS, "bundle": "{{ backup.bundle }}"}),
         ("activate", {"licenses": LICENSES}),
+        ("update", {"licenses": NUMBERS}),
         ("verify", {}),
         ("client", {"path": "/etc/licenses.cfg", "entries": ["new.example.com:3400"]}),
         (

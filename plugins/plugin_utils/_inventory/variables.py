@@ -58,6 +58,8 @@ VARIABLES = frozenset(
         "aims_license_server_portal_email",
         "aims_license_server_profiles",
         "aims_license_server_realm",
+        "aims_license_server_renew_licenses",
+        "aims_license_server_renew_within_days",
         "aims_license_server_requests_dir",
         "aims_license_server_root",
         "aims_license_server_service",

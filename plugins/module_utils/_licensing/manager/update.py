@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
 from ..channel.base import Channel
 from ..documents import Document
 from ..home.journal import Intent
 from ..home.state import State
-from ..license_view import Status
+from ..license_view import LicenseView, Status
+from ..model import now_utc
 from ..overview import Overview
 from .forecast import granted, predict, updated
 from .port import Change
@@ -80,3 +83,60 @@ def execute(prepared: PreparedUpdate) -> Change:
     results = {n: result for n, result in settlement.results.items() if n not in state.intents}
     after = session.overview(state)
     return change_of(prepared.before, after, numbers=numbers, results=results, intents=state.intents)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a license grants, and until when."""
+
+    type: str | None
+    seats: int | None
+    expiry: str | None
+    maintenance_expiry: str | None
+
+    @classmethod
+    def of(cls, license: LicenseView) -> Grant:
+        return cls(license.type, license.seats, license.expiry, license.maintenance_expiry)
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A license whose file has changed."""
+
+    number: str
+    before: Grant
+    after: Grant
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def updatable(overview: Overview, numbers: Sequence[str], *, within_days: int | None = None) -> list[str]:
+    """Return which licenses are to be updated: those that are held here, or whose update is open.
+
+    :param within_days: only those that end, or whose maintenance ends, by then, and those with an open exchange
+    """
+    open_numbers = {request.number for request in overview.pending if not request.is_move}
+    chosen = []
+    for number in numbers:
+        license = overview.license(number)
+        if number in open_numbers or (license is not None and license.is_held and _ends(license, within_days)):
+            chosen.append(number)
+    return chosen
+
+
+def _ends(license: LicenseView, within_days: int | None) -> bool:
+    if within_days is None:
+        return True
+    days = [date.fromisoformat(day) for day in (license.expiry, license.maintenance_expiry) if day is not None]
+    return any((day - now_utc().date()).days <= within_days for day in days)
+
+
+def renewed(change: Change) -> list[Renewal]:
+    """Return what an update has changed."""
+    grants = {license.number: Grant.of(license) for license in change.before.licenses}
+    return [
+        Renewal(license.number, grants[license.number], Grant.of(license))
+        for license in change.after.licenses
+        if license.number in grants and grants[license.number] != Grant.of(license)
+    ]
