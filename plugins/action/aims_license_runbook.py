@@ -9,6 +9,7 @@ import getpass
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
     read_commands,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._action import LicensingAction
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle, newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import read_ids
@@ -41,7 +43,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.runbook 
     runbook_text,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._report.moves import planned_of
-from ansible_collections.aims.licensing.plugins.plugin_utils._results import DIGESTS, FILE_NAME
+from ansible_collections.aims.licensing.plugins.plugin_utils._results import DIGESTS, FILE_NAME, OVERVIEW
 from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     Flag,
     ListOf,
@@ -62,7 +64,12 @@ _SEEN = MapOf(
     Text(),
     Record({}, {"answers": Maybe(Flag()), "runs": Maybe(Flag())}),
 )
-_READ_ONLY = MapOf(Text(), ListOf(FILE_NAME))
+_LOOKS = MapOf(
+    Text(),
+    Record(
+        {"nodelocks": DIGESTS, "overview": OVERVIEW, "read_only": ListOf(FILE_NAME), "unnumbered": ListOf(FILE_NAME)}
+    ),
+)
 
 display = Display()
 
@@ -91,8 +98,7 @@ class ActionModule(LicensingAction):
             "exceed_transfers",
             "bundles",
             "requests",
-            "nodelocks",
-            "read_only",
+            "looks",
             "screenshot",
             "seen",
             "dest",
@@ -125,6 +131,7 @@ class ActionModule(LicensingAction):
             carried_out=carried_out,
             other=other,
             may_exceed=self.flag("exceed_transfers"),
+            is_fresh=self.flag("fresh_backup"),
         )
         for void in runbook.void:
             display.warning(str(void))
@@ -159,8 +166,7 @@ class ActionModule(LicensingAction):
         # A bundle from before this move does not show what the source gives up in it.
         if self.flag("fresh_backup") and f"{move.source.host}/{Kind.BACKUP}" not in done:
             bundles = None
-        nodelocks = _nodelocks(self._task.args.get("nodelocks") or {})
-        sights, doubts = sights_of(move, seen, nodelocks, bundles, requests, screenshot, log, self.vault)
+        sights, doubts = sights_of(move, seen, bundles, requests, screenshot, log, self.vault)
         for doubt in doubts:
             display.warning(f"The bundle does not count as evidence: {doubt}")
         return sights, newest_of(bundles, move.source.host) if bundles is not None and not doubts else None
@@ -169,10 +175,14 @@ class ActionModule(LicensingAction):
         args = self._task.args
         licenses = read_declared_licenses(args["licenses"], "licenses", without_codes=True)
         nodes, users = args.get("pro_nodes"), args.get("users")
-        source = _server(args["source"], "source")
+        source, target = (
+            replace(server, service=seen.get(server.host, Look()).service)
+            for server in (_server(args[name], name) for name in ("source", "target"))
+        )
+        look = seen.get(source.host, Look())
         return Move(
             source,
-            _server(args["target"], "target"),
+            target,
             licenses,
             {str(number): str(name) for number, name in (args.get("codes") or {}).items()},
             read_profiles(args.get("profiles") or [], "profiles", [license.number for license in licenses]),
@@ -180,7 +190,8 @@ class ActionModule(LicensingAction):
             self.flag("offline"),
             str(args.get("requests") or "./aims-license/offline"),
             None if nodes is None else tuple(str(node) for node in nodes),
-            seen.get(source.host, Look()).read_only,
+            look.read_only,
+            staying=look.staying([license.number for license in licenses]),
             names_screenshot=bool(args.get("screenshot")),
             clients=tuple(str(client) for client in args.get("clients") or ()),
             has_package=self.flag("package"),
@@ -271,29 +282,40 @@ def _pro_reaches(nodes: Sequence[str], option: Any) -> bool | None:
     return True if tried and all(code == 0 for code in tried) else None
 
 
-def _nodelocks(option: Any) -> dict[str, dict[str, str]]:
-    try:
-        nodelocks: dict[str, dict[str, str]] = MapOf(Text(), DIGESTS).read(option, "nodelocks")
-    except WrongShape as wrong:
-        todo = "Give what a look at each host returned as nodelocks, by host."
-        raise refuse("The nodelocks are not those of hosts.", wrong.key or "nodelocks", todo) from None
-    return nodelocks
-
-
 def _seen(args: Mapping[str, Any]) -> dict[str, Look]:
-    """Read what tasks have seen of the hosts: their ports and services, and the files that cannot be written."""
-    option = args.get("seen") or {}
+    """Read what tasks have seen of the hosts: their ports, services and files."""
+    option, name = args.get("seen") or {}, "seen"
     try:
-        seen = _SEEN.read(option, "seen")
-        read_only = _READ_ONLY.read(args.get("read_only") or {}, "read_only")
-    except WrongShape as wrong:
-        todo = "Write {HOST: {answers: ..., runs: ...}} and {HOST: [FILE, ...]}, with what is known of each host."
-        raise refuse(f"{quoted(option)} is not what was seen of hosts.", wrong.key or "seen", todo) from None
-    looks = {host: seen.get(host, {}) for host in (*seen, *read_only)}
-    return {
-        host: Look(look.get("answers"), look.get("runs"), tuple(read_only.get(host, ())))
-        for host, look in looks.items()
-    }
+        seen = _SEEN.read(option, name)
+        option, name = args.get("looks") or {}, "looks"
+        looks = _LOOKS.read({host: _known(look) for host, look in option.items()}, name)
+    except (WrongShape, AttributeError, TypeError) as wrong:
+        todo = "Write {HOST: {answers: ..., runs: ...}}, and as looks what a look at each host returned, by host."
+        raise refuse(
+            f"{quoted(option)} is not what was seen of hosts.", getattr(wrong, "key", "") or name, todo
+        ) from None
+    return {host: _look(seen.get(host, {}), looks.get(host)) for host in (*seen, *looks)}
+
+
+def _known(look: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: look[key] for key in ("nodelocks", "overview", "read_only", "unnumbered") if key in look}
+
+
+def _look(seen: Mapping[str, Any], look: Mapping[str, Any] | None) -> Look:
+    answers, runs = seen.get("answers"), seen.get("runs")
+    if look is None:
+        return Look(answers, runs)
+    overview = Overview.from_dict(look["overview"], "looks")
+    server = overview.server
+    return Look(
+        answers,
+        server.running if runs is None else runs,
+        "" if server.running is None else server.unit or "",
+        look["nodelocks"],
+        tuple(look["read_only"]),
+        tuple(look["unnumbered"]),
+        overview,
+    )
 
 
 def _read(text: bytes | None) -> dict[str, Any]:

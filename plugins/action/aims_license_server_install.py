@@ -18,7 +18,9 @@ class ActionModule(LicensingAction):
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         # On Windows the controller itself carries the vendor's package over.
-        if self._task.args.get("state") == "absent" or self.controller(task_vars).is_in_charge(self._task.args):
+        if self._task.args.get("state") in ("absent", "stopped") or self.controller(task_vars).is_in_charge(
+            self._task.args
+        ):
             return self.module(task_vars)
         if self._task.args.get("backend") == VENDOR:
             return self._install_vendors(task_vars)

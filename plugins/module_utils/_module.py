@@ -137,6 +137,7 @@ def look(manager: LicenseManager) -> dict[str, Any]:
         "carried": carried_files(manager.carried()),
         "nodelocks": dict(manager.nodelocks()),
         "read_only": list(manager.read_only()),
+        "unnumbered": list(manager.unnumbered()),
         "fingerprint": manager.fingerprint(),
         "places": manager.places(),
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],

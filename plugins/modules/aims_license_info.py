@@ -120,6 +120,13 @@ read_only:
   type: list
   elements: str
   sample: []
+unnumbered:
+  description: The names of license files of the vendor's server that have no license number in them. Whether such a
+    license is in use is not known.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 fingerprint:
   description: The machine's identity, one salted hash per component.
   returned: success

@@ -105,13 +105,12 @@ options:
   requests:
     description: The folder on the controller where responses are archived, as C(HOST/NNNNNNNNNNNN.response).
     type: path
-  nodelocks:
-    description: What M(aims.licensing.aims_license_info) returned as C(nodelocks), by host. Of a host that is not in
-      it, no nodelock is evidence.
-    type: dict
-  read_only:
-    description: What M(aims.licensing.aims_license_info) returned as C(read_only), by host. A person makes such files
-      of the source writable before its licenses are given up.
+  looks:
+    description:
+      - What M(aims.licensing.aims_license_info) returned, by host. Of a host that is not in it, no nodelock is
+        evidence. Other keys than C(nodelocks), C(overview), C(read_only) and C(unnumbered) are not used.
+      - A person makes nodelock files of the source that are read-only writable before its licenses are given up.
+      - The source's service is stopped last of all, where it is known and no license is left that does not move.
     type: dict
   screenshot:
     description: A picture of the source's license manager, as a file on the controller. Without it, a person confirms

@@ -23,9 +23,18 @@ options:
     description:
       - V(absent) removes the package, and fails while a license is active or pending. Licenses, journal and
         configuration stay.
+      - V(stopped) is for O(backend=vendor). It stops the service, on Linux and on Windows, which starts at boot as
+        before; V(present) starts it again. It fails while the server has a license that is not in O(moved) and not
+        inactive.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, stopped]
     default: present
+  moved:
+    description: With V(stopped), the numbers of the licenses that have moved to another host. Their nodelock files may
+      still be there.
+    type: list
+    elements: str
+    default: []
   service:
     description:
       - What runs the server. V(systemd) is a hardened unit, C(aims-license-server.service), with its own user.
@@ -115,6 +124,7 @@ options:
       - On Windows its C(.msi) - a file on the controller, or a path on the host such as C(C:\Setup\server.msi). It is
         installed without a window and without a restart, unless the service is there already. Port 3400 is looked at
         first. Afterwards the service has to run and to answer on it.
+      - Without it, a service that is installed already is started.
     type: str
   package:
     description: The package. Set by the action plugin.
@@ -157,6 +167,12 @@ EXAMPLES = r"""
     backend: vendor
     vendor_package: files/license-server.rpm
 
+- name: Stop the vendor's license server, whose license has moved
+  aims.licensing.aims_license_server_install:
+    backend: vendor
+    state: stopped
+    moved: [015.120.064.022]
+
 - name: Remove the license server
   aims.licensing.aims_license_server_install:
     home: /opt/aims-license-server
@@ -187,7 +203,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing import V
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen, parse_hosts
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.authority.policy import check_emergency_days
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.documents import Realm
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.config import SERVICES
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.authority import (
@@ -203,9 +219,17 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.package import Package
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.installation import Installation
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.installation import (
     install as install_vendors,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.installation import (
+    start as start_vendors,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.installation import (
+    stop as stop_vendors,
+)
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.staying import require_none
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.sealing import unpacked
 from ansible_collections.aims.licensing.plugins.module_utils._module import REALM, SERVER, diff, manager_of, run
 
@@ -244,16 +268,16 @@ def bring_authority(module: AnsibleModule, home: Home) -> dict[str, Any]:
 
 
 def bring_vendors(module: AnsibleModule) -> dict[str, Any]:
-    """Install the vendor's license server by its own package."""
-    package = module.params["vendor_package"]
-    if not package or module.params["state"] == "absent" or module.params["root"]:
-        raise refuse(
-            "The vendor's license server is installed by its own package only, not under an alternate root or removed.",
-            "vendor_package",
-            "Name the package (vendor_package), or install it by hand, then look with aims_license_info.",
-        )
-    before = manager_of(module).overview()
-    done = install_vendors(package, module.check_mode)
+    """Install the vendor's license server by its own package, or start or stop it."""
+    if module.params["state"] == "absent" or module.params["root"]:
+        raise _by_its_package()
+    manager = manager_of(module)
+    before = manager.overview()
+    if module.params["state"] == "stopped":
+        require_none(before, manager.unnumbered(), module.params["moved"])
+        done = stop_vendors(module.check_mode)
+    else:
+        done = _start_vendors(module.params["vendor_package"], module.check_mode)
     for warning in done.warnings:
         module.warn(warning)
     after = manager_of(module).overview()
@@ -266,10 +290,32 @@ def bring_vendors(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+def _start_vendors(package: str | None, dry: bool) -> Installation:
+    """Install the package, or without one start what is installed."""
+    done = install_vendors(package, dry) if package else start_vendors(dry)
+    if done is None:
+        raise _by_its_package()
+    return done
+
+
+def _by_its_package() -> LicensingError:
+    return refuse(
+        "The vendor's license server is installed by its own package only, not under an alternate root or removed.",
+        "vendor_package",
+        "Name the package (vendor_package), or install it by hand, then look with aims_license_info.",
+    )
+
+
 def bring(module: AnsibleModule) -> dict[str, Any]:
     """Install or remove the package."""
     if module.params["backend"] == VENDOR:
         return bring_vendors(module)
+    if module.params["state"] == "stopped":
+        raise refuse(
+            "Only the vendor's license server is stopped: the bundled one serves no license that has moved.",
+            "state",
+            "Leave it running, or remove its package (state: absent).",
+        )
     home = Home(module.params["home"], module.params["root"])
     if module.params["authority_service"] is not None:
         return bring_authority(module, home)
@@ -291,7 +337,8 @@ def bring(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     spec = {
         **SERVER,
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "stopped"], "default": "present"},
+        "moved": {"type": "list", "elements": "str", "default": []},
         "realm": REALM,
         "service": {"type": "str", "choices": list(SERVICES)},
         "listen": {

@@ -14,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.factory import VENDOR
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import LicenseManager
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.manager import open_copy
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.staying import require_none
 from ansible_collections.aims.licensing.plugins.module_utils._module import (
     BACKUP,
     CLIENT,
@@ -25,7 +26,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._module import (
     look,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.client_file import RemoteFile
-from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install
+from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install, stop
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.manager import open_remote
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows.shell import Connection, Shell
 
@@ -38,7 +39,8 @@ _INSTALL = "aims_license_server_install"
 _INSTALL_OPTIONS: dict[str, Any] = {
     **SERVER,
     "vendor_package": {"type": "str"},
-    "state": {"type": "str", "choices": ["present"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
+    "moved": {"type": "list", "elements": "str", "default": []},
 }
 # Ansible's names of the shells of Windows hosts.
 _CMD, _POWERSHELL = "cmd", "powershell"
@@ -97,8 +99,13 @@ class Controller:
     def _install(self, options: Options, dry: bool) -> dict[str, Any]:
         self._require_windows(options)
         shell = Shell(self._connection, self._host)
-        before = open_remote(shell, options["home"], self._address).overview()
-        done = install(shell, self._address, options["vendor_package"], dry)
+        manager = open_remote(shell, options["home"], self._address)
+        before = manager.overview()
+        if options["state"] == "stopped":
+            require_none(before, manager.unnumbered(), options["moved"])
+            done = stop(shell, self._address, dry)
+        else:
+            done = install(shell, self._address, options["vendor_package"], dry)
         after = open_remote(shell, options["home"], self._address).overview()
         return {
             "changed": bool(done.changes),

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import Folder
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.staying import staying
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, names_target
@@ -30,18 +32,29 @@ class Look:
 
     :ivar answers: whether port 3400 answers
     :ivar runs: whether the service runs
+    :ivar service: the name of the service, where it was seen whether it runs
+    :ivar nodelocks: the digests of the nodelocks by file name; None where the files were not looked at
     :ivar read_only: names of nodelock files that cannot be written
+    :ivar unnumbered: names of license files that do not tell whose they are
+    :ivar overview: what files and host show
     """
 
     answers: bool | None = None
     runs: bool | None = None
+    service: str = ""
+    nodelocks: Mapping[str, str] | None = None
     read_only: tuple[str, ...] = ()
+    unnumbered: tuple[str, ...] = ()
+    overview: Overview | None = None
+
+    def staying(self, moved: Sequence[str]) -> tuple[str, ...]:
+        """Return what the host still serves once licenses have moved away."""
+        return staying(self.overview, self.unnumbered, moved) if self.overview else ()
 
 
 def sights_of(
     move: Move,
     seen: Mapping[str, Look],
-    nodelocks: Mapping[str, Mapping[str, str]],
     bundles: Path | None,
     requests: Path | None,
     screenshot: Path | None,
@@ -51,7 +64,6 @@ def sights_of(
     """Return what is seen of each host of a move, and why a bundle does not count.
 
     :param seen: what tasks have seen of each host, and of all nodes of PRO, by name
-    :param nodelocks: the digests of each host's nodelocks by file name; a host without was not looked at
     :param bundles, requests: folders of the controller
     :param screenshot: a picture of the source's license manager
     :param pro_log: the log of PRO's configurator
@@ -67,7 +79,7 @@ def sights_of(
     for server in (move.source, move.target):
         look = seen.get(server.host, Look())
         sights[server.host] = Sight(
-            nodelocks.get(server.host),
+            look.nodelocks,
             bundled,
             answers=look.answers,
             runs=look.runs,

@@ -19,6 +19,7 @@ from support.vendor_manager import Manager
 
 Step = Mapping[str, Any]
 # docs/domain.md#license-manager-on-windows
+_MAINTENANCE = ["Maintenance", "Maintenance mode"]
 _CONFIGURATION = ["Maintenance", "License", "License Configuration..."]
 
 
@@ -142,7 +143,7 @@ class Person:
 
     def _maintenance(self, step: Step) -> None:
         if step["path"]:
-            self._manager(step, "Maintenance", "Maintenance mode").enter_maintenance()
+            self._manager(step, *_MAINTENANCE).enter_maintenance()
         else:
             self._asks_for_help(step)
 
@@ -230,7 +231,19 @@ class Person:
         self._clients.remove(self._value(step, "Server"))
 
     def _keep(self, step: Step) -> None:
-        assert not step["commands"] and not step["path"]
+        """Stop the source; where it goes on for other licenses, there is nothing to do."""
+        if step["title"].startswith("Keep the source running"):
+            return
+        assert step["title"].startswith("Stop the source")
+        if step["path"]:
+            manager = self._manager(step, "Maintenance", "Stop the Service")
+            assert " > ".join(_MAINTENANCE) in step["reason"]
+            manager.leave_maintenance()
+            manager.stop_service()
+        else:
+            # No name of the service is known of a host that is a folder; a person knows how he stops it.
+            post: LinuxPost = self._post(step)
+            post.stop_service()
 
 
 def _profiles(step: Step) -> dict[str, str]:

@@ -55,6 +55,9 @@ class Post(Protocol):
     def everything(self) -> Mapping[str, object]:
         """Return what is on the host, so that a change is seen."""
 
+    def serves(self) -> bool:
+        """Whether its license server runs."""
+
     def secrets(self, codes: list[str]) -> list[str]:
         """Return where a code is that ought not to be there."""
 
@@ -70,6 +73,9 @@ class LinuxPost(Post, Protocol):
 
     def give_back(self, number: str) -> None:
         """Do what the vendor tells a person to do: no document names the option of licman."""
+
+    def stop_service(self) -> None:
+        """Stop the license server."""
 
 
 class WindowsPost(Post, Protocol):
@@ -117,9 +123,15 @@ class Tree:
         if self._listening is None:
             self._listening = socket.create_server((self.address, PORT))
 
-    def stop(self) -> None:
+    def stop_service(self) -> None:
         if self._listening is not None:
             self._listening.close()
+            self._listening = None
+
+    stop = stop_service
+
+    def serves(self) -> bool:
+        return self._listening is not None
 
     def fill(self, files: Mapping[str, bytes]) -> None:
         """Let the host hold the licenses of the worked example, and files of other kinds."""
@@ -199,6 +211,9 @@ class Unreached:
 
     def stop(self) -> None:
         pass
+
+    def serves(self) -> bool:
+        return self.manager.is_running
 
     def nodelocks(self) -> set[str]:
         return {place.stem for place in self.manager.data.glob("Nodelocks/*.lock")}

@@ -59,6 +59,7 @@ class Manager:
     :param data: its data folder, where it is on this machine
     :param keeps_nodelocks: a deactivation changes the nodelock instead of removing it; both are possible, as no
         document says which (docs/domain.md#reset-after-a-nodelock-error)
+    :ivar is_running: whether the service runs
     :ivar profiles: the license of each profile, by name
     :ivar ticks: whether Default is ticked, by license, in the order that was set
     :ivar users: the registered users of each license
@@ -69,12 +70,22 @@ class Manager:
         self._authority = authority
         self._keeps_nodelocks = keeps_nodelocks
         self.is_in_maintenance = False
+        self.is_running = True
         self.profiles: dict[str, str] = {}
         self.ticks: dict[str, bool] = {}
         self.users: dict[str, list[str]] = {}
 
     def enter_maintenance(self) -> None:
         self.is_in_maintenance = True
+
+    def leave_maintenance(self) -> None:
+        """The service starts by itself then, as is documented."""
+        self.is_in_maintenance, self.is_running = False, True
+
+    def stop_service(self) -> None:
+        if self.is_in_maintenance:
+            raise Refused("Stop the Service is greyed in maintenance mode.")
+        self.is_running = False
 
     def deactivate(self, number: str) -> None:
         if not self.is_in_maintenance:

@@ -196,6 +196,7 @@ class Walk:
         assert self.authority.holders == dict.fromkeys(NUMBERS, self.target.name)
         assert self.authority.transfers == Counter(NUMBERS)
         assert self.target.nodelocks() == {number.replace(".", "") for number in NUMBERS}
+        assert self.target.serves() and not self.source.serves()
         assert [row["left"] for row in self.runbook["transfers"]] == [2, 2, 2]
         (server,) = self.clients.servers
         if self.has_pro:

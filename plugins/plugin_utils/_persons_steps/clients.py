@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, address_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import MAINTENANCE, STOP
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Server, address_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import (
     Evidence,
     Kind,
@@ -121,11 +123,43 @@ def clean_up(move: Move) -> Iterator[PersonsStep]:
         values=(Value("Server", address_of(source)),),
         is_ours=bool(move.clients),
     )
-    yield PersonsStep(
+    yield keep(move)
+
+
+def keep(move: Move) -> PersonsStep:
+    """Nothing is asked of the source any more, which stays as it is (docs/domain.md#license-manager-on-windows)."""
+    source = move.source
+    reason = "An activation on the source spends another transfer and takes the license from the target."
+    if move.staying:
+        return PersonsStep(
+            Phase.CLEAN_UP,
+            Kind.KEEP,
+            source.host,
+            "Keep the source running, and activate nothing there",
+            reason,
+            "The license server of the source goes on running for the licenses that it still has, and its machine is "
+            "kept until the move is accepted.",
+            values=tuple(Value("Still has", name) for name in move.staying),
+        )
+    reason += " The service starts again when the machine does, which harms nothing."
+    if source.has_manager:
+        reason += f" In maintenance mode the entry is greyed: leave it first ({' > '.join(MAINTENANCE)})."
+    return PersonsStep(
         Phase.CLEAN_UP,
         Kind.KEEP,
         source.host,
-        "Keep the source for the way back, and activate nothing there",
-        "An activation on the source spends another transfer and takes the license from the target.",
+        "Stop the source, keep it for the way back, and activate nothing there",
+        reason,
         "The license server of the source is stopped, and its machine is kept until the move is accepted.",
+        path=STOP if source.has_manager else (),
+        commands=_stops(source),
+        evidence=Evidence.SERVICE_STOPPED if source.service else Evidence.NONE,
+        is_ours=move.is_ours(source, Kind.KEEP),
     )
+
+
+def _stops(source: Server) -> tuple[str, ...]:
+    """Return the command that stops a service whose name is known: neither system's is public."""
+    if not source.service:
+        return ()
+    return (f'net stop "{source.service}"' if source.has_manager else f"systemctl stop {shlex.quote(source.service)}",)

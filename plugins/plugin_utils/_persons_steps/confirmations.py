@@ -17,6 +17,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.step
 CONFIRMED = "aims_license_migrate_confirmed"
 # Who carried out a step that is the playbook's.
 PLAYBOOK = "the playbook"
+EVIDENCE = "evidence"
 
 
 class State(Word):
@@ -29,10 +30,10 @@ class State(Word):
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A person's word that a step was done.
+    """What is remembered of a step that was done.
 
     :ivar at: when it was recorded, UTC
-    :ivar by: the user of the controller, or ``PLAYBOOK``
+    :ivar by: the user of the controller, ``PLAYBOOK``, or ``EVIDENCE`` that was seen once
     """
 
     at: str
@@ -57,6 +58,7 @@ _SHOWN_INSTEAD = {
     Evidence.NODELOCK_APPEARED: "the host has no nodelock of this license of its own.",
     Evidence.PORT_ANSWERS: "port 3400 does not answer.",
     Evidence.SERVICE_RUNNING: "the service does not run.",
+    Evidence.SERVICE_STOPPED: "the service runs.",
     Evidence.FILE_PRESENT: "the file is not there.",
     Evidence.LOG_NAMES_TARGET: "the configuration that PRO's log has last names the source.",
 }

@@ -66,6 +66,8 @@ def _is_done(step: PersonsStep, sight: Sight) -> bool | None:
         return sight.answers
     if step.evidence is Evidence.SERVICE_RUNNING:
         return sight.runs
+    if step.evidence is Evidence.SERVICE_STOPPED:
+        return None if sight.runs is None else not sight.runs
     if step.evidence is Evidence.LOG_NAMES_TARGET:
         return sight.is_named
     if step.evidence is Evidence.FILE_PRESENT:

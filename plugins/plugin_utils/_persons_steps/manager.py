@@ -23,6 +23,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.step
 CONFIGURATION = ("Maintenance", "License", "License Configuration...")
 MAINTENANCE = ("Maintenance", "Maintenance mode")
 # The name by which the controller tells of the picture.
+STOP = ("Maintenance", "Stop the Service")
 SCREENSHOT = "screenshot"
 USERS = ("Maintenance", "License", "Registered Users...")
 

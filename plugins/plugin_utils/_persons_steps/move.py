@@ -29,8 +29,8 @@ class Platform(Word):
 
 # What the playbook migrate does on the vendor's server; everything else is a person's.
 PLAYBOOKS_DO: Mapping[Platform, frozenset[Kind]] = {
-    Platform.LINUX: frozenset({Kind.BACKUP, Kind.INSTALL, Kind.FILES, Kind.ACTIVATE, Kind.PROFILE}),
-    Platform.WINDOWS: frozenset({Kind.BACKUP, Kind.INSTALL}),
+    Platform.LINUX: frozenset({Kind.BACKUP, Kind.INSTALL, Kind.FILES, Kind.ACTIVATE, Kind.PROFILE, Kind.KEEP}),
+    Platform.WINDOWS: frozenset({Kind.BACKUP, Kind.INSTALL, Kind.KEEP}),
     Platform.COPY: frozenset({Kind.BACKUP}),
 }
 
@@ -50,6 +50,7 @@ class Server:
     :ivar address: where clients reach it
     :ivar home: its folder; of a copy, the folder on the controller
     :ivar commands: what the inventory names commands of licman for
+    :ivar service: its unit or the display name of its service, where it was seen whether that runs
     """
 
     host: str
@@ -57,6 +58,7 @@ class Server:
     address: str
     home: str
     commands: frozenset[Purpose] = frozenset()
+    service: str = ""
 
     @property
     def has_manager(self) -> bool:
@@ -87,6 +89,7 @@ class Move:
     :ivar read_only: nodelock files of the source that cannot be written
     :ivar has_tried_nodes: whether every node of PRO has tried to reach the target
     :ivar has_pro_log: whether the inventory names the log of PRO's configurator
+    :ivar staying: what the source still serves after the move, by number, or by the name of a license file without one
     :ivar has_package: whether the inventory names the package that the playbook installs
     :ivar does: what the playbook does, by platform
     """
@@ -103,6 +106,7 @@ class Move:
     read_only: tuple[str, ...] = ()
     names_screenshot: bool = False
     clients: tuple[str, ...] = ()
+    staying: tuple[str, ...] = ()
     has_package: bool = False
     has_tried_nodes: bool = False
     has_pro_log: bool = False
@@ -120,12 +124,19 @@ class Move:
 
     def is_ours(self, server: Server, kind: Kind) -> bool:
         """Whether the playbook does steps of a kind on a server."""
-        if kind is Kind.INSTALL and not self.has_package:
+        if kind is Kind.INSTALL and not (self.has_package or server.service):
+            return False
+        if kind is Kind.KEEP and not self.can_stop:
             return False
         named = COMMANDS.get(kind)
         if named is not None:
             return server.platform is Platform.LINUX and named in server.commands and not self.is_offline
         return kind in self.does[server.platform]
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether the source's service is known, and serves nothing once these licenses have moved."""
+        return bool(self.source.service) and not self.staying
 
     def activates(self, number: str) -> bool:
         """Whether the playbook activates a license, and adds its profile.

@@ -16,6 +16,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, render_time
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import REMEDIES
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
+    EVIDENCE,
     PLAYBOOK,
     Confirmation,
     State,
@@ -27,6 +28,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Budget, Record, budget_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.sequence import steps_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import (
+    Evidence,
     Kind,
     Outage,
     PersonsStep,
@@ -44,6 +46,8 @@ _SHOWN_BY = {
 
 # What a person has to do first in the same phase.
 _NEEDS = {Kind.BACKUP: (Kind.COPY,)}
+# What the playbook does only once everything else is done, whoever does that.
+_LAST = (Kind.KEEP,)
 # After these, the licenses are on the target.
 MOVES = (Phase.PREPARE, Phase.BACKUP, Phase.GIVE_UP, Phase.ACTIVATE)
 
@@ -141,6 +145,7 @@ class Runbook:
             for step in due
             if step.is_ours
             and step.host in hosts
+            and (step.kind not in _LAST or len(due) == 1)
             and not any((step.host, kind) in by_persons for kind in _NEEDS.get(step.kind, ()))
         ]
 
@@ -197,7 +202,7 @@ class Runbook:
             first + 1,
             last + 1,
             sum(not entry.step.is_ours for entry in self.entries[first : last + 1]),
-            confirmation.at if confirmation and not is_over else None,
+            confirmation.at if confirmation and confirmation.by != EVIDENCE and not is_over else None,
         )
 
 
@@ -212,6 +217,7 @@ def make_runbook(
     carried_out: Sequence[str] = (),
     other: Record | None = None,
     may_exceed: bool = False,
+    is_fresh: bool = True,
 ) -> Runbook:
     """Return the runbook of a move as it is now.
 
@@ -220,6 +226,7 @@ def make_runbook(
     :param by: who confirms
     :param other: the record of the way back, whose transfers count too
     :param carried_out: the ids of steps that the playbook has carried out since it last looked
+    :param is_fresh: whether the source's bundle is one of this move, so that what nodelocks show is remembered
     :raises LicensingError: an id that cannot be confirmed, or a license without a transfer left
     """
     steps = steps_of(move)
@@ -236,9 +243,12 @@ def make_runbook(
         **record.confirmed,
     }
     void = [step for step in steps if step.id in words and _judge(step, sights, True) is Verdict.CONTRADICTED]
+    # Evidence that is seen no more is no error of a person's.
+    told = [step for step in void if words[step.id].by != EVIDENCE]
     words = {id: word for id, word in words.items() if id not in {step.id for step in void}}
     entries = _entries(steps, sights, words)
-    record = replace(record, confirmed=words, moved=_moved(entries, record, now))
+    remembered = {**_shown(entries, now, is_fresh), **words}
+    record = replace(record, confirmed=remembered, moved=_moved(entries, record, now))
     has_begun = any(entry.state is State.DONE for entry in entries if entry.step.phase is Phase.GIVE_UP)
     if has_begun:
         # What was confirmed on the way there says nothing of the next time.
@@ -253,10 +263,27 @@ def make_runbook(
         entries,
         budgets,
         record,
-        tuple(contradiction(step) for step in void),
+        tuple(contradiction(step) for step in told),
         render_time(now),
         other,
     )
+
+
+def _shown(entries: Sequence[Entry], now: datetime, is_fresh: bool) -> dict[str, Confirmation]:
+    """Return what evidence shows, for when nobody can look any more. Files of the controller are always there to see.
+
+    What a host shows of a phase that has not come may be left from an earlier move.
+    """
+    phases = list(Phase)
+    current = next((entry.step.phase for entry in entries if entry.state is State.DUE), phases[-1])
+    forgotten = {Evidence.FILE_PRESENT, *(() if is_fresh else (Evidence.NODELOCK_CHANGED, Evidence.NODELOCK_APPEARED))}
+    return {
+        entry.step.id: Confirmation(render_time(now), EVIDENCE)
+        for entry in entries
+        if phases.index(entry.step.phase) <= phases.index(current)
+        and entry.verdict is Verdict.DONE
+        and entry.step.evidence not in forgotten
+    }
 
 
 def _left_over(move: Move, sights: Mapping[str, Sight]) -> dict[str, str] | None:

@@ -65,6 +65,7 @@ class Evidence(Word):
     NODELOCK_APPEARED = "nodelock appeared"
     PORT_ANSWERS = "port answers"
     SERVICE_RUNNING = "service running"
+    SERVICE_STOPPED = "service stopped"
     FILE_PRESENT = "file present"
     LOG_NAMES_TARGET = "log names the target"
     NONE = "none"

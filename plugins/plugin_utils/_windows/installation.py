@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installation of the vendor's license server on a Windows host, by the operator's package."""
+"""Installs the vendor's license server on a Windows host by the operator's package; starts and stops its service."""
 
 from __future__ import annotations
 
@@ -86,6 +86,36 @@ def install(shell: Shell, address: str, package: str | None, dry: bool) -> Insta
     return Installed((change,), (restart,) if needs_restart else ())
 
 
+def stop(shell: Shell, address: str, dry: bool) -> Installed:
+    """Stop the service of the license server, and wait until its port is closed. At boot it starts as before.
+
+    :raises LicensingError: it still runs
+    """
+    host = WindowsHost(shell, address)
+    service = host.facts.service
+    if service is None or not host.facts.is_running:
+        return Installed()
+    until = time.monotonic() + _START
+    said = ""
+    while not dry:
+        view = host.view()
+        if not view.running and not view.ports.get(PORT):
+            break
+        if view.running:
+            said = _net(shell, "stop", service) or said
+        if time.monotonic() > until:
+            words = f" Windows says: {said}" if said else ""
+            raise refuse(
+                f"The service {service} still runs, or another program answers on port {PORT}.{words}",
+                shell.host,
+                "Leave maintenance mode in that host's license manager (Maintenance > Maintenance mode), then stop the "
+                "service there (Maintenance > Stop the Service), or in Windows' services.",
+            )
+        time.sleep(1)
+        host = WindowsHost(shell, address)
+    return Installed((f"stop {service}",))
+
+
 def _local(shell: Shell, package: str | None) -> Path | None:
     """Return the package where it is a file of the controller; None where it is one of the host."""
     todo = (
@@ -143,9 +173,7 @@ def _start(shell: Shell, address: str, service: str) -> None:
         if view.running and view.ports.get(PORT) != ():
             return
         if not view.running:
-            command = f"net start {quote(service)} 2^>^&1"
-            printed = shell.run([f"(for /f \"delims=\" %i in ('{command}') do @echo %i)"], _START)[0]
-            said = " ".join(line.strip() for line in printed if line.strip())[:300] or said
+            said = _net(shell, "start", service) or said
         if time.monotonic() > until:
             words = f" Windows says: {said}" if said else ""
             raise refuse(
@@ -154,3 +182,10 @@ def _start(shell: Shell, address: str, service: str) -> None:
                 "Start it in that host's license manager (Maintenance > Start the Service), or in Windows' services.",
             )
         time.sleep(1)
+
+
+def _net(shell: Shell, verb: str, service: str) -> str:
+    """Have Windows start or stop a service; return what it says, in its language."""
+    command = f"net {verb} {quote(service)} 2^>^&1"
+    printed = shell.run([f"(for /f \"delims=\" %i in ('{command}') do @echo %i)"], _START)[0]
+    return " ".join(line.strip() for line in printed if line.strip())[:300]

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hosts.machines import Machine, Site
-from support.posts import HOME
+from support.posts import HOME, PORT
 from support.vendor_manager import Manager, VendorAuthority
 from support.vendor_tree import NUMBERS, stem
 from support.worked_example import WORKED_EXAMPLE
 from vendor.windows import server_files
-from vendor.windows.host import WindowsHost
+from vendor.windows.host import WindowsHost, is_open
 from vendor.windows.image import Image
 
 KEY = "-----BEGIN PRIVATE KEY----- of a published application -----END PRIVATE KEY-----"
@@ -74,6 +74,12 @@ class LinuxHost:
     def shell(self, lines: list[str], typed: str) -> None:
         script = shlex.quote("\n".join(["set -e", *lines]))
         self._machine.run(f"sudo -n bash -c {script}", f"{typed}\n")
+
+    def stop_service(self) -> None:
+        raise AssertionError("The playbook stops a service that it sees.")
+
+    def serves(self) -> bool:
+        return self._machine.run("systemctl is-active licsrv; true").strip() == "active"
 
     def give_back(self, number: str) -> None:
         self._authority.deactivate(number, self.name)
@@ -141,6 +147,9 @@ class Windows:
         own = [stem(number) for number in NUMBERS]
         locks = [self.manager.data / "Nodelocks" / f"{number}.lock" for number in own]
         return {lock.stem for lock in locks if lock.exists() and lock.stat().st_size}
+
+    def serves(self) -> bool:
+        return is_open(self.address, PORT)
 
     def calls(self) -> list[str]:
         """Of a Windows host no command of the license server is known."""

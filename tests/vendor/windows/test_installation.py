@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.plugin_utils._windows import installation
-from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install
+from ansible_collections.aims.licensing.plugins.plugin_utils._windows.installation import install, stop
 from support.lab import Lab
 from support.runs import must
+from support.vendor_tree import NUMBERS, SERVER
 from vendor.windows.connection import shell_of
 from vendor.windows.host import WindowsHost, is_open, listening
 from vendor.windows.image import Image
-from vendor.windows.server_files import SERVICE
+from vendor.windows.server_files import SERVICE, fill
+from vendor.windows.server_files import install as install_server
 
 
 @pytest.fixture
@@ -64,6 +66,41 @@ def test_a_package_of_the_host_is_installed_and_a_stopped_service_started(
     assert host.run(f'net stop "{SERVICE}"').returncode == 0
     assert install(shell, host.address, None, dry=False).changes == (f"start {SERVICE}",)
     assert is_open(host.address, 3400)
+
+
+def test_a_service_is_stopped_unless_a_license_stays_and_started_again(
+    host: WindowsHost, windows_image: Image, tmp_path: Path
+) -> None:
+    install_server(host, windows_image)
+    fill(host)
+    lab = Lab(tmp_path / "lab")
+    lab.inventory["all"]["children"]["aims_license_targets"]["hosts"]["new"].update(host.variables)
+    lab.write_inventory()
+
+    def play(**options: object) -> str:
+        task = {"name": "Call", "aims.licensing.aims_license_server_install": {"backend": "vendor", **options}}
+        return lab.write_play("call", "new", [task])
+
+    run = lab.play(play(state="stopped", moved=[SERVER]))
+    assert run.code != 0 and "is not stopped: it still has" in " ".join(run.output.split())
+    assert must(lab.play(play(state="stopped", moved=NUMBERS), "--check")).changed == 1
+    assert is_open(host.address, 3400)
+    assert must(lab.play(play(state="stopped", moved=NUMBERS))).changed == 1
+    assert not is_open(host.address, 3400)
+    assert must(lab.play(play(state="stopped", moved=NUMBERS))).changed == 0
+    assert must(lab.play(play())).changed == 1
+    assert is_open(host.address, 3400)
+
+
+def test_a_service_that_goes_on_is_told_with_the_menus(
+    host: WindowsHost, windows_image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_server(host, windows_image)
+    monkeypatch.setattr(installation, "_net", lambda shell, verb, service: "System error 5 has occurred.")
+    monkeypatch.setattr(installation, "_START", 0.0)
+    with pytest.raises(LicensingError, match=r"still runs.*Windows says: System error 5") as refused:
+        stop(shell_of(host), host.address, dry=False)
+    assert "Maintenance > Stop the Service" in refused.value.problems[0].todo
 
 
 def test_what_is_wrong_is_said_and_nothing_is_left(

@@ -26,6 +26,7 @@ class ChangeKind(Enum):
     WRITE_UNIT = "write the unit {}"
     ENABLE = "enable {}"
     START = "start {}"
+    STOP = "stop {}"
     SHARE = "set mode and owner of {}"
     RESTART = "restart {}"
     # The service runs but does not answer.

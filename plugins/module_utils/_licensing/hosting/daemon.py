@@ -128,5 +128,10 @@ def enable_now(unit: str) -> None:
     _systemctl("enable", "--now", unit)
 
 
+def stop_now(unit: str) -> None:
+    """Have systemd stop a unit; at boot it starts as before. Whether it stopped is for the caller to see."""
+    _systemctl("stop", unit)
+
+
 def _systemctl(*arguments: str) -> str:
     return answer_of(["systemctl", *arguments], seconds=_PATIENCE, SYSTEMD_PAGER="").stdout

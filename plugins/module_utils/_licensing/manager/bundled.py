@@ -124,6 +124,10 @@ class BundledManager:
         # Files are replaced here, and not written.
         return ()
 
+    def unnumbered(self) -> tuple[str, ...]:
+        # Only files of its own are in it.
+        return ()
+
     def files(self) -> list[HomeFile]:
         self._home.require()
         self._session.read()

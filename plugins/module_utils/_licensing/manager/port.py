@@ -243,5 +243,8 @@ class LicenseManager(Protocol):
     def read_only(self) -> Sequence[str]:
         """Return the names of nodelock files that their owner cannot write: nothing can be given up then."""
 
+    def unnumbered(self) -> Sequence[str]:
+        """Return the names of license files that do not tell whose they are."""
+
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

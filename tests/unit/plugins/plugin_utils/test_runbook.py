@@ -14,17 +14,23 @@ from typing import Any
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits, render_time
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import State, read_ids
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.confirmations import (
+    EVIDENCE,
+    State,
+    read_ids,
+)
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import (
     Sight,
     Verdict,
     judge,
     names_target,
 )
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.files import BUNDLE
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.manager import SCREENSHOT
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import Move, Platform
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.record import Record
-from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.runbook import Runbook, make_runbook
+from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.sequence import steps_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.steps import (
     Evidence,
     Kind,
@@ -93,6 +99,7 @@ def test_an_activation_shows_in_a_nodelock_of_the_target_itself(case: str) -> No
     [
         (Evidence.PORT_ANSWERS, Sight(answers=True), Sight(answers=False)),
         (Evidence.SERVICE_RUNNING, Sight(runs=True), Sight(runs=False)),
+        (Evidence.SERVICE_STOPPED, Sight(runs=False), Sight(runs=True)),
         (Evidence.FILE_PRESENT, Sight(present=frozenset({"f"})), Sight()),
     ],
 )
@@ -324,3 +331,77 @@ def test_the_outage_is_told_by_its_steps_and_since_when_it_lasts() -> None:
     assert outage["steps"] == outage["by_persons"] + 7
     record = followed(move(), DEACTIVATE)
     assert runbook(move(), record=record).as_dict()["outage"]["since"] == "2026-11-27T01:00:00Z"
+
+
+SEEN = Sight(answers=True)
+
+
+def test_what_a_host_has_shown_counts_while_nobody_can_look() -> None:
+    seen = runbook(move(), new=SEEN)
+    assert "new/install" not in seen.due and seen.record.confirmed["new/install"].by == EVIDENCE
+    later = runbook(move(), record=seen.record)
+    assert "new/install" not in later.due and later.record == seen.record
+    # Where the host can be looked at again, that counts, and it is no error of a person's.
+    gone = runbook(move(), record=seen.record, new=Sight(answers=False))
+    assert "new/install" in gone.due and gone.void == () and "new/install" not in gone.record.confirmed
+
+
+def test_what_a_host_shows_of_a_phase_that_has_not_come_is_not_remembered() -> None:
+    left = runbook(move(), new=Sight(nodelocks("b" * 64), answers=True))
+    assert set(left.record.confirmed) == {"new/install"}
+
+
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_nodelocks_are_remembered_only_beside_a_bundle_of_this_move(is_fresh: bool) -> None:
+    made = move()
+    record = followed(made, "old/maintenance", old=Sight(BEFORE, BEFORE))
+    given = Sight(nodelocks("c" * 64), BEFORE, present=frozenset({BUNDLE}))
+    seen = make_runbook(made, {"old": given}, record, [], NOW, "admin", is_fresh=is_fresh)
+    assert (f"old/deactivate/{SERVER}" in seen.record.confirmed) is is_fresh
+    assert (f"old/deactivate/{SERVER}" in runbook(made, record=seen.record).due) is not is_fresh
+
+
+def stoppable(source: Platform = Platform.WINDOWS, **values: Any) -> Move:
+    made = move(source, **values)
+    return replace(made, source=replace(made.source, service="AIMMS License Server"))
+
+
+@pytest.mark.parametrize("source", [Platform.WINDOWS, Platform.LINUX])
+def test_the_source_is_stopped_by_the_playbook_once_everything_else_is_done(source: Platform) -> None:
+    made, runs = stoppable(source), Sight(runs=True)
+    record = followed(made, "old/keep", old=runs)
+    first = runbook(made, record=Record("old", "new"), old=runs)
+    assert "old/keep" not in [step.id for step in first.acts]
+    # While anything of the last phase is open, the service goes on.
+    open_still = replace(record, confirmed={id: word for id, word in record.confirmed.items() if "scripts" not in id})
+    assert runbook(made, record=open_still, old=runs).acts == []
+    last = runbook(made, record=record, old=runs)
+    assert last.due == ["old/keep"] and [step.id for step in last.acts] == ["old/keep"]
+    (kept,) = last.acts
+    stops = "systemctl stop 'AIMMS License Server'" if source is LINUX else 'net stop "AIMMS License Server"'
+    assert kept.commands == (stops,)
+    assert runbook(made, record=record, old=Sight(runs=False)).is_done
+
+
+def test_a_source_that_has_other_licenses_goes_on_running() -> None:
+    made = stoppable(staying=("020.000.000.001", "Licenses/other.lic"))
+    (kept,) = [step for step in steps_of(made) if step.kind is Kind.KEEP]
+    assert not kept.is_ours and kept.commands == kept.path == () and kept.evidence is Evidence.NONE
+    assert kept.title.startswith("Keep the source running")
+    assert [value.text for value in kept.values] == ["020.000.000.001", "Licenses/other.lic"]
+    record = followed(made, "old/keep", old=Sight(runs=True))
+    assert runbook(made, record=record, old=Sight(runs=True)).acts == []
+
+
+def test_a_service_of_unknown_name_is_stopped_by_a_person() -> None:
+    (kept,) = [step for step in steps_of(move()) if step.kind is Kind.KEEP]
+    assert not kept.is_ours and kept.path == ("Maintenance", "Stop the Service")
+    assert kept.evidence is Evidence.NONE and "Maintenance > Maintenance mode" in kept.reason
+
+
+def test_a_target_whose_service_is_there_is_started_by_the_playbook_without_a_package() -> None:
+    made = move()
+    assert not made.is_ours(made.target, Kind.INSTALL)
+    assert replace(made, target=replace(made.target, service="licsrv.service")).is_ours(
+        replace(made.target, service="licsrv.service"), Kind.INSTALL
+    )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aims.licensing contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installs the vendor's license server by its package, and looks whether it runs as documented.
+"""Installs, starts and stops the vendor's license server, and looks whether it then is as documented.
 
 Documented are the service's program, that it is started at once and at boot, its ports, and what it needs
 (docs/domain.md#license-server-on-linux). The package's format and its name are not.
@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import LicensingError, refuse
+from ...errors import LicensingError, Problem, refuse
 from ...hosting.changes import ChangeKind, HostChange
-from ...hosting.daemon import Daemon, enable_now, find_daemon, unit_state
+from ...hosting.daemon import Daemon, enable_now, find_daemon, stop_now, unit_state
 from ...hosting.packages import SystemPackage, package_manager, space_problems
 from ...hosting.ports import holders
 from ...hosting.systemd import Unit
@@ -45,18 +45,64 @@ class Installation:
     warnings: tuple[str, ...] = ()
 
 
+def start(dry: bool = False) -> Installation | None:
+    """Bring a service that is installed to run, and wait until it does; None where no unit of it is found.
+
+    :raises LicensingError: something stands in the way, or the service does not run afterwards
+    """
+    daemon = find_daemon(DAEMON)
+    if daemon.unit is None:
+        return None
+    _require_root("start a service")
+    problems = _port_problems()
+    if problems:
+        raise LicensingError(problems)
+    changes = _starts()
+    if changes and not dry:
+        _wait(daemon.unit)
+    return Installation(tuple(changes))
+
+
+def stop(dry: bool = False) -> Installation:
+    """Stop the service, and wait until neither its process nor its ports are there. At boot it starts as before.
+
+    :raises LicensingError: it still runs
+    """
+    daemon = find_daemon(DAEMON)
+    if not daemon.is_running:
+        return Installation()
+    if daemon.unit is None:
+        raise refuse(
+            f"{DAEMON} runs, and no service of systemd is known to have started it.",
+            "this host",
+            "End it as it was started.",
+        )
+    _require_root("stop a service")
+    if not dry:
+        stop_now(daemon.unit)
+        until = time.monotonic() + PATIENCE
+        while find_daemon(DAEMON).is_running or any(_answers(port) for port in PORTS):
+            if time.monotonic() > until:
+                raise refuse(
+                    f"The service {daemon.unit} still runs, or another program answers on its ports.",
+                    "this host",
+                    "Look at its journal, end what keeps it, then run this again.",
+                )
+            time.sleep(0.5)
+    return Installation((HostChange(ChangeKind.STOP, daemon.unit),))
+
+
 def install(package: str, dry: bool = False) -> Installation:
     """Install the package unless it is installed, and wait until the service runs.
 
     :param package: the name of a package, or the absolute path of a file on this host
     :raises LicensingError: something stands in the way, or the service does not run afterwards
     """
-    if os.geteuid() != 0:
-        raise refuse("Only root can install a package.", "this host", "Run with become: true.")
+    _require_root("install a package")
     manager = package_manager(package)
     known = manager.look(package)
     problems = [] if known.installed else [*space_problems(Path(LINUX_ROOTS[0]), _SPACE)]
-    problems += port_problems(HostView(ports={port: tuple(holders("", port)) for port in PORTS}), "this host")
+    problems += _port_problems()
     if problems:
         raise LicensingError(problems)
     changes = _changes(known)
@@ -71,6 +117,20 @@ def _changes(package: SystemPackage) -> list[HostChange]:
     about = " ".join(filter(None, [package.name, package.version]))
     if not package.is_satisfied:
         return [HostChange(ChangeKind.UPGRADE if package.installed else ChangeKind.INSTALL, about)]
+    return _starts()
+
+
+def _require_root(what: str) -> None:
+    if os.geteuid() != 0:
+        raise refuse(f"Only root can {what}.", "this host", "Run with become: true.")
+
+
+def _port_problems() -> list[Problem]:
+    return port_problems(HostView(ports={port: tuple(holders("", port)) for port in PORTS}), "this host")
+
+
+def _starts() -> list[HostChange]:
+    """Return what brings the service to run, now and at boot."""
     daemon = find_daemon(DAEMON)
     if daemon.unit is None:
         return []

@@ -85,6 +85,9 @@ class VendorManager:
         names = self.layout.names
         return sorted(name for name in names if name.startswith(f"{NODELOCKS}/") and names[name] in listed)
 
+    def unnumbered(self) -> list[str]:
+        return self.layout.unnumbered
+
     def files(self) -> list[HomeFile]:
         names = self.layout.state_files
         size = sum(entry.size for entry in self.layout.entries if entry.name in {self.layout.names[n] for n in names})

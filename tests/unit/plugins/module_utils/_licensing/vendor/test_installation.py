@@ -157,6 +157,47 @@ def test_a_service_that_takes_its_time_is_waited_for(installing: Callable[..., i
     assert words(installing(host)) == []
 
 
+def test_what_is_installed_is_started_without_a_package(
+    installing: Callable[..., installation.Installation],
+) -> None:
+    host = Host()
+    installing(host)
+    host.state = (False, True)
+    started = installation.start()
+    assert started is not None and words(started) == [f"start {UNIT}"] and host.state == (True, True)
+    installing(missing := Host(), dry=True)
+    missing.unit = None
+    assert installation.start() is None
+
+
+def test_a_service_is_stopped_once_and_one_that_goes_on_is_told(
+    installing: Callable[..., installation.Installation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host()
+    installing(host)
+    assert words(installation.stop(dry=True)) == [f"stop {UNIT}"]
+    monkeypatch.setattr(installation, "stop_now", lambda unit: None)
+    with pytest.raises(LicensingError, match=f"The service {UNIT} still runs"):
+        installation.stop()
+
+    def stop(unit: str) -> None:
+        host.after, host.ports = host.looks + 1000, False
+        monkeypatch.setattr(installation, "_answers", lambda port: False)
+
+    monkeypatch.setattr(installation, "stop_now", stop)
+    assert words(installation.stop()) == [f"stop {UNIT}"]
+    assert installation.stop() == installation.Installation()
+
+
+def test_a_process_that_no_service_has_started_is_left_alone(
+    installing: Callable[..., installation.Installation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installing(Host())
+    monkeypatch.setattr(installation, "find_daemon", lambda program: Daemon(None, (7,)))
+    with pytest.raises(LicensingError, match="no service of systemd is known to have started it"):
+        installation.stop()
+
+
 def test_a_package_without_the_service_is_told(installing: Callable[..., installation.Installation]) -> None:
     with pytest.raises(LicensingError, match="no service of it starts licsrv"):
         installing(Host(unit=None))
