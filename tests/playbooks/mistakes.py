@@ -70,7 +70,7 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
         lambda pair: first(pair, profil="PROServer"),
         "Unknown key profil",
         f"host new, {LICENSES}[0]",
-        "Known keys are activation_code, default, nodelock, number, profile, transfers_spent",
+        "Known keys are activation_code, default, nodelock, number, profile, source, transfers_spent",
     ),
     "licenses_that_are_no_list": (
         lambda pair: pair.target_vars.update({LICENSES: "015.120.064.022"}),
@@ -210,9 +210,9 @@ MISTAKES: dict[str, tuple[Change, str, str, str]] = {
     ),
     "vendor_backend": (
         lambda pair: pair.target_vars.update(aims_license_server_backend="vendor"),
-        "Playbooks read and back up the vendor's license server",
-        "host new, aims_license_server_backend",
-        "by the steps that the playbook runbook prints",
+        "The target has the vendor's license server, and the source has not",
+        "host old, aims_license_server_backend",
+        "Set it to vendor for both hosts of the pair",
     ),
     "unknown_backend": (
         lambda pair: pair.target_vars.update(aims_license_server_backend="bundeld"),
