@@ -229,6 +229,9 @@ def _users_served(pair: Pair, assessments: Sequence[Assessment]) -> tuple[str, .
     ours, theirs = pair.source.overview.users, pair.target.overview.users
     if is_settled(assessments):
         return theirs or ours
+    if pair.target.overview.held.difference(pair.numbers):
+        # What another source has brought, or what was there before, has users too.
+        return tuple(dict.fromkeys([*theirs, *ours]))
     if all(assessment.step is Step.MOVE and assessment.facts.source.serves_for_good for assessment in assessments):
         return ours or theirs
     return tuple(dict.fromkeys([*ours, *theirs]))

@@ -229,6 +229,7 @@ def test_what_bridges_on_the_source_ends_while_the_target_finishes_what_is_pendi
     assert plan(side("new"), target)["deactivate"] == []
 
 
+OTHER = "015.120.077.001"
 ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
 
 
@@ -241,8 +242,10 @@ ANNA, BERT = "AIMS\\anna", "AIMS\\bert"
         (side("old", FREED, users=[ANNA, BERT]), side("new", license(), users=[]), [ANNA, BERT]),
         (side("old", license(fenced=FENCED), users=[ANNA]), side("new", users=[BERT]), [ANNA, BERT]),
         (side("old", FREED, users=[ANNA]), side("new", users=[BERT]), [ANNA, BERT]),
+        (side("old", license(), users=[ANNA]), side("new", license(number=OTHER), users=[BERT]), [BERT, ANNA]),
+        (side("old", FREED, users=[ANNA]), side("new", license(), license(number=OTHER), users=[BERT]), [BERT]),
     ],
-    ids=["moves", "moves, none", "there", "there, none", "fenced", "in the middle"],
+    ids=["moves", "moves, none", "there", "there, none", "fenced", "in the middle", "beside another", "there, both"],
 )
 def test_users_are_those_of_the_host_that_serves(source: Any, target: Any, users: list[str]) -> None:
     assert plan(source, target)["users"] == users
