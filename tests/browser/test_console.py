@@ -10,8 +10,10 @@ import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.client import Refused
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.lease import LENGTH, Lease
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
@@ -58,6 +60,30 @@ def test_the_page_shows_what_the_overview_says(served: Server, lab: CoreLab, con
         "3",
     ]
     assert lab.realm.name in console.text("facts")
+
+
+def test_the_last_day_is_a_chart_with_what_was_not_there(served: Server, lab: CoreLab, console: Console) -> None:
+    seats = [take(served, "PROSession", "AIMS\\bert", f"ws-{number}") for number in range(8)]
+    for seat in seats[2:]:
+        served.seats.release(seat)
+    with pytest.raises(Refused):
+        for number in range(7):
+            take(served, "PROSession", "AIMS\\anna", f"ws-{number}")
+    console.open()
+    console.until(lambda: console.column("licenses", "Last 24 hours")[2] == "at most 8\n1 take denied")
+    assert console.column("licenses", "Last 24 hours")[:2] == ["at most 0"] * 2
+    script = (
+        "return [...document.querySelectorAll('#licenses svg')].map(chart => [chart.getAttribute('role'), "
+        "chart.getAttribute('aria-label'), ...[...chart.children].map(path => path.getAttribute('d'))])"
+    )
+    _client, quiet, full = console.run(script)
+    assert (full[0], full[1]) == ("img", "at most 8, 1 take denied")
+    # The server has run for no more than two slots: where it did not, there is no base line.
+    assert 1 <= full[2].count("M") <= 2
+    assert full[3].count("M") >= 1 and full[4].count("M") == 1
+    assert quiet[3] == quiet[4] == ""
+    box = console.run("return document.querySelector('#licenses svg').getBoundingClientRect().toJSON()")
+    assert box["width"] > 100 and box["height"] > 15
 
 
 def test_seats_come_and_go_without_a_reload_and_nothing_else_moves(served: Server, console: Console) -> None:
@@ -217,7 +243,7 @@ def test_the_browser_asks_nobody_but_the_server_and_changes_nothing(served: Serv
     asked = [request for request in asked if not urlsplit(request["url"]).scheme.startswith(("chrome", "data"))]
     assert {urlsplit(request["url"]).netloc for request in asked} == {f"{served.address}:{MANAGEMENT_PORT}"}
     assert {request["method"] for request in asked} == {"GET"}
-    assert {"/", "/console.css", "/console.js", "/parts.js", "/v1/overview", "/v1/status"} == {
+    assert {"/", "/console.css", "/console.js", "/parts.js", "/v1/overview", "/v1/status", "/v1/history"} == {
         urlsplit(request["url"]).path for request in asked
     }
     assert console.run("return document.forms.length") == 0

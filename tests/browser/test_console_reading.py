@@ -132,7 +132,9 @@ def test_the_files_can_only_be_read_and_carry_a_strict_policy(served: Server, pa
         assert ask(served, method, path, **{"Content-Length": "0"})[0] == 405
 
 
-@pytest.mark.parametrize("path", ["/", "/console.js", "/v1/overview", "/v1/status", "/v1/clients", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/console.js", "/v1/overview", "/v1/status", "/v1/clients", "/v1/history", "/metrics"]
+)
 def test_another_name_for_the_server_is_refused(served: Server, path: str) -> None:
     status, _headers, body = ask(served, "GET", path, Host="rebound.example.com:3401")
     assert status == 403 and b"names another machine" in body

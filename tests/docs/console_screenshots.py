@@ -8,6 +8,8 @@ Run it from the checkout: PYTHONPATH=.build/collections:tests .venv/bin/python t
 
 from __future__ import annotations
 
+import json
+import math
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import MANAGEMENT_PORT
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.port import Deactivation, Maintenance
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.history import FILE, SLOT, SLOTS
 from ansible_collections.aims.licensing.tests.unit.plugins.module_utils._licensing import core_lab
 from support.browser import open_browser
 from support.console_page import Console, take
@@ -42,10 +46,10 @@ CLIENTS = (
 class Lab(core_lab.CoreLab):
     """A laboratory whose licenses are valid for a year."""
 
-    @staticmethod
-    def license(number: str, start: str = "", expiry: str = "") -> Any:
+    @classmethod
+    def license(cls, number: str, start: str = "", expiry: str = "") -> Any:
         first, last = NOW - timedelta(days=30), NOW + timedelta(days=335)
-        return core_lab.CoreLab.license(number, f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
+        return super().license(number, f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
 
 
 def prepared(folder: Path) -> Lab:
@@ -72,7 +76,23 @@ def backdate(server: Server) -> None:
             row = (since, f"192.0.2.{17 + 6 * place}", client)
             seats.execute("UPDATE seats SET since = ?, address = ? WHERE client = ?", row)
         seats.commit()
+    server.home.folder.write(FILE, history(), PRIVATE)
     server.start()
+
+
+def history() -> bytes:
+    """A working day that begins at seven, in which there were too few seats for a while."""
+    now, slots = int(NOW.timestamp() // SLOT), {}
+    for slot in range(now - SLOTS + 1, now):
+        ago = now - slot
+        busy = max(0.0, math.sin((SLOTS - ago) / SLOTS * math.pi) ** 2)
+        sessions = min(8, round(9.5 * busy + 1.2 * math.sin(ago / 3.0)))
+        slots[str(slot)] = {
+            core_lab.SERVER: [1, 0],
+            core_lab.SESSION: [max(0, sessions), 2 if sessions == 8 and ago % 4 == 0 else 0],
+            core_lab.CLIENT: [max(0, round(6 * busy + math.sin(ago / 5.0))), 0],
+        }
+    return json.dumps({"slots": slots}).encode()
 
 
 def photograph(server: Server, folder: Path, name: str, scheme: str, below: str) -> None:
@@ -84,7 +104,8 @@ def photograph(server: Server, folder: Path, name: str, scheme: str, below: str)
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         console = Console(browser, f"http://{server.address}:{MANAGEMENT_PORT}/")
         console.open()
-        console.until(lambda: len(console.rows("clients")) == len(CLIENTS))
+        # The seats of a license that is given back end meanwhile.
+        console.until(lambda: len(console.rows("clients")) == server.management.overview()["clients_total"])
         end = console.run(f"return Math.ceil(document.querySelector('#{below}').getBoundingClientRect().bottom)")
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "height": end + 36})
         browser.save_screenshot(str(IMAGES / name))

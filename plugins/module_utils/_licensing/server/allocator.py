@@ -100,6 +100,7 @@ class SeatAllocator:
         )
         if not self.pool.take(seat, grant.seats):
             self.metrics.demand.refuse(grant.number, profile.name, user=request.user, client=request.client)
+            self.metrics.history.deny(grant.number)
             raise no_seat(profile.name, grant.number, grant.seats)
         self._takes[seat.number] = []
         self._store.add(seat)
@@ -257,6 +258,7 @@ class SeatAllocator:
         elif failed is None:
             self.pool.hold(seat)
             self.metrics.demand.grant(seat.license, user=seat.user, client=seat.client)
+            self.metrics.history.grant(seat.license, self.pool.in_use(seat.license))
             failed = self._recheck(seat)
         else:
             self.pool.undo(seat)

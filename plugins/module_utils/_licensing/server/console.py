@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The console: a page on the management port that shows the overview and refreshes itself.
 
-Its files are in ``console_files``. It reads ``/v1/overview`` and ``/v1/status``, and with a filter also
+Its files are in ``console_files``. It reads ``/v1/overview``, ``/v1/status`` and ``/v1/history``, with a filter also
 ``/v1/clients``, because the overview has only the newest clients. It makes no other request.
 """
 

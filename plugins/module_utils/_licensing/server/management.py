@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LicensingError, Problem
@@ -71,7 +72,7 @@ def application(running: Running) -> Application:
     class Data(Handler):
         def get(self, name: str) -> None:
             try:
-                answer = {"status": running.status, "overview": overview, "clients": self.clients}[name]()
+                answer = answers[name](self)
             except LicensingError as error:
                 self.refuse(503, "unreadable", error.problems[0])
             else:
@@ -106,12 +107,15 @@ def application(running: Running) -> Application:
                 return self.get_handler_delegate(request, WrongHost)
             return super().find_handler(request, **options)
 
-    def overview() -> dict[str, Any]:
-        return running.overview().as_dict()
-
+    answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+        "status": lambda handler: running.status(),
+        "overview": lambda handler: running.overview().as_dict(),
+        "clients": lambda handler: dict(handler.clients()),
+        "history": lambda handler: running.history(),
+    }
     names, refusals = machine_names(), _refusals()
     specs: list[Any] = [
-        URLSpec(r"/v1/(status|overview|clients)", Data),
+        URLSpec(rf"/v1/({'|'.join(answers)})", Data),
         URLSpec(r"/metrics", Metrics),
         *routes(),
     ]

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from .demand import Demand
+from .history import History
 
 # What follows the name, a suffix or labels; and the value.
 Sample = tuple[str, float]
@@ -42,6 +44,7 @@ class Metrics:
     :ivar revoked: seats that ended because their license is not served
     :ivar usage_failures: writes of the usage log that failed
     :ivar demand: what was asked for and not there
+    :ivar history: the last 24 hours, which outlive a restart
     """
 
     def __init__(self) -> None:
@@ -55,6 +58,7 @@ class Metrics:
         self.sizes = Histogram(_SIZES)
         self.seconds = Histogram(_SECONDS)
         self.demand = Demand()
+        self.history = History(time.time)
 
     def batch(self, size: int, seconds: float, recorded: bool) -> None:
         """Count a transaction of the seat store."""

@@ -96,6 +96,10 @@ class Running:
         following = str(rows[-1]["number"]) if len(rows) == limit else None
         return {"clients": [_without_number(row) for row in rows], "next": following, "total": len(self.allocator.pool)}
 
+    def history(self) -> dict[str, Any]:
+        """Return the last 24 hours of use by license."""
+        return self.allocator.metrics.history.as_dict(self.allocator.entitlements.current().licenses)
+
     def metrics(self) -> str:
         """Return the metrics in the text form of Prometheus."""
         problems = self.allocator.entitlements.current().problems

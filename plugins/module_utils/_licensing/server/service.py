@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 from .. import VERSION
 from ..addresses import CLIENTS_PORT, MANAGEMENT_PORT
 from ..errors import LicensingError
+from ..files import PRIVATE
 from ..home.store import Home
 from ..model import now_utc, render_time
 from ..terminal import notify
 from .allocator import SeatAllocator
 from .api import Api
 from .entitlements import Entitlements, Snapshot
+from .history import FILE as HISTORY
+from .history import History
 from .http import clients, server
 from .listening import bind
 from .management import application
@@ -105,6 +108,7 @@ class _Service:
             await _close(servers, api)
         finally:
             await store.close()
+            await self._keep(allocator.metrics.history)
         log.warning("Stopped; %d seats stay held.", len(allocator.pool))
         return self._restart
 
@@ -132,6 +136,8 @@ class _Service:
 
         store = SeatStore(path / FILE, written)
         allocator.open(store)
+        if not metrics.history.load(self._home.folder):
+            log.warning("The history of the use cannot be read; it begins anew.")
         return allocator, store
 
     def _servers(self, api: Api, allocator: SeatAllocator, store: SeatStore) -> list[HTTPServer]:
@@ -192,7 +198,17 @@ class _Service:
             if state != logged:
                 _log_state(snapshot)
             logged = state
+            if allocator.metrics.history.observe(allocator.pool.licenses()):
+                await self._keep(allocator.metrics.history)
             await asyncio.sleep(pause)
+
+    async def _keep(self, history: History) -> None:
+        """Write the history, in a thread, because clients must not wait for the disk."""
+        write, content = self._home.folder.write, history.rendered()
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, write, HISTORY, content, PRIVATE)
+        except LicensingError as error:
+            log.error("The history of the use cannot be written: %s", error)
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ import {
 const EVERY = 2000; // milliseconds between two looks at the server
 const PATIENCE = 5000; // milliseconds until an answer is taken for none
 const SEARCH_EVERY = 10000; // milliseconds between two searches through all clients
+const HISTORY_EVERY = 20000; // milliseconds between two looks at the last day
 const SEARCH_PAGES = 50; // of 1000 clients each
 const MOST_ROWS = 200;
 const DAY = 86400000;
@@ -69,8 +70,17 @@ function advice({ number, action, file, answered }) {
   return { text: `${first} Run the playbook again, or:`, sub: parts.join(" \\\n  "), command: true };
 }
 
+// The most seats in use in each part of the last day, and what was asked for and not there.
+function day({ number, seats: all }) {
+  const found = lastDay.licenses.find((license) => license.number === number);
+  if (!found) return { text: DASH };
+  const denied = found.denied.reduce((total, count) => total + (count || 0), 0);
+  return { text: `at most ${Math.max(0, ...found.in_use)}`, sub: denied ? `${counted(denied, "take")} denied` : "",
+    tone: denied ? "bad" : "", chart: { values: found.in_use, marks: found.denied, top: Number(all) || 1 } };
+}
+
 const licenses = (heading, file) => [
-  [heading, code("number")], ["In use", seats], [file, code("file")],
+  [heading, code("number")], ["In use", seats], ["Last 24 hours", day], [file, code("file")],
   ["Type", ({ type, protection }) => ({ text: words(type), sub: protection === "None" ? "" : words(protection) })],
   ["Status", status], ["Transfers left", transfers], ["Valid until", expiry],
 ];
@@ -99,6 +109,7 @@ const TABLES = {
 
 const HOST = $("host").textContent;
 let overview = null; // the last one, for the filter
+let lastDay = { licenses: [], at: 0 };
 let filtered = null; // how the clients shown were chosen
 let everyone = { clients: [], at: 0, failed: false }; // where a filter looks through more clients than the overview has
 
@@ -283,6 +294,7 @@ async function look() {
   asking = true;
   try {
     const [found, running] = await Promise.all([ask("v1/overview"), ask("v1/status")]);
+    if (Date.now() - lastDay.at >= HISTORY_EVERY) lastDay = { ...await ask("v1/history"), at: Date.now() };
     digest = digest === undefined ? running.digest : digest;
     if (running.digest !== digest) location.reload(); // upgraded, and this page with it
     last = new Date();

@@ -78,11 +78,45 @@ export function keyed(parent, items, key, create, fill) {
   parent.rows_by_key = after;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+const HEIGHT = 24;
+
+// A chart with a column for each of `values`, `top` high; `marks` are values with a mark above, null is a gap.
+function fillChart(box, { values, marks, top }, label) {
+  let chart = box.querySelector("svg");
+  if (!chart) {
+    chart = document.createElementNS(SVG, "svg");
+    for (const [name, value] of [["class", "chart"], ["role", "img"], ["preserveAspectRatio", "none"]]) {
+      chart.setAttribute(name, value);
+    }
+    for (const name of ["ran", "use", "mark bad"]) {
+      chart.append(document.createElementNS(SVG, "path"));
+      chart.lastChild.setAttribute("class", name);
+    }
+    box.insertBefore(chart, box.firstChild);
+  }
+  const column = (place, from, to) => `M${place} ${from.toFixed(2)}V${to.toFixed(2)}h1V${from.toFixed(2)}Z`;
+  const height = (value) => (value ? Math.max(1.5, (HEIGHT - 5) * Math.min(1, value / Math.max(1, top))) : 0);
+  const drawn = [
+    values.map((value, place) => (value === null ? "" : column(place, HEIGHT - 0.75, HEIGHT))),
+    values.map((value, place) => (value ? column(place, HEIGHT - height(value), HEIGHT) : "")),
+    marks.map((count, place) => (count ? column(place, 0, 3.5) : "")),
+  ];
+  chart.setAttribute("viewBox", `0 0 ${values.length} ${HEIGHT}`);
+  chart.setAttribute("aria-label", label);
+  drawn.forEach((parts, place) => {
+    const path = parts.join("");
+    if (chart.children[place].getAttribute("d") !== path) chart.children[place].setAttribute("d", path);
+  });
+}
+
 // A cell: its text; a sub below, `inline` beside it, or as a `command` to copy; `share` draws a bar, in percent;
+// `chart` is drawn above;
 // `badge` and `tone` are colours.
 export function fillCell(box, cell) {
   if (!box.firstChild) box.append(make("span"), make("span", "bar"), make("span"));
-  const [value, bar, sub] = box.children;
+  const [value, bar, sub] = [...box.children].filter((child) => child.tagName !== "svg");
+  if (cell.chart) fillChart(box, cell.chart, `${cell.text}${cell.sub ? `, ${cell.sub}` : ""}`);
   const short = cell.text.length < (cell.code ? 24 : 18);
   set(box, "className", cell.badge ? "mark" : short ? "short" : "long");
   set(value, "className", cell.badge ? `badge ${cell.badge}` : cell.code ? "code" : "");
