@@ -18,7 +18,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
     read_declared_licenses,
     read_profiles,
 )
-from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import quoted, refuse
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
     NUMBER,
@@ -49,11 +49,12 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._shapes import (
     ListOf,
     MapOf,
     Maybe,
+    ProblemShape,
     Record,
     Text,
     WrongShape,
 )
-from ansible_collections.aims.licensing.plugins.plugin_utils._sights import Look, sights_of
+from ansible_collections.aims.licensing.plugins.plugin_utils._sights import Look, log_symptoms, sights_of
 
 _LIMIT = 32 << 20
 _RECORDS = "records"
@@ -67,7 +68,8 @@ _SEEN = MapOf(
 _LOOKS = MapOf(
     Text(),
     Record(
-        {"nodelocks": DIGESTS, "overview": OVERVIEW, "read_only": ListOf(FILE_NAME), "unnumbered": ListOf(FILE_NAME)}
+        {"nodelocks": DIGESTS, "overview": OVERVIEW, "read_only": ListOf(FILE_NAME), "unnumbered": ListOf(FILE_NAME)},
+        {"symptoms": ListOf(ProblemShape(), 100)},
     ),
 )
 
@@ -133,6 +135,8 @@ class ActionModule(LicensingAction):
             may_exceed=self.flag("exceed_transfers"),
             is_fresh=self.flag("fresh_backup"),
         )
+        symptoms = [problem for look in seen.values() for problem in look.symptoms]
+        runbook = replace(runbook, symptoms=(*symptoms, *log_symptoms(self.path("pro_log"))))
         for void in runbook.void:
             display.warning(str(void))
         data = runbook.as_dict()
@@ -298,7 +302,7 @@ def _seen(args: Mapping[str, Any]) -> dict[str, Look]:
 
 
 def _known(look: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: look[key] for key in ("nodelocks", "overview", "read_only", "unnumbered") if key in look}
+    return {key: look[key] for key in ("nodelocks", "overview", "read_only", "unnumbered", "symptoms") if key in look}
 
 
 def _look(seen: Mapping[str, Any], look: Mapping[str, Any] | None) -> Look:
@@ -315,6 +319,7 @@ def _look(seen: Mapping[str, Any], look: Mapping[str, Any] | None) -> Look:
         tuple(look["read_only"]),
         tuple(look["unnumbered"]),
         overview,
+        tuple(Problem(**row) for row in look.get("symptoms", ())),
     )
 
 
@@ -340,7 +345,7 @@ def _read_record(folder: Folder, name: str, source: str, target: str) -> PairRec
 
 
 def _undated(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != "made"}
+    return {key: value for key, value in data.items() if key not in ("made", "symptoms")}
 
 
 def _user() -> str:

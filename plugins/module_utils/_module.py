@@ -140,6 +140,7 @@ def look(manager: LicenseManager) -> dict[str, Any]:
         "unnumbered": list(manager.unnumbered()),
         "fingerprint": manager.fingerprint(),
         "places": manager.places(),
+        "symptoms": [problem.as_dict() for problem in manager.symptoms()],
         "obstacles": [problem.as_dict() for problem in manager.obstacles()],
     }
 

@@ -168,6 +168,13 @@ obstacles:
   type: list
   elements: dict
   sample: []
+symptoms:
+  description: Known messages in the logs of the vendor's server, C(Logging/LicenseServer.log) and C(.1) to C(.10), as
+    C(what), C(where) and C(todo). Of each the newest is named. At most 8 MiB are searched, the newest logs first.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -63,7 +63,7 @@ options:
     type: dict
   pro_log:
     description: A copy of the log of PRO's configurator on the controller. At level DEBUG it shows whether the saved
-      settings name the target. Without it, a person confirms that step.
+      settings name the target. Known messages in it are explained. Without it, a person confirms that step.
     type: path
   clients:
     description: The hosts whose lists of licenses the playbook C(cut_over) keeps. Without any, a person keeps them.
@@ -108,7 +108,7 @@ options:
   looks:
     description:
       - What M(aims.licensing.aims_license_info) returned, by host. Of a host that is not in it, no nodelock is
-        evidence. Other keys than C(nodelocks), C(overview), C(read_only) and C(unnumbered) are not used.
+        evidence. Other keys than C(nodelocks), C(overview), C(read_only), C(unnumbered) and C(symptoms) are not used.
       - A person makes nodelock files of the source that are read-only writable before its licenses are given up.
       - The source's service is stopped last of all, where it is known and no license is left that does not move.
     type: dict
@@ -291,6 +291,11 @@ runbook:
       type: dict
     void:
       description: Confirmations that evidence contradicts, as C(what), C(where) and C(todo).
+      type: list
+      elements: dict
+    symptoms:
+      description: Known messages in the logs of the license servers and of PRO's configurator, as C(what), C(where) and
+        C(todo). They alone do not have the JSON file written anew.
       type: list
       elements: dict
     remedies:

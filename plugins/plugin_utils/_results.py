@@ -248,7 +248,12 @@ RETURNED: Mapping[str, Record] = {
             "carried": Record({"files": DIGESTS, "brought": DIGESTS, "sources": ListOf(LINE)}),
             "places": Record({"home": Maybe(Text(100)), "machine": Maybe(Text(100))}),
         },
-        {"nodelocks": DIGESTS, "read_only": ListOf(FILE_NAME), "unnumbered": ListOf(FILE_NAME)},
+        {
+            "nodelocks": DIGESTS,
+            "read_only": ListOf(FILE_NAME),
+            "unnumbered": ListOf(FILE_NAME),
+            "symptoms": ListOf(ProblemShape(), 100),
+        },
     ),
     "aims_license_maintenance": Record({"drained": DRAINED, "overview": OVERVIEW_AFTER}, AGAIN),
     "aims_license_profile": Record({"overview": OVERVIEW_AFTER}),

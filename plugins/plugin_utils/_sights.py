@@ -14,6 +14,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.files im
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.staying import staying
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import digits
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.remedies import symptoms_in
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import newest_of
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import Vault
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight, names_target
@@ -37,6 +38,7 @@ class Look:
     :ivar read_only: names of nodelock files that cannot be written
     :ivar unnumbered: names of license files that do not tell whose they are
     :ivar overview: what files and host show
+    :ivar symptoms: known messages of the server's logs
     """
 
     answers: bool | None = None
@@ -46,6 +48,7 @@ class Look:
     read_only: tuple[str, ...] = ()
     unnumbered: tuple[str, ...] = ()
     overview: Overview | None = None
+    symptoms: tuple[Problem, ...] = ()
 
     def staying(self, moved: Sequence[str]) -> tuple[str, ...]:
         """Return what the host still serves once licenses have moved away."""
@@ -92,14 +95,24 @@ def sights_of(
     return sights, problems
 
 
+def log_symptoms(file: Path | None) -> tuple[Problem, ...]:
+    """Return the known messages of a log on the controller."""
+    content = _end_of(file)
+    return () if content is None else tuple(symptoms_in(content, str(file)).values())
+
+
 def _log(file: Path | None) -> str | None:
     """Return the end of a log; Windows programs may write UTF-16."""
+    content = _end_of(file)
+    return None if content is None else content.replace(b"\0", b"").decode("utf-8", "replace")
+
+
+def _end_of(file: Path | None) -> bytes | None:
     if file is None or not file.is_file():
         return None
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - _LARGEST))
-        content = stream.read(_LARGEST)
-    return content.replace(b"\0", b"").decode("utf-8", "replace")
+        return stream.read(_LARGEST)
 
 
 def _bundled(source: Server, bundles: Path | None, vault: Vault) -> tuple[dict[str, str] | None, list[Problem]]:

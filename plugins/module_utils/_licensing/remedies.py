@@ -10,6 +10,11 @@ from __future__ import annotations
 
 import re
 
+from .errors import Problem, quoted
+
+# What may be an activation code, however it is divided: in a log nobody knows which.
+_CODE = re.compile(r"[A-Za-z0-9]{5,6}(?:[^A-Za-z0-9]{1,3}[A-Za-z0-9]{5,6}){4}|[A-Za-z0-9]{25,}")
+
 REMEDIES = (
     (
         "Update failed. The nodelock file is readonly",
@@ -48,9 +53,30 @@ def explain(text: str) -> str:
 
     A message is recognized by its longest sentence, whatever lies between its words and letters.
     """
+    return "".join(f"The message '{message.rstrip('.')}' is known: {todo} " for message, todo in _known_in(text))
+
+
+def _known_in(text: str) -> list[tuple[str, str]]:
     said = _squash(text)
-    known = [(message, todo) for message, todo in REMEDIES if _squash(_main_sentence(message)) in said]
-    return "".join(f"The message '{message.rstrip('.')}' is known: {todo} " for message, todo in known)
+    return [(message, todo) for message, todo in REMEDIES if _squash(_main_sentence(message)) in said]
+
+
+def symptoms_in(log: bytes, where: str) -> dict[str, Problem]:
+    """Return each known message of a log with what to do, and the last line that has it.
+
+    :param log: in any encoding; Windows programs may write UTF-16
+    :param where: the log's place, for messages
+    """
+    text = log.replace(b"\0", b"").decode("utf-8", "replace")
+    lines = text.splitlines()
+    return {message: Problem(_seen(message, lines), where, todo) for message, todo in _known_in(text)}
+
+
+def _seen(message: str, lines: list[str]) -> str:
+    words = _squash(_main_sentence(message))
+    line = next((line for line in reversed(lines) if words in _squash(line)), "")
+    last = f", at last in {quoted(_CODE.sub('…', line.strip()))}" if line else ""
+    return f"The log has the message '{message.rstrip('.')}'{last}."
 
 
 def _main_sentence(message: str) -> str:

@@ -114,6 +114,7 @@ class Runbook:
     :ivar record: what is to be remembered
     :ivar other: the record of the way back
     :ivar void: confirmations that a host contradicts
+    :ivar symptoms: known messages in logs
     """
 
     move: Move
@@ -123,6 +124,7 @@ class Runbook:
     void: tuple[Problem, ...]
     made: str
     other: Record
+    symptoms: tuple[Problem, ...] = ()
 
     @property
     def due(self) -> list[str]:
@@ -188,6 +190,7 @@ class Runbook:
                 "since": outage.since,
             },
             "void": [problem.as_dict() for problem in self.void],
+            "symptoms": [problem.as_dict() for problem in self.symptoms],
             "remedies": [{"message": message, "todo": todo} for message, todo in REMEDIES],
         }
 

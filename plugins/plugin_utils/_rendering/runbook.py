@@ -51,6 +51,8 @@ def runbook_text(runbook: Runbook) -> str:
         for at, entry in entries:
             lines += ["", *_step_lines(at, entry)]
     lines += ["", "== Known messages =="]
+    for symptom in runbook.symptoms:
+        lines += ["", *_wrapped(f"! {_symptom(symptom)}")]
     for message, todo in REMEDIES:
         lines += ["", f"'{message}'", *_wrapped(todo, "  ")]
     return "\n".join(lines) + "\n"
@@ -91,6 +93,10 @@ def left_text(host: str, steps: Sequence[PersonsStep], problems: Sequence[Proble
     for at, step in enumerate(steps, 1):
         lines += ["", _heading(at, step), *_part_lines(_parts(step))]
     return "\n".join([f"{in_words(host)} is not as declared.", *lines]) if lines else ""
+
+
+def _symptom(problem: Problem) -> str:
+    return f"{in_words(problem.what)} {in_words(problem.todo)} ({in_words(problem.where)})"
 
 
 def _wrapped(text: str, indent: str = "", first: str | None = None) -> list[str]:
@@ -221,6 +227,7 @@ def runbook_page(runbook: Runbook) -> str:
             DASH,
         ),
         record=_RECORD,
+        symptoms=[_symptom(symptom) for symptom in runbook.symptoms],
         phases=[(phase, [_page_step(at, entry) for at, entry in entries]) for phase, entries in _phases(runbook)],
         remedies=Table(
             "Known messages",

@@ -128,6 +128,10 @@ class BundledManager:
         # Only files of its own are in it.
         return ()
 
+    def symptoms(self) -> tuple[Problem, ...]:
+        # It says in its errors what to do.
+        return ()
+
     def files(self) -> list[HomeFile]:
         self._home.require()
         self._session.read()

@@ -246,5 +246,8 @@ class LicenseManager(Protocol):
     def unnumbered(self) -> Sequence[str]:
         """Return the names of license files that do not tell whose they are."""
 
+    def symptoms(self) -> Sequence[Problem]:
+        """Return the known messages of its logs, each with what to do."""
+
     def files(self) -> list[HomeFile]:
         """Return every file needed to rebuild the server."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils import _licensing
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import DeclaredLicense
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import Profile
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.evidence import Sight
 from ansible_collections.aims.licensing.plugins.plugin_utils._persons_steps.move import (
@@ -165,3 +166,10 @@ def test_no_activation_code_is_in_any_rendering(generated: tuple[Move, list[str]
         for code in canaries:
             assert code not in text
             assert code.lower() not in text.lower()
+
+
+def test_known_messages_of_logs_are_shown_with_what_to_do() -> None:
+    seen = Problem("The log has the message 'x<y'.", "old, Logging/LicenseServer.log", "Do that.")
+    made = replace(runbook(move()), symptoms=(seen,))
+    assert "! The log has the message 'x<y'. Do that. (old, Logging/LicenseServer.log)" in runbook_text(made)
+    assert "x&lt;y" in runbook_page(made) and made.as_dict()["symptoms"] == [seen.as_dict()]

@@ -34,6 +34,7 @@ from .layout import LICENSES, LINUX_ROOTS, NODELOCKS, Layout, find_layout
 from .named_commands import NUMBER, NamedCommand, Purpose, read_commands
 from .reading import foreseen, obstacles_of, overview_of, without
 from .site import Site, unnamed
+from .symptoms import symptoms_of
 from .tree import CopyTree, LocalTree, Tree
 
 # All files of a bundle; they travel in one result.
@@ -87,6 +88,9 @@ class VendorManager:
 
     def unnumbered(self) -> list[str]:
         return self.layout.unnumbered
+
+    def symptoms(self) -> list[Problem]:
+        return symptoms_of(self.layout)
 
     def files(self) -> list[HomeFile]:
         names = self.layout.state_files
