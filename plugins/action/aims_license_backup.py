@@ -41,7 +41,7 @@ class ActionModule(LicensingAction):
         overview = Overview.from_dict(result.get("overview"), host)
         overview = with_declared_profiles(overview, host, task_vars, self._templar)
         kept = self._keep(host_folder(dest, host), host, files, overview, vault)
-        return {**result, "overview": overview.as_dict(), **kept}
+        return {**result, **self.warnings(overview), "overview": overview.as_dict(), **kept}
 
     def _keep(
         self, folder: Path, host: str, files: list[BundleFile], overview: Overview, vault: Vault

@@ -70,6 +70,7 @@ class ActionModule(LicensingAction):
             "reconcile",
             ACCEPT,
             "codes_from",
+            "warn_days",
         }
     )
     required = frozenset({"source", "target", "licenses"})
@@ -101,7 +102,7 @@ class ActionModule(LicensingAction):
             pair = pair.without_source(pair.remembered, is_bridged=self.flag("emergency"))
         elif self.flag("keep_profiles"):
             pair = pair.with_profiles_of_target()
-        pair = replace(pair, users=_users(args.get("users")))
+        pair = replace(pair, users=_users(args.get("users")), warns_within=self.days("warn_days"))
         plan = make_plan(pair, against=self._realm_problems(pair))
         files = bundle.manifest.carried if bundle else None
         plan = with_files(plan, pair, files, waived=self.flag("without_files"))

@@ -77,3 +77,10 @@ options:
         changed.
     type: dict
 """
+
+    WARNINGS = r"""
+options:
+  warn_days:
+    description: Warn of licenses that end, or whose maintenance ends, within this number of days. Without it, of none.
+    type: int
+"""

@@ -62,7 +62,7 @@ CLIENT: dict[str, Any] = {
 }
 # What an operator names for the vendor's server.
 COMMANDS: dict[str, Any] = {"vendor_commands": {"type": "dict"}}
-_READ: dict[str, Any] = {**SERVER, "copy": {"type": "path"}}
+_READ: dict[str, Any] = {**SERVER, "copy": {"type": "path"}, "warn_days": {"type": "int"}}
 INFO: dict[str, Any] = {**_READ, **COMMANDS}
 BACKUP: dict[str, Any] = {
     **_READ,

@@ -41,6 +41,7 @@ options:
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.server.copy
+  - aims.licensing.server.warnings
   - aims.licensing.attributes.no_diff
 """
 

@@ -18,6 +18,7 @@ author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
   - aims.licensing.server.copy
+  - aims.licensing.server.warnings
   - aims.licensing.server.commands
   - aims.licensing.attributes.no_diff
 seealso:
@@ -153,6 +154,21 @@ status:
       where: old
       pending: []
       next: keep
+days_left:
+  description: For how many days each license here is valid. The last day counts as 0, the day after it as -1.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    number:
+      description: The license number.
+      type: str
+    license:
+      description: The days until the license ends, by the controller's date in UTC. Null if the day is not known.
+      type: int
+    maintenance:
+      description: The days until its maintenance ends.
+      type: int
 status_table:
   description: The same as a table, line by line.
   returned: success

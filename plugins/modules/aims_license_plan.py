@@ -98,6 +98,7 @@ options:
     type: dict
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
+  - aims.licensing.server.warnings
   - aims.licensing.server
   - aims.licensing.bundle
   - aims.licensing.codes

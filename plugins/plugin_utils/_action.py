@@ -19,11 +19,14 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     redact,
     refuse,
 )
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.system import unhandled
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.store import Bundle
 from ansible_collections.aims.licensing.plugins.plugin_utils._bundle.vault import RunVault
 from ansible_collections.aims.licensing.plugins.plugin_utils._codes import with_codes
 from ansible_collections.aims.licensing.plugins.plugin_utils._controller import Controller
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.endings import endings
 from ansible_collections.aims.licensing.plugins.plugin_utils._results import read_result, strange_answer
 
 # The option that makes a task fail if its host is unreachable. Ansible runs no rescue for an unreachable host.
@@ -130,6 +133,25 @@ class LicensingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no 
             return bool(boolean(value))
         except TypeError:
             raise refuse(f"{quoted(value)} is neither true nor false.", option, "Use true or false.") from None
+
+    def days(self, option: str) -> int | None:
+        """Return an option that is a number of days, or None. A variable from the command line is a string."""
+        value = self._task.args.get(option)
+        if value is None or value == "":
+            return None
+        try:
+            days = int(value)
+        except (TypeError, ValueError):
+            days = -1
+        if days < 0 or isinstance(value, bool):
+            raise refuse(f"{quoted(value)} is not a number of days.", option, "Write a whole number, such as 30.")
+        return days
+
+    def warnings(self, overview: Overview) -> dict[str, list[str]]:
+        """Return the warnings of licenses that end within the days of ``warn_days``, as part of a result."""
+        within = self.days("warn_days")
+        sentences = [] if within is None else endings(overview.licenses, today=now_utc().date(), within=within)
+        return {"warnings": sentences} if sentences else {}
 
     def licenses(self, task_vars: dict[str, Any]) -> Any:
         """Return the task's licenses, with the codes that the variable in ``codes_from`` declares for them."""

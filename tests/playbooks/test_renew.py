@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from support.lab import Lab
 from support.runs import must
 from support.worked_example import CLIENT, NUMBERS, SERVER, SESSION
 
-RENEWED = (date.today() + timedelta(days=700)).isoformat()
+RENEWED = (datetime.now(timezone.utc).date() + timedelta(days=700)).isoformat()
 
 
 def reissue(lab: Lab, number: str, *options: str) -> None:
@@ -45,6 +45,19 @@ def test_the_newest_license_files_come_to_who_holds_the_licenses(migrated: Lab) 
     kept = files(migrated, "new")
     assert must(migrated.play("renew")).changed == 0
     assert files(migrated, "new") == kept
+
+
+def test_what_is_about_to_end_is_told_until_it_is_renewed(migrated: Lab) -> None:
+    soon = (datetime.now(timezone.utc).date() + timedelta(days=10)).isoformat()
+    reissue(migrated, CLIENT, "--expiry", soon, "--maintenance-expiry", soon)
+    must(migrated.play("renew"))
+    told = f"License {CLIENT} ends on {soon}, in "
+    for playbook in ("info", "migrate", "reconcile"):
+        assert " ".join(must(migrated.play(playbook)).output.split()).count(told) == 1, playbook
+    assert told not in must(migrated.play("info", "-e", "aims_license_server_warn_days=5")).output
+    reissue(migrated, CLIENT, "--expiry", RENEWED, "--maintenance-expiry", RENEWED)
+    must(migrated.play("renew"))
+    assert "ends on" not in must(migrated.play("info")).output
 
 
 def test_some_licenses_are_renewed_on_a_source_that_has_not_been_moved(prepared: Lab, tmp_path: Any) -> None:

@@ -66,6 +66,7 @@ VARIABLES = frozenset(
         "aims_license_server_usage_log",
         "aims_license_server_users",
         "aims_license_server_vendor_commands",
+        "aims_license_server_warn_days",
         "aims_license_migrate_accept_unauthenticated",
         "aims_license_migrate_bundle",
         "aims_license_migrate_confirmed",

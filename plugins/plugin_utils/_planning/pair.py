@@ -28,6 +28,7 @@ class Pair:
     :ivar is_kept: whether the target keeps the profiles that it has for the licenses
     :ivar is_lost: whether the source is declared lost
     :ivar is_bridged: whether licenses that a lost source holds are to get an emergency activation
+    :ivar warns_within: for how many days ahead the plan warns of licenses that end; None for none
     :ivar users: those that are declared for the target; None where none are, so that they move with the licenses
     """
 
@@ -42,6 +43,7 @@ class Pair:
     is_lost: bool = False
     is_bridged: bool = False
     users: tuple[str, ...] | None = None
+    warns_within: int | None = None
 
     @property
     def sides(self) -> tuple[Side, Side]:

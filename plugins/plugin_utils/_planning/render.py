@@ -20,6 +20,7 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._planning.assessmen
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.commands import release_command
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.copies import copied_home
+from ansible_collections.aims.licensing.plugins.plugin_utils._planning.endings import endings
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.pair import Pair
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.sides import Side
 from ansible_collections.aims.licensing.plugins.plugin_utils._planning.steps import Reason
@@ -97,7 +98,7 @@ def notes_of(pair: Pair, assessments: Sequence[Assessment]) -> list[str]:
             f"{pair.source.host} is declared lost: it is not asked for anything. If it still runs, it goes on serving."
         )
     notes += _undeclared(pair) + _served_void(pair, assessments) + _refused_later(pair, assessments)
-    notes += _personal(pair) + _way_back(pair, assessments)
+    notes += _personal(pair) + _way_back(pair, assessments) + _endings(pair)
     if not pair.source.reachable and not pair.is_lost:
         notes.append(f"{pair.source.host} cannot be reached; nothing is needed from it any more.")
     for side in pair.sides:
@@ -159,13 +160,35 @@ def _personal(pair: Pair) -> list[str]:
 
 
 def _way_back(pair: Pair, assessments: Sequence[Assessment]) -> list[str]:
-    back = [(assessment.number, way_back_from(assessment, pair)) for assessment in assessments]
-    return [
-        f"License {number} cannot be moved back before {render_time(start)}: this run leaves it no transfer. If you "
-        "may need the way back before, ask the licensor first."
-        for number, start in back
-        if start is not None
-    ]
+    notes = []
+    for assessment in assessments:
+        start = way_back_from(assessment, pair)
+        if start is None:
+            continue
+        number, ends = assessment.number, _view(pair, assessment.number).expiry
+        if ends is not None and ends < start.date().isoformat():
+            notes.append(
+                f"License {number} ends on {ends}, before it could be moved back from {render_time(start)} on: this "
+                "run leaves it no transfer. If you may need the way back, ask the licensor first."
+            )
+        else:
+            notes.append(
+                f"License {number} cannot be moved back before {render_time(start)}: this run leaves it no transfer. "
+                "If you may need the way back before, ask the licensor first."
+            )
+    return notes
+
+
+def _endings(pair: Pair) -> list[str]:
+    if pair.warns_within is None:
+        return []
+    return endings((_view(pair, number) for number in pair.numbers), today=pair.now.date(), within=pair.warns_within)
+
+
+def _view(pair: Pair, number: str) -> LicenseView:
+    """Return a license as the host shows it that holds it, the target first."""
+    views = (pair.target.license(number), pair.source.license(number))
+    return next((view for view in views if view.is_held), views[1])
 
 
 def _drifted(side: Side) -> list[str]:

@@ -99,6 +99,16 @@ def test_a_migration_that_spends_the_last_transfer_says_from_when_on_there_is_a_
     assert made["licenses"][0]["step"] == "activate" and way_back(made) == told
 
 
+def test_a_migration_of_a_license_that_ends_before_there_is_a_way_back_says_so() -> None:
+    old = license(serial=9, transfers=spent(1, 2), expiry="2027-04-30")
+    told = [
+        f"License {NUMBER} ends on 2027-04-30, before it could be moved back from 2027-05-01T12:00:00Z on: this run "
+        "leaves it no transfer. If you may need the way back, ask the licensor first."
+    ]
+    made = plan(side("old", old), side("new"), live=True, spends=1, transfers=spent(1, 2))
+    assert [note for note in made["notes"] if "moved back" in note] == told
+
+
 @pytest.mark.parametrize(
     ("source", "target", "asked"),
     [
