@@ -21,9 +21,9 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import Problem, quoted, refuse
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.files import PRIVATE, Folder
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
-    NUMBER,
     Purpose,
     read_commands,
+    registers_users,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.model import now_utc
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.overview import Overview
@@ -272,9 +272,8 @@ def _server(option: Any, name: str) -> Server:
         todo = f"Write {{{', '.join(keys)}}}; platform is {', '.join(platforms[:-1])} or {platforms[-1]}."
         raise refuse(f"{quoted(option)} is not a license server of a move.", name, todo)
     named = read_commands(data.get("vendor_commands"), f"{name}, vendor_commands")
-    # All licenses are activated in one call, which cannot say of which one a user is.
-    commands = {purpose for purpose, command in named.items() if purpose is not _USERS or not command.takes(NUMBER)}
-    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], frozenset(commands))
+    commands = frozenset(purpose for purpose in named if purpose is not _USERS or registers_users(named))
+    return Server(data["host"], Platform(data["platform"]), data["address"], data["home"], commands)
 
 
 def _pro_reaches(nodes: Sequence[str], option: Any) -> bool | None:

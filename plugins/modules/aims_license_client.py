@@ -59,16 +59,11 @@ options:
     description: With O(state=absent), the server that has to be in the list and has to answer on its port, else
       nothing is removed. The client tries the port; of a Windows client, the controller.
     type: str
-  fail_unreachable:
-    description:
-      - Whether the task fails if its host is unreachable, so that a C(rescue) runs. Otherwise Ansible counts the host
-        as unreachable and runs no C(rescue).
-    type: bool
-    default: false
 author: aims.licensing contributors (@aims)
 notes:
   - Options of license servers that C(module_defaults) sets for the action group are accepted and not used.
 extends_documentation_fragment:
+  - aims.licensing.server.reach
   - aims.licensing.attributes
 """
 

@@ -14,7 +14,8 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors i
     Problem,
 )
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.manager.vendor.named_commands import (
-    Purpose,
+    read_commands,
+    registers_users,
 )
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import plain_declared, read_declared
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.moves import (
@@ -59,7 +60,7 @@ def read_hosts(names: Sequence[str], hosts: Mapping[str, HostVariables]) -> dict
         raise LicensingError(dict.fromkeys(problems))
     declared = {name: plain_declared(hosts[name]) for name in servers}
     return {
-        name: {**server, **declared[name], **_codes(hosts[name], declared[name])} for name, server in servers.items()
+        name: {**server, **declared[name], **_details(hosts[name], declared[name])} for name, server in servers.items()
     }
 
 
@@ -82,20 +83,16 @@ def _vendors(host: HostVariables, source: HostVariables | None) -> dict[str, Any
         "vendor": True,
         "source": None if source is None else side_of(source),
         "users": host.get("aims_license_server_users"),
-        "registers": _registers(host),
         "offline": host.get("aims_license_server_authority") == OFFLINE,
     }
 
 
-def _registers(host: HostVariables) -> bool:
-    """Return whether a command is named that registers users; a wrong one is refused as such."""
-    named = host.get(COMMANDS)
-    return isinstance(named, Mapping) and Purpose.REGISTER_USER.value in named
-
-
-def _codes(host: HostVariables, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the activation codes are declared, for the steps of persons."""
+def _details(host: HostVariables, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the codes are declared, for the steps of persons, and whether a command registers users."""
     if not has_vendors(host):
         return {}
     numbers = tuple(license["number"] for license in declared["licenses"])
-    return {"codes": code_variables(host.written(LICENSES), numbers)}
+    return {
+        "codes": code_variables(host.written(LICENSES), numbers),
+        "registers": registers_users(read_commands(host.get(COMMANDS), host.where(COMMANDS))),
+    }

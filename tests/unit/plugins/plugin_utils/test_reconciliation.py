@@ -165,6 +165,9 @@ def test_the_inventory_gives_the_vendors_server_with_its_source_and_no_codes() -
     named = host("new", aims_license_server_vendor_commands=commands, aims_license_server_authority="offline")
     found = read_hosts(["new"], {"new": named})["new"]
     assert found["registers"] and found["offline"] and found["source"] is None
+    # Several licenses are activated in one call, which cannot say of which one a user is.
+    commands["register_user"].append("{number}")
+    assert not read_hosts(["new"], {"new": named})["new"]["registers"]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,12 @@ def read_commands(data: object, where: str) -> dict[Purpose, NamedCommand]:
     return commands
 
 
+def registers_users(named: Mapping[Purpose, NamedCommand]) -> bool:
+    """Whether a command registers users in a call for several licenses, which cannot say of which one a user is."""
+    command = named.get(Purpose.REGISTER_USER)
+    return command is not None and not command.takes(NUMBER)
+
+
 def _read(name: object, arguments: object, where: str) -> NamedCommand:
     known = {purpose.value: purpose for purpose in Purpose}
     if not isinstance(name, str) or name not in known:
