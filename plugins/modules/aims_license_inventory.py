@@ -111,7 +111,8 @@ servers:
   description:
     - The license server of each host, as in RV(pairs), with its C(licenses) and C(profiles).
     - With C(vendor=true) it is the vendor's, as in RV(moves), with C(users), C(codes), C(offline), and as C(source) the
-      server that the licenses come from. C(registers) says whether a command is named that registers users for all licenses at once.
+      server that the licenses come from. C(registers) says whether a command is named that registers users in
+      a call for several licenses.
   returned: success and not O(pairs) and not O(names)
   type: dict
 """

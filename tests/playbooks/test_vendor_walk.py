@@ -26,9 +26,10 @@ FILES = {"Licenses/010073015120001005001036.cpx": b"composite\n", "ApplicationKe
 def walk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Walk]:
     """The worked example on ``old``, nothing on ``new``.
 
-    The parameter says what the controller has of the source, and whether the person does every step.
+    The parameter says what the controller has of the source, and what is special: the person does every step, or
+    carries requests.
     """
-    platform, _blank, by_hand = request.param.partition(" ")
+    platform, _blank, way = request.param.partition(" ")
     lab = Lab(tmp_path / "lab")
     authority = VendorAuthority(lab.codes, "old")
     new = Tree("new", lab.root("new"), free_address(), authority)
@@ -39,7 +40,7 @@ def walk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Walk]:
         old = Tree("old", lab.root("old"), free_address(), authority)
         old.install()
     old.fill(FILES)
-    yield Walk(lab, old, new, authority, by_hand=bool(by_hand))
+    yield Walk(lab, old, new, authority, by_hand=way == "by hand", is_offline=way == "offline")
     old.stop()
     new.stop()
 
@@ -58,7 +59,7 @@ def test_a_walk_that_is_interrupted_at_each_stop_and_killed_on_the_way_ends_the_
     walk.shows_no_secret()
 
 
-@pytest.mark.parametrize("walk", ["copy", "linux by hand"], indirect=True)
+@pytest.mark.parametrize("walk", ["copy", "linux by hand", "copy offline"], indirect=True)
 def test_a_person_and_the_playbook_move_the_licenses_and_a_second_run_changes_nothing(walk: Walk) -> None:
     walk.go()
     walk.is_complete()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from support.posts import Clients, LinuxPost, Post, WindowsPost, reach
-from support.vendor_manager import Manager
+from support.vendor_manager import ONLINE, Manager, RequestPage
+from support.vendor_tree import stem
 
 Step = Mapping[str, Any]
 # docs/domain.md#license-manager-on-windows
@@ -29,6 +30,7 @@ class Person:
     :param posts: the hosts by their inventory names
     :param codes: the values of the variables with activation codes, which a person reads with ansible-vault
     :param backup: returns the files of the source's newest backup by their names, application keys in plain
+    :param page: the vendor's page for requests
     :param play: runs a playbook of the collection by its name
     :ivar done: the ids of the steps that were carried out, in order
     """
@@ -40,7 +42,11 @@ class Person:
         codes: Mapping[str, str],
         backup: Callable[[], Mapping[str, bytes]],
         play: Callable[[str], object],
+        page: RequestPage,
     ) -> None:
+        self._page = page
+        # What he carries between the hosts and a computer with internet access, by host and name of the file.
+        self._stick: dict[tuple[str, str], bytes] = {}
         self._posts, self._clients, self._codes = posts, clients, codes
         self._backup_files, self._play = backup, play
         self.done: list[str] = []
@@ -151,11 +157,43 @@ class Person:
         number = self._value(step, "License")
         if step["path"]:
             assert step["path"][3:] == [f"select {number}", "Deactivate..."]
-            self._manager(step, *_CONFIGURATION).deactivate(number)
+            self._carry(step, self._manager(step, *_CONFIGURATION).deactivate(number, self._method(step)))
         else:
             self._asks_for_help(step)
             post: LinuxPost = self._post(step)
             post.give_back(number)
+
+    # Offline
+
+    def _method(self, step: Step) -> str:
+        """Return the method of communication, where a page of the wizard asks for it."""
+        labels = [value["label"] for value in step["values"]]
+        return self._value(step, "Communication method") if "Communication method" in labels else ONLINE
+
+    def _carry(self, step: Step, request: bytes) -> None:
+        """Take a request file along under the name that the step gives it."""
+        if request:
+            self._stick[step["host"], self._value(step, "Request file")] = request
+
+    def _exchange(self, step: Step) -> None:
+        assert step["path"][0].startswith("a browser") and step["path"][1].startswith("https://www.aimms.com/")
+        name, _from, host = self._value(step, "Request file").partition(", from ")
+        response = self._page.process(self._stick[host, name], self._value(step, "E-mail address"))
+        archived = Path(self._value(step, "Archive the response as"))
+        archived.parent.mkdir(parents=True, exist_ok=True)
+        archived.write_bytes(response)
+        self._stick[host, archived.name] = response
+
+    def _load(self, step: Step) -> None:
+        number = step["id"].rpartition("/")[2]
+        if step["path"]:
+            assert step["path"][3] == f"select {number}"
+            response = self._stick[step["host"], self._value(step, "Response file")]
+            self._manager(step, *_CONFIGURATION).load(number, response, step["path"][4])
+        else:
+            self._asks_for_help(step)
+            post: LinuxPost = self._post(step)
+            post.load(number, self._stick[step["host"], f"{stem(number)}.response"])
 
     def _stop(self, step: Step) -> None:
         assert step["path"][-1] == "Stop All Started Services"
@@ -167,8 +205,14 @@ class Person:
         if step["path"]:
             pages = ["License number", "License protection", "Activation code", "Nodelock protection"]
             pages.append("Communication method")
-            assert [value["label"] for value in step["values"]] == pages
-            self._manager(step, *_CONFIGURATION).install_license(*(self._value(step, page) for page in pages))
+            assert [value["label"] for value in step["values"]][: len(pages)] == pages
+            manager = self._manager(step, *_CONFIGURATION)
+            self._carry(step, manager.install_license(*(self._value(step, page) for page in pages)))
+        elif "second request" in step["shows"]:
+            self._asks_for_help(step)
+            offline: LinuxPost = self._post(step)
+            number = self._value(step, "License")
+            self._stick[step["host"], f"{stem(number)}.request"] = offline.ask(number, self._value(step, "CODE"))
         else:
             post: LinuxPost = self._post(step)
             post.shell(step["commands"], self._value(step, "CODE"))

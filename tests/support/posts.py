@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from support.vendor_licman import make_licman
-from support.vendor_manager import Manager, Refused, VendorAuthority
+from support.vendor_manager import (
+    ACTIVATE,
+    Manager,
+    Refused,
+    VendorAuthority,
+    request_of,
+    require_response,
+)
 from support.vendor_tree import NUMBERS, activate, put, stem
 from support.worked_example import WORKED_EXAMPLE
 
@@ -73,6 +80,12 @@ class LinuxPost(Post, Protocol):
 
     def give_back(self, number: str) -> None:
         """Do what the vendor tells a person to do: no document names the option of licman."""
+
+    def ask(self, number: str, code: str) -> bytes:
+        """Make the request file of an activation as the vendor tells."""
+
+    def load(self, number: str, response: bytes) -> None:
+        """Load a response as the vendor tells."""
 
     def stop_service(self) -> None:
         """Stop the license server."""
@@ -152,6 +165,14 @@ class Tree:
         self._authority.deactivate(number, self.name)
         for ending in ("lock", "ver"):
             (self.home / "Nodelocks" / f"{stem(number)}.{ending}").unlink()
+
+    def ask(self, number: str, code: str) -> bytes:
+        return request_of(ACTIVATE, number, self.name, code)
+
+    def load(self, number: str, response: bytes) -> None:
+        require_response(response, ACTIVATE, number, self.name)
+        put(self.home, f"Licenses/{stem(number)}.lic", f"license {number}\n".encode())
+        activate(self.home, number, 2)
 
     def nodelocks(self) -> set[str]:
         return {place.stem for place in self.home.glob("Nodelocks/*.lock") if place.stat().st_size}

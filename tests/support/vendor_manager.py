@@ -16,7 +16,8 @@ from pathlib import Path
 
 from support.vendor_tree import put, stem
 
-PROTECTION, MACHINE, ONLINE = "Activation code", "Machine nodelock", "Online"
+PROTECTION, MACHINE, ONLINE, OFFLINE = "Activation code", "Machine nodelock", "Online", "Offline"
+ACTIVATE, DEACTIVATE = "activate", "deactivate"
 
 
 class Refused(AssertionError):
@@ -53,6 +54,39 @@ class VendorAuthority:
         del self.holders[number]
 
 
+class RequestPage:
+    """The vendor's page that answers a request file with a response file (docs/domain.md#request-page).
+
+    :ivar processed: the requests that it has answered
+    """
+
+    def __init__(self, authority: VendorAuthority) -> None:
+        self._authority = authority
+        self.processed: list[str] = []
+
+    def process(self, request: bytes, email: str) -> bytes:
+        """Answer a request; from here on the authority counts it, whether the response is loaded or not."""
+        action, number, host, code = request.decode().split()
+        if "an address" not in email or f"{action} {number} {host}" in self.processed:
+            raise Refused(f"A second request to {action} {number} on {host}, or no e-mail address.")
+        self.processed.append(f"{action} {number} {host}")
+        if action == ACTIVATE:
+            self._authority.activate(number, host, code)
+        else:
+            self._authority.deactivate(number, host)
+        return f"response to {action} {number} on {host}".encode()
+
+
+def request_of(action: str, number: str, host: str, code: str = "-") -> bytes:
+    """The content of a request file. Its form is not public: only the stand-ins read it."""
+    return f"{action} {number} {host} {code}".encode()
+
+
+def require_response(response: bytes, action: str, number: str, host: str) -> None:
+    if response.decode() != f"response to {action} {number} on {host}":
+        raise Refused(f"This is no response for {number} on {host}: {response!r}")
+
+
 class Manager:
     """The license manager of a Windows host.
 
@@ -62,6 +96,7 @@ class Manager:
     :ivar is_running: whether the service runs
     :ivar profiles: the license of each profile, by name
     :ivar ticks: whether Default is ticked, by license, in the order that was set
+    :ivar pending: the request of each license that waits for its response
     :ivar users: the registered users of each license
     """
 
@@ -73,6 +108,7 @@ class Manager:
         self.is_running = True
         self.profiles: dict[str, str] = {}
         self.ticks: dict[str, bool] = {}
+        self.pending: dict[str, bytes] = {}
         self.users: dict[str, list[str]] = {}
 
     def enter_maintenance(self) -> None:
@@ -87,24 +123,55 @@ class Manager:
             raise Refused("Stop the Service is greyed in maintenance mode.")
         self.is_running = False
 
-    def deactivate(self, number: str) -> None:
+    def deactivate(self, number: str, method: str = ONLINE) -> bytes:
+        """Go through the wizard of a deactivation; return the request file with which it ends offline."""
         if not self.is_in_maintenance:
             raise Refused(f"{self.host} is not in maintenance mode.")
         lock = self.data / "Nodelocks" / f"{stem(number)}.lock"
         if not lock.stat().st_mode & 0o200:
             raise Refused("Update failed. The nodelock file is readonly")
+        if method == OFFLINE:
+            return self._ask(request_of(DEACTIVATE, number, self.host), number)
         self._authority.deactivate(number, self.host)
+        self._give_back(lock, number)
+        return b""
+
+    def _ask(self, request: bytes, number: str) -> bytes:
+        if number in self.pending:
+            raise Refused(f"A request for {number} is pending.")
+        self.pending[number] = request
+        return request
+
+    def _give_back(self, lock: Path, number: str) -> None:
         if self._keeps_nodelocks:
             lock.write_bytes(f"given back {number}\r\n".encode())
         else:
             lock.unlink()
             lock.with_suffix(".ver").unlink()
 
-    def install_license(self, number: str, protection: str, code: str, nodelock: str, method: str) -> None:
-        """Go through the pages of the License Install Wizard."""
-        if (protection, nodelock, method) != (PROTECTION, MACHINE, ONLINE):
+    def load(self, number: str, response: bytes, word: str) -> None:
+        """End what is pending by its response: *Activate* does, where a license is pending activation."""
+        request = self.pending.pop(number, b"")
+        action = request.decode().partition(" ")[0]
+        if word != {ACTIVATE: "Activate", DEACTIVATE: "Deactivate..."}.get(action):
+            raise Refused(f"{word} loads nothing for {number}: '{action}' is pending.")
+        require_response(response, action, number, self.host)
+        if action == ACTIVATE:
+            self._hold(number)
+        else:
+            self._give_back(self.data / "Nodelocks" / f"{stem(number)}.lock", number)
+
+    def install_license(self, number: str, protection: str, code: str, nodelock: str, method: str) -> bytes:
+        """Go through the pages of the License Install Wizard; return the request file with which it ends offline."""
+        if (protection, nodelock) != (PROTECTION, MACHINE) or method not in (ONLINE, OFFLINE):
             raise Refused(f"The wizard offers no {protection}, {nodelock}, {method}.")
+        if method == OFFLINE:
+            return self._ask(request_of(ACTIVATE, number, self.host, code), number)
         self._authority.activate(number, self.host, code)
+        self._hold(number)
+        return b""
+
+    def _hold(self, number: str) -> None:
         put(self.data, f"Licenses/{stem(number)}.lic", f"license {number}\r\n".encode())
         put(self.data, f"Nodelocks/{stem(number)}.lock", f"nodelock of {number} on {self.host}\r\n".encode())
         put(self.data, f"Nodelocks/{stem(number)}.ver", b"1\r\n")

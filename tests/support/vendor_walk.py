@@ -26,7 +26,7 @@ from support.persons import Person
 from support.posts import PORT, Clients, Post
 from support.runs import Run, must
 from support.steps import LOUD
-from support.vendor_manager import VendorAuthority
+from support.vendor_manager import RequestPage, VendorAuthority
 from support.worked_example import NUMBERS, WORKED_EXAMPLE
 
 # More stops than any move has phases.
@@ -58,6 +58,7 @@ class Walk:
     :param lab: the controller; its inventory is made to declare the move of the worked example
     :param by_hand: run the playbook ``runbook`` instead of ``migrate``, and let the person do every step
     :param has_pro: whether PRO uses the licenses
+    :param is_offline: whether the person carries requests and responses
     :param package: the license server's package, which the playbook installs; without it, the person does
     :ivar stops: the ids that were due at each stop
     """
@@ -72,18 +73,24 @@ class Walk:
         by_hand: bool = False,
         has_pro: bool = True,
         package: Path | None = None,
+        is_offline: bool = False,
     ) -> None:
+        self.page = RequestPage(authority)
         self.has_pro, self.by_hand, self.command = has_pro, by_hand, "runbook" if by_hand else "migrate"
         self.lab, self.source, self.target, self.authority = lab, source, target, authority
         profiles = [str(one["profile"]) for one in WORKED_EXAMPLE]
         self.clients = Clients(lab.folder / "clients", f"{source.address}:{PORT}", profiles)
         codes = {f"vault_{one['profile'].lower()}": lab.codes[one["number"]] for one in WORKED_EXAMPLE}
-        self.person = Person({source.name: source, target.name: target}, self.clients, codes, self._backup, self._play)
+        self.person = Person(
+            {source.name: source, target.name: target}, self.clients, codes, self._backup, self._play, self.page
+        )
         self.stops: list[list[str]] = []
         self._events = Events(lab)
         self._confirmed: list[str] = []
         self._outputs: list[str] = []
         _declare(lab, source, target, package)
+        if is_offline:
+            lab.target_vars["aims_license_server_authority"] = "offline"
         if not has_pro:
             lab.inventory["all"]["vars"]["aims_license_pro_nodes"] = []
             lab.write_inventory()

@@ -165,13 +165,18 @@ def load(move: Move, server: Server, license: DeclaredLicense, phase: Phase) -> 
     number = license.number
     activates = phase is Phase.ACTIVATE
     word = "Activate" if activates else "Deactivate..."
+    reason = "The license is in between until its response is loaded."
+    if activates:
+        reason += " It shows 'Pending Activation', and its properties say 'Press Activate to Finish'."
+    else:
+        reason += " Where a deactivation takes its response is not documented: the wizard that saved the request does."
     end = "'Successful Activation', and the status is Active" if activates else "the status Inactive Nodelock"
     return PersonsStep(
         phase,
         Kind.LOAD,
         server.host,
         f"Load the response of {number}",
-        "The license is in between until its response is loaded.",
+        reason,
         f"The license configuration shows {end}.",
         subject=number,
         path=(*CONFIGURATION, f"select {number}", word),

@@ -24,6 +24,8 @@ from vendor.walks.posts import LinuxHost, Windows
 from vendor.windows.image import Image
 
 MOVES = ["linux-linux", "windows-linux", "windows-windows", "copy-linux"]
+# The person carries requests and responses; tests/playbooks/test_vendor_walk.py does so to a Linux host.
+OFFLINE = "windows-windows offline"
 # In the bounded form, around the run that activates. tests/playbooks/test_vendor_walk.py disturbs a whole walk.
 DISTURBED = "windows-linux"
 BOUNDED = Faults(interrupts=True, kills=True, stops=(1, 2))
@@ -81,13 +83,15 @@ def walk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Walk]:
     """
     lab = Lab(tmp_path / "lab")
     hosts = Hosts(lab, request)
-    source, target = request.param.split("-")
+    move, _blank, way = request.param.partition(" ")
+    source, target = move.split("-")
     package: Path | None = None
     try:
         old, new = hosts.source(source), hosts.target(target)
         if source == target:
             package = new.package
-        yield Walk(lab, old, new, hosts.authority, has_pro=request.param == DISTURBED, package=package)
+        has_pro, is_offline = move == DISTURBED, way == "offline"
+        yield Walk(lab, old, new, hosts.authority, has_pro=has_pro, package=package, is_offline=is_offline)
     finally:
         for host in hosts.made:
             host.stop()
@@ -101,5 +105,14 @@ def test_the_licenses_are_moved_whatever_is_interrupted_and_a_second_run_changes
     bounded = BOUNDED if request.node.callspec.params["walk"] == DISTURBED else None
     walk.go(Faults(interrupts=True, kills=True, seed=seed) if LONG else bounded)
     walk.is_complete()
+    walk.changes_nothing()
+    walk.shows_no_secret()
+
+
+@pytest.mark.parametrize("walk", [OFFLINE], indirect=True)
+def test_a_person_carries_requests_and_responses_and_each_is_answered_once(walk: Walk) -> None:
+    walk.go()
+    walk.is_complete()
+    assert len(walk.page.processed) == len(set(walk.page.processed)) == 6
     walk.changes_nothing()
     walk.shows_no_secret()

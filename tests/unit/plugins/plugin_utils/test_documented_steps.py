@@ -126,3 +126,12 @@ def test_a_client_gets_the_documented_line_of_the_target() -> None:
 def test_the_runbook_says_how_long_a_client_goes_on_without_its_license_server() -> None:
     text = " ".join(runbook_text(runbook(move())).split())
     assert "AIMMS 4.79.6 and later goes on for 24 hours without its license server." in text
+
+
+def test_a_response_is_loaded_where_the_pending_license_says_so() -> None:
+    made = move(Platform.WINDOWS, Platform.WINDOWS, is_offline=True)
+    (here,) = [step for step in steps_of(made) if step.kind is Kind.LOAD and step.id == f"new/load/{SERVER}"]
+    assert here.path == ("Maintenance", "License", "License Configuration...", f"select {SERVER}", "Activate")
+    assert "'Pending Activation'" in here.reason and "'Press Activate to Finish'" in here.reason
+    (there,) = [step for step in steps_of(made) if step.kind is Kind.LOAD and step.id == f"old/load/{SERVER}"]
+    assert "is not documented" in there.reason
