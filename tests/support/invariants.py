@@ -141,7 +141,7 @@ class Host:
     :ivar open: license number → id of the request that is open
     :ivar archived: request id → response, of what was ever answered here
     :ivar machine: its fingerprint: under an alternate root nothing but the machine-id
-    :ivar foreign: every file outside the home, with its content
+    :ivar foreign: every file outside the home that is not the collection's own, with its content
     """
 
     def __init__(self, name: str, root: Path) -> None:
@@ -153,7 +153,8 @@ class Host:
         self.open = {number_of(path): body(path.read_bytes())["id"] for path in self.home.glob("Journal/*.request")}
         responses = [*self.home.glob("Journal/*.response"), *self.home.glob("Journal/closed/*.response")]
         self.archived = {body(data)["request_id"]: data for data in map(Path.read_bytes, responses)}
-        outside = [path for path in root.rglob("*") if HOME.lstrip("/") not in str(path.relative_to(root))]
+        ours = (HOME.lstrip("/"), "etc/ansible/facts.d")
+        outside = [path for path in root.rglob("*") if not any(own in str(path.relative_to(root)) for own in ours)]
         self.foreign = {str(path.relative_to(root)): path.read_bytes() for path in outside if path.is_file()}
         machine_id = (root / "etc" / "machine-id").read_bytes().strip()
         hashed = hmac.new(b"aims.licensing fingerprint 1", b"machine-id\0" + machine_id, hashlib.sha256).hexdigest()
