@@ -103,8 +103,14 @@ class BundledManager:
             # The server ends what a fence has ended within a moment.
             drain(self._home, state.config, seconds=_MOMENT, numbers=numbers)
         self._session.look_again()
-        overview = self._session.overview(state).of_licenses(numbers)
-        (check_served if served else check_released)(overview, trials, where=self._home.where)
+        # Another run may drain or fence licenses of its own meanwhile.
+        after = self._session.read()
+        overview = self._session.overview(after).of_licenses(numbers)
+        if served:
+            draining = state.config.draining() | after.config.draining()
+            check_served(overview, trials, where=self._home.where, draining=draining)
+        else:
+            check_released(overview, trials, where=self._home.where)
         return trials
 
     def set_profiles(self, change: ProfileChange, *, dry: bool = False) -> Change:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ..client import Refused, SeatClient
 from ..errors import LicensingError, Problem
@@ -45,9 +45,15 @@ def _try(server: SeatClient, profile: ProfileView, *, user: str) -> SeatTrial:
     return SeatTrial(profile.name, profile.license, GRANTED)
 
 
-def check_served(overview: Overview, trials: Sequence[SeatTrial], *, where: str) -> None:
-    """Refuse unless every profile of an active license gives seats."""
+def check_served(
+    overview: Overview, trials: Sequence[SeatTrial], *, where: str, draining: Collection[str] = ()
+) -> None:
+    """Refuse unless every profile of an active license gives seats.
+
+    :param draining: the licenses that were drained meanwhile, as they move on from here
+    """
     active = {license.number for license in overview.licenses if license.status is Status.ACTIVE and license.is_served}
+    active.difference_update(draining)
     _refuse_all(
         Problem(
             f"Profile {trial.profile} gives no seat: {trial.reason}",

@@ -164,6 +164,19 @@ def test_two_controllers_that_drain_the_same_licenses_do_it_together(service: Se
     assert lab.old.served() == {SERVER.replace(".", "")}
 
 
+def test_a_target_is_verified_while_another_pair_drains_a_license_of_it(service: Service, lab: CoreLab) -> None:
+    """As in a chain: what has come is served, and what moves on is drained."""
+    seat = service.take("PROSession")
+    assert begin(lab, SESSIONS, SESSION).again == SESSIONS
+    trials = {trial.profile: trial.outcome for trial in service.host.manager.verify(True)}
+    assert trials == {"PROServer": "granted", "PROSession": "refused", "Client": "granted"}
+    service.seats.release(seat)
+    lab.old.manager.end_drain(SESSIONS)
+    lab.old.manager.set_maintenance(Maintenance(True))
+    with pytest.raises(LicensingError, match="Profile PROSession gives no seat"):
+        service.host.manager.verify(True)
+
+
 def _expire(lab: CoreLab) -> None:
     config = lab.old.home.config()
     soon = now_utc() + timedelta(seconds=1)
