@@ -38,7 +38,8 @@ ADDED = {
     "aims_license_authority": {"activation"},
     "aims_license_backup": {"bundle", "digest", "kept"},
     "aims_license_deactivate": {"next_step", "started"},
-    "aims_license_info": {"status", "status_table"},
+    "aims_license_info": {"days_left", "status", "status_table"},
+    "aims_license_update": {"next_step"},
 }
 KEPT = {
     "aims_license_backup": {"files"},
