@@ -218,6 +218,12 @@ class Walk:
         assert run.changed == 0, run.output
         assert self._everything() == before
 
+    def starts_the_source_again(self) -> None:
+        """Check that the first run of the way back brings the source to run, which the move has stopped."""
+        run = self._checked(self.lab.play("rollback", *LOUD))
+        assert run.code > 0 and run.changed > 0, run.output
+        assert self.source.serves()
+
     def _everything(self) -> list[object]:
         return [self.lab.tree(self.lab.work), self.source.everything(), self.target.everything()]
 
