@@ -155,7 +155,7 @@ def _overview(license: Shape) -> Record:
         "name": PROFILE,
         "license": NUMBER,
         "in_use": Maybe(COUNT),
-        "reuse": Flag(),
+        "reuse": Maybe(COUNT),
         "default": Flag(),
     }
     return Record(

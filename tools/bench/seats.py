@@ -5,6 +5,7 @@
 
 Both are processes of their own with the same settings of the framework, get the very same requests, and are measured
 by turns in one run, by a third process. Takes and releases are durable: each is answered after a synced commit.
+Half of the sessions have a seat each, the others share one with the sessions of their user and device.
 
 Exits with 1 where a request fails or a seat is missing; never for time.
 """
@@ -44,21 +45,43 @@ from ansible_collections.aims.licensing.plugins.plugin_utils._rendering.terminal
 from support.licsrv import Server, free_address  # noqa: E402
 from support.worked_example import HOME  # noqa: E402
 
-NUMBER, CODE = "015.120.065.016", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R"
+# Number, code, type and profile of the licenses.
+LICENSES = (
+    ("015.120.065.016", "W3HDU-8PZKE-5MJYF-QA6TX-N2C9R", "PRO Session", "PROSession"),
+    ("015.120.055.014", "K7RFP-2VWDM-9TNHB-XE4GS-Q5J6Y", "AIMMS Network - PRO Client", "Client"),
+)
+# Sessions of a user on a device, of those that share a seat.
+SHARERS = 4
 CONNECTIONS = (1, 16, 64)
 # what is asked for
 RATIO, P99, MEMORY, START = 0.7, 20.0, 100.0, 1.0
-_BODY = b'{"profile": "PROSession", "user": "AIMS\\\\anna", "client": "workstation-17.example.org"}'
+
+
+def place(seat: str) -> int:
+    """Return the number of the user and the device of a session."""
+    return int(seat, 16) // (2 * SHARERS)
+
+
+def shares(seat: str) -> bool:
+    """Whether a session shares a seat with others of its user and device."""
+    return int(seat, 16) % 2 == 1
+
+
+def body(seat: str) -> bytes:
+    """Return the body of a take."""
+    user, client = f"AIMS\\user-{place(seat)}", f"workstation-{place(seat)}.example.org"
+    return json.dumps({"profile": LICENSES[shares(seat)][3], "user": user, "client": client}).encode()
 
 
 def request(operation: str, seat: str) -> bytes:
     """Return the bytes of a request as a client sends it."""
+    content = body(seat) if operation == "take" else b""
     head = {
-        "take": f"PUT /v1/seats/{seat} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(_BODY)}",
+        "take": f"PUT /v1/seats/{seat} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(content)}",
         "heartbeat": f"POST /v1/seats/{seat}/heartbeat HTTP/1.1\r\nContent-Length: 0",
         "release": f"DELETE /v1/seats/{seat} HTTP/1.1",
     }[operation]
-    return f"{head}\r\nHost: license-server:3400\r\n\r\n".encode() + (_BODY if operation == "take" else b"")
+    return f"{head}\r\nHost: license-server:3400\r\n\r\n".encode() + content
 
 
 def load(address: str, connections: int, operation: str, seats: Sequence[str]) -> dict[str, Any]:
@@ -151,7 +174,7 @@ class Bench:
             yield
 
     def _home(self) -> Home:
-        """Make a home with one license that has room for the held seats and those that are measured."""
+        """Make a home with licenses that have room for the held seats and those that are measured."""
         shutil.rmtree(self._folder, ignore_errors=True)
         root = self._folder / "root"
         (root / "etc").mkdir(parents=True)
@@ -162,12 +185,13 @@ class Bench:
         dates = [(now + timedelta(days=days)).date().isoformat() for days in (-1, 30)]
         with Ledger.create(str(self._folder / "authority.db"), "bench") as ledger:
             with ledger.change():
-                ledger.put_license(
-                    new_license(ledger.realm, NUMBER, CODE, ("PRO Session", 2 * len(self.held) + 10_000, *dates)), now
-                )
+                for number, code, kind, _profile in LICENSES:
+                    terms = (kind, 2 * len(self.held) + 10_000, *dates)
+                    ledger.put_license(new_license(ledger.realm, number, code, terms), now)
             answer = RequestProcessor(ledger, True, lambda: now).answer
             channel = Embedded(ledger.realm, "the authority", answer, ledger.check_writable)
-            BundledManager(home).activate(Activation([DeclaredLicense(NUMBER, CODE, "PROSession", True)]), channel)
+            declared = [DeclaredLicense(number, code, profile, True) for number, code, _kind, profile in LICENSES]
+            BundledManager(home).activate(Activation(declared), channel)
         return home
 
     def ask(self, address: str, connections: int, operation: str, seats: Sequence[str]) -> dict[str, Any]:
@@ -186,11 +210,14 @@ class Bench:
         status = Path(f"/proc/{self.server.process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
-    def check(self, held: int) -> None:
-        """Stop unless the server holds so many seats."""
-        found = self.server.status()["seats"]
+    def check(self, sessions: Sequence[str]) -> None:
+        """Stop unless the server holds these sessions, and has granted as many seats as they take."""
+        found = [self.server.status()["seats"]]
+        found += [profile["in_use"] for profile in self.server.management.overview()["profiles"]]
+        sharers = [seat for seat in sessions if shares(seat)]
+        held = [len(sessions), len(sessions) - len(sharers), len(set(map(place, sharers)))]
         if found != held:
-            sys.exit(f"The server holds {found} seats, and should hold {held}.")
+            sys.exit(f"The server has {found} sessions, seats of sessions and shared seats, and should have {held}.")
 
     def restart(self) -> float:
         """Start the server with the seats that are held; return the seconds to its first answer."""
@@ -226,7 +253,7 @@ def measure(bench: Bench, repeat: int, count: int) -> dict[str, list[tuple[dict[
                 floor = bench.ask(bench.empty_address, connections, operation, seats)
                 own = bench.ask(bench.server.address, connections, operation, seats)
                 found.setdefault(f"{operation} {connections}", []).append((own, floor))
-                bench.check(len(bench.held) + (0 if operation == "release" else count))
+                bench.check(bench.held + ([] if operation == "release" else seats))
     return found
 
 
@@ -234,7 +261,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="repetitions (%(default)s)")
     parser.add_argument("--requests", type=int, default=2000, metavar="N", help="of each measurement (%(default)s)")
-    parser.add_argument("--held", type=int, default=20_000, metavar="N", help="seats that are held (%(default)s)")
+    parser.add_argument("--held", type=int, default=20_000, metavar="N", help="sessions that are held (%(default)s)")
     parser.add_argument("--folder", type=Path, default=CHECKOUT / ".build" / "bench-seats", help="where to work")
     parser.add_argument("--empty", help=argparse.SUPPRESS)
     parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
@@ -245,11 +272,11 @@ def main() -> int:
     bench = Bench(options.folder.absolute(), options.held)
     with bench.running():
         filled = bench.ask(bench.server.address, 64, "take", bench.held)
-        bench.check(options.held)
+        bench.check(bench.held)
         found = measure(bench, options.repeat, options.requests)
         memory = bench.memory()
         starts = [bench.restart() for _repetition in range(options.repeat)]
-        bench.check(options.held)
+        bench.check(bench.held)
     return report(found, filled, memory, starts, options)
 
 
@@ -277,7 +304,7 @@ def report(
         rows.append((operation, connections, *rates, spread, *times, failed))
     heads = ("", "Connections", "licsrv", "{}", "Ratio", "p50 ms", "{}", "p99 ms", "{}", "Errors")
     print(text_table(heads, rows))
-    print(f"\nMedians of {options.repeat} rounds of {options.requests} requests, with {options.held} seats held.")
+    print(f"\nMedians of {options.repeat} rounds of {options.requests} requests, with {options.held} sessions held.")
     slowest = max(own["p99"] for own, _floor in found["take 16"])
     goals = []
     for connections in CONNECTIONS:

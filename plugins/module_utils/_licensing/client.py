@@ -210,6 +210,8 @@ class Management(_Server):
             tuple(map(ClientView.of_row, seen["clients"])),
             seen["clients_total"],
             seen["server"]["home_id"],
+            # A server of an earlier version tells none.
+            {profile["name"]: profile["reuse"] for profile in seen["profiles"] if type(profile.get("reuse")) is int},
         )
 
     def holders(self) -> Usage:

@@ -259,12 +259,17 @@ class LicenseView:
 
 @dataclass(frozen=True)
 class ProfileView:
-    """A profile in a host's overview. ``in_use`` is None if the server does not run."""
+    """A profile in a host's overview.
+
+    :ivar in_use: the seats in use; None if the server does not run
+    :ivar reuse: how many sessions share the seat of another one; None if the server does not run, and where each
+        session takes a seat
+    """
 
     name: str
     license: str
     in_use: int | None = None
-    reuse: bool = False
+    reuse: int | None = None
     default: bool = False
 
     @property
@@ -277,6 +282,7 @@ class ProfileView:
             fields.text("name"),
             fields.text("license"),
             fields.whole_or_none("in_use"),
-            fields.flag("reuse", False),
+            # Up to 0.1.0 it was always false.
+            None if fields.values.get("reuse") is False else fields.whole_or_none("reuse"),
             fields.flag("default", False),
         )

@@ -148,6 +148,11 @@ def parse_type(kind: object, where: str) -> str:
     return kind
 
 
+def is_counted_by_device(kind: str) -> bool:
+    """Whether a user on a device takes one seat for any number of sessions (docs/domain.md#profiles)."""
+    return kind.casefold().endswith("pro client")
+
+
 def now_utc() -> datetime:
     """Return the current time, UTC, to the second."""
     return datetime.now(timezone.utc).replace(microsecond=0)

@@ -62,6 +62,7 @@ class Usage:
     :ivar clients: the newest clients, newest first
     :ivar clients_total: number of all clients
     :ivar home_id: the id of the server's home
+    :ivar reused: by profile, the sessions that share the seat of another one
     """
 
     licenses: Mapping[str, int] = field(default_factory=dict)
@@ -69,17 +70,17 @@ class Usage:
     clients: tuple[ClientView, ...] = ()
     clients_total: int = 0
     home_id: str | None = None
+    reused: Mapping[str, int] = field(default_factory=dict)
 
     def of_licenses(self, numbers: Collection[str] | None) -> Usage:
         """Return the usage of these licenses; None selects all."""
         if numbers is None:
             return self
-        return replace(
-            self,
-            licenses={number: seats for number, seats in self.licenses.items() if number in numbers},
-            clients=tuple(client for client in self.clients if client.license in numbers),
-            clients_total=sum(seats for number, seats in self.licenses.items() if number in numbers),
-        )
+        licenses = {number: seats for number, seats in self.licenses.items() if number in numbers}
+        clients = tuple(client for client in self.clients if client.license in numbers)
+        # A seat may have several clients, and not all clients are here.
+        total = max(sum(licenses.values()), len(clients))
+        return replace(self, licenses=licenses, clients=clients, clients_total=total)
 
 
 @dataclass(frozen=True)

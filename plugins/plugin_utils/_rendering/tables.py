@@ -129,7 +129,7 @@ def profile_table(overview: Overview) -> Table:
             Cell(in_words(profile.name)),
             code_cell(profile.license),
             Cell(in_words(profile.in_use)),
-            mark_cell(profile.reuse),
+            Cell(in_words(profile.reuse)),
             mark_cell(profile.default),
         ]
         for profile in overview.profiles

@@ -144,7 +144,6 @@ def _profile_differences(before: Overview, after: Overview, target: str) -> list
             continue
         compared = (
             ("license", was.license, now.license),
-            ("re-use", was.reuse, now.reuse),
             ("default", was.default, now.default),
         )
         sentences += _changed(f"Profile {in_words(was.name)}", compared)

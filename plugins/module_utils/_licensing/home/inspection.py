@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ..fingerprint import MEANINGS, SAME, Comparison, compare, in_words
 from ..license_view import Drift, LicenseView, ProfileView, Status, Transfers
-from ..model import ACTIVATE, DEACTIVATE, UPDATE, digits, render_time
+from ..model import ACTIVATE, DEACTIVATE, UPDATE, Profile, digits, is_counted_by_device, render_time
 from ..overview import Overview, PendingRequest, ServerView, Usage
 from .config import UNMANAGED, Config
 from .journal import Intent
@@ -59,15 +59,24 @@ def overview_of(home: Home, state: State, usage: Usage | None, files: Sequence[s
     return Overview(
         server=_server(home, config, usage is not None),
         licenses=tuple(_license(state, state.installed[number], usage) for number in sorted(state.installed)),
-        profiles=tuple(
-            ProfileView(p.name, p.license, usage.profiles.get(p.name, 0) if usage else None, default=p.default)
-            for p in config.profiles
-        ),
+        profiles=tuple(_profile(state, profile, usage) for profile in config.profiles),
         clients=usage.clients if usage else (),
         clients_total=usage.clients_total if usage else 0,
         users=tuple(config.users),
         files=tuple(files),
         pending=tuple(_request(state.intents[number], state.fingerprint) for number in sorted(state.intents)),
+    )
+
+
+def _profile(state: State, profile: Profile, usage: Usage | None) -> ProfileView:
+    installed = state.installed.get(profile.license)
+    shares = installed is not None and is_counted_by_device(installed.license.type)
+    return ProfileView(
+        profile.name,
+        profile.license,
+        usage.profiles.get(profile.name, 0) if usage else None,
+        reuse=usage.reused.get(profile.name, 0) if usage and shares else None,
+        default=profile.default,
     )
 
 

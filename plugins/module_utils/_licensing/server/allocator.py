@@ -13,7 +13,7 @@ from ..errors import Problem
 from ..model import Profile
 from .entitlements import Entitlements, Grant, Snapshot
 from .metrics import Metrics
-from .pool import ENDING, HELD, TAKING, Pool, Seat
+from .pool import ENDING, HELD, TAKING, Place, Pool, Seat
 from .refusals import Refusal, conflict, draining, gone, maintenance, no_seat, storage
 from .seat_store import Batch, SeatStore
 
@@ -50,6 +50,7 @@ class SeatAllocator:
         self._takes: dict[int, list[Callable[[Seat | Refusal], None]]] = {}
         self._ends: dict[int, list[Callable[[bool | Refusal], None]]] = {}
         self._failing = False
+        self._unplaced = False
 
     def open(self, store: SeatStore) -> None:
         """Restore the recorded seats, each with a full lease.
@@ -57,9 +58,21 @@ class SeatAllocator:
         :raises LicensingError: the record cannot be read
         """
         self._store = store
+        snapshot = self.entitlements.current()
+        self._unplaced = bool(snapshot.problems)
         for seat in store.load():
+            seat.place = _place(snapshot.grant(seat.license), seat.user, seat.client)
             self.pool.restore(seat)
             self._number = seat.number
+
+    def _current(self) -> Snapshot:
+        """Return the current snapshot. The first one that tells how licenses are counted, counts the restored seats."""
+        snapshot = self.entitlements.current()
+        if self._unplaced and not snapshot.problems:
+            self._unplaced = False
+            for seat in self.pool.held(snapshot.licenses):
+                self.pool.move(seat, _place(snapshot.grant(seat.license), seat.user, seat.client))
+        return snapshot
 
     def take(self, id: bytes, request: SeatRequest, reply: Callable[[Seat | Refusal], None]) -> None:
         """Grant a seat. The same request under the same id gets the same seat.
@@ -67,7 +80,7 @@ class SeatAllocator:
         :param reply: called with the seat once its record is on disk, or with the refusal
         :raises Refusal: if the request can be refused without writing
         """
-        snapshot = self.entitlements.current()
+        snapshot = self._current()
         seat = self.pool.find(id)
         if seat is None:
             if self.pool.was_ended(id):
@@ -97,6 +110,7 @@ class SeatAllocator:
             request.client,
             request.address,
             self._now(),
+            place=_place(grant, request.user, request.client),
         )
         if not self.pool.take(seat, grant.seats):
             self.metrics.demand.refuse(grant.number, profile.name, user=request.user, client=request.client)
@@ -119,7 +133,7 @@ class SeatAllocator:
                 ),
             )
         if request.profile is None:
-            return self._default(snapshot)
+            return self._default(request, snapshot)
         profile = snapshot.profiles.get(request.profile)
         if profile is None:
             raise Refusal(
@@ -132,7 +146,7 @@ class SeatAllocator:
             )
         return profile, _check_served(snapshot.grant(profile.license))
 
-    def _default(self, snapshot: Snapshot) -> tuple[Profile, Grant]:
+    def _default(self, request: SeatRequest, snapshot: Snapshot) -> tuple[Profile, Grant]:
         """Return the first valid Default profile with a free seat; if all are full, the last valid one."""
         valid = drained = None
         for profile in snapshot.profiles.values():
@@ -143,7 +157,8 @@ class SeatAllocator:
                 drained = drained or grant
             else:
                 valid = (profile, grant)
-                if self.pool.in_use(grant.number) < grant.seats:
+                place = _place(grant, request.user, request.client)
+                if self.pool.has_room(grant.number, place, grant.seats):
                     break
         if valid is None and drained is not None:
             raise draining(drained.number)
@@ -163,7 +178,7 @@ class SeatAllocator:
 
         :raises Refusal: ``gone``; or ``not_served`` if the home cannot be read, and the lease is not renewed
         """
-        snapshot = self.entitlements.current()
+        snapshot = self._current()
         seat = self.pool.find(id)
         if seat is None or not self._is_held(seat, snapshot):
             raise gone()
@@ -209,7 +224,7 @@ class SeatAllocator:
 
         The seats are searched only while such a license has seats: once per fence, not for each request.
         """
-        snapshot = self.entitlements.current()
+        snapshot = self._current()
         over = {number for number in self.pool.licenses() if _is_over(snapshot.grant(number))}
         seats = self.pool.held(over) if over and not snapshot.problems else []
         for seat in seats:
@@ -267,7 +282,7 @@ class SeatAllocator:
 
     def _recheck(self, seat: Seat) -> Refusal | None:
         """End a new seat if its license was fenced or drained, or the server closed, while the record was written."""
-        snapshot = self.entitlements.current()
+        snapshot = self._current()
         try:
             _check_open(snapshot)
             _check_served(snapshot.grant(seat.license))
@@ -275,6 +290,11 @@ class SeatAllocator:
             self._end(seat)
             return refusal
         return None
+
+
+def _place(grant: Grant, user: str, client: str) -> Place | None:
+    """Return who shares a seat: sessions of the same user on the same device, whatever the case of their letters."""
+    return (user.casefold(), client.casefold()) if grant.by_device else None
 
 
 def _is_over(grant: Grant) -> bool:

@@ -20,7 +20,7 @@ from ..home.config import Config
 from ..home.journal import Intent, Journal, unsettled
 from ..home.nodelock import Installed
 from ..home.store import Home
-from ..model import ACTIVATE, UPDATE, Profile, digits, now_utc, render_time
+from ..model import ACTIVATE, UPDATE, Profile, digits, is_counted_by_device, now_utc, render_time
 
 _WATCHED = ("Config/server.json", "Licenses", "Nodelocks", "Journal")
 # Nanoseconds. Two changes within one tick of the kernel's clock get the same time. So if a file was changed less than
@@ -41,6 +41,7 @@ class Grant:
     :ivar problem: the reason why no seat is granted; None if seats are granted
     :ivar ends: whether the problem also ends the seats in use
     :ivar draining: whether no new seat is granted because a drain waits for those in use
+    :ivar by_device: whether a user on a device takes one seat for any number of sessions
     """
 
     number: str
@@ -48,6 +49,7 @@ class Grant:
     problem: Problem | None
     ends: bool
     draining: bool = False
+    by_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class Entitlements:
             problem,
             ends=problem is not None and not pending,
             draining=number in config.draining(now),
+            by_device=is_counted_by_device(entry.license.type),
         )
 
     def _problem(self, entry: Installed, config: Config, intent: Intent | None, now: datetime) -> Problem | None:

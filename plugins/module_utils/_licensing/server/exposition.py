@@ -155,6 +155,14 @@ def _profiles(overview: Overview, allocator: SeatAllocator) -> Iterator[Family]:
         "Seats in use by profile.",
         [(_by(known.get(name, ""), name), seats) for name, seats in used.items()],
     )
+    shared = [name for name, grant in grants.items() if grant.by_device]
+    reused = {**dict.fromkeys(shared, 0), **allocator.pool.reused()}
+    yield (
+        "licsrv_profile_sessions_reused",
+        "gauge",
+        "Sessions that share the seat of another session of their user and device.",
+        [(_by(known.get(name, ""), name), sessions) for name, sessions in reused.items()],
+    )
     yield (
         "licsrv_seats_denied_total",
         "counter",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Container
-from typing import Callable
+from typing import Callable, TypeVar
 
 # A seat is TAKING until its record is on disk, and ENDING until its record is removed. It counts in all three states.
 TAKING = "taking"
@@ -21,9 +21,13 @@ ENDING = "ending"
 # How many ids of ended seats are remembered, so that a delayed take does not revive an ended seat.
 REMEMBERED = 20_000
 
+# A user and a device.
+Place = tuple[str, str]
+_Key = TypeVar("_Key")
+
 
 class Seat:
-    """One seat of a license.
+    """One session of a client, which holds a seat of a license, alone or with other sessions.
 
     :ivar id: 16 bytes, chosen by the client; they authorize calls about this seat
     :ivar number: the number of its record; numbers only grow
@@ -32,6 +36,7 @@ class Seat:
     :ivar since: the time of the grant (UTC, ISO 8601)
     :ivar recorded: whether its record is on disk
     :ivar seen: the time of the last heartbeat, by the pool's clock
+    :ivar place: the user and the device that share one seat of the license; None if each session takes one
     """
 
     __slots__ = (
@@ -41,6 +46,7 @@ class Seat:
         "id",
         "license",
         "number",
+        "place",
         "profile",
         "recorded",
         "seen",
@@ -60,6 +66,8 @@ class Seat:
         client: str,
         address: str,
         since: str,
+        *,
+        place: Place | None = None,
     ) -> None:
         self.id = id
         self.number = number
@@ -70,6 +78,7 @@ class Seat:
         self.client = client
         self.address = address
         self.since = since
+        self.place = place
         self.recorded = False
         self.seen = 0.0
         self.state = TAKING
@@ -92,6 +101,10 @@ class Pool:
         self._ended: OrderedDict[bytes, None] = OrderedDict()
         self._licenses: dict[str, int] = {}
         self._profiles: dict[str, int] = {}
+        # Sessions by license or profile and place, where these share a seat.
+        self._sharers: dict[tuple[str, Place], int] = {}
+        self._profile_sharers: dict[tuple[str, Place], int] = {}
+        self._reused: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -116,12 +129,23 @@ class Pool:
         """Return the seats in use by profile."""
         return dict(self._profiles)
 
-    def take(self, seat: Seat, limit: int) -> bool:
-        """Add a seat if its license has a free one. Its state is TAKING until :meth:`hold`.
+    def reused(self) -> dict[str, int]:
+        """Return by profile how many sessions share the seat of another one."""
+        return dict(self._reused)
+
+    def has_room(self, license: str, place: Place | None, limit: int) -> bool:
+        """Whether a session can have a seat: a free one, or the one of its user and device.
 
         :param limit: number of seats that the license grants
         """
-        if self.in_use(seat.license) >= limit:
+        return self.in_use(license) < limit or (place is not None and (license, place) in self._sharers)
+
+    def take(self, seat: Seat, limit: int) -> bool:
+        """Add a seat if there is room for it. Its state is TAKING until :meth:`hold`.
+
+        :param limit: number of seats that the license grants
+        """
+        if not self.has_room(seat.license, seat.place, limit):
             return False
         self._count(seat, 1)
         self._seats[seat.id] = seat
@@ -134,6 +158,12 @@ class Pool:
         self._seats[seat.id] = seat
         seat.recorded = True
         self.hold(seat)
+
+    def move(self, seat: Seat, place: Place | None) -> None:
+        """Count a seat at another place."""
+        self._count(seat, -1)
+        seat.place = place
+        self._count(seat, 1)
 
     def hold(self, seat: Seat) -> None:
         """Give a seat a full lease: after its recording, a heartbeat, or a failed end."""
@@ -179,7 +209,27 @@ class Pool:
         self._count(seat, -1)
 
     def _count(self, seat: Seat, step: int) -> None:
-        for counts, name in ((self._licenses, seat.license), (self._profiles, seat.profile)):
-            counts[name] = counts.get(name, 0) + step
-            if not counts[name]:
-                del counts[name]
+        """Count a session that comes or goes: a place's seat comes with its first session and goes with its last."""
+        if _is_edge(self._sharers, seat.license, seat.place, step):
+            _add(self._licenses, seat.license, step)
+        if _is_edge(self._profile_sharers, seat.profile, seat.place, step):
+            _add(self._profiles, seat.profile, step)
+        else:
+            _add(self._reused, seat.profile, step)
+
+
+def _is_edge(sharers: dict[tuple[str, Place], int], name: str, place: Place | None, step: int) -> bool:
+    """Count a session by its place; return whether it is the first or the last one there."""
+    if place is None:
+        return True
+    left = _add(sharers, (name, place), step)
+    return left == (1 if step > 0 else 0)
+
+
+def _add(counts: dict[_Key, int], key: _Key, step: int) -> int:
+    left = counts.get(key, 0) + step
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+    return left

@@ -80,7 +80,7 @@ class Running:
 
     def _overview(self, shown: tuple[ClientView, ...]) -> Overview:
         snapshot, pool = self.allocator.entitlements.current(), self.allocator.pool
-        usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool))
+        usage = Usage(pool.licenses(), pool.profiles(), shown, len(pool), reused=pool.reused())
         state = State(
             snapshot.config, snapshot.installed, snapshot.intents, self.allocator.entitlements.fingerprint, now_utc()
         )

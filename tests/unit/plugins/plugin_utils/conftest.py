@@ -36,7 +36,13 @@ def overview() -> dict[str, Any]:
             license_of(numbers[2], "AIMMS Network - PRO Client", 10),
         ],
         "profiles": [
-            {"name": name, "license": number, "in_use": 1, "reuse": name == "Client", "default": name != "PROServer"}
+            {
+                "name": name,
+                "license": number,
+                "in_use": 1,
+                "reuse": 3 if name == "Client" else None,
+                "default": name != "PROServer",
+            }
             for name, number in zip(names, numbers, strict=True)
         ],
         "clients": [

@@ -91,7 +91,7 @@ const TABLES = {
   vars: new Table($("vars"), "VAR licenses", licenses("VAR license", "Path"), (license) => license.number),
   profiles: new Table($("profiles"), "Profiles", [
     ["Profile", text("name")], ["License", code("license")], ["In use", text("in_use")],
-    ["Re-use", mark("reuse")], ["Default", mark("default")],
+    ["Re-use", text("reuse")], ["Default", mark("default")],
   ], (profile) => profile.name),
   clients: new Table($("clients"), "Clients", [
     ["Client", text("client")], ["Address", code("address")], ["User", text("user")], ["Profile", text("profile")],

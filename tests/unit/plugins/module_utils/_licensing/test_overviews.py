@@ -142,7 +142,7 @@ WHOLE: dict[str, Any] = Overview(
             in_use=1,
         ),
     ),
-    (ProfileView("PROServer", "015.120.064.022", 1, True, True),),
+    (ProfileView("PROServer", "015.120.064.022", 1, 3, True),),
     (ClientView("desk", "192.0.2.7", "CORP\\anna", "PROServer", "015.120.064.022", "2026-01-01T12:00:00Z"),),
     1,
     ("CORP\\anna",),

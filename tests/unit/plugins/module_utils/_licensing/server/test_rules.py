@@ -116,7 +116,8 @@ def test_no_more_seats_than_granted_while_clients_come_and_go(site: Site) -> Non
 def test_without_a_profile_the_first_valid_default_with_a_free_seat_is_taken(site: Site) -> None:
     site.profiles(("PROServer", SERVER, False), ("PROSession", SESSION, True), ("Client", CLIENT, True))
     server = site.serve()
-    got = [take(server, profile=None)["profile"] for _seat in range(SEATS + GRANTS[CLIENT][1])]
+    users = [f"AIMS\\user{number}" for number in range(SEATS + GRANTS[CLIENT][1])]
+    got = [take(server, profile=None, user=user)["profile"] for user in users]
     assert got == ["PROSession"] * SEATS + ["Client"] * GRANTS[CLIENT][1]
     assert why(take, server, None, None) == "no_seat"
     site.fence(SESSION)

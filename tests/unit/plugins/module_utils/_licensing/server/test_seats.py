@@ -12,6 +12,7 @@ from ansible_collections.aims.licensing.plugins.module_utils._licensing.server.p
     ENDING,
     HELD,
     TAKING,
+    Place,
     Pool,
     Seat,
 )
@@ -24,8 +25,19 @@ LICENSES = {"A": 2, "B": 3}
 PROFILES = {"one": "A", "two": "A", "three": "B"}
 
 
-def new_seat(number: int, profile: str) -> Seat:
-    return Seat(number.to_bytes(16, "big"), number, None, profile, PROFILES[profile], "D\\u", "host", "::1", "now")
+# None takes a seat for each session; sessions of one place share one.
+PLACES = [None, None, ("d\\u", "pc1"), ("d\\u", "pc2"), ("d\\v", "pc1")]
+
+
+def new_seat(number: int, profile: str, place: Place | None = None) -> Seat:
+    license = PROFILES[profile]
+    return Seat(number.to_bytes(16, "big"), number, None, profile, license, "D\\u", "host", "::1", "now", place=place)
+
+
+def seats_of(sessions: list[Seat]) -> int:
+    """How many seats sessions take."""
+    places = {session.place for session in sessions if session.place is not None}
+    return len(places) + sum(session.place is None for session in sessions)
 
 
 @dataclass
@@ -52,15 +64,22 @@ class Pools(RuleBasedStateMachine):
         return [known for known in self.known if known.state in states]
 
     def used(self, license: str) -> int:
-        return sum(known.seat.license == license for known in self.known)
+        return seats_of([known.seat for known in self.known if known.seat.license == license])
 
-    @rule(profile=st.sampled_from(sorted(PROFILES)))
-    def take(self, profile: str) -> None:
+    def shares(self, seat: Seat) -> bool:
+        """Whether the seat's place has a session of the license."""
+        places = [known.seat.place for known in self.known if known.seat.license == seat.license]
+        return seat.place is not None and seat.place in places
+
+    @rule(profile=st.sampled_from(sorted(PROFILES)), place=st.sampled_from(PLACES))
+    def take(self, profile: str, place: Place | None) -> None:
         self.number += 1
-        seat = new_seat(self.number, profile)
+        seat = new_seat(self.number, profile, place)
         limit = LICENSES[seat.license]
-        assert self.pool.take(seat, limit) == (self.used(seat.license) < limit)
-        if self.used(seat.license) < limit:
+        has_room = self.used(seat.license) < limit or self.shares(seat)
+        assert self.pool.has_room(seat.license, place, limit) == has_room
+        assert self.pool.take(seat, limit) == has_room
+        if has_room:
             self.known.append(Known(seat, TAKING, 0))
         else:
             assert self.pool.find(seat.id) is None
@@ -127,9 +146,11 @@ class Pools(RuleBasedStateMachine):
     @invariant()
     def counts_are_those_of_the_model(self) -> None:
         assert len(self.pool) == len(self.known)
-        assert sum(self.pool.profiles().values()) == sum(self.pool.licenses().values()) == len(self.known)
+        assert set(self.pool.licenses()) == {known.seat.license for known in self.known}
         for profile in PROFILES:
-            assert self.pool.profiles().get(profile, 0) == sum(known.seat.profile == profile for known in self.known)
+            sessions = [known.seat for known in self.known if known.seat.profile == profile]
+            assert self.pool.profiles().get(profile, 0) == seats_of(sessions)
+            assert self.pool.reused().get(profile, 0) == len(sessions) - seats_of(sessions)
 
     @invariant()
     def seats_are_found_by_their_ids(self) -> None:
