@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Iterator
@@ -96,6 +97,19 @@ def test_console_and_metrics(rig: Rig) -> None:
     assert metrics.status == 200
     names = {family.name for family in text_string_to_metric_families(metrics.text)}
     assert names, metrics.text
+
+
+def test_the_service_writes_who_held_what_and_the_host_has_facts(rig: Rig) -> None:
+    seat = secrets.token_hex(16)
+    assert take(rig, seat).status == 200
+    assert rig.curl("client", f"{SERVER}/v1/seats/{seat}", "DELETE").status == 200
+    place = f"{HOME}/Logging/Usage.csv"
+    heading, *rows = rig["target"].run(f"sudo -n cat {place}").splitlines()
+    assert heading == "from,to,user,client,address,profile,license"
+    assert ",AIMS\\anna,client," in rows[-1] and ",PROSession," in rows[-1]
+    assert rig["target"].run(f"sudo -n stat -c '%U %a' {place}").split() == ["aims-license", "600"]
+    facts = json.loads(rig["target"].run("cat /etc/ansible/facts.d/aims_license_server.fact"))
+    assert [(one["home"], one["service"]) for one in facts["servers"]] == [(HOME, "systemd")]
 
 
 def test_second_run_changes_nothing(rig: Rig) -> None:

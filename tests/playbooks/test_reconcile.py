@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -111,6 +112,29 @@ def test_the_files_of_the_package_come_back(reconciled: Lab) -> None:
     mended(reconciled)
     assert reconciled.tree(licman.parent, times=False) == original
     assert reconciled.held("new") == set(NUMBERS)
+
+
+def test_the_settings_of_the_server_and_its_facts_are_brought_to_what_is_declared(reconciled: Lab) -> None:
+    reconciled.target_vars.update(
+        aims_license_server_allowed_hosts=["Licenses.example.com"], aims_license_server_usage_log=False
+    )
+    reconciled.write_inventory()
+    assert "answer under the names licenses.example.com" in mended(reconciled).output
+    config = json.loads((reconciled.home("new") / "Config" / "server.json").read_text(encoding="utf-8"))
+    assert (config["allowed_hosts"], config["usage_log"]) == (["licenses.example.com"], False)
+    folder = reconciled.home("new").parents[1] / "etc" / "ansible" / "facts.d"
+    (folder / "aims_license_server.fact").write_text("{", encoding="utf-8")
+    assert shown(mended(reconciled)) == ["write the facts /etc/ansible/facts.d/aims_license_server.fact"]
+    # As Ansible gathers them.
+    gathered = [
+        {"ansible.builtin.setup": {"fact_path": str(folder), "gather_subset": ["!all", "!min", "local"]}},
+        {
+            "ansible.builtin.debug": {
+                "msg": "{{ ansible_local.aims_license_server.servers | map(attribute='version') }}"
+            }
+        },
+    ]
+    assert f'"{VERSION}"' in must(reconciled.play(reconciled.write_play("facts", "new", gathered))).output
 
 
 def test_maintenance_mode_is_nobodys_declaration(reconciled: Lab) -> None:

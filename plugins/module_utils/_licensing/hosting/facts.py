@@ -71,14 +71,13 @@ def _content(servers: list[dict[str, Any]]) -> bytes:
 
 
 def _facts(server: ServerView) -> dict[str, Any]:
-    # Not the realm: the first activation pins it.
+    # Not authority and realm: other modules set them too, and the next installation would find the facts outdated.
     return {
         "home": server.home,
         "home_id": server.home_id,
         "version": server.version,
         "digest": server.digest,
         "service": server.service,
-        "authority": server.authority,
         "listen": server.listen.as_dict() if server.listen else None,
         "ports": {"clients": CLIENTS_PORT, "management": MANAGEMENT_PORT},
     }

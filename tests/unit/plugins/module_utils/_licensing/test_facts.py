@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.aims.licensing.plugins.module_utils._licensing import VERSION
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.addresses import Listen
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.home.store import Home
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.hosting.install import (
     Package,
@@ -67,15 +68,14 @@ def test_an_installation_leaves_facts_and_the_next_one_changes_none(bare: Host) 
             "version": VERSION,
             "digest": PACKAGE.digest,
             "service": "none",
-            "authority": "offline",
             "listen": {"clients": "", "management": "127.0.0.1"},
             "ports": {"clients": 3400, "management": 3401},
         }
     ]
     assert put(bare) == ()
     assert place(bare).stat().st_mtime_ns == before.st_mtime_ns
-    put(bare, authority="ledger:/srv/authority.db")
-    assert servers(bare)[0]["authority"] == "ledger:/srv/authority.db"
+    put(bare, listen=Listen("192.0.2.10", "127.0.0.1"))
+    assert servers(bare)[0]["listen"] == {"clients": "192.0.2.10", "management": "127.0.0.1"}
 
 
 def test_the_facts_hold_no_secret(bare: Host, lab: CoreLab) -> None:
