@@ -126,17 +126,12 @@ class Move:
         """Whether the playbook does steps of a kind on a server."""
         if kind is Kind.INSTALL and not (self.has_package or server.service):
             return False
-        if kind is Kind.KEEP and not self.can_stop:
+        if kind is Kind.KEEP and not server.service:
             return False
         named = COMMANDS.get(kind)
         if named is not None:
             return server.platform is Platform.LINUX and named in server.commands and not self.is_offline
         return kind in self.does[server.platform]
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether the source's service is known, and serves nothing once these licenses have moved."""
-        return bool(self.source.service) and not self.staying
 
     def activates(self, number: str) -> bool:
         """Whether the playbook activates a license, and adds its profile.
