@@ -45,9 +45,9 @@ def test_the_page_shows_what_the_overview_says(served: Server, lab: CoreLab, con
     assert console.column("licenses", "Transfers left") == ["3 of 3"] * 3
     assert console.column("licenses", "Valid until") == ["2099-12-31"] * 3
     assert console.rows("profiles") == [
-        ["PROServer", "015.120.064.022", "0", "no", "no"],
-        ["PROSession", "015.120.065.016", "0", "no", "yes"],
-        ["Client", "015.120.055.014", "0", "no", "yes"],
+        ["PROServer", "015.120.064.022", "0", "\u2013", "no"],
+        ["PROSession", "015.120.065.016", "0", "\u2013", "yes"],
+        ["Client", "015.120.055.014", "0", "0", "yes"],
     ]
     assert console.rows("clients") == [] and "No client is logged on." in console.text("clients")
     assert console.rows("pending") == [] and "No request is pending." in console.text("pending")

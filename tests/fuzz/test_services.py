@@ -143,7 +143,7 @@ def licsrv(tmp_path_factory: pytest.TempPathFactory, new_ledger: bytes) -> Itera
         )
         register = SeatStore(home.folder.path / FILE, desk.written)
         desk.open(register)
-        running = Running(home, home.home_id, desk, register, home.config().listen, None, "2026")
+        running = Running(home, home.home_id, desk, register, home.config().listen, None, "2026-11-21T12:00:00Z")
         made = [server(clients(Api(desk)), 4096), server(application(running), 4096)]
         sockets = [bind_sockets(0, "127.0.0.1") for _server in made]
         for one, bound in zip(made, sockets):
