@@ -143,7 +143,7 @@ EDITS = st.lists(
 
 def test_the_inventory_is_in_order() -> None:
     found = read_all(INVENTORY, True)
-    moves = {target: pair["migrate"] for target, pair in found.items()}
+    moves = {target: pair["migrate"] for target, (pair,) in found.items()}
     assert {target: (move["source"]["host"], move["target"]["host"]) for target, move in moves.items()} == {
         "new1": ("old1", "new1"),
         "new2": ("old2", "new2"),
@@ -174,7 +174,9 @@ def test_whatever_is_declared_it_is_read_or_told_without_its_secrets() -> None:
 
 
 def servers(found: Any) -> list[dict[str, Any]]:
-    return [server for row in found.values() for server in (row["migrate"].values() if "migrate" in row else [row])]
+    if all(isinstance(row, dict) for row in found.values()):
+        return list(found.values())
+    return [server for pairs in found.values() for pair in pairs for server in pair["migrate"].values()]
 
 
 PLACES = st.tuples(

@@ -56,6 +56,7 @@ def activate(lab: CoreLab) -> None:
         "emergency": [],
         "returned": [],
         "keep_profiles": False,
+        "profile_order": [],
         "source": None,
     }
     module: Any = SimpleNamespace(params=options, check_mode=False)
