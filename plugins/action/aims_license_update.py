@@ -16,4 +16,6 @@ class ActionModule(LicensingAction):
     """Carries request and response files."""
 
     def act(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        # A wrong number is refused here, as for the other days.
+        self.days("within_days")
         return exchange_files(self, task_vars, read_numbers(self._task.args.get("licenses"), "licenses"))

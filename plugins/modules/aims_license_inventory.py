@@ -52,7 +52,8 @@ options:
     type: bool
     default: false
   holders:
-    description: The names of hosts. Return the licenses that each of them may hold, instead of the pairs.
+    description: The names of hosts. Return the licenses that each of them may hold, instead of the pairs. Where
+      C(aims_license_server_renew_licenses) of a host names some, only these.
     type: list
     elements: str
   clients:

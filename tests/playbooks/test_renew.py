@@ -32,7 +32,9 @@ def test_the_newest_license_files_come_to_who_holds_the_licenses(migrated: Lab) 
     reissue(migrated, SESSION, "--expiry", RENEWED, "--maintenance-expiry", RENEWED, "--seats", "12")
     before = migrated.everything()
     checked = must(migrated.play("renew", "--check"))
-    assert migrated.everything() == before and "Update the license files" in checked.output
+    assert migrated.everything() == before
+    told = f"asks the authority for the newest files of {', '.join(NUMBERS)}. Only the authority knows"
+    assert told in " ".join(checked.output.split())
 
     run = must(migrated.play("renew", "--diff"))
     renewed = license_of(migrated, "new", SESSION)
@@ -65,7 +67,8 @@ def test_some_licenses_are_renewed_on_a_source_that_has_not_been_moved(prepared:
     for number in (SERVER, CLIENT):
         reissue(lab, number, "--expiry", RENEWED)
     # Extra variables apply to all hosts; the target has no license server yet, and nothing to renew.
-    run = must(lab.play("renew", "-e", f'{{"aims_license_server_renew_licenses": ["{SERVER}"]}}'))
+    digits = SERVER.replace(".", "")
+    run = must(lab.play("renew", "-e", f'{{"aims_license_server_renew_licenses": ["{digits}"]}}'))
     assert license_of(lab, "old", SERVER)["expiry"] == RENEWED
     assert license_of(lab, "old", CLIENT)["expiry"] != RENEWED
     assert not lab.home("new").exists() and run.recap()["new"]["changed"] == 0
@@ -96,7 +99,11 @@ def test_offline_the_same_command_asks_waits_and_applies(migrated: Lab) -> None:
     migrated.authority("process", str(request))
     must(migrated.play("renew", *within))
     assert license_of(migrated, "new", CLIENT)["expiry"] == RENEWED
-    # What ends in two years is not due, so that nothing is asked any more.
+    # What ends in two years is not due, so that nothing is asked any more; no more is it within 0 days.
+    today = [*within[2:], "-e", "aims_license_server_renew_within_days=0"]
+    assert must(migrated.play("renew", *today)).changed == 0
+    wrong = migrated.play("renew", *within[2:], "-e", "aims_license_server_renew_within_days=-5")
+    assert wrong.code != 0 and "is not a number of days" in wrong.output
     assert must(migrated.play("renew", *within)).changed == 0
     assert not list((migrated.work / "offline").glob("*.request"))
 
@@ -105,8 +112,10 @@ def test_mistakes_are_refused_before_a_host_is_touched(migrated: Lab) -> None:
     before = migrated.tree(migrated.folder / "hosts")
     migrated.target_vars["aims_license_server_licenses"][0]["number"] = "1.2.3"
     migrated.target_vars["aims_license_server_renew_license"] = [SERVER]
+    migrated.target_vars["aims_license_server_renew_licenses"] = [SERVER, "015.120.099.099"]
     migrated.write_inventory()
     run = migrated.play("renew")
     assert run.code != 0 and "'1.2.3' is not a license number" in run.output
     assert "Did you mean aims_license_server_renew_licenses?" in run.output
+    assert "License 015.120.099.099 is declared for no target." in run.output
     assert migrated.tree(migrated.folder / "hosts") == before

@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from ansible_collections.aims.licensing.plugins.module_utils._licensing.declared import read_numbers
 from ansible_collections.aims.licensing.plugins.module_utils._licensing.errors import LicensingError, Problem
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.declared import read_declared
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.sources import numbers_by_source
 from ansible_collections.aims.licensing.plugins.plugin_utils._inventory.variables import TARGETS, HostVariables
+
+RENEW = "aims_license_server_renew_licenses"
 
 
 def read_holders(
     names: Sequence[str], targets: Sequence[str], hosts: Mapping[str, HostVariables]
 ) -> dict[str, list[str]]:
     """Return the numbers of the licenses that each host may hold: its own, and those that leave it for a target.
+
+    Where the host's aims_license_server_renew_licenses names some, only these.
 
     :param names: the hosts
     :param targets: the hosts of group aims_license_targets
@@ -38,6 +43,25 @@ def read_holders(
             holders[target] += numbers
     for name in dict.fromkeys([*names, *targets]):
         problems += hosts[name].unknown() + hosts[name].problems
+    known = {number for numbers in holders.values() for number in numbers}
+    chosen = {name: _chosen(hosts[name], known, problems) for name in names}
     if problems:
         raise LicensingError(dict.fromkeys(problems))
-    return {name: list(dict.fromkeys(numbers)) for name, numbers in holders.items()}
+    return {
+        name: [number for number in dict.fromkeys(numbers) if not chosen[name] or number in chosen[name]]
+        for name, numbers in holders.items()
+    }
+
+
+def _chosen(host: HostVariables, known: Collection[str], problems: list[Problem]) -> tuple[str, ...]:
+    """Return the licenses that a host is to renew; none for all."""
+    try:
+        numbers = read_numbers(host.get(RENEW, []), host.where(RENEW))
+    except LicensingError as error:
+        problems += error.problems
+        return ()
+    todo = "Correct the number, or remove it."
+    for number in numbers:
+        if number not in known:
+            problems.append(Problem(f"License {number} is declared for no target.", host.where(RENEW), todo))
+    return numbers
