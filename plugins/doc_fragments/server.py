@@ -5,20 +5,9 @@
 
 from __future__ import annotations
 
-# An option of every module that comes to a host.
-_UNREACHABLE = """\
-  fail_unreachable:
-    description:
-      - Whether the task fails if its host is unreachable, so that a C(rescue) runs. Otherwise Ansible counts the host
-        as unreachable and runs no C(rescue).
-    type: bool
-    default: false
-"""
-
 
 class ModuleDocFragment:
-    DOCUMENTATION = (
-        r"""
+    DOCUMENTATION = r"""
 options:
   home:
     description:
@@ -50,20 +39,23 @@ options:
         carries.
       - By default the authority that the server was installed with.
     type: str
-"""
-        + _UNREACHABLE
-        + r"""notes:
+notes:
   - Works on the bundled license server of this collection, which accepts rehearsal licenses only. What works on the
     vendor's is in C(docs/vendor.md).
   - "The host needs Python 3.9 or newer and, to sign or check documents, the Python library C(cryptography):
     package C(python3-cryptography) of Debian 12 and EL 9."
 """
-    )
 
-    # For modules that come to a host and not to its license server.
-    REACH = f"""
+    # For every module that comes to a host.
+    REACH = r"""
 options:
-{_UNREACHABLE}"""
+  fail_unreachable:
+    description:
+      - Whether the task fails if its host is unreachable, so that a C(rescue) runs. Otherwise Ansible counts the host
+        as unreachable and runs no C(rescue).
+    type: bool
+    default: false
+"""
 
     # For modules that only read.
     COPY = r"""

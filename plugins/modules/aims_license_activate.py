@@ -168,6 +168,7 @@ options:
     default: []
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.server.commands
   - aims.licensing.realm
   - aims.licensing.offline

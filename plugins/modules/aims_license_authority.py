@@ -70,6 +70,7 @@ options:
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.bundle
   - aims.licensing.codes
   - aims.licensing.attributes

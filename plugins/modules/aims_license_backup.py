@@ -40,6 +40,7 @@ options:
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.server.copy
   - aims.licensing.server.warnings
   - aims.licensing.attributes.no_diff

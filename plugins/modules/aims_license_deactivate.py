@@ -76,6 +76,7 @@ options:
         required: true
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.server.commands
   - aims.licensing.realm
   - aims.licensing.offline

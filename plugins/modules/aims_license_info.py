@@ -17,6 +17,7 @@ description:
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.server.copy
   - aims.licensing.server.warnings
   - aims.licensing.server.commands

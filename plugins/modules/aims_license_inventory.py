@@ -64,6 +64,7 @@ options:
 author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.attributes.no_diff
 """
 

@@ -41,6 +41,7 @@ options:
     default: false
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.server.commands
   - aims.licensing.drain
   - aims.licensing.attributes

@@ -100,6 +100,7 @@ author: aims.licensing contributors (@aims)
 extends_documentation_fragment:
   - aims.licensing.server.warnings
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.bundle
   - aims.licensing.codes
   - aims.licensing.attributes.no_diff

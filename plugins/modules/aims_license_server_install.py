@@ -131,6 +131,7 @@ options:
     type: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.realm
   - aims.licensing.attributes
 """

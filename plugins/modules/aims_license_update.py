@@ -31,6 +31,7 @@ options:
     type: int
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.realm
   - aims.licensing.offline
   - aims.licensing.attributes

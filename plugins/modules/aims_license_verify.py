@@ -29,6 +29,7 @@ options:
     elements: str
 extends_documentation_fragment:
   - aims.licensing.server
+  - aims.licensing.server.reach
   - aims.licensing.attributes.no_diff
 """
 

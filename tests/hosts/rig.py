@@ -145,10 +145,10 @@ class Rig(Lab):
     def digests(self, host: str, *places: str) -> dict[str, str]:
         """Everything below some places of a host: its kind, mode, owner and content, by its path.
 
-        But for logs, into which a server may write at any time.
+        But for logs and the history of the use, which a server may write at any time.
         """
         found = {}
-        find = f"sudo -n find {' '.join(places)} -not -path '*/Logging/*'"
+        find = f"sudo -n find {' '.join(places)} -not -path '*/Logging/*' -not -path '*/Seats/history.json'"
         for line in self[host].run(f"{find} -printf '%p\\t%M %u:%g %l\\n'").splitlines():
             path, about = line.split("\t")
             found[path] = about

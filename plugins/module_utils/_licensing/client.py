@@ -211,7 +211,7 @@ class Management(_Server):
             seen["clients_total"],
             seen["server"]["home_id"],
             # A server of an earlier version tells none.
-            {profile["name"]: profile["reuse"] for profile in seen["profiles"] if type(profile.get("reuse")) is int},
+            {profile["name"]: profile["reuse"] for profile in seen["profiles"] if _is_count(profile.get("reuse"))},
         )
 
     def holders(self) -> Usage:

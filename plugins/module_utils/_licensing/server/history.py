@@ -131,6 +131,10 @@ class History:
 
 
 def _read(use: object) -> Use:
-    if not isinstance(use, list) or len(use) != 2 or not all(type(count) is int and count >= 0 for count in use):
+    if not isinstance(use, list) or len(use) != 2 or not all(map(_is_count, use)):
         raise ValueError("no use")
     return Use(*use)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
