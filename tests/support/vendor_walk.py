@@ -222,7 +222,7 @@ class Walk:
         """Check that the first run of the way back brings the source to run, which the move has stopped."""
         run = self._checked(self.lab.play("rollback", *LOUD))
         assert run.code > 0 and run.changed > 0, run.output
-        assert self.source.serves()
+        assert self.source.serves(), run.output
 
     def _everything(self) -> list[object]:
         return [self.lab.tree(self.lab.work), self.source.everything(), self.target.everything()]
